@@ -1,0 +1,170 @@
+"""Engine, sessions and column types shared by all domains.
+
+A session is a transaction, and one place ends it: the dependency `get_session` or `with factory.begin()`.
+Services flush, they never commit.
+"""
+
+import re
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import Depends
+from sqlalchemy import (
+    URL,
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    Index,
+    MetaData,
+    TypeDecorator,
+    UniqueConstraint,
+    Uuid,
+    create_engine,
+    event,
+    make_url,
+)
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from starlette.requests import HTTPConnection
+
+SessionFactory = sessionmaker[Session]
+
+# Every constraint has a name, so that migrations can drop it and errors can be told apart.
+NAMING = {
+    "ix": "ix_%(column_0_N_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+_BUSY_TIMEOUT_MS = 5000
+_READ_ONLY = "tongtang_read_only"
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant: aware in Python, UTC in the database, on SQLite as well."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a stored time needs a time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of all tables."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {uuid.UUID: Uuid(), datetime: UtcDateTime()}
+
+
+def new_id() -> uuid.UUID:
+    """A fresh primary key."""
+    return uuid.uuid4()
+
+
+def make_engine(url: str | URL) -> Engine:
+    """An engine for SQLite or PostgreSQL with the product's connection settings."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        # isolation_level None: the driver begins nothing by itself, `_begin` below does.
+        engine = create_engine(parsed, connect_args={"isolation_level": None, "check_same_thread": False})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin)
+        return engine
+    return create_engine(
+        parsed,
+        pool_size=10,
+        max_overflow=30,  # as many as the thread pool runs at once
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 5, "options": "-c timezone=UTC -c lock_timeout=5s"},
+    )
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = NORMAL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    # A deferred transaction that reads first and writes later fails with "database is locked" at once when
+    # another writer came between; the busy timeout does not help there. So writers queue up at BEGIN.
+    read_only = connection.get_execution_options().get(_READ_ONLY, False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def read_only(engine: Engine) -> Engine:
+    """The same engine and pool, for transactions that only read: on SQLite they do not wait for a writer."""
+    return engine.execution_options(**{_READ_ONLY: True})
+
+
+def make_session_factory(engine: Engine) -> SessionFactory:
+    """Sessions whose objects stay readable after the commit."""
+    return sessionmaker(engine, expire_on_commit=False)
+
+
+def reading(factory: SessionFactory) -> Session:
+    """A session for reading only, as a context manager."""
+    return factory(bind=read_only(factory.kw["bind"]))
+
+
+def get_session(connection: HTTPConnection) -> Iterator[Session]:
+    """One transaction for one request, committed before the response is sent."""
+    factory: SessionFactory = connection.app.state.session_factory
+    if connection.scope.get("method") in ("GET", "HEAD"):
+        with reading(factory) as session:
+            yield session
+    else:
+        with factory.begin() as session:
+            yield session
+
+
+# scope="function" makes FastAPI end the transaction before it sends the response: the default scope commits
+# afterwards, and a failed commit would still have answered 200.
+SessionDep = Annotated[Session, Depends(get_session, scope="function")]
+
+
+def violated(error: IntegrityError) -> str:
+    """The name of the constraint, index or trigger that refused a write; "" when the database names none."""
+    diagnostics = getattr(error.orig, "diag", None)
+    if diagnostics is not None:
+        return diagnostics.constraint_name or ""
+    message = str(error.orig)
+    if columns := re.fullmatch(r"UNIQUE constraint failed: (.+)", message):
+        return _unique_name([part.strip() for part in columns[1].split(",")])
+    if check := re.fullmatch(r"CHECK constraint failed: (.+)", message):
+        return check[1]
+    # RAISE(ABORT, 'name') in a trigger; a broken foreign key has no name on SQLite.
+    return message if re.fullmatch(r"\w+", message) else ""
+
+
+def _unique_name(columns: list[str]) -> str:
+    """SQLite names the columns of a broken unique constraint; we want the constraint."""
+    table_name = columns[0].partition(".")[0]
+    table = Base.metadata.tables.get(table_name)
+    wanted = {column.partition(".")[2] for column in columns}
+    candidates: list[UniqueConstraint | Index] = []
+    if table is not None:
+        candidates += [item for item in table.constraints if isinstance(item, UniqueConstraint)]
+        candidates += [index for index in table.indexes if index.unique]
+    for candidate in candidates:
+        if {column.name for column in candidate.columns} == wanted:
+            return str(candidate.name)
+    return ""

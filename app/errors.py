@@ -1,0 +1,260 @@
+"""Errors a caller can act on, and their rendering as problem details (RFC 9457).
+
+    AppError
+    ├── BadRequest         400
+    ├── Unauthenticated    401
+    ├── Forbidden          403
+    ├── NotFound           404
+    ├── NotAcceptable      406
+    ├── Conflict           409
+    ├── Gone               410
+    ├── PreconditionFailed 412
+    ├── TooLarge           413
+    ├── UnsupportedMedia   415
+    ├── Invalid            422
+    ├── PreconditionRequired 428
+    ├── TooManyRequests    429
+    └── Unavailable        503
+
+    StartupError    the process cannot start; one line for the terminal, never an HTTP answer
+
+Services raise them with a stable `code` ("timetable.clash"), which clients may rely on, and a `detail` for
+people.
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+PROBLEM_JSON = "application/problem+json"
+
+
+class StartupError(Exception):
+    """The process cannot start. The message is one line that says what to change."""
+
+
+class AppError(Exception):
+    """Base of the errors that become an HTTP answer.
+
+    `code` and `title` name the kind of problem and never vary; `detail` speaks of this occurrence; `extra`
+    becomes further members of the answer.
+    """
+
+    status: ClassVar[int] = 500
+    summary: ClassVar[str] = "Internal server error"
+
+    def __init__(
+        self, code: str, title: str, detail: str, *, headers: Mapping[str, str] | None = None, **extra: Any
+    ) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.title = title
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.extra = extra
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.detail}"
+
+
+class BadRequest(AppError):
+    """The request itself makes no sense."""
+
+    status, summary = 400, "Bad request"
+
+
+class Unauthenticated(AppError):
+    """Nobody is signed in, or the token is of no use any more."""
+
+    status, summary = 401, "Not signed in"
+
+    def __init__(
+        self, code: str, title: str, detail: str, *, headers: Mapping[str, str] | None = None, **extra: Any
+    ) -> None:
+        # RFC 9110 §15.5.2: a 401 always names the scheme that would help.
+        super().__init__(
+            code, title, detail, headers={"WWW-Authenticate": "Bearer", **(headers or {})}, **extra
+        )
+
+
+class Forbidden(AppError):
+    """The signed-in person may not do this here."""
+
+    status, summary = 403, "Not allowed"
+
+
+class NotFound(AppError):
+    """There is no such thing."""
+
+    status, summary = 404, "Not found"
+
+
+class NotAcceptable(AppError):
+    """No answer exists in a form the client can use, such as a codec."""
+
+    status, summary = 406, "Nothing acceptable"
+
+
+class Conflict(AppError):
+    """The request contradicts what is there now."""
+
+    status, summary = 409, "Conflict"
+
+
+class Gone(AppError):
+    """It existed and will not come back."""
+
+    status, summary = 410, "Gone"
+
+
+class PreconditionFailed(AppError):
+    """What the client saw last is no longer what is there."""
+
+    status, summary = 412, "Precondition failed"
+
+
+class TooLarge(AppError):
+    """The body is over the bound."""
+
+    status, summary = 413, "Too large"
+
+
+class UnsupportedMedia(AppError):
+    """The body's media type is not one this route reads."""
+
+    status, summary = 415, "Unsupported media type"
+
+
+class Invalid(AppError):
+    """The request is well formed, but its content breaks a rule."""
+
+    status, summary = 422, "Invalid content"
+
+
+class PreconditionRequired(AppError):
+    """The route wants to know which state the client saw."""
+
+    status, summary = 428, "Precondition required"
+
+
+class TooManyRequests(AppError):
+    """The caller tries too often."""
+
+    status, summary = 429, "Too many requests"
+
+
+class Unavailable(AppError):
+    """A part the answer depends on is not there at the moment."""
+
+    status, summary = 503, "Unavailable"
+
+
+class FieldError(BaseModel):
+    """One field that was refused."""
+
+    field: str = Field(description="Dotted path into the request, starting with body, query or path")
+    code: str = Field(description="Stable kind of the error")
+    detail: str
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"field": "body.name", "code": "missing", "detail": "Field required"},
+        }
+    )
+
+
+class Problem(BaseModel):
+    """Problem details (RFC 9457); members beyond these depend on the code."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    code: str = Field(description="Stable name of the problem, to be used by programs")
+    errors: list[FieldError] | None = Field(None, description="Only with code request.invalid")
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "example": {
+                "type": "about:blank",
+                "title": "Login taken",
+                "status": 409,
+                "detail": "The login wang is taken.",
+                "code": "person.login_taken",
+            }
+        },
+    )
+
+
+def responses(*errors: type[AppError]) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of a route that may raise these errors."""
+    return {error.status: {"model": Problem, "description": error.summary} for error in errors}
+
+
+def problem(
+    status: int,
+    code: str,
+    title: str,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    **extra: Any,
+) -> JSONResponse:
+    """Problem details as an HTTP answer."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code, **extra}
+    return JSONResponse(body, status_code=status, headers=headers, media_type=PROBLEM_JSON)
+
+
+def render(error: AppError) -> JSONResponse:
+    """An `AppError` as an HTTP answer."""
+    return problem(error.status, error.code, error.title, error.detail, error.headers, **error.extra)
+
+
+async def _on_app_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, AppError)
+    return render(error)
+
+
+async def _on_invalid_request(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    # The refused input is left out on purpose: it may be a password.
+    errors = [
+        {"field": ".".join(str(part) for part in item["loc"]), "code": item["type"], "detail": item["msg"]}
+        for item in error.errors()
+    ]
+    fields = ", ".join(item["field"].partition(".")[2] or item["field"] for item in errors[:5])
+    detail = f"The request was not understood; look at: {fields}."
+    return problem(422, "request.invalid", Invalid.summary, detail, errors=errors)
+
+
+_ROUTER_CODES = {
+    404: ("route.not_found", "No resource lives at this address."),
+    405: ("route.method_not_allowed", "This address does not know that method."),
+}
+
+
+async def _on_http_exception(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    status = error.status_code
+    code, detail = _ROUTER_CODES.get(status, (f"http.{status}", error.detail))
+    return problem(status, code, HTTPStatus(status).phrase, detail, error.headers)
+
+
+async def _on_unexpected(_request: Request, _error: Exception) -> JSONResponse:
+    # Starlette's outermost middleware raises the error again after this answer, so that it is logged.
+    detail = "Something went wrong on the server. It was logged; please try again."
+    return problem(500, "internal", AppError.summary, detail)
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Let every error leave the application as problem details."""
+    app.add_exception_handler(AppError, _on_app_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(Exception, _on_unexpected)

@@ -1,0 +1,117 @@
+"""Settings of the whole product; the only module that reads the environment.
+
+Every setting is an environment variable with the prefix ``TONGTANG_``. Settings are read once, at start,
+and never change afterwards.
+"""
+
+import ipaddress
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.errors import StartupError
+
+PREFIX = "TONGTANG_"
+
+
+class SettingsError(StartupError):
+    """A setting has a value that cannot be used; the message is one line and names the variable."""
+
+
+def _default_database_url(values: dict[str, Any]) -> str:
+    folder: Path = values.get("data_dir", Path("data"))
+    return f"sqlite:///{folder / 'tongtang.db'}"
+
+
+def _with_driver(url: str) -> str:
+    """Accept the spellings hosting providers use, and name the driver that is installed."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        raise ValueError("must look like sqlite:///path/to/file or postgresql://user:password@host/name")
+    if scheme in ("postgres", "postgresql"):
+        scheme = "postgresql+psycopg"
+    if scheme not in ("sqlite", "postgresql+psycopg"):
+        raise ValueError(f"{scheme} is not supported: use sqlite:/// or postgresql://")
+    return f"{scheme}://{rest}"
+
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+DatabaseUrl = Annotated[str, AfterValidator(_with_driver)]
+
+
+class Settings(BaseSettings):
+    """What an operator can change, with defaults that suit one machine."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid", validate_default=True
+    )
+
+    data_dir: Path = Field(Path("data"), description="Folder of the database, the secrets and recordings")
+    database_url: DatabaseUrl = Field(
+        default_factory=_default_database_url,
+        repr=False,  # may hold a password
+        description="SQLAlchemy URL; SQLite in the data folder unless set",
+    )
+    http_host: str = Field("127.0.0.1", description="Address the web server listens on")
+    http_port: Port = Field(8000, description="TCP port of pages, REST, WHIP and WHEP")
+    media_port: Port = Field(8189, description="UDP port of the first relay node; the next nodes count up")
+    media_addresses: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Comma-separated addresses announced to media clients; this machine's unless set"
+    )
+    relay_nodes: int = Field(1, ge=1, le=64, description="Relay processes, best one per core")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged")
+    log_format: Literal["console", "json"] = Field("console", description="Lines for people or for machines")
+    public_url: str = Field(
+        default_factory=lambda values: f"http://localhost:{values.get('http_port', 8000)}",
+        pattern=r"^https?://[^\s/?#]+$",
+        description="Origin under which browsers reach the server, without a trailing slash",
+    )
+    token_minutes: int = Field(12 * 60, ge=1, le=7 * 24 * 60, description="Life of a person's token")
+    grant_minutes: int = Field(15, ge=1, le=24 * 60, description="Life of a lesson grant beyond its lesson")
+    demo: bool = Field(False, description="Seed the demo county and keep a synthetic lesson on air")
+
+    @field_validator("media_addresses", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("media_addresses")
+    @classmethod
+    def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for address in value:
+            ipaddress.ip_address(address)
+        return value
+
+    @field_validator("public_url", mode="before")
+    @classmethod
+    def _without_slash(cls, value: object) -> object:
+        return value.rstrip("/") if isinstance(value, str) else value
+
+    @cached_property
+    def announced_addresses(self) -> tuple[str, ...]:
+        """Addresses for the relay's ICE candidates: those set, or loopback and the machine's IPv4 ones."""
+        if self.media_addresses:
+            return self.media_addresses
+        import ifaddr  # only needed where no address is set
+
+        found = {str(ip.ip) for adapter in ifaddr.get_adapters() for ip in adapter.ips if ip.is_IPv4}
+        return ("127.0.0.1", *sorted(found - {"127.0.0.1"}))
+
+
+def load_settings() -> Settings:
+    """Read the environment; raise `SettingsError` with one line that says which variable to change."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = PREFIX + "_".join(str(part) for part in first["loc"][:1]).upper()
+        reason = first["msg"].removeprefix("Value error, ")
+        shown = (
+            "" if name.endswith("_URL") else f" (it is set to {str(first['input'])!r})"
+        )  # may hold a password
+        raise SettingsError(f"{name}: {reason}{shown}") from None
