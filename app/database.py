@@ -8,6 +8,7 @@ import re
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import Depends
@@ -17,6 +18,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     Engine,
+    Enum,
     Index,
     MetaData,
     TypeDecorator,
@@ -74,6 +76,18 @@ class Base(DeclarativeBase):
 def new_id() -> uuid.UUID:
     """A fresh primary key."""
     return uuid.uuid4()
+
+
+def word(kind: type[StrEnum]) -> Enum:
+    """A column type for one word of an enumeration, kept as text; a check constraint knows the words."""
+    return Enum(
+        kind,
+        name=kind.__name__.lower(),
+        native_enum=False,
+        create_constraint=True,
+        length=20,
+        values_callable=lambda members: [member.value for member in members],
+    )
 
 
 def make_engine(url: str | URL) -> Engine:
