@@ -1,0 +1,102 @@
+"""Tables of lessons and of the teaching sites' parts in them.
+
+The database itself refuses two lessons at once for a teacher, a main room or a receiving room: exclusion
+constraints on PostgreSQL, triggers of the same names on SQLite (`OVERLAP_RULES`, see the migrations).
+Intervals are half-open; cancelled and moved lessons hold nothing.
+"""
+
+import datetime as dt
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.database import Base, new_id, word
+from app.lessons.rules import LessonState, SiteState
+from app.timetables.rules import LessonMode
+
+OVERLAP_RULES = frozenset({"ex_lessons_teacher", "ex_lessons_main_room", "ex_lesson_sites_receiving_room"})
+
+
+class Lesson(Base):
+    """One dated occurrence, of a timetable entry or by itself."""
+
+    __tablename__ = "lessons"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    county_id: Mapped[UUID] = mapped_column(ForeignKey("org_units.id"))
+    school_id: Mapped[UUID] = mapped_column(ForeignKey("org_units.id"))  # the main room's, when planned
+    entry_id: Mapped[UUID | None] = mapped_column(ForeignKey("timetable_entries.id"))
+    term_id: Mapped[UUID] = mapped_column(ForeignKey("terms.id"))
+    date: Mapped[dt.date]  # the school's local date
+    period: Mapped[int]
+    starts_at: Mapped[dt.datetime]
+    ends_at: Mapped[dt.datetime]
+    teacher_id: Mapped[UUID] = mapped_column(ForeignKey("people.id"))  # whoever really teaches
+    substitute_for: Mapped[UUID | None] = mapped_column(ForeignKey("people.id"))
+    main_room_id: Mapped[UUID] = mapped_column(ForeignKey("rooms.id"))
+    subject: Mapped[str] = mapped_column(String(50))
+    title: Mapped[str] = mapped_column(String(200))
+    mode: Mapped[LessonMode] = mapped_column(word(LessonMode))
+    sequence: Mapped[int] = mapped_column(default=0)  # grows with every edit after publication
+    state: Mapped[LessonState] = mapped_column(word(LessonState), default=LessonState.PUBLISHED)
+    state_reason: Mapped[str | None] = mapped_column(String(200))
+    went_live_at: Mapped[dt.datetime | None]
+    ended_at: Mapped[dt.datetime | None]
+
+    # A site that shares a lesson's times follows them by the foreign key, so the join needs the id only.
+    sites: Mapped[list["LessonSite"]] = relationship(
+        primaryjoin="Lesson.id == foreign(LessonSite.lesson_id)",
+        lazy="raise",
+        cascade="all, delete-orphan",
+        passive_deletes=True,
+        order_by="LessonSite.site_code",
+    )
+
+    __table_args__ = (
+        UniqueConstraint("id", "starts_at", "ends_at"),  # what lesson_sites refers to
+        CheckConstraint("starts_at < ends_at", name="times_in_order"),
+        Index(None, "county_id", "starts_at"),
+        Index(None, "school_id", "starts_at"),
+        Index(None, "teacher_id", "starts_at"),
+        Index(None, "main_room_id", "starts_at"),
+        Index(None, "state", "starts_at"),
+        Index(None, "entry_id"),
+        Index(None, "term_id"),
+    )
+
+
+class LessonSite(Base):
+    """A teaching site's part in one lesson: the heart of all reporting.
+
+    The times are the lesson's. They are kept here as well, because no exclusion rule can look into another
+    table; the foreign key over all three columns makes the copy follow every change.
+    """
+
+    __tablename__ = "lesson_sites"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    lesson_id: Mapped[UUID]
+    pairing_id: Mapped[UUID] = mapped_column(ForeignKey("pairings.id"))
+    receiving_room_id: Mapped[UUID] = mapped_column(ForeignKey("rooms.id"))
+    site_id: Mapped[UUID] = mapped_column(ForeignKey("org_units.id"))
+    site_code: Mapped[str] = mapped_column(String(32))  # names the stream; stays when the unit is renumbered
+    starts_at: Mapped[dt.datetime]
+    ends_at: Mapped[dt.datetime]
+    state: Mapped[SiteState] = mapped_column(word(SiteState), default=SiteState.INVITED)
+    joined_at: Mapped[dt.datetime | None]
+    left_at: Mapped[dt.datetime | None]
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["lesson_id", "starts_at", "ends_at"],
+            ["lessons.id", "lessons.starts_at", "lessons.ends_at"],
+            onupdate="CASCADE",
+            ondelete="CASCADE",
+        ),
+        UniqueConstraint("lesson_id", "receiving_room_id"),
+        UniqueConstraint("lesson_id", "site_code"),
+        Index(None, "receiving_room_id", "starts_at"),
+        Index(None, "site_id", "starts_at"),
+        Index(None, "pairing_id"),
+    )

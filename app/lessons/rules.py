@@ -1,0 +1,160 @@
+"""What a lesson may become, when it is on air, and who may publish and watch what: pure rules."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+MAIN_STREAM = "main"
+BOARD_STREAM = "board"
+SITE_STREAM_PREFIX = "site-"
+
+OPENS_BEFORE = timedelta(minutes=15)
+CLOSES_AFTER = timedelta(minutes=10)
+MISSED_AFTER = timedelta(minutes=10)
+
+
+class LessonState(StrEnum):
+    """Where a lesson is between planning and archive."""
+
+    DRAFT = "draft"
+    PUBLISHED = "published"
+    PREPARING = "preparing"
+    LIVE = "live"
+    INTERRUPTED = "interrupted"
+    ENDED = "ended"
+    ARCHIVED = "archived"
+    CANCELLED = "cancelled"
+    MOVED = "moved"
+    MISSED = "missed"
+
+
+class SiteState(StrEnum):
+    """Where a teaching site is with its part in a lesson."""
+
+    INVITED = "invited"
+    CONFIRMED = "confirmed"
+    CHECKING = "checking"
+    READY = "ready"
+    DEGRADED = "degraded"
+    UNREACHABLE = "unreachable"
+    JOINED = "joined"
+    RECONNECTING = "reconnecting"
+    LEFT = "left"
+    ROLL_SUBMITTED = "roll_submitted"
+    DELIVERED = "delivered"
+    CAUGHT_UP = "caught_up"
+    MISSED = "missed"
+    CANCELLED = "cancelled"  # the lesson was cancelled or moved, or the site was dropped from it
+
+
+class ParticipantRole(StrEnum):
+    """In what capacity somebody takes part in a lesson."""
+
+    TEACHER = "teacher"
+    SITE_ASSISTANT = "site_assistant"
+    OBSERVER = "observer"
+
+
+_S = LessonState
+
+TRANSITIONS: Mapping[LessonState, frozenset[LessonState]] = {
+    _S.DRAFT: frozenset({_S.PUBLISHED, _S.CANCELLED, _S.MOVED}),
+    _S.PUBLISHED: frozenset({_S.PREPARING, _S.LIVE, _S.CANCELLED, _S.MOVED, _S.MISSED}),
+    _S.PREPARING: frozenset({_S.LIVE, _S.CANCELLED, _S.MOVED, _S.MISSED}),
+    _S.LIVE: frozenset({_S.INTERRUPTED, _S.ENDED}),
+    _S.INTERRUPTED: frozenset({_S.LIVE, _S.ENDED}),
+    _S.ENDED: frozenset({_S.ARCHIVED}),
+    _S.ARCHIVED: frozenset(),
+    _S.CANCELLED: frozenset(),
+    _S.MOVED: frozenset(),
+    # A teacher who comes late still finds the children waiting; the late start shows in `went_live_at`.
+    _S.MISSED: frozenset({_S.LIVE}),
+}
+
+# A lesson in one of these states holds no teacher and no room; the database's overlap rules skip it.
+FREES_RESOURCES = frozenset({_S.CANCELLED, _S.MOVED})
+
+# Media flow in these only, and then only within the lesson's window.
+TAKES_MEDIA = frozenset({_S.PUBLISHED, _S.PREPARING, _S.LIVE, _S.INTERRUPTED, _S.MISSED})
+
+ON_THE_AIR = frozenset({_S.LIVE, _S.INTERRUPTED})
+AWAITS_TEACHER = frozenset({_S.PUBLISHED, _S.PREPARING})
+
+
+def may_become(state: LessonState, target: LessonState) -> bool:
+    """Whether the state machine knows that step."""
+    return target in TRANSITIONS[state]
+
+
+@dataclass(frozen=True, slots=True)
+class OnAirWindow:
+    """When media of a lesson are let through: a little before it starts until a little after it ends."""
+
+    opens_at: datetime
+    starts_at: datetime
+    ends_at: datetime
+    closes_at: datetime
+
+    @classmethod
+    def of(cls, starts_at: datetime, ends_at: datetime) -> "OnAirWindow":
+        return cls(starts_at - OPENS_BEFORE, starts_at, ends_at, ends_at + CLOSES_AFTER)
+
+    def is_open(self, now: datetime) -> bool:
+        return self.opens_at <= now < self.closes_at
+
+
+def state_by_the_clock(
+    state: LessonState, starts_at: datetime, ends_at: datetime, now: datetime
+) -> LessonState:
+    """The state time alone brings a lesson to."""
+    window = OnAirWindow.of(starts_at, ends_at)
+    if state in ON_THE_AIR and now >= window.closes_at:
+        return LessonState.ENDED
+    if state in AWAITS_TEACHER and now >= starts_at + MISSED_AFTER:
+        return LessonState.MISSED
+    if state is LessonState.PUBLISHED and now >= window.opens_at:
+        return LessonState.PREPARING
+    return state
+
+
+def site_stream(site_code: str) -> str:
+    """The stream a teaching site publishes."""
+    return SITE_STREAM_PREFIX + site_code
+
+
+def streams(site_codes: Iterable[str]) -> tuple[str, ...]:
+    """Every stream of a lesson with these sites."""
+    return (MAIN_STREAM, BOARD_STREAM, *map(site_stream, site_codes))
+
+
+@dataclass(frozen=True, slots=True)
+class Participation:
+    """What one person may do in one lesson."""
+
+    role: ParticipantRole
+    publish: tuple[str, ...]
+    watch: tuple[str, ...]
+
+    def may_publish(self, stream: str) -> bool:
+        return stream in self.publish
+
+    def may_watch(self, stream: str) -> bool:
+        return stream in self.watch
+
+
+def participation_of(
+    *, is_teacher: bool, assisted: Iterable[str], observes: bool, site_codes: Iterable[str]
+) -> Participation | None:
+    """The widest part a person's places give in a lesson, or None: whoever has no part has no rights.
+
+    `assisted` are the codes of the lesson's sites at which the person is the assistant.
+    """
+    if is_teacher:
+        sites = tuple(map(site_stream, site_codes))
+        return Participation(ParticipantRole.TEACHER, (MAIN_STREAM, BOARD_STREAM), sites)
+    if own := tuple(map(site_stream, assisted)):
+        return Participation(ParticipantRole.SITE_ASSISTANT, own, (MAIN_STREAM, BOARD_STREAM))
+    if observes:
+        return Participation(ParticipantRole.OBSERVER, (), (MAIN_STREAM, BOARD_STREAM))
+    return None

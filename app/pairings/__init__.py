@@ -1,0 +1,1 @@
+"""Agreements between a main classroom and a teaching site."""

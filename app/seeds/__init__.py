@@ -1,0 +1,1 @@
+"""Ready-made counties for a first look and for demonstrations."""

@@ -1,0 +1,1 @@
+"""Terms, bell schedules, weekly timetable entries and their expansion to dated lessons."""

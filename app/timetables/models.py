@@ -1,0 +1,116 @@
+"""Tables of terms, bell schedules and weekly timetable entries.
+
+Two terms of a county, and two bell schedules of an org unit, never share a day: the database refuses it
+(exclusion constraints on PostgreSQL, triggers on SQLite, see the migrations).
+"""
+
+import datetime as dt
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.database import Base, new_id, word
+from app.timetables.rules import LessonMode
+
+
+class Term(Base):
+    """A stretch of the school year for which a county plans."""
+
+    __tablename__ = "terms"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    county_id: Mapped[UUID] = mapped_column(ForeignKey("org_units.id"))
+    name: Mapped[str] = mapped_column(String(100))
+    first_day: Mapped[dt.date]
+    last_day: Mapped[dt.date]
+
+    __table_args__ = (
+        UniqueConstraint("county_id", "name"),
+        CheckConstraint("first_day <= last_day", name="days_in_order"),
+    )
+
+
+class BellSchedule(Base):
+    """The bells of an org unit, and of everything below it that has none of its own, for some days."""
+
+    __tablename__ = "bell_schedules"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    org_unit_id: Mapped[UUID] = mapped_column(ForeignKey("org_units.id"))
+    name: Mapped[str] = mapped_column(String(100))
+    valid_from: Mapped[dt.date]
+    valid_to: Mapped[dt.date]
+
+    periods: Mapped[list["Period"]] = relationship(
+        lazy="raise", cascade="all, delete-orphan", passive_deletes=True, order_by="Period.number"
+    )
+
+    __table_args__ = (
+        CheckConstraint("valid_from <= valid_to", name="days_in_order"),
+        Index(None, "org_unit_id", "valid_from"),
+    )
+
+
+class Period(Base):
+    """A numbered bell slot in local time; an end of 00:00 is the midnight that ends the day."""
+
+    __tablename__ = "periods"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    bell_schedule_id: Mapped[UUID] = mapped_column(ForeignKey("bell_schedules.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    starts_at: Mapped[dt.time]
+    ends_at: Mapped[dt.time]
+
+    __table_args__ = (
+        UniqueConstraint("bell_schedule_id", "number"),
+        CheckConstraint("number >= 1", name="number_positive"),
+    )
+
+
+class TimetableEntry(Base):
+    """The weekly pattern of a lesson: who teaches what, where, on which weekday and period, how long."""
+
+    __tablename__ = "timetable_entries"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    county_id: Mapped[UUID] = mapped_column(ForeignKey("org_units.id"))
+    term_id: Mapped[UUID] = mapped_column(ForeignKey("terms.id"))
+    main_room_id: Mapped[UUID] = mapped_column(ForeignKey("rooms.id"))
+    teacher_id: Mapped[UUID] = mapped_column(ForeignKey("people.id"))
+    subject: Mapped[str] = mapped_column(String(50))
+    title: Mapped[str] = mapped_column(String(200))
+    weekday: Mapped[int]  # Monday is 1, Sunday is 7
+    period: Mapped[int]  # a number, because the bells behind it change with the season
+    mode: Mapped[LessonMode] = mapped_column(word(LessonMode))
+    first_day: Mapped[dt.date]
+    last_day: Mapped[dt.date]
+
+    sites: Mapped[list["TimetableEntrySite"]] = relationship(
+        lazy="raise", cascade="all, delete-orphan", passive_deletes=True
+    )
+
+    __table_args__ = (
+        CheckConstraint("weekday BETWEEN 1 AND 7", name="weekday_known"),
+        CheckConstraint("period >= 1", name="period_positive"),
+        CheckConstraint("first_day <= last_day", name="days_in_order"),
+        Index(None, "county_id"),
+        Index(None, "term_id"),
+        Index(None, "main_room_id"),
+        Index(None, "teacher_id"),
+    )
+
+
+class TimetableEntrySite(Base):
+    """A receiving room that an entry's lessons reach, and the agreement that allows it."""
+
+    __tablename__ = "timetable_entry_sites"
+
+    entry_id: Mapped[UUID] = mapped_column(
+        ForeignKey("timetable_entries.id", ondelete="CASCADE"), primary_key=True
+    )
+    receiving_room_id: Mapped[UUID] = mapped_column(ForeignKey("rooms.id"), primary_key=True)
+    pairing_id: Mapped[UUID] = mapped_column(ForeignKey("pairings.id"))
+
+    __table_args__ = (Index(None, "pairing_id"), Index(None, "receiving_room_id"))
