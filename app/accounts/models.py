@@ -1,0 +1,45 @@
+"""Tables of people and their assignments."""
+
+import uuid
+from datetime import date, datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, func
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.accounts.rules import Role
+from app.database import Base, new_id, word
+
+
+class Person(Base):
+    """Somebody who can sign in, belonging to one county."""
+
+    __tablename__ = "people"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    county_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("org_units.id"), index=True)
+    login: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    password_hash: Mapped[str] = mapped_column(String(200))
+    active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    assignments: Mapped[list["Assignment"]] = relationship(
+        lazy="raise", order_by="Assignment.valid_from", cascade="all, delete-orphan"
+    )
+
+
+class Assignment(Base):
+    """A role of a person on an org unit and everything below it, from one day to another, both included."""
+
+    __tablename__ = "assignments"
+    __table_args__ = (
+        CheckConstraint("valid_to IS NULL OR valid_to >= valid_from", name="days_in_order"),
+        Index(None, "org_unit_id", "role"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
+    role: Mapped[Role] = mapped_column(word(Role))
+    org_unit_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("org_units.id"))
+    valid_from: Mapped[date]
+    valid_to: Mapped[date | None]

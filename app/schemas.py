@@ -1,0 +1,72 @@
+"""What the schemas of all domains share: strict input, output from table rows, pages of a list."""
+
+import base64
+import binascii
+import json
+from typing import Annotated, Generic, TypeVar
+from zoneinfo import available_timezones
+
+from fastapi import Query
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from app.errors import Invalid
+
+Item = TypeVar("Item")
+
+MAX_PAGE = 200
+
+
+class Input(BaseModel):
+    """Base of request bodies: an unknown field is an error, so that a misspelt one is noticed."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class Output(BaseModel):
+    """Base of answers; can be made from table rows."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class Page(Output, Generic[Item]):
+    """One page of a list."""
+
+    items: list[Item]
+    next: str | None = Field(
+        None, description="Give it as `after` to get the next page; null on the last page"
+    )
+
+
+PageLimit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="At most so many items")]
+PageAfter = Annotated[str | None, Query(max_length=500, description="`next` of the page before")]
+
+
+def encode_cursor(*parts: str) -> str:
+    """Where a page ended, as an opaque word for an address."""
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, parts: int) -> list[str]:
+    """The parts given to `encode_cursor`."""
+    padded = cursor + "=" * (-len(cursor) % 4)
+    try:
+        found = json.loads(base64.urlsafe_b64decode(padded))
+    except (binascii.Error, ValueError):
+        found = None
+    if not isinstance(found, list) or len(found) != parts or not all(isinstance(part, str) for part in found):
+        raise Invalid(
+            "page.bad_cursor", "Unknown page", "Use the `next` of the page before as `after`, unchanged."
+        )
+    return found
+
+
+def _known_time_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise PydanticCustomError("time_zone", "Not a time zone of the IANA database, such as Asia/Shanghai")
+    return name
+
+
+TimeZoneName = Annotated[str, AfterValidator(_known_time_zone)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,32}$")]

@@ -1,0 +1,1 @@
+"""The county's tree of townships, schools and teaching sites, and their rooms."""

@@ -1,0 +1,55 @@
+"""Tables of org units and rooms."""
+
+import uuid
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.database import Base, new_id, word
+from app.schools.rules import OrgUnitKind, RoomKind
+
+
+class OrgUnit(Base):
+    """A county or a unit below it. Its place in the tree never changes."""
+
+    __tablename__ = "org_units"
+    __table_args__ = (
+        UniqueConstraint("county_id", "code"),
+        # Two counties have different codes; below them a code is unique in the county only.
+        Index(
+            "uq_org_units_county_code",
+            "code",
+            unique=True,
+            sqlite_where=text("kind = 'county'"),
+            postgresql_where=text("kind = 'county'"),
+        ),
+        CheckConstraint("(kind = 'county') = (parent_id IS NULL)", name="only_counties_are_roots"),
+        CheckConstraint("kind <> 'county' OR time_zone IS NOT NULL", name="counties_have_a_time_zone"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    kind: Mapped[OrgUnitKind] = mapped_column(word(OrgUnitKind))
+    parent_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("org_units.id"), index=True)
+    county_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("org_units.id"), index=True)
+    code: Mapped[str] = mapped_column(String(32))
+    name: Mapped[str] = mapped_column(String(200))
+    path: Mapped[str] = mapped_column(String(255), index=True)
+    time_zone: Mapped[str | None] = mapped_column(String(64))
+
+
+class Room(Base):
+    """A room with the equipment to send or receive lessons."""
+
+    __tablename__ = "rooms"
+    __table_args__ = (
+        UniqueConstraint("org_unit_id", "code"),
+        CheckConstraint("link_mbps_declared > 0", name="link_is_positive"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    org_unit_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("org_units.id"))
+    kind: Mapped[RoomKind] = mapped_column(word(RoomKind))
+    code: Mapped[str] = mapped_column(String(32))
+    name: Mapped[str] = mapped_column(String(200))
+    link_mbps_declared: Mapped[float | None]
+    equipment: Mapped[str | None] = mapped_column(Text)

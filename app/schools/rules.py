@@ -1,0 +1,53 @@
+"""The shape of the county tree: pure rules."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+
+
+class OrgUnitKind(StrEnum):
+    """Levels of the county tree, from the top."""
+
+    COUNTY = "county"
+    TOWNSHIP = "township"
+    SCHOOL = "school"
+    TEACHING_SITE = "teaching_site"
+
+
+class RoomKind(StrEnum):
+    """What a room is used for in a lesson."""
+
+    MAIN = "main"
+    RECEIVING = "receiving"
+    RECORDING = "recording"
+
+
+# What may stand directly above a unit. Small counties have no townships, and some sites answer to the bureau.
+PARENTS: dict[OrgUnitKind, frozenset[OrgUnitKind]] = {
+    OrgUnitKind.COUNTY: frozenset(),
+    OrgUnitKind.TOWNSHIP: frozenset({OrgUnitKind.COUNTY}),
+    OrgUnitKind.SCHOOL: frozenset({OrgUnitKind.COUNTY, OrgUnitKind.TOWNSHIP}),
+    OrgUnitKind.TEACHING_SITE: frozenset({OrgUnitKind.COUNTY, OrgUnitKind.TOWNSHIP, OrgUnitKind.SCHOOL}),
+}
+
+# Pupils sit in receiving rooms; the bureau itself has none. It may well have a studio to send from.
+ROOM_PLACES: dict[RoomKind, frozenset[OrgUnitKind]] = {
+    RoomKind.MAIN: frozenset(OrgUnitKind),
+    RoomKind.RECEIVING: frozenset({OrgUnitKind.SCHOOL, OrgUnitKind.TEACHING_SITE}),
+    RoomKind.RECORDING: frozenset(OrgUnitKind),
+}
+
+
+def path_of(ids: Iterable[uuid.UUID]) -> str:
+    """The stored path of a unit: the ids from the county down to the unit itself."""
+    return "".join(f"/{unit_id}" for unit_id in ids)
+
+
+def path_ids(path: str) -> tuple[uuid.UUID, ...]:
+    """The ids of a stored path, from the county down."""
+    return tuple(uuid.UUID(part) for part in path.split("/") if part)
+
+
+def nearest_time_zone(zones_upwards: Sequence[str | None]) -> str:
+    """The time zone of a unit, given its own and those above it up to the county, which always has one."""
+    return next(zone for zone in zones_upwards if zone is not None)
