@@ -1,8 +1,8 @@
 """WHIP and WHEP from the client's side: publish tracks, or watch a stream, over one RTCPeerConnection.
 
 WHIP is RFC 9725, WHEP is draft-ietf-wish-whep. Both are the same exchange: POST an SDP offer, get ``201
-Created`` with the answer and the session's ``Location``, and DELETE that location at the end. Candidates are
-gathered before the offer is sent, so PATCH is never needed.
+Created`` with the answer and the session's ``Location``, and DELETE that location at the end. Candidates
+are gathered before the offer is sent, so PATCH is never needed.
 
 Exceptions:
 
@@ -96,8 +96,8 @@ class MediaSession:
     def end_with(self, track: MediaStreamTrack) -> None:
         """Count the session as ended once ``track`` ends.
 
-        When the other side closes DTLS, aiortc ends the tracks and keeps ``connectionState`` at ``connected``,
-        so the tracks are what tells.
+        When the other side closes DTLS, aiortc ends the tracks but leaves ``connectionState`` at
+        ``connected``, so the tracks are what tells.
         """
         track.add_listener("ended", self._ended.set)
 
@@ -124,8 +124,8 @@ class MediaSession:
     async def _post_offer(self, url: str, offer: str) -> str:
         response = await self._send("POST", url, content=offer, headers={"Content-Type": SDP_TYPE})
         for _ in range(_MAX_REDIRECTS):
-            # RFC 9725 section 4.5: load balancing by 307 keeps method and body. The token goes along, because
-            # the server it belongs to is the one that sends us on.
+            # RFC 9725 section 4.5: load balancing by 307 keeps method and body. The token goes along,
+            # because the server it belongs to is the one that sends us on.
             if response.status_code not in (307, 308):
                 break
             url = urljoin(url, response.headers.get("Location", ""))
@@ -198,8 +198,8 @@ async def publish(
 ) -> MediaSession:
     """Publish ``tracks`` at a WHIP endpoint.
 
-    Tracks may yield encoded packets; only ``video_codec`` (``VP8`` or ``H264``) and Opus are offered, so that
-    what was encoded beforehand is what gets negotiated.
+    Tracks may yield encoded packets; only ``video_codec`` (``VP8`` or ``H264``) and Opus are offered, so
+    that what was encoded beforehand is what gets negotiated.
     """
     peer = _new_peer()
     session = MediaSession(http, token, peer)
