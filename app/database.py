@@ -36,7 +36,7 @@ SessionFactory = sessionmaker[Session]
 
 # Every constraint has a name, so that migrations can drop it and errors can be told apart.
 NAMING = {
-    "ix": "ix_%(column_0_N_label)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
     "ck": "ck_%(table_name)s_%(constraint_name)s",
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
@@ -153,6 +153,15 @@ def get_session(connection: HTTPConnection) -> Iterator[Session]:
 # scope="function" makes FastAPI end the transaction before it sends the response: the default scope commits
 # afterwards, and a failed commit would still have answered 200.
 SessionDep = Annotated[Session, Depends(get_session, scope="function")]
+
+
+def get_read_session(connection: HTTPConnection) -> Iterator[Session]:
+    """A session that only reads, for requests that write nothing although their method would allow it."""
+    with reading(connection.app.state.session_factory) as session:
+        yield session
+
+
+ReadSessionDep = Annotated[Session, Depends(get_read_session, scope="function")]
 
 
 def violated(error: IntegrityError) -> str:
