@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 from zoneinfo import available_timezones
 
 from fastapi import Query
@@ -15,6 +15,11 @@ from app.errors import Invalid
 Item = TypeVar("Item")
 
 MAX_PAGE = 200
+
+
+def example(value: Any) -> ConfigDict:
+    """The `model_config` of a schema with this example in the OpenAPI document."""
+    return ConfigDict(json_schema_extra={"example": value})
 
 
 class Input(BaseModel):

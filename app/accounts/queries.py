@@ -1,0 +1,86 @@
+"""SQL of people and assignments."""
+
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, String, Uuid, column, or_, select, table
+from sqlalchemy.orm import Session, selectinload
+
+from app.accounts.models import Assignment, Person
+
+# The tree belongs to the schools domain, which builds on this one; here only its shape is read.
+_org_units = table(
+    "org_units",
+    column("id", Uuid()),
+    column("kind", String()),
+    column("county_id", Uuid()),
+    column("path", String()),
+    column("time_zone", String()),
+)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What accounts need to know of an org unit."""
+
+    id: uuid.UUID
+    kind: str
+    county_id: uuid.UUID
+    path: str
+
+
+def person_by_login(session: Session, login: str) -> Person | None:
+    return session.scalar(select(Person).where(Person.login == login))
+
+
+def person_with_assignments(session: Session, person_id: uuid.UUID) -> Person | None:
+    query = select(Person).where(Person.id == person_id).options(selectinload(Person.assignments))
+    return session.scalar(query)
+
+
+def county_time_zone(session: Session, county_id: uuid.UUID) -> str:
+    found: str = session.execute(
+        select(_org_units.c.time_zone).where(_org_units.c.id == county_id)
+    ).scalar_one()
+    return found
+
+
+def units(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Unit]:
+    columns = _org_units.c
+    rows = session.execute(
+        select(columns.id, columns.kind, columns.county_id, columns.path).where(columns.id.in_(ids))
+    )
+    return {row.id: Unit(row.id, row.kind, row.county_id, row.path) for row in rows}
+
+
+def people_page(
+    session: Session,
+    county_id: uuid.UUID,
+    below: Collection[str] | None,
+    after: str | None,
+    limit: int,
+) -> Sequence[Person]:
+    """People of a county by login; with `below`, only those assigned to these paths or under them."""
+    query = select(Person).where(Person.county_id == county_id)
+    if below is not None:
+        query = query.where(
+            Person.id.in_(
+                select(Assignment.person_id)
+                .join(_org_units, _org_units.c.id == Assignment.org_unit_id)
+                .where(or_(*(_at_or_below(path) for path in below)))
+            )
+        )
+    if after is not None:
+        query = query.where(Person.login > after)
+    query = query.order_by(Person.login).limit(limit).options(selectinload(Person.assignments))
+    return session.scalars(query).all()
+
+
+def people_by_ids(session: Session, ids: Collection[uuid.UUID]) -> Sequence[Person]:
+    query = select(Person).where(Person.id.in_(ids)).options(selectinload(Person.assignments))
+    return session.scalars(query).all()
+
+
+def _at_or_below(path: str) -> ColumnElement[bool]:
+    return or_(_org_units.c.path == path, _org_units.c.path.startswith(path + "/"))

@@ -1,0 +1,130 @@
+"""Bodies of the requests and answers about people."""
+
+import uuid
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from app.accounts.rules import Role
+from app.schemas import Input, Name, Output, example
+
+Login = Annotated[
+    str, StringConstraints(to_lower=True, strip_whitespace=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+]
+Password = Annotated[SecretStr, Field(min_length=8, max_length=128)]
+
+_SCHOOL = "7c1f4c0e-6a2b-4d0e-9b53-0d7a3f0c5a11"
+_COUNTY = "0b1de0c2-51a5-4d1c-8a55-6f0d1c2b3a44"
+_WANG = "f4b7a1de-0f53-4a86-b7b0-5a3c0e9d1f22"
+_TEACHER = {"role": "teacher", "org_unit_id": _SCHOOL, "valid_from": "2026-09-01", "valid_to": None}
+
+
+class Token(Output):
+    """A bearer token (RFC 6749 §5.1)."""
+
+    access_token: str
+    token_type: Literal["bearer"] = "bearer"
+    expires_in: int = Field(description="Seconds until the token expires")
+
+    model_config = example({"access_token": "eyJhbGciOi…", "token_type": "bearer", "expires_in": 43200})
+
+
+class NewAssignment(Input):
+    """A role to be given to a person."""
+
+    role: Role
+    org_unit_id: uuid.UUID = Field(description="The role holds there and everywhere below")
+    valid_from: date | None = Field(None, description="First day; today unless given")
+    valid_to: date | None = Field(None, description="Last day; null while it lasts")
+
+    model_config = example(_TEACHER)
+
+    @model_validator(mode="after")
+    def _days_in_order(self) -> "NewAssignment":
+        if self.valid_from and self.valid_to and self.valid_to < self.valid_from:
+            raise PydanticCustomError("days_in_order", "valid_to must not be before valid_from")
+        return self
+
+
+class NewPerson(Input):
+    """A person to be admitted."""
+
+    login: Login = Field(description="Unique on this server; small letters, digits, dot, dash, underscore")
+    name: Name
+    password: Password
+    assignments: list[NewAssignment] = Field(min_length=1, max_length=20)
+
+    model_config = example(
+        {
+            "login": "wang",
+            "name": "王老师 Wang",
+            "password": "a long password",
+            "assignments": [_TEACHER],
+        }
+    )
+
+
+class AssignmentOut(Output):
+    """A role of a person."""
+
+    role: Role
+    org_unit_id: uuid.UUID
+    valid_from: date
+    valid_to: date | None
+
+    model_config = example(_TEACHER)
+
+
+class PersonOut(Output):
+    """A person, as administrators see them."""
+
+    id: uuid.UUID
+    login: str
+    name: str
+    county_id: uuid.UUID
+    active: bool
+    created_at: datetime
+    assignments: list[AssignmentOut]
+
+    model_config = example(
+        {
+            "id": _WANG,
+            "login": "wang",
+            "name": "王老师 Wang",
+            "county_id": _COUNTY,
+            "active": True,
+            "created_at": "2026-09-01T00:00:00Z",
+            "assignments": [_TEACHER],
+        }
+    )
+
+
+class RoleOut(Output):
+    """A role that is in force today."""
+
+    role: Role
+    org_unit_id: uuid.UUID
+
+    model_config = example({"role": "teacher", "org_unit_id": _SCHOOL})
+
+
+class Me(Output):
+    """The signed-in person."""
+
+    id: uuid.UUID
+    login: str
+    name: str
+    county_id: uuid.UUID
+    assignments: list[RoleOut] = Field(description="The roles in force today")
+
+    model_config = example(
+        {
+            "id": _WANG,
+            "login": "wang",
+            "name": "王老师 Wang",
+            "county_id": _COUNTY,
+            "assignments": [{"role": "teacher", "org_unit_id": _SCHOOL}],
+        }
+    )

@@ -1,0 +1,260 @@
+"""Use cases of accounts: signing in, knowing who asks, admitting people."""
+
+import uuid
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from fastapi import Depends
+from fastapi.security import OAuth2PasswordBearer
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+from starlette.requests import HTTPConnection
+
+from app.accounts import queries
+from app.accounts.limiter import AttemptLimiter
+from app.accounts.models import Assignment, Person
+from app.accounts.passwords import hash_password, password_matches
+from app.accounts.rules import PLACES, Duty, Principal, Role, may_appoint, permits
+from app.accounts.tokens import TokenKind, read, sign
+from app.database import SessionDep, violated
+from app.errors import Conflict, Forbidden, Invalid, NotFound, TooManyRequests, Unauthenticated
+from app.keys import Keys
+
+_ADMINS = (Role.BUREAU_ADMIN, Role.SCHOOL_ADMIN)
+
+_bearer = OAuth2PasswordBearer(
+    tokenUrl="/api/v1/token", auto_error=False, description="A token of POST /api/v1/token"
+)
+
+
+@dataclass(frozen=True)
+class PersonDraft:
+    """A person to be created; `assignments` without a first day start today."""
+
+    login: str
+    name: str
+    password: str
+    assignments: tuple[tuple[Role, uuid.UUID, date | None, date | None], ...]
+
+
+# --- knowing who asks ---------------------------------------------------------------------------------------
+
+
+def issue_person_token(keys: Keys, person: Person, minutes: int, now: datetime | None = None) -> str:
+    """A bearer token for a person."""
+    now = now or datetime.now(UTC)
+    claims = {"sub": str(person.id)}
+    return sign(keys, TokenKind.PERSON, claims, now=now, until=now + timedelta(minutes=minutes))
+
+
+def authenticate(session: Session, keys: Keys, token: str, now: datetime | None = None) -> Principal:
+    """The person behind a token; raises `Unauthenticated`."""
+    now = now or datetime.now(UTC)
+    claims = read(keys, TokenKind.PERSON, token, now=now)
+    return principal_of(session, uuid.UUID(claims["sub"]), now)
+
+
+def principal_of(session: Session, person_id: uuid.UUID, now: datetime | None = None) -> Principal:
+    """A person as of now, for whom somebody vouched with a token; raises `Unauthenticated` when inactive."""
+    person = queries.person_with_assignments(session, person_id)
+    if person is None or not person.active:
+        raise Unauthenticated("token.no_person", "Account closed", "The account of this token was closed.")
+    return Principal(
+        person_id=person.id,
+        name=person.name,
+        county_id=person.county_id,
+        assignments=tuple(
+            Duty(item.role, item.org_unit_id, item.valid_from, item.valid_to) for item in person.assignments
+        ),
+        today=county_today(session, person.county_id, now or datetime.now(UTC)),
+    )
+
+
+def county_today(session: Session, county_id: uuid.UUID, now: datetime) -> date:
+    """The date in a county: in the east the school day starts while UTC still has yesterday."""
+    return now.astimezone(ZoneInfo(queries.county_time_zone(session, county_id))).date()
+
+
+def current_principal(
+    connection: HTTPConnection, session: SessionDep, token: Annotated[str | None, Depends(_bearer)]
+) -> Principal:
+    """Dependency: the signed-in person."""
+    if token is None:
+        raise Unauthenticated(
+            "token.missing",
+            "Not signed in",
+            "Send `Authorization: Bearer …` with a token of POST /api/v1/token.",
+        )
+    return authenticate(session, connection.app.state.keys, token)
+
+
+CurrentPrincipal = Annotated[Principal, Depends(current_principal, scope="function")]
+
+
+def sign_in(
+    session: Session, limiter: AttemptLimiter, login: str, password: str, address: str, now: float
+) -> Person:
+    """The person with this login and password; raises `Unauthenticated` or `TooManyRequests`."""
+    login = login.strip().lower()
+    key = f"{address} {login[:64]}"
+    if wait := limiter.attempt(key, now):
+        raise TooManyRequests(
+            "sign_in.too_many",
+            "Too many attempts",
+            f"Too many attempts to sign in; try again in {wait:.0f} s.",
+            headers={"Retry-After": str(int(wait) + 1)},
+        )
+    person = queries.person_by_login(session, login)
+    known = person is not None and person.active
+    if not password_matches(password, person.password_hash if person and known else None) or person is None:
+        raise Unauthenticated("sign_in.refused", "Sign-in refused", "The login or the password is wrong.")
+    limiter.succeeded(key)
+    return person
+
+
+# --- people -------------------------------------------------------------------------------------------------
+
+
+def create_person(session: Session, county_id: uuid.UUID, draft: PersonDraft, today: date) -> Person:
+    """Create a person without asking who wants it: for the command line and seeds.
+
+    Raises `Conflict` when the login is taken, `Invalid` when a role does not fit its org unit.
+    """
+    _check_places(session, county_id, draft)
+    person = Person(
+        county_id=county_id,
+        login=draft.login,
+        name=draft.name,
+        password_hash=hash_password(draft.password),
+        created_at=datetime.now(UTC),
+        assignments=[
+            Assignment(role=role, org_unit_id=unit, valid_from=first or today, valid_to=last)
+            for role, unit, first, last in draft.assignments
+        ],
+    )
+    try:
+        with session.begin_nested():
+            session.add(person)
+    except IntegrityError as error:
+        if violated(error) != "uq_people_login":
+            raise
+        raise Conflict("person.login_taken", "Login taken", f"The login {draft.login} is taken.") from None
+    return person
+
+
+def admit_person(session: Session, principal: Principal, draft: PersonDraft) -> Person:
+    """Create a person on behalf of an administrator, who may only give roles below the own office."""
+    _require_admin(principal)
+    units = _check_places(session, principal.county_id, draft)
+    for role, unit_id, _first, _last in draft.assignments:
+        if not may_appoint(principal, role, _ids(units[unit_id].path)):
+            raise Forbidden(
+                "person.may_not_appoint",
+                "Not yours to give",
+                f"You may not give the role {role.value} on org unit {unit_id}.",
+            )
+    return create_person(session, principal.county_id, draft, principal.today)
+
+
+def list_people(
+    session: Session, principal: Principal, after: str | None, limit: int
+) -> tuple[Sequence[Person], bool]:
+    """People an administrator looks after, by login, and whether there are more."""
+    below = _offices(session, principal)
+    found = queries.people_page(session, principal.county_id, below, after, limit + 1)
+    return found[:limit], len(found) > limit
+
+
+def get_person(session: Session, principal: Principal, person_id: uuid.UUID) -> Person:
+    """One person: oneself, or somebody an administrator looks after."""
+    person = queries.person_with_assignments(session, person_id)
+    if person is None:
+        raise NotFound("person.not_found", "No such person", f"There is no person {person_id}.")
+    if person.id == principal.person_id:
+        return person
+    if person.county_id != principal.county_id:
+        raise Forbidden("access.foreign_county", "Another county", "The person belongs to another county.")
+    paths = [_ids(unit.path) for unit in _units_of(session, person)]
+    if not any(permits(principal, _ADMINS, path) for path in paths):
+        raise Forbidden("access.denied", "Not allowed", "The person belongs to no school of yours.")
+    return person
+
+
+def names(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """The names of people, for lists of other things."""
+    return {person.id: person.name for person in queries.people_by_ids(session, ids)}
+
+
+def find_person(session: Session, person_id: uuid.UUID) -> Person | None:
+    """A person with assignments, or None; for other domains, which decide themselves who may ask."""
+    return queries.person_with_assignments(session, person_id)
+
+
+def find_by_login(session: Session, login: str) -> Person | None:
+    """A person by login, or None; for the command line and seeds."""
+    return queries.person_by_login(session, login)
+
+
+def holds_role(person: Person, role: Role, org_path: Iterable[uuid.UUID], day: date) -> bool:
+    """Whether a person (of `find_person`) has a role somewhere on the path on that day."""
+    units = frozenset(org_path)
+    return any(
+        item.role is role
+        and item.org_unit_id in units
+        and Duty(item.role, item.org_unit_id, item.valid_from, item.valid_to).holds_on(day)
+        for item in person.assignments
+    )
+
+
+def _check_places(
+    session: Session, county_id: uuid.UUID, draft: PersonDraft
+) -> dict[uuid.UUID, queries.Unit]:
+    wanted = {unit_id for _role, unit_id, _first, _last in draft.assignments}
+    units = queries.units(session, wanted)
+    for role, unit_id, _first, _last in draft.assignments:
+        unit = units.get(unit_id)
+        if unit is None:
+            raise NotFound("org_unit.not_found", "No such org unit", f"There is no org unit {unit_id}.")
+        if unit.county_id != county_id:
+            raise Forbidden("access.foreign_county", "Another county", "The org unit is in another county.")
+        if unit.kind not in PLACES[role]:
+            places = " or ".join(sorted(PLACES[role]))
+            raise Invalid(
+                "person.role_does_not_fit",
+                "Role does not fit",
+                f"The role {role.value} is held on a {places}, not on a {unit.kind}.",
+                org_unit_id=str(unit_id),
+            )
+    return units
+
+
+def _require_admin(principal: Principal) -> None:
+    if not _held_offices(principal):
+        raise Forbidden("access.denied", "Not allowed", "Only administrators look after people.")
+
+
+def _held_offices(principal: Principal) -> set[uuid.UUID]:
+    return {
+        duty.org_unit_id
+        for duty in principal.assignments
+        if duty.role in _ADMINS and duty.holds_on(principal.today)
+    }
+
+
+def _offices(session: Session, principal: Principal) -> list[str] | None:
+    """Paths of the units the person administers; None stands for the whole county."""
+    _require_admin(principal)
+    if permits(principal, {Role.BUREAU_ADMIN}, [principal.county_id]):
+        return None
+    return [unit.path for unit in queries.units(session, _held_offices(principal)).values()]
+
+
+def _units_of(session: Session, person: Person) -> Iterable[queries.Unit]:
+    return queries.units(session, {item.org_unit_id for item in person.assignments}).values()
+
+
+def _ids(path: str) -> tuple[uuid.UUID, ...]:
+    return tuple(uuid.UUID(part) for part in path.split("/") if part)

@@ -1,0 +1,72 @@
+"""SQL of org units and rooms."""
+
+import uuid
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.orm import Session
+
+from app.schools.models import OrgUnit, Room
+from app.schools.rules import OrgUnitKind, RoomKind
+
+
+def org_units(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, OrgUnit]:
+    return {unit.id: unit for unit in session.scalars(select(OrgUnit).where(OrgUnit.id.in_(ids)))}
+
+
+def county_by_code(session: Session, code: str) -> OrgUnit | None:
+    return session.scalar(select(OrgUnit).where(OrgUnit.code == code, OrgUnit.kind == OrgUnitKind.COUNTY))
+
+
+def org_unit_by_code(session: Session, county_id: uuid.UUID, code: str) -> OrgUnit | None:
+    return session.scalar(select(OrgUnit).where(OrgUnit.county_id == county_id, OrgUnit.code == code))
+
+
+def org_units_page(
+    session: Session,
+    county_id: uuid.UUID,
+    kind: OrgUnitKind | None,
+    parent_id: uuid.UUID | None,
+    after: str | None,
+    limit: int,
+) -> Sequence[OrgUnit]:
+    query = select(OrgUnit).where(OrgUnit.county_id == county_id)
+    if kind is not None:
+        query = query.where(OrgUnit.kind == kind)
+    if parent_id is not None:
+        query = query.where(OrgUnit.parent_id == parent_id)
+    if after is not None:
+        query = query.where(OrgUnit.code > after)
+    return session.scalars(query.order_by(OrgUnit.code).limit(limit)).all()
+
+
+def rooms(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Room]:
+    return {room.id: room for room in session.scalars(select(Room).where(Room.id.in_(ids)))}
+
+
+def room_by_code(session: Session, org_unit_id: uuid.UUID, code: str) -> Room | None:
+    return session.scalar(select(Room).where(Room.org_unit_id == org_unit_id, Room.code == code))
+
+
+def rooms_page(
+    session: Session,
+    county_id: uuid.UUID,
+    kind: RoomKind | None,
+    org_unit_id: uuid.UUID | None,
+    after: tuple[str, str] | None,
+    limit: int,
+) -> Sequence[tuple[Room, str]]:
+    """Rooms of a county with their unit's code, in the order of unit code and room code."""
+    query = (
+        select(Room, OrgUnit.code)
+        .join(OrgUnit, OrgUnit.id == Room.org_unit_id)
+        .where(OrgUnit.county_id == county_id)
+    )
+    if kind is not None:
+        query = query.where(Room.kind == kind)
+    if org_unit_id is not None:
+        query = query.where(Room.org_unit_id == org_unit_id)
+    if after is not None:
+        query = query.where(tuple_(OrgUnit.code, Room.code) > after)
+    rows = session.execute(query.order_by(OrgUnit.code, Room.code).limit(limit))
+    return [(room, code) for room, code in rows]

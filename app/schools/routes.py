@@ -1,0 +1,103 @@
+"""HTTP of schools."""
+
+import uuid
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from app.accounts.service import CurrentPrincipal
+from app.database import SessionDep
+from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, responses
+from app.schemas import Page, PageAfter, PageLimit, decode_cursor, encode_cursor
+from app.schools import service
+from app.schools.models import OrgUnit, Room
+from app.schools.rules import OrgUnitKind, RoomKind
+from app.schools.schemas import NewOrgUnit, NewRoom, OrgUnitOut, RoomOut
+from app.schools.service import OrgUnitDraft, RoomDraft
+
+router = APIRouter(prefix="/api/v1", tags=["schools"])
+
+_ON_CREATE = responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid)
+_ON_SHOW = responses(Unauthenticated, Forbidden, NotFound)
+_ON_LIST = responses(Unauthenticated)
+
+
+@router.post(
+    "/org-units",
+    status_code=201,
+    summary="Add an org unit",
+    response_model=OrgUnitOut,
+    responses=_ON_CREATE,
+)
+def add_org_unit(
+    body: NewOrgUnit, session: SessionDep, principal: CurrentPrincipal, response: Response
+) -> OrgUnit:
+    """Add a township, school or teaching site, as a bureau admin. Counties come from the command line."""
+    draft = OrgUnitDraft(body.kind, body.parent_id, body.code, body.name, body.time_zone)
+    unit = service.add_org_unit(session, principal, draft)
+    response.headers["Location"] = f"/api/v1/org-units/{unit.id}"
+    return unit
+
+
+@router.get("/org-units", summary="List org units", responses=_ON_LIST)
+def list_org_units(
+    session: SessionDep,
+    principal: CurrentPrincipal,
+    kind: Annotated[OrgUnitKind | None, Query(description="Only this kind")] = None,
+    parent_id: Annotated[uuid.UUID | None, Query(description="Only those directly below")] = None,
+    limit: PageLimit = 50,
+    after: PageAfter = None,
+) -> Page[OrgUnitOut]:
+    """The units of one's own county, by official code."""
+    code = decode_cursor(after, 1)[0] if after else None
+    units, more = service.list_org_units(session, principal, kind, parent_id, code, limit)
+    return Page(
+        items=[OrgUnitOut.model_validate(unit) for unit in units],
+        next=encode_cursor(units[-1].code) if more else None,
+    )
+
+
+@router.get(
+    "/org-units/{org_unit_id}", summary="Show an org unit", response_model=OrgUnitOut, responses=_ON_SHOW
+)
+def show_org_unit(org_unit_id: uuid.UUID, session: SessionDep, principal: CurrentPrincipal) -> OrgUnit:
+    """One unit of one's own county."""
+    return service.show_org_unit(session, principal, org_unit_id)
+
+
+@router.post("/rooms", status_code=201, summary="Add a room", response_model=RoomOut, responses=_ON_CREATE)
+def add_room(body: NewRoom, session: SessionDep, principal: CurrentPrincipal, response: Response) -> Room:
+    """Add a room; bureau admins do so in their county, school admins in their school and its sites."""
+    draft = RoomDraft(
+        body.org_unit_id, body.kind, body.code, body.name, body.link_mbps_declared, body.equipment
+    )
+    room = service.add_room(session, principal, draft)
+    response.headers["Location"] = f"/api/v1/rooms/{room.id}"
+    return room
+
+
+@router.get("/rooms", summary="List rooms", responses=_ON_LIST)
+def list_rooms(
+    session: SessionDep,
+    principal: CurrentPrincipal,
+    kind: Annotated[RoomKind | None, Query(description="Only this kind")] = None,
+    org_unit_id: Annotated[uuid.UUID | None, Query(description="Only those of this unit")] = None,
+    limit: PageLimit = 50,
+    after: PageAfter = None,
+) -> Page[RoomOut]:
+    """The rooms of one's own county, by the codes of unit and room."""
+    start = None
+    if after:
+        unit_code, room_code = decode_cursor(after, 2)
+        start = (unit_code, room_code)
+    rooms, following = service.list_rooms(session, principal, kind, org_unit_id, start, limit)
+    return Page(
+        items=[RoomOut.model_validate(room) for room in rooms],
+        next=encode_cursor(*following) if following else None,
+    )
+
+
+@router.get("/rooms/{room_id}", summary="Show a room", response_model=RoomOut, responses=_ON_SHOW)
+def show_room(room_id: uuid.UUID, session: SessionDep, principal: CurrentPrincipal) -> Room:
+    """One room of one's own county."""
+    return service.show_room(session, principal, room_id)

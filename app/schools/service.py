@@ -1,0 +1,245 @@
+"""Use cases of schools: building the county tree, furnishing it with rooms, finding one's way in it."""
+
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.accounts.rules import Principal, Role, require, require_county
+from app.database import new_id, violated
+from app.errors import Conflict, Invalid, NotFound
+from app.schools import queries
+from app.schools.models import OrgUnit, Room
+from app.schools.rules import (
+    PARENTS,
+    ROOM_PLACES,
+    OrgUnitKind,
+    RoomKind,
+    nearest_time_zone,
+    path_ids,
+    path_of,
+)
+
+_ROOM_KEEPERS = (Role.BUREAU_ADMIN, Role.SCHOOL_ADMIN)
+
+
+@dataclass(frozen=True)
+class OrgUnitDraft:
+    """An org unit to be created below another one."""
+
+    kind: OrgUnitKind
+    parent_id: uuid.UUID
+    code: str
+    name: str
+    time_zone: str | None = None
+
+
+@dataclass(frozen=True)
+class RoomDraft:
+    """A room to be created."""
+
+    org_unit_id: uuid.UUID
+    kind: RoomKind
+    code: str
+    name: str
+    link_mbps_declared: float | None = None
+    equipment: str | None = None
+
+
+# --- the tree -----------------------------------------------------------------------------------------------
+
+
+def create_county(session: Session, code: str, name: str, time_zone: str) -> OrgUnit:
+    """Found a county: for the command line and seeds, since nobody in the product stands above a county."""
+    county_id = new_id()
+    county = OrgUnit(
+        id=county_id,
+        kind=OrgUnitKind.COUNTY,
+        parent_id=None,
+        county_id=county_id,
+        code=code,
+        name=name,
+        path=path_of([county_id]),
+        time_zone=time_zone,
+    )
+    return _insert_unit(session, county)
+
+
+def create_org_unit(session: Session, draft: OrgUnitDraft) -> OrgUnit:
+    """Add a unit below another one without asking who wants it: for the command line and seeds."""
+    parent = get_org_unit(session, draft.parent_id)
+    if parent.kind not in PARENTS[draft.kind]:
+        above = " or ".join(sorted(PARENTS[draft.kind]))
+        raise Invalid(
+            "org_unit.wrong_parent",
+            "Wrong place in the tree",
+            f"A {draft.kind.value} stands below a {above}, not below a {parent.kind.value}.",
+        )
+    unit_id = new_id()
+    unit = OrgUnit(
+        id=unit_id,
+        kind=draft.kind,
+        parent_id=parent.id,
+        county_id=parent.county_id,
+        code=draft.code,
+        name=draft.name,
+        path=path_of([*path_ids(parent.path), unit_id]),
+        time_zone=draft.time_zone,
+    )
+    return _insert_unit(session, unit)
+
+
+def add_org_unit(session: Session, principal: Principal, draft: OrgUnitDraft) -> OrgUnit:
+    """Add a unit on behalf of a bureau admin."""
+    parent = get_org_unit(session, draft.parent_id)
+    require(principal, {Role.BUREAU_ADMIN}, path_ids(parent.path))
+    return create_org_unit(session, draft)
+
+
+def get_org_unit(session: Session, unit_id: uuid.UUID) -> OrgUnit:
+    """One unit; raises `NotFound`."""
+    unit = session.get(OrgUnit, unit_id)
+    if unit is None:
+        raise NotFound("org_unit.not_found", "No such org unit", f"There is no org unit {unit_id}.")
+    return unit
+
+
+def show_org_unit(session: Session, principal: Principal, unit_id: uuid.UUID) -> OrgUnit:
+    """One unit of one's own county."""
+    unit = get_org_unit(session, unit_id)
+    require_county(principal, unit.county_id)
+    return unit
+
+
+def list_org_units(
+    session: Session,
+    principal: Principal,
+    kind: OrgUnitKind | None,
+    parent_id: uuid.UUID | None,
+    after: str | None,
+    limit: int,
+) -> tuple[Sequence[OrgUnit], bool]:
+    """Units of one's own county by code, and whether there are more."""
+    found = queries.org_units_page(session, principal.county_id, kind, parent_id, after, limit + 1)
+    return found[:limit], len(found) > limit
+
+
+def org_units(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, OrgUnit]:
+    """Units by id, those that exist."""
+    return queries.org_units(session, ids)
+
+
+def find_county(session: Session, code: str) -> OrgUnit | None:
+    """A county by its official code, or None."""
+    return queries.county_by_code(session, code)
+
+
+def find_org_unit(session: Session, county_id: uuid.UUID, code: str) -> OrgUnit | None:
+    """A unit by its official code, or None."""
+    return queries.org_unit_by_code(session, county_id, code)
+
+
+def ancestry(session: Session, unit: OrgUnit) -> list[OrgUnit]:
+    """The unit itself and all above it, up to the county."""
+    ids = path_ids(unit.path)
+    found = queries.org_units(session, ids)
+    return [found[unit_id] for unit_id in reversed(ids)]
+
+
+def time_zone_of(session: Session, unit: OrgUnit) -> ZoneInfo:
+    """The time zone a unit lives in: its own, or that of the nearest unit above."""
+    return ZoneInfo(nearest_time_zone([above.time_zone for above in ancestry(session, unit)]))
+
+
+def _insert_unit(session: Session, unit: OrgUnit) -> OrgUnit:
+    try:
+        with session.begin_nested():
+            session.add(unit)
+    except IntegrityError as error:
+        if violated(error) not in ("uq_org_units_county_id_code", "uq_org_units_county_code"):
+            raise
+        raise Conflict("org_unit.code_taken", "Code taken", f"The code {unit.code} is taken.") from None
+    return unit
+
+
+# --- rooms --------------------------------------------------------------------------------------------------
+
+
+def create_room(session: Session, draft: RoomDraft) -> Room:
+    """Add a room without asking who wants it: for the command line and seeds."""
+    unit = get_org_unit(session, draft.org_unit_id)
+    if unit.kind not in ROOM_PLACES[draft.kind]:
+        places = " or ".join(sorted(ROOM_PLACES[draft.kind]))
+        raise Invalid(
+            "room.wrong_place",
+            "Wrong place for a room",
+            f"A {draft.kind.value} room belongs to a {places}, not to a {unit.kind.value}.",
+        )
+    room = Room(
+        org_unit_id=unit.id,
+        kind=draft.kind,
+        code=draft.code,
+        name=draft.name,
+        link_mbps_declared=draft.link_mbps_declared,
+        equipment=draft.equipment,
+    )
+    try:
+        with session.begin_nested():
+            session.add(room)
+    except IntegrityError as error:
+        if violated(error) != "uq_rooms_org_unit_id_code":
+            raise
+        raise Conflict(
+            "room.code_taken", "Code taken", f"The code {draft.code} is taken in {unit.name}."
+        ) from None
+    return room
+
+
+def add_room(session: Session, principal: Principal, draft: RoomDraft) -> Room:
+    """Add a room on behalf of a bureau admin or the school's own admin."""
+    unit = get_org_unit(session, draft.org_unit_id)
+    require(principal, _ROOM_KEEPERS, path_ids(unit.path))
+    return create_room(session, draft)
+
+
+def get_room(session: Session, room_id: uuid.UUID) -> Room:
+    """One room; raises `NotFound`."""
+    room = session.get(Room, room_id)
+    if room is None:
+        raise NotFound("room.not_found", "No such room", f"There is no room {room_id}.")
+    return room
+
+
+def show_room(session: Session, principal: Principal, room_id: uuid.UUID) -> Room:
+    """One room of one's own county."""
+    room = get_room(session, room_id)
+    require_county(principal, get_org_unit(session, room.org_unit_id).county_id)
+    return room
+
+
+def list_rooms(
+    session: Session,
+    principal: Principal,
+    kind: RoomKind | None,
+    org_unit_id: uuid.UUID | None,
+    after: tuple[str, str] | None,
+    limit: int,
+) -> tuple[list[Room], tuple[str, str] | None]:
+    """Rooms of one's own county, and where the next page starts."""
+    found = queries.rooms_page(session, principal.county_id, kind, org_unit_id, after, limit + 1)
+    page = found[:limit]
+    following = (page[-1][1], page[-1][0].code) if len(found) > limit else None
+    return [room for room, _code in page], following
+
+
+def rooms(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Room]:
+    """Rooms by id, those that exist."""
+    return queries.rooms(session, ids)
+
+
+def find_room(session: Session, org_unit_id: uuid.UUID, code: str) -> Room | None:
+    """A room by its code in an org unit, or None."""
+    return queries.room_by_code(session, org_unit_id, code)
