@@ -223,6 +223,10 @@ async def _on_app_error(_request: Request, error: Exception) -> JSONResponse:
 
 async def _on_invalid_request(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
+    if all(item["loc"][:1] == ("path",) for item in error.errors()):
+        return _no_such_address()  # what cannot be an id is the id of nothing
+    if any(item["type"] == "json_invalid" for item in error.errors()):
+        return problem(400, "request.malformed", BadRequest.summary, "The body is not valid JSON.")
     # The refused input is left out on purpose: it may be a password.
     errors = [
         {"field": ".".join(str(part) for part in item["loc"]), "code": item["type"], "detail": item["msg"]}
@@ -233,17 +237,17 @@ async def _on_invalid_request(_request: Request, error: Exception) -> JSONRespon
     return problem(422, "request.invalid", Invalid.summary, detail, errors=errors)
 
 
-_ROUTER_CODES = {
-    404: ("route.not_found", "No resource lives at this address."),
-    405: ("route.method_not_allowed", "This address does not know that method."),
-}
+def _no_such_address() -> JSONResponse:
+    return problem(404, "route.not_found", NotFound.summary, "Nothing lives at this address.")
 
 
 async def _on_http_exception(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    status = error.status_code
-    code, detail = _ROUTER_CODES.get(status, (f"http.{status}", error.detail))
-    return problem(status, code, HTTPStatus(status).phrase, detail, error.headers)
+    if error.status_code == 404:
+        return _no_such_address()
+    title = HTTPStatus(error.status_code).phrase
+    code = "route.method_not_allowed" if error.status_code == 405 else f"http.{error.status_code}"
+    return problem(error.status_code, code, title, f"{error.detail}.", error.headers)
 
 
 async def _on_unexpected(_request: Request, _error: Exception) -> JSONResponse:

@@ -7,7 +7,7 @@ kept out at the source; `_redact` is the second line of defence.
 import logging
 import sys
 import time
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import structlog
@@ -15,6 +15,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _SECRET_KEYS = frozenset({"password", "token", "authorization", "secret", "grant", "access_token", "sdp"})
 _QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+Observe = Callable[[str, str, int, float], None]
+"""Takes method, route, status and seconds of a request."""
 
 
 def _redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -68,10 +72,14 @@ def _renderers(format: str) -> list[structlog.typing.Processor]:
 
 
 class RequestLog:
-    """ASGI middleware: one line a request, naming the route's template instead of the address."""
+    """ASGI middleware: one line and one `observe` a request, by the route's template, never the address.
 
-    def __init__(self, app: ASGIApp) -> None:
+    The addresses of media sessions are secrets, and others carry ids of people.
+    """
+
+    def __init__(self, app: ASGIApp, observe: Observe) -> None:
         self._app = app
+        self._observe = observe
         self._log = structlog.stdlib.get_logger("app.http")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -92,7 +100,9 @@ class RequestLog:
         finally:
             route = getattr(scope.get("route"), "path", "-")
             level = logging.DEBUG if route in _QUIET_PATHS else logging.INFO
-            milliseconds = round((time.perf_counter() - started) * 1000, 1)
+            seconds = time.perf_counter() - started
+            method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+            self._observe(method, route, status, seconds)
             self._log.log(
-                level, "request", method=scope["method"], route=route, status=status, ms=milliseconds
+                level, "request", method=method, route=route, status=status, ms=round(seconds * 1000, 1)
             )

@@ -1,0 +1,61 @@
+"""Puts the application together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+import app.accounts.routes
+import app.schools.routes
+from app import __version__, metrics
+from app.accounts.limiter import AttemptLimiter
+from app.bounds import BodyBound
+from app.database import make_engine, make_session_factory
+from app.errors import install_error_handlers
+from app.keys import load_keys
+from app.logs import RequestLog
+from app.openapi import DESCRIPTION, TAGS, Api
+from app.settings import Settings
+
+_ROUTERS = (
+    app.accounts.routes.router,
+    app.schools.routes.router,
+    metrics.router,
+)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application for these settings; raises `StartupError` when the data folder cannot be used.
+
+    Nothing runs in the background before its lifespan is entered.
+    """
+    api = Api(
+        title="Tongtang",
+        version=__version__,
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        redoc_url=None,
+        lifespan=_lifespan,
+    )
+    engine = make_engine(settings.database_url)
+    api.state.settings = settings
+    api.state.keys = load_keys(settings.data_dir)
+    api.state.engine = engine
+    api.state.session_factory = make_session_factory(engine)
+    api.state.sign_in_limiter = AttemptLimiter()
+    api.state.metrics = metrics.Metrics()
+    install_error_handlers(api)
+    for router in _ROUTERS:
+        api.include_router(router)
+    # The last one added is the outermost.
+    api.add_middleware(BodyBound)
+    api.add_middleware(RequestLog, observe=api.state.metrics.observe)
+    return api
+
+
+@asynccontextmanager
+async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        api.state.engine.dispose()

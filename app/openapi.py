@@ -1,0 +1,54 @@
+"""The OpenAPI document, with errors described as they are sent: problem details instead of FastAPI's own."""
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from app.errors import PROBLEM_JSON
+
+_PROBLEM = {"$ref": "#/components/schemas/Problem"}
+
+DESCRIPTION = """
+One lesson, many classrooms: a teacher in a main classroom also teaches, live, the classes of teaching sites.
+
+Sign in with `POST /api/v1/token` and send the token as `Authorization: Bearer …`. Every error is a problem
+document (RFC 9457) with a stable `code`. Times are UTC. Lists come in pages: give `next` as `after`.
+"""
+
+TAGS: list[dict[str, Any]] = [
+    {"name": "accounts", "description": "Signing in, people and their roles."},
+    {"name": "schools", "description": "The county tree and its rooms."},
+    {"name": "pairings", "description": "Agreements between a main classroom and a teaching site."},
+    {"name": "timetables", "description": "Terms, bell schedules and the weekly timetable."},
+    {"name": "lessons", "description": "Dated lessons, and what each role may publish and watch."},
+    {"name": "media", "description": "WHIP (RFC 9725) to publish and WHEP to watch, with any client."},
+    {"name": "health", "description": "For operators."},
+]
+
+
+class Api(FastAPI):
+    """FastAPI that documents problem details."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The document; made once."""
+        if self.openapi_schema is None:
+            document = super().openapi()
+            for path in document["paths"].values():
+                for operation in path.values():
+                    _describe_problems(operation["responses"])
+            schemas = document["components"]["schemas"]
+            for name in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(name, None)
+        assert self.openapi_schema is not None
+        return self.openapi_schema
+
+
+def _describe_problems(operation_responses: dict[str, Any]) -> None:
+    for status, response in operation_responses.items():
+        content = response.get("content", {})
+        schema = content.get("application/json", {}).get("schema", {})
+        if status == "422" and schema.get("$ref", "").endswith("/HTTPValidationError"):
+            response["description"] = "Invalid content"
+            schema = _PROBLEM
+        if schema == _PROBLEM:
+            response["content"] = {PROBLEM_JSON: {"schema": _PROBLEM}}
