@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Final
 
@@ -32,29 +33,34 @@ class Timeline:
     Playing runs on the monotonic clock and starts at a whole wall-clock second, where a keyframe is.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, wall: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._wall = wall
+        self._monotonic = monotonic
         self._start: float | None = None
         self._first_second = 0
 
-    def begin(self, wall: float, monotonic: float) -> None:
+    def begin(self) -> None:
         """Start playing with the next whole second, unless it has started."""
         if self._start is None:
+            wall = self._wall()
             self._first_second = math.ceil(wall)
-            self._start = monotonic + self._first_second - wall
+            self._start = self._monotonic() + self._first_second - wall
 
-    def delay(self, position: Fraction, monotonic: float) -> float:
+    def delay(self, position: Fraction) -> float:
         """Seconds until ``position``, in seconds of playing, is due; negative when it is late."""
         if self._start is None:
             raise RuntimeError("the timeline has not begun")
-        return self._start + float(position) - monotonic
+        return self._start + float(position) - self._monotonic()
 
     def second_of_minute(self, playing: int) -> int:
         """Which second of the minute the ``playing``-th second shows."""
         return (self._first_second + playing) % SECONDS
 
-    def realign(self, playing: int, wall: float) -> None:
-        """Follow a wall clock that was set by more than half a second, from the second ``playing`` on."""
-        self._first_second = round(wall) - playing
+    def realign(self, playing: int) -> None:
+        """At the start of second ``playing``: follow a wall clock that was set by more than half a second."""
+        self._first_second = round(self._wall()) - playing
 
 
 class _PacketTrack(MediaStreamTrack):
@@ -71,11 +77,11 @@ class _PacketTrack(MediaStreamTrack):
         """Sleep until the next unit is due and return its index."""
         if self.readyState != "live":
             raise MediaStreamError
-        delay = self._timeline.delay(Fraction(self._index, self._per_second), time.monotonic())
+        delay = self._timeline.delay(Fraction(self._index, self._per_second))
         if delay < -LATE_SECONDS:
             self._index += math.ceil(-delay) * self._per_second
             self._index -= self._index % self._per_second
-            delay = self._timeline.delay(Fraction(self._index, self._per_second), time.monotonic())
+            delay = self._timeline.delay(Fraction(self._index, self._per_second))
         if delay > 0:
             await asyncio.sleep(delay)
         if self.readyState != "live":
@@ -101,13 +107,13 @@ class ClipVideoTrack(_PacketTrack):
     async def recv(self) -> av.Packet[Stream]:
         """The next encoded frame, when it is due."""
         if self._index == 0:
-            self._timeline.begin(time.time(), time.monotonic())
+            self._timeline.begin()
             await self._load(self._timeline.second_of_minute(0))
         index = await self._wait_until_due()
         place = index % FPS
         if place == 0 or not self._frames:
             playing = index // FPS
-            self._timeline.realign(playing, time.time())
+            self._timeline.realign(playing)
             await self._load(self._timeline.second_of_minute(playing))
             self._prefetch(self._timeline.second_of_minute(playing + 1))
         packet = av.Packet(self._frames[place])
@@ -148,7 +154,7 @@ class ClipAudioTrack(_PacketTrack):
     async def recv(self) -> av.Packet[Stream]:
         """The next Opus packet, when it is due."""
         if self._index == 0:
-            self._timeline.begin(time.time(), time.monotonic())
+            self._timeline.begin()
             await asyncio.to_thread(lambda: self._clip.sound)
         index = await self._wait_until_due()
         playing, place = divmod(index, PACKETS_PER_SECOND)
