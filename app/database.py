@@ -6,7 +6,7 @@ Services flush, they never commit.
 
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -26,7 +26,9 @@ from sqlalchemy import (
     Uuid,
     create_engine,
     event,
+    func,
     make_url,
+    select,
 )
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
@@ -162,6 +164,21 @@ def get_read_session(connection: HTTPConnection) -> Iterator[Session]:
 
 
 ReadSessionDep = Annotated[Session, Depends(get_read_session, scope="function")]
+
+
+def take_turns(session: Session, ids: Iterable[uuid.UUID]) -> None:
+    """Wait until no other transaction that named one of these ids is running, and keep such others waiting.
+
+    The database's own constraints refuse what must not be; taking turns lets the second one see the first
+    one's rows and say what is in the way, and keeps two of them from waiting for each other. On SQLite
+    writers take turns anyway, from the start of their transactions.
+    """
+    if session.get_bind().dialect.name != "postgresql":
+        return
+    # Everybody locks in the same order, or two could wait for each other. 63 bits of a random id are as good
+    # as all of it; if two ever share them, somebody waits without need.
+    for key in sorted({each.int & (1 << 63) - 1 for each in ids}):
+        session.execute(select(func.pg_advisory_xact_lock(key)))
 
 
 def violated(error: IntegrityError) -> str:

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+from collections.abc import Callable
 from typing import Annotated, Any, Generic, TypeVar
 from zoneinfo import available_timezones
 
@@ -13,6 +14,8 @@ from pydantic_core import PydanticCustomError
 from app.errors import Invalid
 
 Item = TypeVar("Item")
+First = TypeVar("First")
+Second = TypeVar("Second")
 
 MAX_PAGE = 200
 
@@ -60,10 +63,25 @@ def decode_cursor(cursor: str, parts: int) -> list[str]:
     except (binascii.Error, ValueError):
         found = None
     if not isinstance(found, list) or len(found) != parts or not all(isinstance(part, str) for part in found):
-        raise Invalid(
-            "page.bad_cursor", "Unknown page", "Use the `next` of the page before as `after`, unchanged."
-        )
+        raise _bad_cursor()
     return found
+
+
+def decode_pair(
+    cursor: str, first: Callable[[str], First], second: Callable[[str], Second]
+) -> tuple[First, Second]:
+    """The two parts given to `encode_cursor`, each read by its function (which raises ValueError)."""
+    one, other = decode_cursor(cursor, 2)
+    try:
+        return first(one), second(other)
+    except ValueError:
+        raise _bad_cursor() from None
+
+
+def _bad_cursor() -> Invalid:
+    return Invalid(
+        "page.bad_cursor", "Unknown page", "Use the `next` of the page before as `after`, unchanged."
+    )
 
 
 def _known_time_zone(name: str) -> str:

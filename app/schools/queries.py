@@ -3,8 +3,8 @@
 import uuid
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy import or_, select, tuple_
+from sqlalchemy.orm import Session, aliased
 
 from app.schools.models import OrgUnit, Room
 from app.schools.rules import OrgUnitKind, RoomKind
@@ -12,6 +12,15 @@ from app.schools.rules import OrgUnitKind, RoomKind
 
 def org_units(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, OrgUnit]:
     return {unit.id: unit for unit in session.scalars(select(OrgUnit).where(OrgUnit.id.in_(ids)))}
+
+
+def ids_below(session: Session, roots: Collection[uuid.UUID]) -> Sequence[uuid.UUID]:
+    """Units that are, or stand anywhere below, one of these."""
+    root = aliased(OrgUnit)
+    query = select(OrgUnit.id).join(
+        root, or_(OrgUnit.id == root.id, OrgUnit.path.startswith(root.path.concat("/")))
+    )
+    return session.scalars(query.where(root.id.in_(roots))).all()
 
 
 def county_by_code(session: Session, code: str) -> OrgUnit | None:

@@ -132,6 +132,11 @@ def org_units(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, O
     return queries.org_units(session, ids)
 
 
+def ids_below(session: Session, roots: Collection[uuid.UUID]) -> frozenset[uuid.UUID]:
+    """The given units and everything below them."""
+    return frozenset(queries.ids_below(session, roots)) if roots else frozenset()
+
+
 def find_county(session: Session, code: str) -> OrgUnit | None:
     """A county by its official code, or None."""
     return queries.county_by_code(session, code)
