@@ -1,7 +1,7 @@
 """SQL of lessons and their sites."""
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -11,12 +11,10 @@ from sqlalchemy import (
     CursorResult,
     Select,
     Update,
-    column,
     func,
     insert,
     or_,
     select,
-    text,
     tuple_,
     update,
 )
@@ -158,22 +156,6 @@ def headings(session: Session, lesson_ids: Collection[UUID]) -> dict[UUID, tuple
         select(Lesson.id, Lesson.subject, Lesson.title).where(Lesson.id.in_(lesson_ids))
     ).all()
     return {lesson_id: (subject, title) for lesson_id, subject, title in rows}
-
-
-def queue_for(session: Session, resource_ids: Iterable[UUID]) -> None:
-    """Wait until nobody else plans with any of these people and rooms, and keep others waiting.
-
-    The database refuses overlaps in any case; taking turns lets the second planner see the first one's
-    lessons and be told about them, and keeps two of them from waiting for each other's rows. On SQLite
-    writers take turns anyway, from the start of their transactions.
-    """
-    if session.get_bind().dialect.name != "postgresql":
-        return
-    # Locked in one order by everybody, or two planners could wait for each other. 64 bits of a random id
-    # are as good as all of it; a collision only makes somebody wait.
-    keys = sorted({each.int & (1 << 63) - 1 for each in resource_ids})
-    in_order = select(func.unnest(keys).label("key")).order_by(text("key")).subquery()
-    session.execute(select(func.pg_advisory_xact_lock(column("key"))).select_from(in_order)).all()
 
 
 def add_lessons(session: Session, lessons: Sequence[dict[str, Any]], sites: Sequence[dict[str, Any]]) -> None:

@@ -1,6 +1,7 @@
 """Dated agreements: their states, and whether one covers a lesson. Pure rules."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
@@ -17,37 +18,33 @@ class PairingState(StrEnum):
     RENEWED = "renewed"
 
 
-_S = PairingState
-
-TRANSITIONS: Mapping[PairingState, frozenset[PairingState]] = {
-    _S.PROPOSED: frozenset({_S.ACCEPTED, _S.ENDED}),
-    _S.ACCEPTED: frozenset({_S.APPROVED, _S.ENDED}),
-    _S.APPROVED: frozenset({_S.ACTIVE, _S.ENDED}),
-    _S.ACTIVE: frozenset({_S.SUSPENDED, _S.ENDED, _S.RENEWED}),
-    _S.SUSPENDED: frozenset({_S.ACTIVE, _S.ENDED, _S.RENEWED}),
-    _S.ENDED: frozenset(),
-    _S.RENEWED: frozenset(),
-}
-
-# Agreements that are over; a new one for the same rooms does not collide with them.
-OVER = frozenset({_S.ENDED, _S.RENEWED})
+# Agreements that are over: a new one for the same rooms does not collide with them.
+OVER = frozenset({PairingState.ENDED, PairingState.RENEWED})
 
 
-def may_become(state: PairingState, target: PairingState) -> bool:
-    """Whether the state machine knows that step."""
-    return target in TRANSITIONS[state]
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an agreement is about: its subjects (none named: all) and days, both ends included."""
+
+    subjects: frozenset[str]
+    valid_from: date
+    valid_to: date
+
+    def cover(self, subject: str, days: Iterable[date]) -> bool:
+        """Whether a lesson in this subject may be given under the agreement on all these days."""
+        if self.subjects and subject not in self.subjects:
+            return False
+        return all(self.valid_from <= day <= self.valid_to for day in days)
+
+    def collide_with(self, other: "Terms") -> bool:
+        """Whether two agreements of the same rooms are about the same subject on the same day."""
+        if self.valid_to < other.valid_from or other.valid_to < self.valid_from:
+            return False
+        return not self.subjects or not other.subjects or bool(self.subjects & other.subjects)
 
 
-def covers_subject(subjects: Collection[str], subject: str) -> bool:
-    """An agreement without named subjects is for all of them."""
-    return not subjects or subject in subjects
-
-
-def subjects_meet(one: Collection[str], other: Collection[str]) -> bool:
-    """Whether two agreements share a subject."""
-    return not one or not other or not set(one).isdisjoint(other)
-
-
-def days_meet(first: tuple[date, date], second: tuple[date, date]) -> bool:
-    """Whether two spans of whole days, both ends included, share a day."""
-    return first[0] <= second[1] and second[0] <= first[1]
+def first_uncovered_day(agreements: Collection[Terms], subject: str, days: Iterable[date]) -> date | None:
+    """The first of the days on which no agreement covers the subject."""
+    return next(
+        (day for day in sorted(days) if not any(terms.cover(subject, [day]) for terms in agreements)), None
+    )

@@ -1,11 +1,11 @@
 """Let the database itself refuse two lessons at once, overlapping terms and overlapping bells.
 
 PostgreSQL gets exclusion constraints. SQLite has none, so triggers of the same names stand in for them; its
-writers take turns, and a trigger therefore sees every row it has to. Intervals of time are half-open, spans of
-days include both ends.
+writers take turns, and a trigger therefore sees every row it has to. Intervals of time are half-open, spans
+of days include both ends.
 
-SQLite drops the triggers of a table that a batch operation rebuilds: a later revision that alters one of these
-tables in batch mode has to create them again (`tests/test_migrations.py` notices when it forgets).
+SQLite drops the triggers of a table that a batch operation rebuilds: a later revision that alters one of
+these tables in batch mode has to create them again (`tests/test_migrations.py` notices when it forgets).
 """
 
 from collections.abc import Sequence
@@ -80,7 +80,7 @@ def _exclusion(rule: _Rule) -> str:
 
 
 def _trigger(rule: _Rule, event: str) -> str:
-    before = "<=" if rule.of_days else "<"
+    before, after = ("<=", ">=") if rule.of_days else ("<", ">")
     columns = [rule.resource, rule.first, rule.last, *(["state"] if rule.freed else [])]
     when = "INSERT" if event == "insert" else f"UPDATE OF {', '.join(columns)}"
     counts = f"WHEN NEW.state NOT IN ({rule.freed}) " if rule.freed else ""
@@ -89,6 +89,6 @@ def _trigger(rule: _Rule, event: str) -> str:
         f"CREATE TRIGGER {rule.name}_{event} BEFORE {when} ON {rule.table} {counts}BEGIN "
         f"SELECT RAISE(ABORT, '{rule.name}') WHERE EXISTS (SELECT 1 FROM {rule.table} "
         f"WHERE {rule.resource} = NEW.{rule.resource} AND id <> NEW.id "
-        f"AND {rule.first} {before} NEW.{rule.last} AND {rule.last} {before.replace('<', '>')} NEW.{rule.first}"
+        f"AND {rule.first} {before} NEW.{rule.last} AND {rule.last} {after} NEW.{rule.first}"
         f"{others}); END"
     )

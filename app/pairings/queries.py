@@ -1,0 +1,49 @@
+"""SQL of pairings."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.orm import Session
+
+from app.pairings.models import Pairing
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a list of pairings is narrowed by."""
+
+    county_id: UUID
+    main_room_id: UUID | None = None
+    receiving_room_id: UUID | None = None
+    on: date | None = None
+
+
+def pairing(session: Session, pairing_id: UUID) -> Pairing | None:
+    return session.get(Pairing, pairing_id)
+
+
+def between(session: Session, main_room_id: UUID, receiving_room_ids: Collection[UUID]) -> Sequence[Pairing]:
+    """All agreements of a main room with these receiving rooms, the earliest first."""
+    query = select(Pairing).where(
+        Pairing.main_room_id == main_room_id, Pairing.receiving_room_id.in_(receiving_room_ids)
+    )
+    return session.scalars(query.order_by(Pairing.valid_from, Pairing.id)).all()
+
+
+def pairings_page(
+    session: Session, search: Search, after: tuple[date, UUID] | None, limit: int
+) -> Sequence[Pairing]:
+    """Pairings in order of their first day."""
+    query = select(Pairing).where(Pairing.county_id == search.county_id)
+    if search.main_room_id is not None:
+        query = query.where(Pairing.main_room_id == search.main_room_id)
+    if search.receiving_room_id is not None:
+        query = query.where(Pairing.receiving_room_id == search.receiving_room_id)
+    if search.on is not None:
+        query = query.where(Pairing.valid_from <= search.on, Pairing.valid_to >= search.on)
+    if after is not None:
+        query = query.where(tuple_(Pairing.valid_from, Pairing.id) > tuple_(*after))
+    return session.scalars(query.order_by(Pairing.valid_from, Pairing.id).limit(limit)).all()

@@ -1,0 +1,179 @@
+"""Use cases of pairings: agreeing, looking up, and asking whether a lesson is covered."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.accounts.rules import Principal, Role, require, require_county
+from app.database import take_turns
+from app.errors import Conflict, Invalid, NotFound
+from app.pairings import queries
+from app.pairings.models import Pairing
+from app.pairings.queries import Search as Search
+from app.pairings.rules import OVER, PairingState, Terms, first_uncovered_day
+from app.schools import service as schools
+from app.schools.models import Room
+from app.schools.rules import RoomKind, path_ids
+
+
+@dataclass(frozen=True)
+class PairingDraft:
+    """An agreement to be made; no subjects stands for all."""
+
+    main_room_id: UUID
+    receiving_room_id: UUID
+    valid_from: date
+    valid_to: date
+    subjects: tuple[str, ...] = ()
+    capacity: int = 3
+
+
+def add_pairing(session: Session, principal: Principal, draft: PairingDraft) -> Pairing:
+    """Make an agreement on behalf of a bureau admin; it is active at once."""
+    for room_id in (draft.main_room_id, draft.receiving_room_id):
+        unit = schools.get_org_unit(session, schools.get_room(session, room_id).org_unit_id)
+        require(principal, {Role.BUREAU_ADMIN}, path_ids(unit.path))
+    return create_pairing(session, draft)
+
+
+def create_pairing(session: Session, draft: PairingDraft) -> Pairing:
+    """Make an agreement without asking who wants it: for seeds."""
+    if draft.valid_to < draft.valid_from:
+        raise Invalid(
+            "pairing.days_reversed", "Days in the wrong order", "valid_to must not be before valid_from."
+        )
+    main = _room_of_kind(session, draft.main_room_id, RoomKind.MAIN)
+    receiving = _room_of_kind(session, draft.receiving_room_id, RoomKind.RECEIVING)
+    county_id = schools.get_org_unit(session, main.org_unit_id).county_id
+    if schools.get_org_unit(session, receiving.org_unit_id).county_id != county_id:
+        raise Invalid(
+            "pairing.two_counties", "Rooms of two counties", "Both rooms of a pairing belong to one county."
+        )
+    take_turns(session, [main.id, receiving.id])
+    _refuse_second_agreement(session, draft, main, receiving)
+    pairing = Pairing(
+        county_id=county_id,
+        main_room_id=main.id,
+        receiving_room_id=receiving.id,
+        subjects=sorted(set(draft.subjects)),
+        valid_from=draft.valid_from,
+        valid_to=draft.valid_to,
+        capacity=draft.capacity,
+        state=PairingState.ACTIVE,
+    )
+    session.add(pairing)
+    session.flush()
+    return pairing
+
+
+def show_pairing(session: Session, principal: Principal, pairing_id: UUID) -> Pairing:
+    """One pairing of one's own county."""
+    pairing = queries.pairing(session, pairing_id)
+    if pairing is None:
+        raise NotFound("pairing.not_found", "No such pairing", f"There is no pairing {pairing_id}.")
+    require_county(principal, pairing.county_id)
+    return pairing
+
+
+def list_pairings(
+    session: Session, search: Search, after: tuple[date, UUID] | None, limit: int
+) -> tuple[Sequence[Pairing], bool]:
+    """Pairings by first day, and whether there are more."""
+    found = queries.pairings_page(session, search, after, limit + 1)
+    return found[:limit], len(found) > limit
+
+
+def pairings_between(
+    session: Session, main_room_id: UUID, receiving_room_ids: Collection[UUID]
+) -> Sequence[Pairing]:
+    """Every agreement between a main room and these receiving rooms, in any state."""
+    return queries.between(session, main_room_id, receiving_room_ids)
+
+
+def pairings_for(
+    session: Session, main: Room, receiving: Collection[Room], subject: str, days: Collection[date]
+) -> dict[UUID, Pairing]:
+    """The active pairing under which each receiving room may be taught on all these days.
+
+    Raises `Conflict` for the first room that has none, and when the main room would serve more rooms at once
+    than its agreements allow.
+    """
+    active: dict[UUID, list[Pairing]] = {room.id: [] for room in receiving}
+    for pairing in queries.between(session, main.id, active):
+        if pairing.state is PairingState.ACTIVE:
+            active[pairing.receiving_room_id].append(pairing)
+    found = {room.id: _covering(active[room.id], main, room, subject, days) for room in receiving}
+    _refuse_beyond_capacity(main, found.values())
+    return found
+
+
+def _covering(
+    pairings: Sequence[Pairing], main: Room, receiving: Room, subject: str, days: Collection[date]
+) -> Pairing:
+    for pairing in pairings:
+        if _terms(pairing).cover(subject, days):
+            return pairing
+    day = first_uncovered_day([_terms(pairing) for pairing in pairings], subject, days)
+    extra: dict[str, Any] = {"receiving_room_id": str(receiving.id), "main_room_id": str(main.id)}
+    if day is None:
+        raise Conflict(
+            "pairing.changes",
+            "Pairing changes midway",
+            f"{receiving.name} is paired with {main.name} on all these days, but not under one agreement; "
+            "make one timetable entry for each agreement.",
+            **extra,
+        )
+    raise Conflict(
+        "pairing.not_active",
+        "No active pairing",
+        f"{receiving.name} has no active pairing with {main.name} for {subject} on {day}; "
+        "agree on one, or end the entry before that day.",
+        date=day.isoformat(),
+        **extra,
+    )
+
+
+def _refuse_beyond_capacity(main: Room, pairings: Collection[Pairing]) -> None:
+    capacity = min((pairing.capacity for pairing in pairings), default=0)
+    if len(pairings) > capacity:
+        raise Conflict(
+            "pairing.over_capacity",
+            "Too many sites",
+            f"{main.name} may serve {capacity} sites at once under these pairings, "
+            f"but {len(pairings)} were wanted.",
+            capacity=capacity,
+            wanted=len(pairings),
+        )
+
+
+def _refuse_second_agreement(session: Session, draft: PairingDraft, main: Room, receiving: Room) -> None:
+    wanted = Terms(frozenset(draft.subjects), draft.valid_from, draft.valid_to)
+    for other in queries.between(session, main.id, [receiving.id]):
+        if other.state not in OVER and wanted.collide_with(_terms(other)):
+            raise Conflict(
+                "pairing.exists",
+                "Already paired",
+                f"{main.name} and {receiving.name} already have an agreement from {other.valid_from} "
+                f"to {other.valid_to}; choose other days or other subjects.",
+                pairing_id=str(other.id),
+            )
+
+
+def _room_of_kind(session: Session, room_id: UUID, kind: RoomKind) -> Room:
+    room = schools.get_room(session, room_id)
+    if room.kind is not kind:
+        raise Invalid(
+            f"pairing.not_a_{kind.value}_room",
+            "Wrong kind of room",
+            f"{room.name} is a {room.kind.value} room; a {kind.value} room is needed here.",
+            room_id=str(room_id),
+        )
+    return room
+
+
+def _terms(pairing: Pairing) -> Terms:
+    return Terms(frozenset(pairing.subjects), pairing.valid_from, pairing.valid_to)
