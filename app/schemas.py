@@ -8,7 +8,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from zoneinfo import available_timezones
 
 from fastapi import Query
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from app.errors import Invalid
@@ -28,7 +28,7 @@ def example(value: Any) -> ConfigDict:
 class Input(BaseModel):
     """Base of request bodies: an unknown field is an error, so that a misspelt one is noticed."""
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid")
 
 
 class Output(BaseModel):
@@ -41,9 +41,7 @@ class Page(Output, Generic[Item]):
     """One page of a list."""
 
     items: list[Item]
-    next: str | None = Field(
-        None, description="Give it as `after` to get the next page; null on the last page"
-    )
+    next: str | None = Field(None, description="Give it as `after` to get the next page; null on the last page")
 
 
 PageLimit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="At most so many items")]
@@ -67,9 +65,7 @@ def decode_cursor(cursor: str, parts: int) -> list[str]:
     return found
 
 
-def decode_pair(
-    cursor: str, first: Callable[[str], First], second: Callable[[str], Second]
-) -> tuple[First, Second]:
+def decode_pair(cursor: str, first: Callable[[str], First], second: Callable[[str], Second]) -> tuple[First, Second]:
     """The two parts given to `encode_cursor`, each read by its function (which raises ValueError)."""
     one, other = decode_cursor(cursor, 2)
     try:
@@ -79,9 +75,7 @@ def decode_pair(
 
 
 def _bad_cursor() -> Invalid:
-    return Invalid(
-        "page.bad_cursor", "Unknown page", "Use the `next` of the page before as `after`, unchanged."
-    )
+    return Invalid("page.bad_cursor", "Unknown page", "Use the `next` of the page before as `after`, unchanged.")
 
 
 def _known_time_zone(name: str) -> str:
@@ -91,5 +85,5 @@ def _known_time_zone(name: str) -> str:
 
 
 TimeZoneName = Annotated[str, AfterValidator(_known_time_zone)]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,32}$")]

@@ -1,0 +1,107 @@
+"""Fixtures for the whole suite: fresh databases on SQLite and PostgreSQL, the application, a client."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+from starlette.testclient import TestClient
+
+from app.database import SessionFactory, make_engine, make_session_factory
+from app.keys import Keys
+from app.main import create_app
+from app.settings import PREFIX, Settings
+from tests.databases import PostgresDatabases, SqliteDatabases, postgres_server
+
+_POSTGRES_VARIABLE = "TONGTANG_TEST_POSTGRES_URL"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clean_environment() -> Iterator[None]:
+    """No setting of the machine reaches a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(PREFIX) and name != _POSTGRES_VARIABLE]:
+            patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL server: the one of TONGTANG_TEST_POSTGRES_URL, else one of our own."""
+    if given := os.environ.get(_POSTGRES_VARIABLE):
+        yield given
+    else:
+        with postgres_server() as url:
+            yield url
+
+
+@pytest.fixture(scope="session")
+def sqlite_databases(tmp_path_factory: pytest.TempPathFactory) -> SqliteDatabases:
+    """Source of fresh SQLite databases."""
+    return SqliteDatabases(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(scope="session")
+def postgres_databases(postgres_url: str) -> PostgresDatabases:
+    """Source of fresh PostgreSQL databases."""
+    return PostgresDatabases(postgres_url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A fresh database at the newest revision; every test that asks for it runs on both kinds."""
+    name = "sqlite_databases" if request.param == "sqlite" else "postgres_databases"
+    databases: SqliteDatabases | PostgresDatabases = request.getfixturevalue(name)
+    with databases.fresh(tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """An engine on the fresh database."""
+    engine = make_engine(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def session_factory(engine: Engine) -> SessionFactory:
+    """Sessions on the fresh database."""
+    return make_session_factory(engine)
+
+
+@pytest.fixture
+def session(session_factory: SessionFactory) -> Iterator[Session]:
+    """A session of the test's own. Commit before the application is asked."""
+    with session_factory() as session:
+        yield session
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str) -> Settings:
+    """Settings on the fresh database and an empty data folder."""
+    return Settings(data_dir=tmp_path / "data", database_url=database_url)
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[FastAPI]:
+    """The application; its lifespan (relay nodes, clocks) is not entered."""
+    app = create_app(settings)
+    yield app
+    app.state.engine.dispose()
+
+
+@pytest.fixture
+def keys(app: FastAPI) -> Keys:
+    """The application's signing keys."""
+    keys: Keys = app.state.keys
+    return keys
+
+
+@pytest.fixture
+def client(app: FastAPI) -> TestClient:
+    """A client of the application without its lifespan; an unexpected error becomes a 500, as for users."""
+    return TestClient(app, raise_server_exceptions=False, client=("127.0.0.1", 50000))

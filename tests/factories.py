@@ -1,0 +1,116 @@
+"""What tests need to exist first. Each function makes one thing with defaults that fit together."""
+
+import uuid
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from functools import cache
+from itertools import count
+
+from sqlalchemy.orm import Session
+from starlette.testclient import TestClient
+
+from app.accounts.models import Assignment, Person
+from app.accounts.passwords import hash_password
+from app.accounts.rules import Role
+from app.accounts.service import issue_person_token
+from app.keys import Keys
+from app.schools import service as schools
+from app.schools.models import OrgUnit, Room
+from app.schools.rules import OrgUnitKind, RoomKind
+
+PASSWORD = "correct horse battery"
+LONG_AGO = date(2020, 1, 1)
+
+_numbers = count(1)
+
+
+@cache
+def _password_hash() -> str:
+    return hash_password(PASSWORD)  # one slow hash for the whole suite
+
+
+def county(session: Session, *, code: str | None = None, time_zone: str = "Asia/Shanghai") -> OrgUnit:
+    """A county."""
+    number = next(_numbers)
+    return schools.create_county(session, code or f"C{number}", f"County {number}", time_zone)
+
+
+def org_unit(
+    session: Session,
+    parent: OrgUnit,
+    kind: OrgUnitKind = OrgUnitKind.SCHOOL,
+    *,
+    code: str | None = None,
+    name: str | None = None,
+    time_zone: str | None = None,
+) -> OrgUnit:
+    """A unit below another one."""
+    number = next(_numbers)
+    draft = schools.OrgUnitDraft(
+        kind=kind,
+        parent_id=parent.id,
+        code=code or f"U{number}",
+        name=name or f"{kind.value} {number}",
+        time_zone=time_zone,
+    )
+    return schools.create_org_unit(session, draft)
+
+
+def school(session: Session, parent: OrgUnit, *, code: str | None = None) -> OrgUnit:
+    """A school."""
+    return org_unit(session, parent, OrgUnitKind.SCHOOL, code=code)
+
+
+def teaching_site(session: Session, parent: OrgUnit, *, code: str | None = None) -> OrgUnit:
+    """A teaching site."""
+    return org_unit(session, parent, OrgUnitKind.TEACHING_SITE, code=code)
+
+
+def room(session: Session, unit: OrgUnit, kind: RoomKind = RoomKind.MAIN, *, code: str | None = None) -> Room:
+    """A room of a unit."""
+    number = next(_numbers)
+    draft = schools.RoomDraft(org_unit_id=unit.id, kind=kind, code=code or f"R{number}", name=f"Room {number}")
+    return schools.create_room(session, draft)
+
+
+def person(
+    session: Session,
+    unit: OrgUnit,
+    role: Role | None,
+    *,
+    login: str | None = None,
+    name: str | None = None,
+    valid_from: date = LONG_AGO,
+    valid_to: date | None = None,
+    active: bool = True,
+) -> Person:
+    """A person of the unit's county with this role on the unit, or with none; the password is `PASSWORD`."""
+    number = next(_numbers)
+    assignments: Iterable[Assignment] = ()
+    if role is not None:
+        assignments = [Assignment(role=role, org_unit_id=unit.id, valid_from=valid_from, valid_to=valid_to)]
+    made = Person(
+        id=uuid.uuid4(),
+        county_id=unit.county_id,
+        login=login or f"person{number}",
+        name=name or f"Person {number}",
+        password_hash=_password_hash(),
+        active=active,
+        created_at=datetime.now(UTC),
+        assignments=list(assignments),
+    )
+    session.add(made)
+    session.flush()
+    return made
+
+
+def bearer(keys: Keys, person: Person, *, minutes: int = 10) -> dict[str, str]:
+    """The header that signs a request as this person."""
+    return {"Authorization": f"Bearer {issue_person_token(keys, person, minutes)}"}
+
+
+def sign_in(client: TestClient, person: Person) -> dict[str, str]:
+    """The same through the real door."""
+    answer = client.post("/api/v1/token", data={"username": person.login, "password": PASSWORD})
+    assert answer.status_code == 200, answer.text
+    return {"Authorization": f"Bearer {answer.json()['access_token']}"}
