@@ -1,0 +1,288 @@
+"""Brings people's media sessions to relay nodes and keeps both sides agreed about what should be.
+
+The coordinator's register is the desired state. A node that comes up is told which sessions to keep. A node
+that goes down takes its sessions with it: the classroom channels tell every page to publish and watch again,
+and the first offer that comes brings the lesson to the least loaded node that is ready.
+"""
+
+import asyncio
+import contextlib
+import math
+import uuid
+import weakref
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import structlog
+
+from app.errors import Conflict, TooManyRequests
+from app.lessons.rules import MAIN_STREAM
+from app.live.hub import ChannelHub
+from app.live.nodes import RelayPool
+from app.live.refusals import refusal_of, relay_down
+from app.live.rules import Direction, Limits, Throttle, least_loaded
+from app.live.sessions import Admission, MediaSession, SessionRegister, StreamKey
+from media_relay.api import NodeLost, OfferRefused, RelayError
+from media_relay.messages import (
+    Event,
+    NodeReady,
+    NodeStats,
+    SessionClosed,
+    SessionConnected,
+    StreamStarted,
+    StreamStopped,
+)
+
+_log = structlog.stdlib.get_logger(__name__)
+
+NODE_PATIENCE: Final = 4.0
+"""Seconds an offer waits for a node that is just being started again."""
+
+OFFERS_AT_ONCE: Final = 60
+OFFERS_PER_SECOND: Final = 10
+"""How fast one person may send offers: a page opens all of its streams at once, and again after a node was lost."""
+
+
+class OnAirLog(Protocol):
+    """Where the coordinator reports what the lessons' records should say."""
+
+    def stream_changed(self, key: StreamKey, *, live: bool) -> None:
+        """Media of a stream began or ceased to arrive."""
+
+    def site_changed(self, lesson_id: uuid.UUID, site_code: str, *, present: bool) -> None:
+        """A teaching site receives the lesson, or no longer does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session that was opened, and the node's answer to the offer."""
+
+    session: MediaSession
+    sdp: str
+
+
+class Coordinator:
+    """All that is on air in this process. One event loop owns it; any thread may ask for `live_streams`."""
+
+    def __init__(
+        self,
+        *,
+        nodes: int,
+        first_port: int,
+        addresses: tuple[str, ...],
+        log: OnAirLog,
+        limits: Limits | None = None,
+    ) -> None:
+        self.channels = ChannelHub()
+        self._sessions = SessionRegister(limits)
+        self._pool = RelayPool(nodes, first_port, addresses, self._take, self._node_down)
+        self._log = log
+        self._pace = Throttle(burst=OFFERS_AT_ONCE, per_second=OFFERS_PER_SECOND)
+        self._stats: dict[int, NodeStats] = {}
+        self._live: dict[uuid.UUID, frozenset[str]] = {}
+        self._locks: weakref.WeakValueDictionary[StreamKey, asyncio.Lock] = weakref.WeakValueDictionary()
+        self._background: set[asyncio.Task[None]] = set()
+
+    # --- life ---
+
+    def start(self) -> None:
+        """Start the relay nodes; returns before they are ready."""
+        self._pool.start()
+
+    async def stop(self) -> None:
+        """End all media and wait until the nodes' processes are gone."""
+        for task in self._background:
+            task.cancel()
+        await self._pool.stop()
+
+    @property
+    def ready(self) -> bool:
+        """Whether at least one relay node takes offers."""
+        return bool(self._pool.ready)
+
+    # --- what is on air ---
+
+    def live_streams(self, lesson_id: uuid.UUID) -> frozenset[str]:
+        """The lesson's streams whose media arrive."""
+        return self._live.get(lesson_id, frozenset())
+
+    def lessons(self) -> set[uuid.UUID]:
+        """The lessons that have media sessions or listeners."""
+        return {*self._sessions.lessons(), *self.channels.lessons()}
+
+    def session_counts(self) -> dict[Direction, int]:
+        """How many sessions there are in each direction."""
+        return self._sessions.counts()
+
+    def node_stats(self) -> dict[int, NodeStats]:
+        """Counters of the nodes by number, as of the last `check_nodes`. Any thread may ask."""
+        return self._stats
+
+    # --- media sessions ---
+
+    async def publish(self, admission: Admission, offer: str) -> Opened:
+        """Let somebody send a stream. Only the same person's newer session may take it over."""
+        self._check_pace(admission.person_id)
+        # One at a time for each stream, so that two who press the button together do not both win.
+        async with self._locks.setdefault(admission.key, asyncio.Lock()):
+            before = self._sessions.publisher(admission.key)
+            if before is not None and before.person_id != admission.person_id:
+                raise Conflict(
+                    "stream.taken",
+                    "Stream taken",
+                    f"Somebody else is publishing {admission.key.stream}; it becomes free when they leave.",
+                )
+            try:
+                opened = await self._open(admission, offer)
+            except BaseException:
+                if before is not None:
+                    self._sessions.restore_publisher(before)
+                raise
+            if before is not None:
+                await self._end(before, "replaced")
+            return opened
+
+    async def watch(self, admission: Admission, offer: str) -> Opened:
+        """Let somebody receive a stream, now or as soon as somebody sends it."""
+        self._check_pace(admission.person_id)
+        return await self._open(admission, offer)
+
+    def find(self, key: StreamKey, direction: Direction, secret: str) -> MediaSession | None:
+        """The session behind a session URL."""
+        return self._sessions.find(key, direction, secret)
+
+    async def trickle(self, session: MediaSession, fragment: str) -> Opened | None:
+        """Hand on an SDP fragment; the renewed session and the node's fragment after an ICE restart."""
+        try:
+            answer = await self._pool.link(session.node).trickle(session.id, fragment)
+        except (OfferRefused, NodeLost) as error:
+            raise refusal_of(error) from error
+        if answer is None:
+            return None
+        return Opened(self._sessions.renew_entity_tag(session.id) or session, answer.sdp)
+
+    async def end(self, session: MediaSession) -> None:
+        """End a session because its client asked for it."""
+        await self._end(session, "closed")
+
+    async def end_lesson(self, lesson_id: uuid.UUID) -> None:
+        """End all media of a lesson and say goodbye in its channel."""
+        self.channels.close_lesson(lesson_id)
+        sessions = self._sessions.of_lesson(lesson_id)
+        for session in sessions:
+            self._forget(session.id)
+        for number in {session.node for session in sessions}:
+            await self._reconcile(number)
+
+    async def check_nodes(self) -> None:
+        """Tell every node again what should be; one that does not answer is started anew."""
+        self._stats = await self._pool.stats()
+        for number in self._pool.ready:
+            await self._reconcile(number)
+
+    def _check_pace(self, person_id: uuid.UUID) -> None:
+        wait = self._pace.wait(person_id, asyncio.get_running_loop().time())
+        if wait > 0:
+            raise TooManyRequests(
+                "session.too_fast",
+                "Too many offers",
+                "Your program opens media sessions too fast; let it wait before it tries again.",
+                headers={"Retry-After": str(math.ceil(wait))},
+            )
+
+    async def _open(self, admission: Admission, offer: str) -> Opened:
+        session = await self._register(admission)
+        try:
+            link = self._pool.link(session.node)
+            ask = link.publish if admission.direction is Direction.PUBLISH else link.subscribe
+            answer = await ask(session.id, str(admission.key.lesson_id), admission.key.stream, offer)
+        except RelayError as error:
+            self._forget(session.id)
+            raise refusal_of(error) from error
+        except BaseException:
+            self._forget(session.id)
+            raise
+        if self._sessions.get(session.id) is None:  # the node went down, or the lesson ended, since
+            raise relay_down()
+        _log.info("media session opened", session=session.id, stream=str(admission.key), node=session.node)
+        return Opened(session, answer.sdp)
+
+    async def _register(self, admission: Admission) -> MediaSession:
+        try:
+            await self._pool.wait_ready(NODE_PATIENCE)
+        except TimeoutError:
+            raise relay_down() from None
+        # From here to `add` nothing may await: all sessions of a lesson have to land on one node.
+        siblings = self._sessions.of_lesson(admission.key.lesson_id)
+        node = siblings[0].node if siblings else least_loaded(self._sessions.loads(self._pool.ready))
+        if node is None:
+            raise relay_down()
+        session = MediaSession.new(admission, node)
+        self._sessions.add(session)
+        return session
+
+    async def _end(self, session: MediaSession, reason: str) -> None:
+        self._forget(session.id)
+        with contextlib.suppress(NodeLost):  # then it took the session with it
+            await self._pool.link(session.node).close(session.id, reason)
+
+    def _forget(self, session_id: str) -> MediaSession | None:
+        session = self._sessions.remove(session_id)
+        if session is not None and session.connected:
+            self._report_presence(session)
+        return session
+
+    async def _reconcile(self, number: int) -> None:
+        with contextlib.suppress(NodeLost):
+            await self._pool.link(number).keep_only(session.id for session in self._sessions.of_node(number))
+
+    # --- what the nodes report ---
+
+    def _take(self, number: int, event: Event) -> None:
+        match event:
+            case NodeReady():
+                task = asyncio.create_task(self._reconcile(number))
+                self._background.add(task)
+                task.add_done_callback(self._background.discard)
+            case SessionConnected(session=session_id):
+                if session := self._sessions.mark_connected(session_id):
+                    self._report_presence(session)
+            case SessionClosed(session=session_id, reason=reason):
+                if self._forget(session_id):
+                    _log.info("media session closed", session=session_id, reason=reason)
+            case StreamStarted(lesson=lesson, stream=stream):
+                self._stream_changed(StreamKey(uuid.UUID(lesson), stream), live=True)
+            case StreamStopped(lesson=lesson, stream=stream):
+                self._stream_changed(StreamKey(uuid.UUID(lesson), stream), live=False)
+
+    def _node_down(self, number: int) -> None:
+        lost = [session for session in self._sessions.of_node(number) if self._forget(session.id)]
+        for lesson_id in {session.key.lesson_id for session in lost}:
+            for stream in self._live.pop(lesson_id, frozenset()):
+                self._log.stream_changed(StreamKey(lesson_id, stream), live=False)
+            self.channels.broadcast(lesson_id, {"type": "media_restarted"})
+
+    def _stream_changed(self, key: StreamKey, *, live: bool) -> None:
+        before = self._live.get(key.lesson_id, frozenset())
+        after = before | {key.stream} if live else before - {key.stream}
+        if after == before:
+            return
+        if after:
+            self._live[key.lesson_id] = after
+        else:
+            del self._live[key.lesson_id]
+        self._log.stream_changed(key, live=live)
+        self.channels.broadcast(
+            key.lesson_id, {"type": "stream_started" if live else "stream_stopped", "stream": key.stream}
+        )
+
+    def _report_presence(self, session: MediaSession) -> None:
+        """A site is in class while it receives the main stream on at least one connection."""
+        site_code = session.admission.site_code
+        if site_code is None or session.key.stream != MAIN_STREAM or session.direction is not Direction.WATCH:
+            return
+        present = any(
+            other.connected and other.admission == session.admission
+            for other in self._sessions.of_lesson(session.key.lesson_id)
+        )
+        self._log.site_changed(session.key.lesson_id, site_code, present=present)

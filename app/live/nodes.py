@@ -1,0 +1,146 @@
+"""The relay nodes: child processes with a control link each, started again when they die."""
+
+import asyncio
+import socket
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from app.live.supervisor import end, keep_running
+from media_relay.api import ControlLink, NodeLost, node_command
+from media_relay.messages import Event, NodeReady, NodeStats
+
+_log = structlog.stdlib.get_logger(__name__)
+
+STOP_GRACE = 0.8
+"""Seconds a node has to leave by itself; with the push that follows it stays within the promised three."""
+
+EventSink = Callable[[int, Event], None]
+"""Called with the node's number and what it reports."""
+
+DownSink = Callable[[int], None]
+"""Called with the number of a node that is gone, and all its media sessions with it."""
+
+
+class RelayNode:
+    """One node over all its lives. `link` is there while the node takes commands."""
+
+    def __init__(
+        self, number: int, port: int, addresses: Sequence[str], on_event: EventSink, on_down: DownSink
+    ) -> None:
+        self.number = number
+        self.port = port
+        self.pid: int | None = None
+        self.link: ControlLink | None = None
+        self._addresses = addresses
+        self._on_event = on_event
+        self._on_down = on_down
+        self._attached: ControlLink | None = None
+        self._lost = asyncio.Event()
+
+    async def live(self) -> None:
+        """One life of the node's process, from its start to its end."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                process = await self._spawn(theirs)
+            except BaseException:
+                ours.close()
+                raise
+        self.pid = process.pid
+        self._lost = asyncio.Event()
+        try:
+            self._attached = await ControlLink.attach(ours, self._take, self._lost.set)
+            await self._lost.wait()
+        finally:
+            if self._attached is not None:
+                self._attached.detach()
+            self._attached = self.link = self.pid = None
+            self._on_down(self.number)
+            await end(process, STOP_GRACE)
+
+    def abandon(self) -> None:
+        """Give up this life of a node that no longer answers."""
+        self._lost.set()
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, NodeReady):
+            self.link = self._attached
+            _log.info("relay node ready", node=self.number, pid=event.pid, port=event.port)
+        self._on_event(self.number, event)
+
+    async def _spawn(self, theirs: socket.socket) -> Process:
+        command = node_command(theirs.fileno(), self.port, self._addresses)
+        # A process group of its own: Ctrl-C in the terminal is ours to answer, the node follows the link.
+        return await asyncio.create_subprocess_exec(
+            *command, stdin=DEVNULL, pass_fds=(theirs.fileno(),), process_group=0
+        )
+
+
+class RelayPool:
+    """All nodes of this process."""
+
+    def __init__(
+        self, count: int, first_port: int, addresses: Sequence[str], on_event: EventSink, on_down: DownSink
+    ) -> None:
+        self.nodes = [
+            RelayNode(number, first_port + number, addresses, self._take, self._down) for number in range(count)
+        ]
+        self._on_event = on_event
+        self._on_down = on_down
+        self._tasks: list[asyncio.Task[None]] = []
+        self._any_ready = asyncio.Event()
+
+    @property
+    def ready(self) -> list[int]:
+        """The numbers of the nodes that take commands."""
+        return [node.number for node in self.nodes if node.link is not None]
+
+    def link(self, number: int) -> ControlLink:
+        """The control link of a node; raises :exc:`NodeLost` when it is down."""
+        link = self.nodes[number].link
+        if link is None:
+            raise NodeLost(f"relay node {number} is not running")
+        return link
+
+    async def wait_ready(self, seconds: float) -> None:
+        """Wait until some node takes commands; raises :exc:`TimeoutError`."""
+        async with asyncio.timeout(seconds):
+            await self._any_ready.wait()
+
+    def start(self) -> None:
+        """Start every node; returns before they are ready."""
+        for node in self.nodes:
+            name = f"relay node {node.number}"
+            self._tasks.append(asyncio.create_task(keep_running(name, node.live), name=name))
+
+    async def stop(self) -> None:
+        """End every node and wait until their processes are gone."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+
+    async def stats(self) -> dict[int, NodeStats]:
+        """Counters of every node. A node that does not answer hangs: it is given up and started again."""
+        found: dict[int, NodeStats] = {}
+        for node in self.nodes:
+            if node.link is None:
+                continue
+            try:
+                found[node.number] = await node.link.stats()
+            except NodeLost:
+                _log.error("relay node does not answer", node=node.number, pid=node.pid)
+                node.abandon()
+        return found
+
+    def _take(self, number: int, event: Event) -> None:
+        if isinstance(event, NodeReady):
+            self._any_ready.set()
+        self._on_event(number, event)
+
+    def _down(self, number: int) -> None:
+        if not self.ready:
+            self._any_ready.clear()
+        self._on_down(number)

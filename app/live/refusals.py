@@ -1,0 +1,36 @@
+"""What the relay's refusals are called at the HTTP doors."""
+
+from typing import Final
+
+from app.errors import AppError, BadRequest, NotAcceptable, NotFound, TooLarge, Unavailable
+from media_relay.api import OfferRefused, RelayError
+
+_KINDS: Final[dict[str, tuple[type[AppError], str]]] = {
+    "offer.malformed": (BadRequest, "Offer not understood"),
+    "offer.no_media": (BadRequest, "No audio or video offered"),
+    "offer.unsupported": (BadRequest, "Offer not supported"),
+    "offer.no_common_codec": (NotAcceptable, "No common codec"),
+    "offer.too_large": (TooLarge, "Offer too large"),
+    "session.unknown": (NotFound, "Unknown media session"),
+    "node.full": (Unavailable, "Media relay full"),
+}
+_OTHERWISE: Final = (BadRequest, "Offer refused")
+
+
+def refusal_of(error: RelayError) -> AppError:
+    """The answer a client gets for the relay's error."""
+    if not isinstance(error, OfferRefused):
+        return relay_down()
+    kind, title = _KINDS.get(error.code, _OTHERWISE)
+    headers = {"Retry-After": "5"} if kind is Unavailable else None
+    return kind(error.code, title, error.detail, headers=headers)
+
+
+def relay_down() -> Unavailable:
+    """No relay node takes offers at the moment."""
+    return Unavailable(
+        "relay.down",
+        "Media relay not running",
+        "The media relay is being restarted; try again in a second.",
+        headers={"Retry-After": "1"},
+    )

@@ -1,0 +1,106 @@
+"""Pure rules of media sessions: entity tags, how many sessions are sensible, and how often one may ask."""
+
+import re
+import secrets
+from collections import OrderedDict
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+MAX_BODY_BYTES: Final = 64 * 1024
+"""Longest SDP or SDP fragment that is read."""
+
+
+class Direction(StrEnum):
+    """Which way a media session's media flows."""
+
+    PUBLISH = "publish"
+    WATCH = "watch"
+
+
+# --- entity tags ---
+
+
+def new_entity_tag() -> str:
+    """A fresh strong entity tag: it names one ICE session (RFC 9725 §4.3.1)."""
+    return f'"{secrets.token_hex(8)}"'
+
+
+_TAG = re.compile(r'\s*(W/)?("[\x21\x23-\x7e\x80-\xff]*")\s*(?:,|$)')
+
+
+def matches(if_match: str, current: str) -> bool:
+    """Whether an ``If-Match`` field selects the current entity tag, by strong comparison (RFC 9110 §13.1.1).
+
+    RFC 9725 prints the wildcard in quotes in its examples (``If-Match: "*"``), and clients copied that.
+    """
+    if if_match.strip() in ("*", '"*"'):
+        return True
+    return any(not weak and tag == current for weak, tag in _TAG.findall(if_match))
+
+
+# --- bounds ---
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on sessions; generous for a county-wide event, finite for a client gone mad."""
+
+    per_person_and_stream: int = 32
+    """A room with a bad link leaves dead sessions behind until consent expires; they must not lock it out."""
+    per_lesson: int = 2_000
+    in_all: int = 10_000
+
+
+class Throttle:
+    """Token buckets by key, at most `keys` of them; time is an argument.
+
+    The bucket that was used longest ago is forgotten first: a forgotten bucket is a full one, so forgetting
+    can only be too kind.
+    """
+
+    def __init__(self, *, burst: float, per_second: float, keys: int = 10_000) -> None:
+        self._burst = burst
+        self._rate = per_second
+        self._keys = keys
+        self._buckets: OrderedDict[object, tuple[float, float]] = OrderedDict()
+
+    def wait(self, key: object, now: float) -> float:
+        """Take a token and return 0, or take none and return the seconds until there will be one."""
+        tokens, seen = self._buckets.pop(key, (self._burst, now))
+        tokens = min(self._burst, tokens + max(0.0, now - seen) * self._rate)
+        allowed = tokens >= 1
+        self._buckets[key] = (tokens - 1 if allowed else tokens, now)
+        if len(self._buckets) > self._keys:
+            self._buckets.popitem(last=False)
+        return 0.0 if allowed else (1 - tokens) / self._rate
+
+
+# --- placement and patience ---
+
+
+def least_loaded(loads: dict[int, int]) -> int | None:
+    """The node with the fewest sessions, the lowest number among equals; ``None`` when there is no node."""
+    return min(loads, key=lambda node: (loads[node], node), default=None)
+
+
+@dataclass(slots=True)
+class Backoff:
+    """How long to wait before a child that ended is started again; time is an argument.
+
+    The first death is answered at once, because a class is waiting. A child that keeps dying young would
+    take a whole core with starting, so the pause doubles until one has lived for `healthy_after` seconds.
+    """
+
+    first: float = 0.25
+    longest: float = 5.0
+    healthy_after: float = 10.0
+    _pause: float = 0.0
+
+    def after_death(self, lived: float) -> float:
+        """Seconds to wait after a child that lived for `lived` seconds."""
+        if lived >= self.healthy_after:
+            self._pause = 0.0
+        pause = self._pause
+        self._pause = min(self.longest, max(self.first, 2 * self._pause))
+        return pause

@@ -1,0 +1,180 @@
+"""The register of media sessions: who sends or receives what, through which node.
+
+A session has two names. Its *id* is known to the relay node and appears in logs and lists. Its *secret* is
+the last part of the session URL: whoever holds the URL may patch or end the session, so it is never logged or
+listed.
+"""
+
+import secrets
+import uuid
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from app.errors import TooManyRequests, Unavailable
+from app.live.rules import Direction, Limits, new_entity_tag
+
+
+@dataclass(frozen=True, slots=True)
+class StreamKey:
+    """One stream of one lesson."""
+
+    lesson_id: uuid.UUID
+    stream: str
+
+    def __str__(self) -> str:
+        return f"{self.lesson_id}/{self.stream}"
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Leave for one person to send or receive one stream."""
+
+    key: StreamKey
+    direction: Direction
+    person_id: uuid.UUID
+    site_code: str | None = None
+    """The teaching site the person assists in this lesson, if that is their part."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSession:
+    """One WHIP or WHEP session."""
+
+    id: str
+    secret: str = field(repr=False)
+    admission: Admission
+    node: int
+    entity_tag: str
+    connected: bool = False
+
+    @classmethod
+    def new(cls, admission: Admission, node: int) -> "MediaSession":
+        """A session with fresh names; 256 bits in the secret one."""
+        return cls(uuid.uuid4().hex, secrets.token_urlsafe(32), admission, node, new_entity_tag())
+
+    @property
+    def key(self) -> StreamKey:
+        return self.admission.key
+
+    @property
+    def direction(self) -> Direction:
+        return self.admission.direction
+
+    @property
+    def person_id(self) -> uuid.UUID:
+        return self.admission.person_id
+
+
+class SessionRegister:
+    """All sessions of this process, bounded. One event loop owns it."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+        self._by_id: dict[str, MediaSession] = {}
+        self._id_by_secret: dict[str, str] = {}
+        self._by_lesson: dict[uuid.UUID, set[str]] = {}
+        self._publishers: dict[StreamKey, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def add(self, session: MediaSession) -> None:
+        """Take a session in; a publisher becomes the stream's publisher, whoever was before."""
+        self._check_room(session)
+        self._by_id[session.id] = session
+        self._id_by_secret[session.secret] = session.id
+        self._by_lesson.setdefault(session.key.lesson_id, set()).add(session.id)
+        if session.direction is Direction.PUBLISH:
+            self._publishers[session.key] = session.id
+
+    def remove(self, session_id: str) -> MediaSession | None:
+        """Take a session out; ``None`` when it was gone already."""
+        session = self._by_id.pop(session_id, None)
+        if session is None:
+            return None
+        del self._id_by_secret[session.secret]
+        siblings = self._by_lesson[session.key.lesson_id]
+        siblings.discard(session_id)
+        if not siblings:
+            del self._by_lesson[session.key.lesson_id]
+        if self._publishers.get(session.key) == session_id:
+            del self._publishers[session.key]
+        return session
+
+    def get(self, session_id: str) -> MediaSession | None:
+        """The session with this listed id."""
+        return self._by_id.get(session_id)
+
+    def find(self, key: StreamKey, direction: Direction, secret: str) -> MediaSession | None:
+        """The session a session URL names; every part of the address must fit."""
+        session = self._by_id.get(self._id_by_secret.get(secret, ""))
+        if session is None or session.key != key or session.direction is not direction:
+            return None
+        return session
+
+    def publisher(self, key: StreamKey) -> MediaSession | None:
+        """Who publishes the stream, connected or still connecting."""
+        return self._by_id.get(self._publishers.get(key, ""))
+
+    def restore_publisher(self, session: MediaSession) -> None:
+        """Give a stream back to its publisher after a takeover that came to nothing."""
+        if session.id in self._by_id:
+            self._publishers[session.key] = session.id
+
+    def mark_connected(self, session_id: str) -> MediaSession | None:
+        """Note that media can flow; the session as it is now, ``None`` when it is unknown."""
+        session = self._by_id.get(session_id)
+        return session and self._put(replace(session, connected=True))
+
+    def renew_entity_tag(self, session_id: str) -> MediaSession | None:
+        """A new ICE session has begun, so a new entity tag names it."""
+        session = self._by_id.get(session_id)
+        return session and self._put(replace(session, entity_tag=new_entity_tag()))
+
+    def of_lesson(self, lesson_id: uuid.UUID) -> tuple[MediaSession, ...]:
+        """All sessions of a lesson."""
+        return tuple(self._by_id[id_] for id_ in self._by_lesson.get(lesson_id, ()))
+
+    def of_node(self, node: int) -> tuple[MediaSession, ...]:
+        """All sessions on a node."""
+        return tuple(session for session in self._by_id.values() if session.node == node)
+
+    def lessons(self) -> tuple[uuid.UUID, ...]:
+        """The lessons that have sessions."""
+        return tuple(self._by_lesson)
+
+    def counts(self) -> dict[Direction, int]:
+        """How many sessions there are in each direction."""
+        found = Counter(session.direction for session in self._by_id.values())
+        return {direction: found[direction] for direction in Direction}
+
+    def loads(self, nodes: Iterable[int]) -> dict[int, int]:
+        """The number of sessions on each of these nodes."""
+        loads = dict.fromkeys(nodes, 0)
+        for session in self._by_id.values():
+            if session.node in loads:
+                loads[session.node] += 1
+        return loads
+
+    def _put(self, session: MediaSession) -> MediaSession:
+        self._by_id[session.id] = session
+        return session
+
+    def _check_room(self, session: MediaSession) -> None:
+        siblings = self.of_lesson(session.key.lesson_id)
+        if len(self._by_id) >= self._limits.in_all or len(siblings) >= self._limits.per_lesson:
+            raise Unavailable(
+                "session.server_full",
+                "Server full",
+                "No more media sessions fit; try again when somebody has left.",
+                headers={"Retry-After": "10"},
+            )
+        own = sum(1 for other in siblings if other.key == session.key and other.person_id == session.person_id)
+        if own >= self._limits.per_person_and_stream:
+            raise TooManyRequests(
+                "session.too_many",
+                "Too many sessions",
+                f"You have {own} media sessions on {session.key.stream} already; end one of them first.",
+                headers={"Retry-After": "10"},
+            )
