@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 import app.accounts.routes
+import app.pairings.routes
 import app.schools.routes
 from app import __version__, metrics
 from app.accounts.limiter import AttemptLimiter
@@ -20,6 +21,7 @@ from app.settings import Settings
 _ROUTERS = (
     app.accounts.routes.router,
     app.schools.routes.router,
+    app.pairings.routes.router,
     metrics.router,
 )
 
@@ -43,6 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
     api.state.engine = engine
     api.state.session_factory = make_session_factory(engine)
     api.state.sign_in_limiter = AttemptLimiter()
+    api.state.coordinator = None  # until the lifespan is entered
     api.state.metrics = metrics.Metrics()
     install_error_handlers(api)
     for router in _ROUTERS:

@@ -89,7 +89,7 @@ def readyz(request: Request, response: Response) -> Readiness:
     """200 when the database is there and migrated and a relay node is up, else 503 with what is missing."""
     state = request.app.state
     checks = _check_database(state)
-    checks["relay"] = bool(state.coordinator.ready)
+    checks["relay"] = state.coordinator is not None and state.coordinator.ready
     ready = all(checks.values())
     response.status_code = 200 if ready else 503
     return Readiness(ready=ready, checks=checks)
@@ -104,7 +104,9 @@ def readyz(request: Request, response: Response) -> Readiness:
 def metrics(request: Request) -> Response:
     """Answers callers on this machine and in private networks only."""
     if not _is_near(request.client.host if request.client else ""):
-        raise Forbidden("metrics.not_local", "Not from here", "Figures are for callers on the private network.")
+        raise Forbidden(
+            "metrics.not_local", "Not from here", "Figures are for callers on the private network."
+        )
     content: bytes = request.app.state.metrics.render()
     return Response(content, media_type=CONTENT_TYPE_LATEST)
 

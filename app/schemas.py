@@ -41,7 +41,9 @@ class Page(Output, Generic[Item]):
     """One page of a list."""
 
     items: list[Item]
-    next: str | None = Field(None, description="Give it as `after` to get the next page; null on the last page")
+    next: str | None = Field(
+        None, description="Give it as `after` to get the next page; null on the last page"
+    )
 
 
 PageLimit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="At most so many items")]
@@ -65,7 +67,9 @@ def decode_cursor(cursor: str, parts: int) -> list[str]:
     return found
 
 
-def decode_pair(cursor: str, first: Callable[[str], First], second: Callable[[str], Second]) -> tuple[First, Second]:
+def decode_pair(
+    cursor: str, first: Callable[[str], First], second: Callable[[str], Second]
+) -> tuple[First, Second]:
     """The two parts given to `encode_cursor`, each read by its function (which raises ValueError)."""
     one, other = decode_cursor(cursor, 2)
     try:
@@ -75,7 +79,9 @@ def decode_pair(cursor: str, first: Callable[[str], First], second: Callable[[st
 
 
 def _bad_cursor() -> Invalid:
-    return Invalid("page.bad_cursor", "Unknown page", "Use the `next` of the page before as `after`, unchanged.")
+    return Invalid(
+        "page.bad_cursor", "Unknown page", "Use the `next` of the page before as `after`, unchanged."
+    )
 
 
 def _known_time_zone(name: str) -> str:

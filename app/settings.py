@@ -103,15 +103,17 @@ class Settings(BaseSettings):
         return ("127.0.0.1", *sorted(found - {"127.0.0.1"}))
 
 
-def load_settings() -> Settings:
-    """Read the environment; raise `SettingsError` with one line that says which variable to change."""
+def load_settings(**given: object) -> Settings:
+    """Read the environment; what is `given`, such as on the command line, goes before it.
+
+    Raises `SettingsError` with one line that says which variable to change.
+    """
     try:
-        return Settings()
+        return Settings.model_validate(given) if given else Settings()
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = PREFIX + "_".join(str(part) for part in first["loc"][:1]).upper()
         reason = first["msg"].removeprefix("Value error, ")
-        shown = (
-            "" if name.endswith("_URL") else f" (it is set to {str(first['input'])!r})"
-        )  # may hold a password
+        may_hold_a_password = name.endswith("_URL")
+        shown = "" if may_hold_a_password else f" (it is set to {str(first['input'])!r})"
         raise SettingsError(f"{name}: {reason}{shown}") from None
