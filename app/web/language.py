@@ -1,0 +1,74 @@
+"""Which language a page speaks: what the person chose, else what the browser asks for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+
+TEXTS = Path(__file__).parent / "texts"
+COOKIE = "lang"
+
+
+class Language(StrEnum):
+    """A language every page can be read in."""
+
+    CHINESE = "zh"
+    ENGLISH = "en"
+
+    @property
+    def tag(self) -> str:
+        """The tag for `lang` attributes; it names the script, so that fonts and screen readers agree."""
+        return "zh-Hans" if self is Language.CHINESE else "en"
+
+
+def choose(cookie: str | None, accept_language: str | None) -> Language:
+    """The remembered choice, else the best of `Accept-Language` (RFC 9110 §12.5.4).
+
+    English for those who asked for neither language; Chinese for those who asked for nothing.
+    """
+    if cookie in set(Language):
+        return Language(cookie)
+    if not accept_language:
+        return Language.CHINESE
+    for wanted in _by_preference(accept_language):
+        if wanted in set(Language):
+            return Language(wanted)
+    return Language.ENGLISH
+
+
+def _by_preference(accept_language: str) -> list[str]:
+    """Primary language subtags, most wanted first; `q=0` means "not this one"."""
+    ranges = [_range(part) for part in accept_language.split(",")]
+    wanted = [(tag, quality) for tag, quality in ranges if tag and quality > 0]
+    return [tag for tag, _ in sorted(wanted, key=lambda pair: -pair[1])]
+
+
+def _range(part: str) -> tuple[str, float]:
+    tag, _, parameter = part.partition(";")
+    primary = tag.strip().lower().partition("-")[0]
+    name, _, value = parameter.strip().partition("=")
+    if name != "q":
+        return primary, 1.0
+    try:
+        return primary, float(value)
+    except ValueError:
+        return primary, 0.0
+
+
+@cache
+def texts(language: Language) -> Mapping[str, str]:
+    """Every text of the pages in one language, by key."""
+    loaded: dict[str, str] = json.loads((TEXTS / f"{language}.json").read_text("utf-8"))
+    return loaded
+
+
+def texts_module() -> str:
+    """The same texts as an ES module, so that a page can change language without a reload."""
+    exports = [
+        f"export const {language} = {json.dumps(texts(language), ensure_ascii=False)};"
+        for language in Language
+    ]
+    return "\n".join(exports) + "\n"

@@ -1,0 +1,112 @@
+"""Page routes: each renders one template; the page's modules do the rest through the API."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from app.errors import NotFound
+from app.web.assets import Assets
+from app.web.language import COOKIE, choose, texts
+
+router = APIRouter(include_in_schema=False)
+
+# Nothing inline, nothing from elsewhere; `data:` is for the icon only. Scripts may not write markup either
+# (trusted types): the pages build what they show from elements and text.
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "media-src 'self' blob:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+    )
+)
+PAGE_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-cache",
+    "Vary": "Accept-Language, Cookie",
+}
+
+
+@router.get("/")
+def sign_in(request: Request) -> HTMLResponse:
+    """Name and password; afterwards the page of the person's role."""
+    return _page(request, "signin")
+
+
+@router.get("/today")
+def today(request: Request) -> HTMLResponse:
+    """The lessons of today, the one to open now first."""
+    return _page(request, "today")
+
+
+@router.get("/teach")
+def teach(request: Request) -> HTMLResponse:
+    """The teacher's page of one lesson: the given one, else the current one."""
+    return _page(request, "teach")
+
+
+@router.get("/site")
+def site(request: Request) -> HTMLResponse:
+    """The big screen of a teaching site."""
+    return _page(request, "site")
+
+
+@router.get("/static/{version}/{name}")
+def static(version: str, name: str, accept_encoding: Annotated[str, Header()] = "") -> Response:
+    """A style sheet or a module. An older version's address still answers, but is not kept."""
+    assets = _assets()
+    asset = assets.files.get(name)
+    if asset is None:
+        raise NotFound("page.no_such_file", "No such file", f"There is no page file named {name}.")
+    kept = "public, max-age=31536000, immutable" if version == assets.version else "no-cache"
+    headers = {"Cache-Control": kept, "Vary": "Accept-Encoding", "X-Content-Type-Options": "nosniff"}
+    if "gzip" in accept_encoding:
+        headers["Content-Encoding"] = "gzip"
+        return Response(asset.compressed, media_type=asset.media_type, headers=headers)
+    return Response(asset.body, media_type=asset.media_type, headers=headers)
+
+
+@router.get("/favicon.ico")
+def favicon() -> RedirectResponse:
+    """Browsers ask for this address unprompted."""
+    return RedirectResponse(_assets().url("mark.svg"))
+
+
+def _page(request: Request, page: str) -> HTMLResponse:
+    """The page's name is the name of its template, its module and its texts."""
+    language = choose(request.cookies.get(COOKIE), request.headers.get("accept-language"))
+    template = _environment().get_template(f"{page}.html")
+    body = template.render(page=page, language=language, text=texts(language), assets=_assets())
+    return HTMLResponse(body, headers=PAGE_HEADERS | {"Content-Language": language.tag})
+
+
+@cache
+def _assets() -> Assets:
+    return Assets.load()
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

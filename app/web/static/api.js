@@ -1,0 +1,74 @@
+// The public REST API, and its problem+json answers (RFC 9457) in words a person can act on.
+
+import { token } from "./session.js";
+
+export class ApiError extends Error {
+  constructor(status, problem) {
+    super(problem.detail || problem.title || `HTTP ${status}`);
+    this.status = status;
+    this.code = problem.code || "";
+    this.problem = problem;
+  }
+}
+
+// No answer at all: the link is down, or the server is.
+export class Unreachable extends Error {}
+
+export async function send(address, { headers = {}, ...options } = {}) {
+  let response;
+  try {
+    response = await fetch(address, { cache: "no-store", ...options, headers });
+  } catch (failure) {
+    if (failure.name === "AbortError") throw failure;
+    throw new Unreachable(failure.message);
+  }
+  if (response.ok) return response;
+  throw new ApiError(response.status, await problemOf(response));
+}
+
+async function problemOf(response) {
+  try {
+    return await response.json();
+  } catch {
+    return {}; // a proxy's own error page: the status alone has to do
+  }
+}
+
+export async function get(path) {
+  const response = await send(path, { headers: { Authorization: `Bearer ${token() ?? ""}` } });
+  return response.json();
+}
+
+export async function post(path, body) {
+  const headers = { Authorization: `Bearer ${token() ?? ""}`, "Content-Type": "application/json" };
+  const response = await send(path, { method: "POST", headers, body: JSON.stringify(body ?? {}) });
+  return response.status === 204 ? null : response.json();
+}
+
+// OAuth2 password form: the one request without a bearer token.
+export async function requestToken(username, password) {
+  const body = new URLSearchParams({ grant_type: "password", username, password });
+  const response = await send("/api/v1/token", { method: "POST", body });
+  return (await response.json()).access_token;
+}
+
+const BY_CODE = {
+  "lesson.none_now": "error.no_lesson_now",
+  "lesson.not_on_air": "error.not_on_air",
+  "stream.taken": "error.stream_taken",
+};
+
+const BY_STATUS = {
+  401: "error.signed_out",
+  403: "error.not_yours",
+  404: "error.not_found",
+  429: "error.too_many",
+  503: "error.busy",
+};
+
+// The key of the text that says what went wrong and what to do now.
+export function wordsFor(failure) {
+  if (failure instanceof Unreachable) return "error.unreachable";
+  if (failure instanceof ApiError) return BY_CODE[failure.code] ?? BY_STATUS[failure.status] ?? "error.unexpected";
+  return "error.unexpected";
+}

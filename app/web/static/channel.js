@@ -1,0 +1,58 @@
+// The classroom channel: a WebSocket that says who is on air. Comes back by itself when the link does.
+
+import { retryDelay } from "./rejoin.js";
+
+const SILENCE = 45_000;
+
+export class Channel {
+  #address;
+  #token;
+  #onMessage;
+  #socket = null;
+  #attempt = 0;
+  #timer = 0;
+  #watchdog = 0;
+  #closed = false;
+
+  constructor(path, token, onMessage) {
+    this.#address = new URL(path, location.href);
+    this.#address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    this.#token = token;
+    this.#onMessage = onMessage;
+    this.#open();
+  }
+
+  close() {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    clearTimeout(this.#watchdog);
+    this.#socket?.close(1000);
+  }
+
+  #open() {
+    const socket = new WebSocket(this.#address);
+    this.#socket = socket;
+    socket.onopen = () => socket.send(JSON.stringify({ type: "hello", token: this.#token() }));
+    socket.onmessage = ({ data }) => this.#receive(socket, JSON.parse(data));
+    socket.onclose = ({ code }) => this.#lost(code);
+  }
+
+  #receive(socket, message) {
+    this.#attempt = 0;
+    clearTimeout(this.#watchdog);
+    if (message.type === "ping") {
+      this.#watchdog = setTimeout(() => socket.close(4000), SILENCE);
+      socket.send(JSON.stringify({ type: "pong" }));
+    } else {
+      this.#onMessage(message);
+    }
+  }
+
+  #lost(code) {
+    clearTimeout(this.#watchdog);
+    if (this.#closed) return;
+    // 4401, 4403, 4404: the answer would be the same again.
+    if (code >= 4401 && code <= 4404) return this.#onMessage({ type: "refused", status: code - 4000 });
+    this.#timer = setTimeout(() => this.#open(), retryDelay(this.#attempt++));
+  }
+}

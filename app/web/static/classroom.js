@@ -1,0 +1,164 @@
+// One lesson as a page attends it: what may be watched and published, who is on air, and the links that carry it.
+
+import { ApiError, get } from "./api.js";
+import { Channel } from "./channel.js";
+import { Link } from "./link.js";
+import { token } from "./session.js";
+import { reception, watch } from "./whep.js";
+import { feedback, publish, PROFILES } from "./whip.js";
+
+// The relay reports to a publisher about once a second; a few missed reports in a row mean it is gone.
+const FEEDBACK_STALL = 4000;
+const GRANT_MARGIN = 30_000;
+
+// The lesson named in the address, else the one of this person that is on now or next.
+export async function findLesson() {
+  const named = new URLSearchParams(location.search).get("lesson");
+  if (named) return named;
+  try {
+    return (await get("/api/v1/lessons/current")).id;
+  } catch (failure) {
+    if (failure instanceof ApiError && failure.code === "lesson.none_now") return null;
+    throw failure;
+  }
+}
+
+export class Classroom {
+  #links = new Map();
+  #onAir = new Map();
+  #channel = null;
+  #rejoining = null;
+  #presence = null; // AbortController of what listens to the page's going
+
+  // `on` holds the page's callbacks: stream(name, publishing), ended(), refused(status).
+  constructor(lessonId, on) {
+    this.lessonId = lessonId;
+    this.on = on;
+    this.info = null;
+  }
+
+  async join() {
+    this.info = await get(`/api/v1/lessons/${encodeURIComponent(this.lessonId)}/join`);
+    this.joinedAt = Date.now();
+    for (const { stream, publishing } of this.info.watch) this.#onAir.set(stream, publishing);
+    return this.info;
+  }
+
+  // Milliseconds until the lesson's doors open by the server's clock; 0 when they are open.
+  opensIn() {
+    const { server_time: serverTime } = this.info;
+    return Math.max(0, Date.parse(this.info.lesson.opens_at) - Date.parse(serverTime));
+  }
+
+  // From here on the page is told who comes and goes, and its own going is told to the others.
+  listen() {
+    if (this.#channel) return;
+    this.#channel = new Channel(this.info.channel, token, (message) => this.#receive(message));
+    this.#presence = new AbortController();
+    const { signal } = this.#presence;
+    addEventListener("pagehide", () => this.leave(), { signal });
+  }
+
+  isOnAir(stream) {
+    return this.#onAir.get(stream) ?? false;
+  }
+
+  mayPublish(stream) {
+    return this.info.publish.some((door) => door.stream === stream);
+  }
+
+  // `prepared`: a connection made ahead of time, for the first attempt only.
+  watch(stream, callbacks, prepared) {
+    const open = async (signal) => {
+      const connection = prepared;
+      prepared = undefined;
+      return this.#through("watch", stream, (door) => watch(door, signal, connection));
+    };
+    const expected = () => this.isOnAir(stream);
+    return this.#start(`watch ${stream}`, new Link({ open, measure: reception, expected, ...callbacks }));
+  }
+
+  publish(stream, media, kind, callbacks) {
+    const open = (signal) =>
+      this.#through("publish", stream, (door) => publish(door, media, PROFILES[kind], signal));
+    const link = new Link({ open, measure: feedback, exclusive: true, stall: FEEDBACK_STALL, ...callbacks });
+    return this.#start(`publish ${stream}`, link);
+  }
+
+  drop(link) {
+    link.stop();
+    for (const [name, other] of this.#links) if (other === link) this.#links.delete(name);
+  }
+
+  leave() {
+    this.#channel?.close();
+    this.#channel = null;
+    this.#presence?.abort();
+    for (const link of this.#links.values()) link.stop();
+    this.#links.clear();
+  }
+
+  #start(name, link) {
+    this.#links.get(name)?.stop();
+    this.#links.set(name, link);
+    link.start();
+    return link;
+  }
+
+  // Opens a stream's door with its grant; a grant that has run out is replaced by joining again.
+  async #through(direction, stream, enter) {
+    const find = () => this.info[direction].find((door) => door.stream === stream);
+    let door = find();
+    if (!door || this.#runsOut(door)) {
+      await this.#rejoin();
+      door = find();
+    }
+    if (!door) throw new ApiError(403, {});
+    try {
+      return await enter({ ...door, iceServers: this.info.ice_servers });
+    } catch (failure) {
+      if (failure instanceof ApiError && failure.status === 401) await this.#rejoin();
+      throw failure;
+    }
+  }
+
+  #runsOut({ expires_at: expiresAt }) {
+    const serverNow = Date.parse(this.info.server_time) + (Date.now() - this.joinedAt);
+    return Date.parse(expiresAt) - serverNow < GRANT_MARGIN;
+  }
+
+  #rejoin() {
+    this.#rejoining ??= this.join().finally(() => (this.#rejoining = null));
+    return this.#rejoining;
+  }
+
+  #receive(message) {
+    switch (message.type) {
+      case "welcome":
+        for (const { stream, publishing } of message.streams) this.#note(stream, publishing);
+        break;
+      case "stream_started":
+        this.#note(message.stream, true);
+        break;
+      case "stream_stopped":
+        this.#note(message.stream, false);
+        break;
+      case "media_restarted":
+        for (const link of this.#links.values()) link.restarted();
+        break;
+      case "lesson_ended":
+        this.leave();
+        this.on.ended();
+        break;
+      case "refused":
+        this.leave();
+        this.on.refused(message.status);
+        break;
+    }
+  }
+
+  #note(stream, publishing) {
+    this.#onAir.set(stream, publishing);
+    this.on.stream(stream, publishing);
+  }
+}

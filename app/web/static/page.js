@@ -1,0 +1,30 @@
+// What every page needs at hand: its elements by id, its switches, its way to the sign-in page.
+
+import { ApiError, wordsFor } from "./api.js";
+import { say } from "./i18n.js";
+import { signOut, token } from "./session.js";
+
+export const byId = (id) => document.getElementById(id);
+
+export function requireSignIn() {
+  if (token()) return true;
+  location.replace("/");
+  return false;
+}
+
+// A fault in plain words. Being signed out is no fault to stare at: the sign-in page says the rest.
+export function showFault(element, failure) {
+  if (failure instanceof ApiError && failure.status === 401) return signOut();
+  say(element, failure.words ?? wordsFor(failure));
+  element.hidden = false;
+}
+
+// A button that is on or off: says so to the eye, in words, and to a screen reader (role="switch").
+export function setSwitch(button, on, name) {
+  button.setAttribute("aria-checked", String(on));
+  say(button.querySelector("[data-text]"), `${name}.${on ? "on" : "off"}`);
+}
+
+export function wait(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

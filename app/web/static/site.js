@@ -1,0 +1,184 @@
+// The site's page: shows the lesson as soon as there is one, and sends the room's own picture and sound back.
+
+import { ApiError, wordsFor } from "./api.js";
+import { Classroom, findLesson } from "./classroom.js";
+import { clock, say, wireLanguageButton } from "./i18n.js";
+import { keepAwake } from "./media.js";
+import { OwnCamera } from "./own.js";
+import { byId, requireSignIn, wait } from "./page.js";
+import { signOut, takeTokenFromAddress } from "./session.js";
+import { Sound } from "./sound.js";
+import { prepareWatching } from "./whep.js";
+
+const LOOK_AGAIN = 15_000;
+const CONTROLS_REST = 6000;
+
+const stage = byId("stage");
+const sound = new Sound(byId("sound"));
+const own = new OwnCamera("site");
+let classroom = null;
+let mainLink = null;
+let boardLink = null;
+let seen = false; // a picture has been shown in this lesson
+let heard = false; // sound has arrived on this connection
+
+wireLanguageButton();
+takeTokenFromAddress();
+if (requireSignIn()) begin();
+
+function begin() {
+  if (!window.RTCPeerConnection) return tell("error.old_browser");
+  own.onOpen = () => sound.retry();
+  byId("full").hidden = !document.fullscreenEnabled;
+  byId("full").addEventListener("click", toggleFullScreen);
+  byId("main").addEventListener("resize", showState);
+  byId("board").addEventListener("resize", showBoard);
+  keepAwake();
+  restControls();
+  attend();
+}
+
+// Tries until it is in: an unattended screen has nobody to press anything.
+async function attend() {
+  const prepared = prepareWatching();
+  for (;;) {
+    const delay = await enter().catch(fault);
+    if (!delay) break;
+    await wait(delay);
+  }
+  classroom.listen();
+  mainLink = classroom.watch("main", { onChange: showMain, onLevel: noteSound, onDenied: goOut }, prepared);
+  if (classroom.isOnAir("board")) watchBoard();
+  const stream = classroom.info.publish[0]?.stream;
+  if (stream) own.publishTo(classroom, stream);
+  showState();
+}
+
+// Answers how long to wait before trying again; 0 when the doors are open.
+async function enter() {
+  const lessonId = await findLesson();
+  if (!lessonId) {
+    tell("lesson.none", "lesson.none.hint");
+    return LOOK_AGAIN;
+  }
+  classroom = new Classroom(lessonId, { stream: noteStream, ended: () => goOut(), refused: refuse });
+  const { lesson, watch } = await classroom.join();
+  const [from, to] = [new Date(lesson.starts_at), new Date(lesson.ends_at)];
+  byId("title").textContent = lesson.title || lesson.subject;
+  say(byId("time"), "lesson.time", { from: clock(from), to: clock(to) });
+  if (watch.length) return 0;
+  const opensIn = classroom.opensIn();
+  if (opensIn > 0) {
+    tell("lesson.next", "lesson.next.hint", { from: clock(from) }, { from: clock(new Date(lesson.opens_at)) });
+  } else {
+    tell("lesson.over", "lesson.over.hint");
+  }
+  return Math.min(opensIn, LOOK_AGAIN) + 500;
+}
+
+function fault(failure) {
+  if (failure instanceof ApiError && failure.status === 401) return signOut();
+  tell(wordsFor(failure));
+  return LOOK_AGAIN;
+}
+
+// --- what comes in ---
+
+function showMain(link) {
+  if (link.phase === "connected") play(byId("main"), link.session.media);
+  else heard = false;
+  showState();
+}
+
+function watchBoard() {
+  const onChange = (link) => link.phase === "connected" && play(byId("board"), link.session.media);
+  boardLink ??= classroom.watch("board", { onChange });
+  showBoard();
+}
+
+function noteStream(stream, publishing) {
+  if (stream === "main") showState();
+  if (stream !== "board") return;
+  if (publishing) watchBoard();
+  else showBoard();
+}
+
+// The board becomes large only once it has something to show: no black screen in between.
+function showBoard() {
+  const board = byId("board");
+  const shown = boardLink !== null && classroom.isOnAir("board") && board.videoWidth > 0;
+  board.classList.toggle("unseen", !shown);
+  stage.dataset.board = shown ? "on" : "off";
+}
+
+function play(video, media) {
+  if (video.srcObject !== media) video.srcObject = media;
+  sound.play(video);
+}
+
+function noteSound(level) {
+  if (heard || level === 0) return;
+  heard = true;
+  showState();
+}
+
+// --- what is said about it ---
+
+function showState() {
+  if (!mainLink) return;
+  const shows = byId("main").videoWidth > 0;
+  seen ||= shows;
+  if (!classroom.isOnAir("main")) return tell("site.waiting", "site.waiting.hint");
+  if (mainLink.phase === "connected" && shows) return void (stage.dataset.words = "none");
+  if (mainLink.phase === "connected" && heard) return tell("site.sound_only", "site.sound_only.hint");
+  if (!seen) return tell("site.connecting", "site.connecting.hint");
+  tell("site.reconnecting", "site.reconnecting.hint");
+  stage.dataset.words = "strip";
+}
+
+function tell(state, hint, stateValues, hintValues) {
+  stage.dataset.words = "all";
+  say(byId("state"), state, stateValues);
+  byId("hint").hidden = !hint;
+  if (hint) say(byId("hint"), hint, hintValues);
+}
+
+// --- the room ---
+
+function toggleFullScreen() {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else document.documentElement.requestFullscreen();
+}
+
+// A class watches the picture, not the buttons; any movement or key brings them back.
+function restControls() {
+  let timer = 0;
+  const wake = () => {
+    document.body.classList.remove("resting");
+    clearTimeout(timer);
+    timer = setTimeout(() => document.body.classList.add("resting"), CONTROLS_REST);
+  };
+  for (const sign of ["pointermove", "pointerdown", "keydown", "focusin"]) addEventListener(sign, wake);
+  wake();
+}
+
+// --- the end ---
+
+// The lesson is over, or its doors were closed to us: say so, then look for the next one.
+async function goOut(failure) {
+  classroom.leave();
+  own.close();
+  mainLink = boardLink = null;
+  seen = heard = false;
+  byId("main").srcObject = byId("board").srcObject = null;
+  showBoard();
+  if (failure) tell(wordsFor(failure));
+  else tell("lesson.over", "lesson.over.hint");
+  await wait(LOOK_AGAIN);
+  attend();
+}
+
+function refuse(status) {
+  if (status === 401) signOut();
+  else goOut(new ApiError(status, {}));
+}

@@ -1,0 +1,209 @@
+// The teacher's page: check picture and sound, press one button, teach, see and hear the sites.
+
+import { ApiError, wordsFor } from "./api.js";
+import { BoardShare } from "./board.js";
+import { Classroom, findLesson } from "./classroom.js";
+import { clock, say, wireLanguageButton } from "./i18n.js";
+import { keepAwake, showLevel } from "./media.js";
+import { DeviceChoice, OwnCamera } from "./own.js";
+import { byId, requireSignIn, showFault, wait } from "./page.js";
+import { signOut, takeTokenFromAddress } from "./session.js";
+import { Sound } from "./sound.js";
+import { Tile } from "./tiles.js";
+
+const LOOK_AGAIN = 15_000;
+const ON_AIR = "tongtang.on_air"; // the lesson this tab is teaching: a reload goes on with it
+
+const desk = byId("desk");
+const sound = new Sound(byId("sound"));
+const own = new OwnCamera("main");
+const devices = new DeviceChoice(own);
+const board = new BoardShare();
+const sites = new Map(); // stream → { tile, link }
+let classroom = null;
+
+wireLanguageButton();
+takeTokenFromAddress();
+if (requireSignIn()) begin();
+
+function begin() {
+  if (!window.RTCPeerConnection) return tell("error.old_browser");
+  own.onOpen = () => {
+    sound.retry();
+    devices.refresh();
+  };
+  byId("start").addEventListener("click", start);
+  byId("again").addEventListener("click", () => location.reload());
+  byId("share").addEventListener("click", () => board.toggle(classroom));
+  byId("end").addEventListener("click", () => byId("ending").showModal());
+  byId("ending").addEventListener("close", () => byId("ending").returnValue === "yes" && end());
+  keepAwake();
+  attend();
+}
+
+async function attend() {
+  for (;;) {
+    const delay = await enter().catch(fault);
+    if (!delay) break;
+    await wait(delay);
+  }
+  scene("ready");
+  showSites(classroom.info.lesson.sites);
+  classroom.listen();
+  offerStart();
+  own.open();
+  if (sessionStorage.getItem(ON_AIR) === classroom.lessonId) start();
+}
+
+// Answers how long to wait before trying again; 0 when the doors are open.
+async function enter() {
+  const lessonId = await findLesson();
+  if (!lessonId) {
+    tell("lesson.none", "lesson.none.hint");
+    return LOOK_AGAIN;
+  }
+  classroom = new Classroom(lessonId, { stream: noteStream, ended: () => over("lesson.over"), refused: refuse });
+  const { lesson, role, publish } = await classroom.join();
+  const [from, to] = [new Date(lesson.starts_at), new Date(lesson.ends_at)];
+  byId("title").textContent = lesson.title || lesson.subject;
+  say(byId("time"), "lesson.time", { from: clock(from), to: clock(to) });
+  if (role !== "teacher") return guest(lessonId);
+  if (publish.length) return 0;
+  const opensIn = classroom.opensIn();
+  if (opensIn > 0) {
+    tell("lesson.next", "lesson.next.hint", { from: clock(from) }, { from: clock(new Date(lesson.opens_at)) });
+  } else {
+    tell("lesson.over", "lesson.over.hint");
+  }
+  return Math.min(opensIn, LOOK_AGAIN) + 500;
+}
+
+function guest(lessonId) {
+  tell("teach.not_teacher");
+  byId("way").href = `/site?lesson=${encodeURIComponent(lessonId)}`;
+  say(byId("way").firstElementChild, "teach.watch");
+  return new Promise(() => {}); // nothing more happens on this page
+}
+
+function fault(failure) {
+  if (failure instanceof ApiError && failure.status === 401) return signOut();
+  tell(wordsFor(failure));
+  return LOOK_AGAIN;
+}
+
+// --- before the lesson ---
+
+function offerStart() {
+  const { state } = classroom.info.lesson;
+  const running = state === "live" || state === "interrupted";
+  say(byId("start").querySelector("[data-text]"), running ? "teach.resume" : "teach.start");
+  say(byId("ready"), classroom.isOnAir("main") ? "teach.elsewhere" : "teach.ready");
+}
+
+// --- the lesson ---
+
+async function start() {
+  byId("start").disabled = true;
+  const link = await own.publishTo(classroom, "main", { onChange: showStatus, onDenied: denied });
+  byId("start").disabled = false;
+  if (!link) return; // no camera and no microphone: the fault says so
+  sessionStorage.setItem(ON_AIR, classroom.lessonId);
+  scene("live");
+  showStatus(link);
+  byId("microphone").focus();
+}
+
+let wasLive = false;
+function showStatus({ phase }) {
+  const live = phase === "connected";
+  wasLive ||= live;
+  byId("status").dataset.state = live ? "live" : "lost";
+  say(byId("status"), live ? "teach.live" : wasLive ? "teach.reconnecting" : "teach.starting");
+}
+
+function denied(failure) {
+  stopTeaching();
+  scene("ready");
+  showFault(byId("fault"), failure);
+  offerStart();
+}
+
+function stopTeaching() {
+  sessionStorage.removeItem(ON_AIR);
+  board.stop();
+  own.unpublish();
+  wasLive = false;
+  delete byId("status").dataset.state;
+}
+
+// --- the sites ---
+
+function showSites(list) {
+  byId("no-sites").hidden = list.length > 0;
+  for (const site of list) {
+    const tile = new Tile(site);
+    tile.video.addEventListener("resize", () => update(site.stream));
+    sites.set(site.stream, { tile, link: null });
+    byId("tiles").append(tile.element);
+    if (classroom.isOnAir(site.stream)) watchSite(site.stream);
+  }
+}
+
+// A site is watched from the moment it first comes; the connection then stays, so that its return is instant.
+function watchSite(stream) {
+  const site = sites.get(stream);
+  site.link ??= classroom.watch(stream, {
+    onChange: (link) => {
+      if (link.phase === "connected") {
+        site.tile.video.srcObject = link.session.media;
+        sound.play(site.tile.video);
+      }
+      update(stream, link.phase);
+    },
+    onLevel: (level) => showLevel(site.tile.level, level),
+  });
+  update(stream);
+}
+
+function update(stream, phase = sites.get(stream).link?.phase) {
+  sites.get(stream).tile.update(classroom.isOnAir(stream), phase);
+}
+
+function noteStream(stream, publishing) {
+  if (sites.has(stream)) {
+    if (publishing) watchSite(stream);
+    else update(stream);
+  } else if (stream === "main" && desk.dataset.scene === "ready") {
+    offerStart();
+  }
+}
+
+// --- the end ---
+
+function end() {
+  over("teach.ended", "teach.ended.hint");
+  byId("again").hidden = false;
+}
+
+function over(state, hint) {
+  stopTeaching();
+  classroom.leave();
+  own.close();
+  tell(state, hint);
+}
+
+function refuse(status) {
+  if (status === 401) signOut();
+  else over(wordsFor(new ApiError(status, {})));
+}
+
+function tell(state, hint, stateValues, hintValues) {
+  scene("words");
+  say(byId("state"), state, stateValues);
+  byId("hint").hidden = !hint;
+  if (hint) say(byId("hint"), hint, hintValues);
+}
+
+function scene(name) {
+  desk.dataset.scene = name;
+}
