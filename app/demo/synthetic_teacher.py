@@ -1,0 +1,85 @@
+"""The process ``python -m app synthetic-teacher``: a :class:`SyntheticTeacher` until SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import structlog
+
+from app.demo.api import Api, Credentials, Password, TokenFile, new_http
+from app.demo.clip import VideoCodec
+from app.demo.teaching import SyntheticTeacher, cancel_all
+from app.logs import configure_logging
+from app.settings import Settings
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``python -m app synthetic-teacher``."""
+    parser.add_argument("--url", help="server to teach at; the one of the settings unless given")
+    who = parser.add_mutually_exclusive_group(required=True)
+    who.add_argument("--login", help="login of the teacher, with --password-file")
+    who.add_argument("--token-file", type=Path, help="file with a bearer token of the teacher")
+    parser.add_argument("--password-file", type=Path, help="file with the teacher's password")
+    parser.add_argument("--codec", choices=[codec.value for codec in VideoCodec], default="VP8")
+    parser.add_argument(
+        "--with-parent", action="store_true", help="end when the process that started it ends"
+    )
+
+
+def main(args: argparse.Namespace, settings: Settings) -> int:
+    """Teach until SIGTERM or Ctrl-C; returns the exit code."""
+    configure_logging(settings.log_level, settings.log_format)
+    try:
+        credentials = _credentials(args)
+    except (OSError, ValueError) as error:
+        _log.error("cannot start", reason=str(error))
+        return 2
+    url = args.url or f"http://127.0.0.1:{settings.http_port}"
+    folder = settings.data_dir / "cache" / "test-card"
+    asyncio.run(_run_until_signal(url, credentials, VideoCodec(args.codec), folder, args.with_parent))
+    return 0
+
+
+def _credentials(args: argparse.Namespace) -> Credentials:
+    if args.token_file:
+        return TokenFile(args.token_file)
+    if not args.password_file:
+        raise ValueError("--login needs --password-file")
+    return Password(args.login, args.password_file.read_text().strip())
+
+
+async def _run_until_signal(
+    url: str, credentials: Credentials, codec: VideoCodec, folder: Path, with_parent: bool
+) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with new_http(url) as http:
+        teacher = SyntheticTeacher(Api(http, credentials), codec, folder)
+        tasks = [asyncio.create_task(teacher.run()), asyncio.create_task(_wait_stop(stop))]
+        if with_parent:
+            tasks.append(asyncio.create_task(_wait_orphaned(os.getppid())))
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await cancel_all(*tasks)
+        if tasks[0].done() and not tasks[0].cancelled():
+            tasks[0].result()
+
+
+async def _wait_stop(stop: asyncio.Event) -> None:
+    await stop.wait()
+
+
+async def _wait_orphaned(parent: int) -> None:
+    """A server that was killed cannot end its children; without this they would teach on, two at a time."""
+    while True:
+        if os.getppid() != parent:
+            return
+        await asyncio.sleep(1)
