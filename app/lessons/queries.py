@@ -69,9 +69,12 @@ class Position:
     lesson_id: UUID
 
 
-def lesson(session: Session, lesson_id: UUID, *, lock: bool = False) -> Lesson | None:
-    query = select(Lesson).where(Lesson.id == lesson_id).options(selectinload(Lesson.sites))
-    return session.scalar(query.with_for_update() if lock else query)
+def position(lesson: Lesson) -> Position:
+    return Position(lesson.starts_at, lesson.id)
+
+
+def lesson(session: Session, lesson_id: UUID) -> Lesson | None:
+    return session.scalar(select(Lesson).where(Lesson.id == lesson_id).options(selectinload(Lesson.sites)))
 
 
 def lessons_page(session: Session, search: Search, after: Position | None, limit: int) -> Sequence[Lesson]:
@@ -150,12 +153,9 @@ def bookings(
     return found
 
 
-def headings(session: Session, lesson_ids: Collection[UUID]) -> dict[UUID, tuple[str, str]]:
-    """Subject and title of lessons."""
-    rows = session.execute(
-        select(Lesson.id, Lesson.subject, Lesson.title).where(Lesson.id.in_(lesson_ids))
-    ).all()
-    return {lesson_id: (subject, title) for lesson_id, subject, title in rows}
+def titles(session: Session, lesson_ids: Collection[UUID]) -> dict[UUID, str]:
+    rows = session.execute(select(Lesson.id, Lesson.title).where(Lesson.id.in_(lesson_ids)))
+    return dict(rows.tuples().all())
 
 
 def add_lessons(session: Session, lessons: Sequence[dict[str, Any]], sites: Sequence[dict[str, Any]]) -> None:

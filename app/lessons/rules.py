@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TypeVar
 
 MAIN_STREAM = "main"
 BOARD_STREAM = "board"
@@ -57,6 +58,7 @@ class ParticipantRole(StrEnum):
 
 
 _S = LessonState
+_Id = TypeVar("_Id")
 
 TRANSITIONS: Mapping[LessonState, frozenset[LessonState]] = {
     _S.DRAFT: frozenset({_S.PUBLISHED, _S.CANCELLED, _S.MOVED}),
@@ -82,11 +84,6 @@ ON_THE_AIR = frozenset({_S.LIVE, _S.INTERRUPTED})
 AWAITS_TEACHER = frozenset({_S.PUBLISHED, _S.PREPARING})
 
 
-def may_become(state: LessonState, target: LessonState) -> bool:
-    """Whether the state machine knows that step."""
-    return target in TRANSITIONS[state]
-
-
 @dataclass(frozen=True, slots=True)
 class OnAirWindow:
     """When media of a lesson are let through: a little before it starts until a little after it ends."""
@@ -99,6 +96,11 @@ class OnAirWindow:
     @classmethod
     def of(cls, starts_at: datetime, ends_at: datetime) -> "OnAirWindow":
         return cls(starts_at - OPENS_BEFORE, starts_at, ends_at, ends_at + CLOSES_AFTER)
+
+    @staticmethod
+    def latest_end_closed_at(now: datetime) -> datetime:
+        """Lessons that ended by then are closed now."""
+        return now - CLOSES_AFTER
 
     def is_open(self, now: datetime) -> bool:
         return self.opens_at <= now < self.closes_at
@@ -158,3 +160,20 @@ def participation_of(
     if observes:
         return Participation(ParticipantRole.OBSERVER, (), (MAIN_STREAM, BOARD_STREAM))
     return None
+
+
+def nearest(windows: Mapping[_Id, OnAirWindow], now: datetime) -> _Id | None:
+    """The lesson somebody wants when they ask for "my lesson": the one running, else one that opens its
+    doors, else one that is about to close them, else the next to come."""
+
+    def rank(lesson_id: _Id) -> tuple[int, datetime]:
+        window = windows[lesson_id]
+        if window.starts_at <= now < window.ends_at:
+            return 0, window.starts_at
+        if window.opens_at <= now < window.starts_at:
+            return 1, window.starts_at
+        if window.ends_at <= now < window.closes_at:
+            return 2, window.starts_at
+        return 3, window.starts_at
+
+    return min((each for each in windows if windows[each].closes_at > now), key=rank, default=None)

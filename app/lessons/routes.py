@@ -1,0 +1,114 @@
+"""HTTP of lessons, and of planning the timetable entries they come from."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from pydantic import AwareDatetime
+
+from app.accounts.service import CurrentPrincipal
+from app.database import SessionDep
+from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, responses
+from app.lessons import scheduling, service
+from app.lessons.models import Lesson
+from app.lessons.rules import LessonState
+from app.lessons.schemas import Cancellation, LessonOut, scheduled
+from app.lessons.service import Position, Wanted
+from app.schemas import Page, PageAfter, PageLimit, decode_pair, encode_cursor
+from app.timetables.schemas import NewTimetableEntry, ScheduledEntryOut
+
+router = APIRouter(prefix="/api/v1", tags=["lessons"])
+
+_ON_SHOW = responses(Unauthenticated, Forbidden, NotFound)
+
+
+@router.post(
+    "/timetable-entries",
+    status_code=201,
+    summary="Plan a weekly lesson",
+    tags=["timetables"],
+    responses=responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid),
+)
+def add_entry(
+    body: NewTimetableEntry, session: SessionDep, principal: CurrentPrincipal, response: Response
+) -> ScheduledEntryOut:
+    """Plan a lesson for every week of a term, or for some of its days or weeks, as a bureau admin.
+
+    All its dated lessons come into being at once, published, or none does. When the teacher, the main room or
+    a receiving room is taken, the answer is 409 `timetable.clash`, and `clashes` names the `resource`, its
+    `id` and `name`, and `lesson_id`, `title`, `starts_at` and `ends_at` of the lesson in the way. Lessons
+    that would be over already are left out and listed in `skipped`.
+    """
+    plan = scheduling.add_entry(session, principal, body.draft(), datetime.now(UTC))
+    response.headers["Location"] = f"/api/v1/timetable-entries/{plan.entry.id}"
+    return scheduled(plan)
+
+
+@router.get("/lessons", summary="List lessons", responses=responses(Unauthenticated, Invalid))
+def list_lessons(
+    session: SessionDep,
+    principal: CurrentPrincipal,
+    starts_from: Annotated[
+        AwareDatetime | None, Query(alias="from", description="Only those that start then or later")
+    ] = None,
+    starts_before: Annotated[
+        AwareDatetime | None, Query(alias="to", description="Only those that start before")
+    ] = None,
+    mine: Annotated[bool, Query(description="Only those one teaches or assists oneself")] = False,
+    state: Annotated[list[LessonState] | None, Query(description="Only in these states")] = None,
+    entry_id: Annotated[UUID | None, Query(description="Only those of this timetable entry")] = None,
+    limit: PageLimit = 50,
+    after: PageAfter = None,
+) -> Page[LessonOut]:
+    """The lessons one has a part in, by start: one's own, those of schools one administers, or all."""
+    wanted = Wanted(mine, starts_from, starts_before, frozenset(state or ()), entry_id)
+    start = Position(*decode_pair(after, _moment, UUID)) if after else None
+    lessons, following = service.list_lessons(session, principal, wanted, start, limit)
+    names = service.names_for(session, lessons)
+    return Page(
+        items=[LessonOut.of(lesson, names) for lesson in lessons],
+        next=_cursor(following) if following else None,
+    )
+
+
+@router.get("/lessons/current", summary="Show one's lesson now", responses=_ON_SHOW)
+def current_lesson(session: SessionDep, principal: CurrentPrincipal) -> LessonOut:
+    """The lesson one teaches or assists now, else the next one within 24 hours.
+
+    Without any the answer is 404 `lesson.none_now`.
+    """
+    return _shown(session, service.current_lesson(session, principal, datetime.now(UTC)))
+
+
+@router.get("/lessons/{lesson_id}", summary="Show a lesson", responses=_ON_SHOW)
+def show_lesson(lesson_id: UUID, session: SessionDep, principal: CurrentPrincipal) -> LessonOut:
+    """One lesson, for those who have a part in it."""
+    return _shown(session, service.show_lesson(session, principal, lesson_id))
+
+
+@router.post(
+    "/lessons/{lesson_id}/cancel",
+    summary="Cancel a lesson",
+    responses=responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid),
+)
+def cancel_lesson(
+    lesson_id: UUID, body: Cancellation, session: SessionDep, principal: CurrentPrincipal
+) -> LessonOut:
+    """Call off a lesson that has not begun, as a bureau admin or as admin of its school; it frees its rooms."""
+    return _shown(session, service.cancel_lesson(session, principal, lesson_id, body.reason))
+
+
+def _shown(session: SessionDep, lesson: Lesson) -> LessonOut:
+    return LessonOut.of(lesson, service.names_for(session, [lesson]))
+
+
+def _cursor(position: Position) -> str:
+    return encode_cursor(position.starts_at.isoformat(), str(position.lesson_id))
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a cursor's time has a zone")
+    return moment

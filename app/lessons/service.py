@@ -1,0 +1,245 @@
+"""Use cases of lessons: finding one's own, taking part, and what happens to them on the day."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.accounts import service as accounts
+from app.accounts.rules import Principal, Role, permits, require, require_county
+from app.errors import Conflict, Forbidden, NotFound
+from app.lessons import queries
+from app.lessons.models import Lesson
+from app.lessons.queries import Position as Position
+from app.lessons.queries import Reach, Search
+from app.lessons.rules import (
+    TAKES_MEDIA,
+    LessonState,
+    OnAirWindow,
+    Participation,
+    SiteState,
+    nearest,
+    participation_of,
+)
+from app.schools import service as schools
+from app.schools.rules import path_ids
+
+LOOK_AHEAD = timedelta(hours=24)
+
+_ADMINS = (Role.BUREAU_ADMIN, Role.SCHOOL_ADMIN)
+_CANDIDATES = 50
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the people, rooms and units of some lessons are called."""
+
+    people: dict[UUID, str]
+    rooms: dict[UUID, str]
+    units: dict[UUID, str]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a list of lessons is narrowed by; `starts_before` itself is not included."""
+
+    mine: bool = False
+    starts_from: datetime | None = None
+    starts_before: datetime | None = None
+    states: frozenset[LessonState] = frozenset()
+    entry_id: UUID | None = None
+
+
+# --- finding ------------------------------------------------------------------------------------------------
+
+
+def get_lesson(session: Session, lesson_id: UUID) -> Lesson:
+    """One lesson with its sites, whoever asks; raises `NotFound`."""
+    lesson = queries.lesson(session, lesson_id)
+    if lesson is None:
+        raise NotFound("lesson.not_found", "No such lesson", f"There is no lesson {lesson_id}.")
+    return lesson
+
+
+def show_lesson(session: Session, principal: Principal, lesson_id: UUID) -> Lesson:
+    """One lesson, for those who have a part in it."""
+    lesson = get_lesson(session, lesson_id)
+    participation(session, lesson, principal)
+    return lesson
+
+
+def list_lessons(
+    session: Session, principal: Principal, wanted: Wanted, after: Position | None, limit: int
+) -> tuple[Sequence[Lesson], Position | None]:
+    """The lessons somebody has a part in, by start, and where the next page starts."""
+    search = Search(
+        county_id=principal.county_id,
+        reach=_own_reach(session, principal) if wanted.mine else _reach(session, principal),
+        starts_from=wanted.starts_from,
+        starts_before=wanted.starts_before,
+        states=wanted.states,
+        entry_id=wanted.entry_id,
+    )
+    found = queries.lessons_page(session, search, after, limit + 1)
+    page = found[:limit]
+    return page, queries.position(page[-1]) if len(found) > limit else None
+
+
+def current_lesson(session: Session, principal: Principal, now: datetime) -> Lesson:
+    """The lesson somebody teaches or assists now, else their next one within a day; raises `NotFound`."""
+    search = Search(
+        county_id=principal.county_id,
+        reach=_own_reach(session, principal),
+        ends_after=OnAirWindow.latest_end_closed_at(now),
+        starts_before=now + LOOK_AHEAD,
+        states=TAKES_MEDIA,
+    )
+    found = {each.id: each for each in queries.lessons_page(session, search, None, _CANDIDATES)}
+    lesson_id = nearest({each.id: window_of(each) for each in found.values()}, now)
+    if lesson_id is None:
+        raise NotFound(
+            "lesson.none_now", "No lesson now", "You have no lesson now and none in the next 24 hours."
+        )
+    return found[lesson_id]
+
+
+def names_for(session: Session, lessons: Collection[Lesson]) -> Names:
+    """The names needed to show some lessons, in three queries however many they are."""
+    sites = [site for lesson in lessons for site in lesson.sites]
+    unit_ids = {lesson.school_id for lesson in lessons} | {site.site_id for site in sites}
+    units = schools.org_units(session, unit_ids)
+    rooms = schools.rooms(session, {lesson.main_room_id for lesson in lessons})
+    return Names(
+        people=accounts.names(session, {lesson.teacher_id for lesson in lessons}),
+        rooms={room.id: room.name for room in rooms.values()},
+        units={unit.id: unit.name for unit in units.values()},
+    )
+
+
+def _own_reach(session: Session, principal: Principal) -> Reach:
+    assisted = schools.ids_below(session, _units_with(principal, Role.SITE_ASSISTANT))
+    return Reach(teacher_id=principal.person_id, site_ids=assisted)
+
+
+def _reach(session: Session, principal: Principal) -> Reach:
+    if permits(principal, {Role.BUREAU_ADMIN}, [principal.county_id]):
+        return Reach(county=True)
+    own = _own_reach(session, principal)
+    administered = schools.ids_below(session, _units_with(principal, Role.SCHOOL_ADMIN))
+    return Reach(teacher_id=own.teacher_id, school_ids=administered, site_ids=own.site_ids | administered)
+
+
+def _units_with(principal: Principal, role: Role) -> set[UUID]:
+    duties = principal.assignments
+    return {each.org_unit_id for each in duties if each.role is role and each.holds_on(principal.today)}
+
+
+# --- taking part --------------------------------------------------------------------------------------------
+
+
+def participation(session: Session, lesson: Lesson, principal: Principal) -> Participation:
+    """What a person may publish and watch in a lesson; raises `Forbidden` for whoever has no part in it."""
+    require_county(principal, lesson.county_id)
+    sites = [site for site in lesson.sites if site.state is not SiteState.CANCELLED]
+    units = schools.org_units(session, {lesson.school_id, *(site.site_id for site in sites)})
+    paths = {unit.id: path_ids(unit.path) for unit in units.values()}
+    found = participation_of(
+        is_teacher=lesson.teacher_id == principal.person_id,
+        assisted=[
+            site.site_code for site in sites if permits(principal, {Role.SITE_ASSISTANT}, paths[site.site_id])
+        ],
+        observes=any(permits(principal, _ADMINS, path) for path in paths.values()),
+        site_codes=[site.site_code for site in sites],
+    )
+    if found is None:
+        raise Forbidden(
+            "lesson.no_part",
+            "Not your lesson",
+            "You neither teach this lesson nor assist at one of its sites nor administer a school in it.",
+        )
+    return found
+
+
+def window_of(lesson: Lesson) -> OnAirWindow:
+    """When media of this lesson are let through."""
+    return OnAirWindow.of(lesson.starts_at, lesson.ends_at)
+
+
+def check_on_air(lesson: Lesson, now: datetime) -> OnAirWindow:
+    """The window of a lesson that takes media now; raises `Conflict` with its times when it does not."""
+    window = window_of(lesson)
+    if lesson.state in TAKES_MEDIA and window.is_open(now):
+        return window
+    raise Conflict(
+        "lesson.not_on_air",
+        "Not on air",
+        _why_not_on_air(lesson.state, window, now),
+        state=lesson.state.value,
+        opens_at=window.opens_at.isoformat(),
+        starts_at=window.starts_at.isoformat(),
+        ends_at=window.ends_at.isoformat(),
+        closes_at=window.closes_at.isoformat(),
+    )
+
+
+def _why_not_on_air(state: LessonState, window: OnAirWindow, now: datetime) -> str:
+    if state not in TAKES_MEDIA:
+        return f"The lesson is {state.value}; it takes no sound and picture."
+    if now < window.opens_at:
+        return f"Too early: the lesson opens at {window.opens_at:%Y-%m-%d %H:%M} UTC. Try again then."
+    return f"Too late: the lesson closed at {window.closes_at:%Y-%m-%d %H:%M} UTC."
+
+
+# --- on the day ---------------------------------------------------------------------------------------------
+
+
+def cancel_lesson(session: Session, principal: Principal, lesson_id: UUID, reason: str) -> Lesson:
+    """Call off a lesson that has not begun; teacher and rooms are free again."""
+    lesson = get_lesson(session, lesson_id)
+    school = schools.get_org_unit(session, lesson.school_id)
+    require(principal, _ADMINS, path_ids(school.path))
+    values = {"state_reason": reason, "sequence": Lesson.sequence + 1}
+    if not queries.change_state(session, lesson_id, LessonState.CANCELLED, values):
+        raise Conflict(
+            "lesson.wrong_state",
+            "Too late to cancel",
+            f"A lesson that is {lesson.state.value} cannot be cancelled.",
+            state=lesson.state.value,
+        )
+    queries.release_sites(session, lesson_id)
+    return get_lesson(session, lesson_id)
+
+
+def mark_publishing(session: Session, lesson_id: UUID, now: datetime) -> bool:
+    """The teacher's picture arrives: the lesson is live. False when its state does not allow that."""
+    return queries.went_live(session, lesson_id, now)
+
+
+def mark_interrupted(session: Session, lesson_id: UUID, now: datetime) -> bool:
+    """The teacher's picture ceased. False when the lesson was not live."""
+    return queries.change_state(session, lesson_id, LessonState.INTERRUPTED)
+
+
+def mark_site_joined(session: Session, lesson_id: UUID, site_code: str, now: datetime) -> bool:
+    """A teaching site receives the lesson. False when it has no part in it."""
+    return queries.site_joined(session, lesson_id, site_code, now)
+
+
+def mark_site_left(session: Session, lesson_id: UUID, site_code: str, now: datetime) -> bool:
+    """A teaching site no longer receives the lesson. False when it did not."""
+    return queries.site_left(session, lesson_id, site_code, now)
+
+
+def follow_clock(session: Session, now: datetime) -> Sequence[UUID]:
+    """Take the steps time alone decides: prepare, miss, end. Returns the lessons that ended.
+
+    The same as `rules.state_by_the_clock` for every lesson, as whole sets.
+    """
+    queries.miss_overdue(session, now)
+    queries.prepare_due(session, now)
+    ended = queries.end_overdue(session, now)
+    if ended:
+        queries.dismiss_sites(session, ended, now)
+    return ended

@@ -1,0 +1,93 @@
+"""SQL of terms, bell schedules and timetable entries."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.orm import Session, selectinload
+
+from app.timetables.models import BellSchedule, Term, TimetableEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a list of timetable entries is narrowed by."""
+
+    county_id: UUID
+    term_id: UUID | None = None
+    main_room_id: UUID | None = None
+    teacher_id: UUID | None = None
+
+
+_SLOT = TimetableEntry.weekday * 100 + TimetableEntry.period
+
+
+def term(session: Session, term_id: UUID) -> Term | None:
+    return session.get(Term, term_id)
+
+
+def terms_page(
+    session: Session, county_id: UUID, on: date | None, after: tuple[date, UUID] | None, limit: int
+) -> Sequence[Term]:
+    """Terms in order of their first day."""
+    query = select(Term).where(Term.county_id == county_id)
+    if on is not None:
+        query = query.where(Term.first_day <= on, Term.last_day >= on)
+    if after is not None:
+        query = query.where(tuple_(Term.first_day, Term.id) > tuple_(*after))
+    return session.scalars(query.order_by(Term.first_day, Term.id).limit(limit)).all()
+
+
+def terms_meeting(session: Session, county_id: UUID, first_day: date, last_day: date) -> Sequence[Term]:
+    """Terms that share a day with a span."""
+    query = select(Term).where(
+        Term.county_id == county_id, Term.first_day <= last_day, Term.last_day >= first_day
+    )
+    return session.scalars(query.order_by(Term.first_day)).all()
+
+
+def bell_schedule(session: Session, schedule_id: UUID) -> BellSchedule | None:
+    query = select(BellSchedule).where(BellSchedule.id == schedule_id)
+    return session.scalar(query.options(selectinload(BellSchedule.periods)))
+
+
+def bell_schedules_of(
+    session: Session, org_unit_ids: Collection[UUID], first_day: date, last_day: date
+) -> Sequence[BellSchedule]:
+    """Bell schedules of these units that share a day with a span."""
+    query = select(BellSchedule).where(
+        BellSchedule.org_unit_id.in_(org_unit_ids),
+        BellSchedule.valid_from <= last_day,
+        BellSchedule.valid_to >= first_day,
+    )
+    query = query.order_by(BellSchedule.valid_from).options(selectinload(BellSchedule.periods))
+    return session.scalars(query).all()
+
+
+def entry(session: Session, entry_id: UUID) -> TimetableEntry | None:
+    query = select(TimetableEntry).where(TimetableEntry.id == entry_id)
+    return session.scalar(query.options(selectinload(TimetableEntry.sites)))
+
+
+def position(entry: TimetableEntry) -> tuple[int, UUID]:
+    """Where an entry stands in the week, among those of the same slot by id."""
+    return entry.weekday * 100 + entry.period, entry.id
+
+
+def entries_page(
+    session: Session, search: Search, after: tuple[int, UUID] | None, limit: int
+) -> Sequence[TimetableEntry]:
+    """Entries through the week, by weekday and period."""
+    query = select(TimetableEntry).where(TimetableEntry.county_id == search.county_id)
+    if search.term_id is not None:
+        query = query.where(TimetableEntry.term_id == search.term_id)
+    if search.main_room_id is not None:
+        query = query.where(TimetableEntry.main_room_id == search.main_room_id)
+    if search.teacher_id is not None:
+        query = query.where(TimetableEntry.teacher_id == search.teacher_id)
+    if after is not None:
+        query = query.where(tuple_(_SLOT, TimetableEntry.id) > tuple_(*after))
+    query = query.order_by(_SLOT, TimetableEntry.id).limit(limit)
+    return session.scalars(query.options(selectinload(TimetableEntry.sites))).all()

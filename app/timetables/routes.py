@@ -1,0 +1,145 @@
+"""HTTP of terms, bells and the weekly timetable; planning an entry makes lessons, so it is in lessons."""
+
+from datetime import date
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+
+from app.accounts.service import CurrentPrincipal
+from app.database import SessionDep
+from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, responses
+from app.schemas import Page, PageAfter, PageLimit, decode_pair, encode_cursor
+from app.timetables import service
+from app.timetables.models import BellSchedule, TimetableEntry
+from app.timetables.schemas import (
+    BellScheduleOut,
+    NewBellSchedule,
+    NewTerm,
+    TermOut,
+    TimetableEntryOut,
+    bells,
+)
+from app.timetables.service import BellDraft, Search, TermDraft
+
+router = APIRouter(prefix="/api/v1", tags=["timetables"])
+
+_ON_CREATE = responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid)
+_ON_SHOW = responses(Unauthenticated, Forbidden, NotFound)
+_ON_LIST = responses(Unauthenticated)
+
+
+@router.post("/terms", status_code=201, summary="Open a term", responses=_ON_CREATE)
+def add_term(body: NewTerm, session: SessionDep, principal: CurrentPrincipal, response: Response) -> TermOut:
+    """Open a term, as a bureau admin; with `periods` it gets the county's bells in the same step."""
+    draft = TermDraft(body.name, body.first_day, body.last_day, bells(body.periods))
+    term = service.add_term(session, principal, draft)
+    response.headers["Location"] = f"/api/v1/terms/{term.id}"
+    return TermOut.of(term)
+
+
+@router.get("/terms", summary="List terms", responses=_ON_LIST)
+def list_terms(
+    session: SessionDep,
+    principal: CurrentPrincipal,
+    on: Annotated[date | None, Query(description="Only the term this day lies in")] = None,
+    limit: PageLimit = 50,
+    after: PageAfter = None,
+) -> Page[TermOut]:
+    """The terms of one's own county, by first day."""
+    start = decode_pair(after, date.fromisoformat, UUID) if after else None
+    terms, more = service.list_terms(session, principal.county_id, on, start, limit)
+    return Page(
+        items=[TermOut.of(term) for term in terms],
+        next=encode_cursor(terms[-1].first_day.isoformat(), str(terms[-1].id)) if more else None,
+    )
+
+
+@router.get("/terms/{term_id}", summary="Show a term", responses=_ON_SHOW)
+def show_term(term_id: UUID, session: SessionDep, principal: CurrentPrincipal) -> TermOut:
+    """One term of one's own county."""
+    return TermOut.of(service.show_term(session, principal, term_id))
+
+
+@router.post(
+    "/bell-schedules",
+    status_code=201,
+    summary="Put bells in force",
+    response_model=BellScheduleOut,
+    responses=_ON_CREATE,
+)
+def add_bell_schedule(
+    body: NewBellSchedule, session: SessionDep, principal: CurrentPrincipal, response: Response
+) -> BellSchedule:
+    """Give an org unit bells for some days: bureau admins anywhere, school admins in their school."""
+    draft = BellDraft(body.org_unit_id, body.name, body.valid_from, body.valid_to, bells(body.periods))
+    schedule = service.add_bell_schedule(session, principal, draft)
+    response.headers["Location"] = f"/api/v1/bell-schedules/{schedule.id}"
+    return schedule
+
+
+@router.get(
+    "/org-units/{org_unit_id}/bell-schedule",
+    summary="Show the bells in force",
+    response_model=BellScheduleOut,
+    responses=_ON_SHOW,
+)
+def bells_in_force(
+    org_unit_id: UUID,
+    session: SessionDep,
+    principal: CurrentPrincipal,
+    on: Annotated[date | None, Query(description="Today unless given")] = None,
+) -> BellSchedule:
+    """The bells a unit goes by on a day: its own, or those of the nearest unit above that has some."""
+    return service.bells_in_force(session, principal, org_unit_id, on or principal.today)
+
+
+@router.get(
+    "/bell-schedules/{bell_schedule_id}",
+    summary="Show a bell schedule",
+    response_model=BellScheduleOut,
+    responses=_ON_SHOW,
+)
+def show_bell_schedule(
+    bell_schedule_id: UUID, session: SessionDep, principal: CurrentPrincipal
+) -> BellSchedule:
+    """One bell schedule of one's own county."""
+    return service.show_bell_schedule(session, principal, bell_schedule_id)
+
+
+@router.get("/timetable-entries", summary="List timetable entries", responses=_ON_LIST)
+def list_entries(
+    session: SessionDep,
+    principal: CurrentPrincipal,
+    term_id: Annotated[UUID | None, Query(description="Only those of this term")] = None,
+    main_room_id: Annotated[UUID | None, Query(description="Only those of this main room")] = None,
+    teacher_id: Annotated[UUID | None, Query(description="Only those of this teacher")] = None,
+    limit: PageLimit = 50,
+    after: PageAfter = None,
+) -> Page[TimetableEntryOut]:
+    """The weekly timetable of one's own county, by weekday and period."""
+    search = Search(principal.county_id, term_id, main_room_id, teacher_id)
+    start = decode_pair(after, _slot_number, UUID) if after else None
+    entries, following = service.list_entries(session, search, start, limit)
+    return Page(
+        items=[TimetableEntryOut.model_validate(entry) for entry in entries],
+        next=encode_cursor(*map(str, following)) if following else None,
+    )
+
+
+def _slot_number(text: str) -> int:
+    number = int(text)
+    if not 0 < number < 1000:  # a database's integers end somewhere
+        raise ValueError
+    return number
+
+
+@router.get(
+    "/timetable-entries/{entry_id}",
+    summary="Show a timetable entry",
+    response_model=TimetableEntryOut,
+    responses=_ON_SHOW,
+)
+def show_entry(entry_id: UUID, session: SessionDep, principal: CurrentPrincipal) -> TimetableEntry:
+    """One weekly lesson of one's own county."""
+    return service.show_entry(session, principal, entry_id)

@@ -1,0 +1,256 @@
+"""Bodies of the requests and answers about terms, bells and the weekly timetable."""
+
+from collections.abc import Sequence
+from datetime import date, time
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import AfterValidator, Field, PlainSerializer, model_validator
+from pydantic_core import PydanticCustomError
+
+from app.pairings.schemas import Subject
+from app.schemas import Input, Output, example
+from app.timetables.models import Term
+from app.timetables.planning import EntryDraft, SkipReason
+from app.timetables.rules import Bell, LessonMode, week_of
+
+
+def _whole_local_minute(clock: time) -> time:
+    if clock.tzinfo is not None or clock.second or clock.microsecond:
+        raise PydanticCustomError("clock_time", "A local time in whole minutes is needed, such as 08:00")
+    return clock
+
+
+ClockTime = Annotated[
+    time, AfterValidator(_whole_local_minute), PlainSerializer(lambda clock: clock.strftime("%H:%M"))
+]
+TermName = Annotated[str, Field(min_length=1, max_length=100)]
+
+_COUNTY = "0b1de0c2-51a5-4d1c-8a55-6f0d1c2b3a44"
+_TERM = "d5a0c1f2-3b4c-4d5e-8f60-718293a4b5c6"
+_PERIODS = [
+    {"number": 1, "starts_at": "08:00", "ends_at": "08:40"},
+    {"number": 2, "starts_at": "08:50", "ends_at": "09:30"},
+]
+_ENTRY = {
+    "term_id": _TERM,
+    "main_room_id": "5e0c8a52-7f7e-4b0f-8f9b-4a2f6f3f9d33",
+    "teacher_id": "f4b7a1de-0f53-4a86-b7b0-5a3c0e9d1f22",
+    "subject": "English",
+    "title": "Grade 3 English · Unit 3: My family",
+    "weekday": 1,
+    "period": 2,
+    "mode": "synchronous",
+}
+_ROOM = "a1c6e2de-92c1-4a44-8d1c-6e0f1b2a7c55"
+
+
+class PeriodIn(Input):
+    """A numbered bell slot in local time."""
+
+    number: int = Field(ge=1, le=99)
+    starts_at: ClockTime
+    ends_at: ClockTime = Field(description="00:00 is the midnight that ends the day")
+
+    model_config = example(_PERIODS[0])
+
+
+class PeriodOut(Output):
+    """A numbered bell slot in local time."""
+
+    number: int
+    starts_at: ClockTime
+    ends_at: ClockTime
+
+    model_config = example(_PERIODS[0])
+
+
+def bells(periods: Sequence[PeriodIn]) -> dict[int, Bell]:
+    """Periods by number."""
+    return {period.number: Bell(period.starts_at, period.ends_at) for period in periods}
+
+
+def _numbered_once(periods: list[PeriodIn]) -> list[PeriodIn]:
+    if len({period.number for period in periods}) < len(periods):
+        raise PydanticCustomError("period_number_twice", "Each period needs a number of its own")
+    return periods
+
+
+Periods = Annotated[list[PeriodIn], AfterValidator(_numbered_once)]
+
+
+class NewTerm(Input):
+    """A term to be opened in one's own county."""
+
+    name: TermName
+    first_day: date
+    last_day: date
+    periods: Periods = Field(
+        [],
+        max_length=99,
+        description="Bells of the county for the days of the term; schools may have their own",
+    )
+
+    model_config = example(
+        {"name": "2026 秋 Autumn", "first_day": "2026-09-01", "last_day": "2027-01-22", "periods": _PERIODS}
+    )
+
+
+class TermOut(Output):
+    """A term of the county."""
+
+    id: UUID
+    county_id: UUID
+    name: str
+    first_day: date
+    last_day: date
+    weeks: int = Field(description="Number of weeks, Monday to Sunday; week 1 has the first day in it")
+
+    model_config = example(
+        {
+            "id": _TERM,
+            "county_id": _COUNTY,
+            "name": "2026 秋 Autumn",
+            "first_day": "2026-09-01",
+            "last_day": "2027-01-22",
+            "weeks": 21,
+        }
+    )
+
+    @classmethod
+    def of(cls, term: Term) -> Self:
+        weeks = week_of(term.first_day, term.last_day)
+        return cls(
+            id=term.id,
+            county_id=term.county_id,
+            name=term.name,
+            first_day=term.first_day,
+            last_day=term.last_day,
+            weeks=weeks,
+        )
+
+
+_BELLS = {
+    "org_unit_id": "7c1f4c0e-6a2b-4d0e-9b53-0d7a3f0c5a11",
+    "name": "冬季 Winter",
+    "valid_from": "2026-10-08",
+    "valid_to": "2027-01-22",
+    "periods": _PERIODS,
+}
+
+
+class NewBellSchedule(Input):
+    """Bells to be put in force at an org unit and at all units below it that have none of their own."""
+
+    org_unit_id: UUID
+    name: TermName
+    valid_from: date
+    valid_to: date = Field(description="Last day")
+    periods: Periods = Field(min_length=1, max_length=99)
+
+    model_config = example(_BELLS)
+
+
+class BellScheduleOut(Output):
+    """The bells of an org unit."""
+
+    id: UUID
+    org_unit_id: UUID
+    name: str
+    valid_from: date
+    valid_to: date
+    periods: list[PeriodOut]
+
+    model_config = example({"id": "e7b1c2d3-4e5f-4061-8273-8495a6b7c8d9", **_BELLS})
+
+
+class NewTimetableEntry(Input):
+    """A weekly lesson, for the whole term unless days or weeks are given."""
+
+    term_id: UUID
+    main_room_id: UUID
+    teacher_id: UUID
+    receiving_room_ids: list[UUID] = Field(
+        min_length=1, max_length=500, description="Each needs an active pairing with the main room"
+    )
+    subject: Subject
+    title: str = Field(min_length=1, max_length=200)
+    weekday: int = Field(ge=1, le=7, description="Monday is 1, Sunday is 7")
+    period: int = Field(ge=1, le=99, description="A number of the main school's bells")
+    mode: LessonMode = LessonMode.SYNCHRONOUS
+    first_day: date | None = Field(None, description="Instead of weeks: no lessons before this day")
+    last_day: date | None = Field(None, description="Instead of weeks: no lessons after this day")
+    first_week: int | None = Field(None, ge=1, le=60, description="Instead of days: a week of the term")
+    last_week: int | None = Field(None, ge=1, le=60, description="Instead of days: a week of the term")
+
+    model_config = example({**_ENTRY, "receiving_room_ids": [_ROOM], "first_week": 1, "last_week": 16})
+
+    @model_validator(mode="after")
+    def _days_or_weeks(self) -> Self:
+        by_day = self.first_day is not None or self.last_day is not None
+        by_week = self.first_week is not None or self.last_week is not None
+        if by_day and by_week:
+            raise PydanticCustomError("days_and_weeks", "Give days or weeks, not both")
+        return self
+
+    def draft(self) -> EntryDraft:
+        """What the planner takes."""
+        wanted = self.model_dump(exclude={"receiving_room_ids"})
+        return EntryDraft(**wanted, receiving_room_ids=tuple(dict.fromkeys(self.receiving_room_ids)))
+
+
+class EntrySiteOut(Output):
+    """A receiving room of an entry."""
+
+    receiving_room_id: UUID
+    pairing_id: UUID
+
+    model_config = example({"receiving_room_id": _ROOM, "pairing_id": "c3b7f3a0-1f0e-4b0a-9a57-2f4c6d8e9f66"})
+
+
+_ENTRY_OUT = {
+    "id": "16f7a8b9-0c1d-4e2f-9304-15263748596a",
+    **_ENTRY,
+    "first_day": "2026-09-01",
+    "last_day": "2026-12-20",
+    "sites": [{"receiving_room_id": _ROOM, "pairing_id": "c3b7f3a0-1f0e-4b0a-9a57-2f4c6d8e9f66"}],
+}
+
+
+class TimetableEntryOut(Output):
+    """A weekly lesson."""
+
+    id: UUID
+    term_id: UUID
+    main_room_id: UUID
+    teacher_id: UUID
+    subject: str
+    title: str
+    weekday: int
+    period: int
+    mode: LessonMode
+    first_day: date
+    last_day: date
+    sites: list[EntrySiteOut]
+
+    model_config = example(_ENTRY_OUT)
+
+
+class SkippedOut(Output):
+    """A day of the pattern that got no lesson."""
+
+    date: date
+    reason: SkipReason
+
+    model_config = example({"date": "2026-09-07", "reason": "past"})
+
+
+class ScheduledEntryOut(TimetableEntryOut):
+    """A weekly lesson just planned."""
+
+    lessons: int = Field(description="How many dated lessons were created")
+    skipped: list[SkippedOut] = Field(description="Days of the pattern that got none, and why")
+
+    model_config = example(
+        {**_ENTRY_OUT, "lessons": 15, "skipped": [{"date": "2026-09-07", "reason": "past"}]}
+    )

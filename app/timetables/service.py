@@ -1,0 +1,234 @@
+"""Use cases of the school year: terms, bells, and looking into the weekly timetable.
+
+Planning an entry is in `planning`; the lessons that follow from it belong to the lessons domain.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from uuid import UUID
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.accounts.rules import Principal, Role, require, require_county
+from app.database import take_turns, violated
+from app.errors import Conflict, Invalid, NotFound
+from app.schools import service as schools
+from app.schools.rules import path_ids
+from app.timetables import queries
+from app.timetables.models import BellSchedule, Period, Term, TimetableEntry
+from app.timetables.queries import Search as Search
+from app.timetables.rules import Bell, overlapping_periods
+
+LONGEST_TERM = timedelta(days=366)
+
+_BELL_KEEPERS = (Role.BUREAU_ADMIN, Role.SCHOOL_ADMIN)
+
+
+@dataclass(frozen=True)
+class TermDraft:
+    """A term to be opened; with periods, the county's bells for its days."""
+
+    name: str
+    first_day: date
+    last_day: date
+    periods: Mapping[int, Bell] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BellDraft:
+    """A bell schedule to be put in force."""
+
+    org_unit_id: UUID
+    name: str
+    valid_from: date
+    valid_to: date
+    periods: Mapping[int, Bell]
+
+
+# --- terms --------------------------------------------------------------------------------------------------
+
+
+def add_term(session: Session, principal: Principal, draft: TermDraft) -> Term:
+    """Open a term in one's own county, as a bureau admin."""
+    require(principal, {Role.BUREAU_ADMIN}, [principal.county_id])
+    return create_term(session, principal.county_id, draft)
+
+
+def create_term(session: Session, county_id: UUID, draft: TermDraft) -> Term:
+    """Open a term without asking who wants it: for seeds."""
+    _check_days(draft.first_day, draft.last_day)
+    if draft.last_day - draft.first_day > LONGEST_TERM:
+        raise Invalid("term.too_long", "Term too long", "A term lasts a year at most.")
+    take_turns(session, [county_id])
+    term = Term(county_id=county_id, name=draft.name, first_day=draft.first_day, last_day=draft.last_day)
+    try:
+        with session.begin_nested():
+            session.add(term)
+    except IntegrityError as error:
+        raise _term_conflict(session, county_id, draft, error) from None
+    if draft.periods:
+        bells = BellDraft(county_id, draft.name, draft.first_day, draft.last_day, draft.periods)
+        create_bell_schedule(session, bells)
+    return term
+
+
+def get_term(session: Session, term_id: UUID) -> Term:
+    """One term; raises `NotFound`."""
+    term = queries.term(session, term_id)
+    if term is None:
+        raise NotFound("term.not_found", "No such term", f"There is no term {term_id}.")
+    return term
+
+
+def show_term(session: Session, principal: Principal, term_id: UUID) -> Term:
+    """One term of one's own county."""
+    term = get_term(session, term_id)
+    require_county(principal, term.county_id)
+    return term
+
+
+def list_terms(
+    session: Session, county_id: UUID, on: date | None, after: tuple[date, UUID] | None, limit: int
+) -> tuple[Sequence[Term], bool]:
+    """Terms of a county by first day, and whether there are more."""
+    found = queries.terms_page(session, county_id, on, after, limit + 1)
+    return found[:limit], len(found) > limit
+
+
+def find_term(session: Session, county_id: UUID, day: date) -> Term | None:
+    """The term a day lies in, or None."""
+    return next(iter(queries.terms_meeting(session, county_id, day, day)), None)
+
+
+# --- bells --------------------------------------------------------------------------------------------------
+
+
+def add_bell_schedule(session: Session, principal: Principal, draft: BellDraft) -> BellSchedule:
+    """Put bells in force, as a bureau admin or as the admin of that school."""
+    unit = schools.get_org_unit(session, draft.org_unit_id)
+    require(principal, _BELL_KEEPERS, path_ids(unit.path))
+    return create_bell_schedule(session, draft)
+
+
+def create_bell_schedule(session: Session, draft: BellDraft) -> BellSchedule:
+    """Put bells in force without asking who wants it: for seeds."""
+    _check_days(draft.valid_from, draft.valid_to)
+    _check_periods(draft.periods)
+    take_turns(session, [draft.org_unit_id])
+    schedule = BellSchedule(
+        org_unit_id=draft.org_unit_id,
+        name=draft.name,
+        valid_from=draft.valid_from,
+        valid_to=draft.valid_to,
+        periods=[
+            Period(number=number, starts_at=bell.starts_at, ends_at=bell.ends_at)
+            for number, bell in sorted(draft.periods.items())
+        ],
+    )
+    try:
+        with session.begin_nested():
+            session.add(schedule)
+    except IntegrityError as error:
+        if violated(error) != "ex_bell_schedules_org_unit":
+            raise
+        raise _bells_conflict(session, draft) from None
+    return schedule
+
+
+def show_bell_schedule(session: Session, principal: Principal, schedule_id: UUID) -> BellSchedule:
+    """One bell schedule of one's own county."""
+    schedule = queries.bell_schedule(session, schedule_id)
+    if schedule is None:
+        raise NotFound(
+            "bells.not_found", "No such bell schedule", f"There is no bell schedule {schedule_id}."
+        )
+    require_county(principal, schools.get_org_unit(session, schedule.org_unit_id).county_id)
+    return schedule
+
+
+def bells_in_force(session: Session, principal: Principal, org_unit_id: UUID, day: date) -> BellSchedule:
+    """The bells a unit goes by on a day: its own, or those of the nearest unit above that has some."""
+    unit = schools.get_org_unit(session, org_unit_id)
+    require_county(principal, unit.county_id)
+    path = path_ids(unit.path)
+    found = queries.bell_schedules_of(session, path, day, day)
+    if not found:
+        raise NotFound("bells.none_in_force", "No bells", f"{unit.name} has no bell schedule on {day}.")
+    return max(found, key=lambda schedule: path.index(schedule.org_unit_id))
+
+
+# --- entries ------------------------------------------------------------------------------------------------
+
+
+def show_entry(session: Session, principal: Principal, entry_id: UUID) -> TimetableEntry:
+    """One timetable entry of one's own county."""
+    entry = queries.entry(session, entry_id)
+    if entry is None:
+        raise NotFound(
+            "timetable.entry_not_found", "No such entry", f"There is no timetable entry {entry_id}."
+        )
+    require_county(principal, entry.county_id)
+    return entry
+
+
+def list_entries(
+    session: Session, search: Search, after: tuple[int, UUID] | None, limit: int
+) -> tuple[Sequence[TimetableEntry], tuple[int, UUID] | None]:
+    """Timetable entries through the week, and where the next page starts."""
+    found = queries.entries_page(session, search, after, limit + 1)
+    page = found[:limit]
+    return page, queries.position(page[-1]) if len(found) > limit else None
+
+
+def _check_days(first_day: date, last_day: date) -> None:
+    if last_day < first_day:
+        raise Invalid(
+            "days.reversed", "Days in the wrong order", f"The last day {last_day} is before {first_day}."
+        )
+
+
+def _check_periods(periods: Mapping[int, Bell]) -> None:
+    for number, bell in sorted(periods.items()):
+        if bell.minutes <= 0:
+            raise Invalid(
+                "bells.period_reversed",
+                "Period ends before it starts",
+                f"Period {number} must end after it starts; an end of 00:00 is the end of the day.",
+                period=number,
+            )
+    if pair := overlapping_periods(periods):
+        raise Invalid(
+            "bells.periods_overlap",
+            "Periods overlap",
+            f"Period {pair[1]} starts before period {pair[0]} has ended.",
+            periods=list(pair),
+        )
+
+
+def _term_conflict(session: Session, county_id: UUID, draft: TermDraft, error: IntegrityError) -> Exception:
+    match violated(error):
+        case "uq_terms_county_id_name":
+            return Conflict("term.name_taken", "Name taken", f"There already is a term {draft.name}.")
+        case "ex_terms_county":
+            others = queries.terms_meeting(session, county_id, draft.first_day, draft.last_day)
+            named = ", ".join(f"{each.name} ({each.first_day} to {each.last_day})" for each in others)
+            return Conflict(
+                "term.overlap",
+                "Terms overlap",
+                f"Terms of a county share no day; in the way: {named}.",
+                term_ids=[str(each.id) for each in others],
+            )
+    return error
+
+
+def _bells_conflict(session: Session, draft: BellDraft) -> Conflict:
+    others = queries.bell_schedules_of(session, [draft.org_unit_id], draft.valid_from, draft.valid_to)
+    named = ", ".join(f"{each.name} ({each.valid_from} to {each.valid_to})" for each in others)
+    return Conflict(
+        "bells.overlap",
+        "Bell schedules overlap",
+        f"Only one bell schedule of an org unit is in force on a day; in the way: {named}.",
+        bell_schedule_ids=[str(each.id) for each in others],
+    )
