@@ -8,15 +8,12 @@ import os
 import signal
 from pathlib import Path
 
-import structlog
-
 from app.demo.api import Api, Credentials, Password, TokenFile, new_http
 from app.demo.clip import VideoCodec
 from app.demo.teaching import SyntheticTeacher, cancel_all
+from app.errors import StartupError
 from app.logs import configure_logging
-from app.settings import Settings
-
-_log = structlog.stdlib.get_logger(__name__)
+from app.settings import load_settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,26 +29,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def main(args: argparse.Namespace, settings: Settings) -> int:
-    """Teach until SIGTERM or Ctrl-C; returns the exit code."""
+def run(options: argparse.Namespace) -> int:
+    """Teach until SIGTERM or Ctrl-C; returns the exit code. Raises `StartupError`."""
+    settings = load_settings()
     configure_logging(settings.log_level, settings.log_format)
-    try:
-        credentials = _credentials(args)
-    except (OSError, ValueError) as error:
-        _log.error("cannot start", reason=str(error))
-        return 2
-    url = args.url or f"http://127.0.0.1:{settings.http_port}"
+    url = options.url or f"http://127.0.0.1:{settings.http_port}"
     folder = settings.data_dir / "cache" / "test-card"
-    asyncio.run(_run_until_signal(url, credentials, VideoCodec(args.codec), folder, args.with_parent))
+    codec = VideoCodec(options.codec)
+    asyncio.run(_run_until_signal(url, _credentials(options), codec, folder, options.with_parent))
     return 0
 
 
-def _credentials(args: argparse.Namespace) -> Credentials:
-    if args.token_file:
-        return TokenFile(args.token_file)
-    if not args.password_file:
-        raise ValueError("--login needs --password-file")
-    return Password(args.login, args.password_file.read_text().strip())
+def _credentials(options: argparse.Namespace) -> Credentials:
+    if options.token_file:
+        return TokenFile(options.token_file)
+    if not options.password_file:
+        raise StartupError("--login needs --password-file, the password of that person")
+    try:
+        return Password(options.login, options.password_file.read_text().strip())
+    except OSError as error:
+        raise StartupError(f"the password file cannot be read: {error}") from error
 
 
 async def _run_until_signal(
