@@ -6,14 +6,20 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 import app.accounts.routes
+import app.lessons.routes
+import app.live.routes
 import app.pairings.routes
 import app.schools.routes
+import app.timetables.routes
 from app import __version__, metrics
 from app.accounts.limiter import AttemptLimiter
 from app.bounds import BodyBound
 from app.database import make_engine, make_session_factory
 from app.errors import install_error_handlers
 from app.keys import load_keys
+from app.live.doors import MediaDoors
+from app.live.figures import MediaFigures
+from app.live.runtime import on_air
 from app.logs import RequestLog
 from app.openapi import DESCRIPTION, TAGS, Api
 from app.settings import Settings
@@ -22,6 +28,9 @@ _ROUTERS = (
     app.accounts.routes.router,
     app.schools.routes.router,
     app.pairings.routes.router,
+    app.timetables.routes.router,
+    app.lessons.routes.router,
+    app.live.routes.router,
     metrics.router,
 )
 
@@ -52,13 +61,18 @@ def create_app(settings: Settings) -> FastAPI:
         api.include_router(router)
     # The last one added is the outermost.
     api.add_middleware(BodyBound)
+    api.add_middleware(MediaDoors)
     api.add_middleware(RequestLog, observe=api.state.metrics.observe)
     return api
 
 
 @asynccontextmanager
 async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
+    state = api.state
     try:
-        yield
+        async with on_air(state.settings, state.session_factory) as coordinator:
+            state.coordinator = coordinator
+            state.metrics.registry.register(MediaFigures(coordinator))
+            yield
     finally:
-        api.state.engine.dispose()
+        state.engine.dispose()

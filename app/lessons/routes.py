@@ -95,7 +95,7 @@ def show_lesson(lesson_id: UUID, session: SessionDep, principal: CurrentPrincipa
 def cancel_lesson(
     lesson_id: UUID, body: Cancellation, session: SessionDep, principal: CurrentPrincipal
 ) -> LessonOut:
-    """Call off a lesson that has not begun, as a bureau admin or as admin of its school; it frees its rooms."""
+    """Call off a lesson that has not begun, as bureau admin or admin of its school, and free its rooms."""
     return _shown(session, service.cancel_lesson(session, principal, lesson_id, body.reason))
 
 
