@@ -40,7 +40,7 @@ NODE_PATIENCE: Final = 4.0
 
 OFFERS_AT_ONCE: Final = 60
 OFFERS_PER_SECOND: Final = 10
-"""How fast one person may send offers: a page opens all of its streams at once, and again after a node was lost."""
+"""How fast one person may send offers: a page opens all its streams at once, and again after a node was lost."""
 
 
 class OnAirLog(Protocol):
@@ -100,6 +100,10 @@ class Coordinator:
         """Whether at least one relay node takes offers."""
         return bool(self._pool.ready)
 
+    async def wait_ready(self, seconds: float) -> None:
+        """Wait until a relay node takes offers; raises :exc:`TimeoutError`."""
+        await self._pool.wait_ready(seconds)
+
     # --- what is on air ---
 
     def live_streams(self, lesson_id: uuid.UUID) -> frozenset[str]:
@@ -139,7 +143,7 @@ class Coordinator:
                     self._sessions.restore_publisher(before)
                 raise
             if before is not None:
-                await self._end(before, "replaced")
+                self._forget(before.id)  # the node has ended it in favour of the new one
             return opened
 
     async def watch(self, admission: Admission, offer: str) -> Opened:
@@ -163,7 +167,9 @@ class Coordinator:
 
     async def end(self, session: MediaSession) -> None:
         """End a session because its client asked for it."""
-        await self._end(session, "closed")
+        self._forget(session.id)
+        with contextlib.suppress(NodeLost):  # then it took the session with it
+            await self._pool.link(session.node).close(session.id)
 
     async def end_lesson(self, lesson_id: uuid.UUID) -> None:
         """End all media of a lesson and say goodbye in its channel."""
@@ -220,11 +226,6 @@ class Coordinator:
         session = MediaSession.new(admission, node)
         self._sessions.add(session)
         return session
-
-    async def _end(self, session: MediaSession, reason: str) -> None:
-        self._forget(session.id)
-        with contextlib.suppress(NodeLost):  # then it took the session with it
-            await self._pool.link(session.node).close(session.id, reason)
 
     def _forget(self, session_id: str) -> MediaSession | None:
         session = self._sessions.remove(session_id)

@@ -43,7 +43,9 @@ def _node_figures(stats: dict[int, NodeStats]) -> Iterator[Metric]:
         yield counter
     memory = GaugeMetricFamily("tongtang_relay_memory_bytes", "Resident memory of the node", labels=["node"])
     lag = GaugeMetricFamily("tongtang_relay_loop_lag_seconds", "Longest delay of the tick", labels=["node"])
-    drops = CounterMetricFamily("tongtang_relay_drops", "Datagrams dropped, by reason", labels=["node", "reason"])
+    drops = CounterMetricFamily(
+        "tongtang_relay_drops", "Datagrams dropped, by reason", labels=["node", "reason"]
+    )
     for node, figures in stats.items():
         memory.add_metric([str(node)], figures.rss_bytes)
         lag.add_metric([str(node)], figures.loop_lag_ms / 1000)

@@ -85,7 +85,9 @@ class ChannelHub:
         """A new member of the lesson's channel."""
         members = self._members.setdefault(lesson_id, set())
         if len(members) >= MEMBERS_PER_LESSON:
-            raise Unavailable("channel.full", "Channel full", "The lesson's channel is full; try again later.")
+            raise Unavailable(
+                "channel.full", "Channel full", "The lesson's channel is full; try again later."
+            )
         member = Member(lesson_id)
         members.add(member)
         return member

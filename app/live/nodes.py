@@ -85,7 +85,8 @@ class RelayPool:
         self, count: int, first_port: int, addresses: Sequence[str], on_event: EventSink, on_down: DownSink
     ) -> None:
         self.nodes = [
-            RelayNode(number, first_port + number, addresses, self._take, self._down) for number in range(count)
+            RelayNode(number, first_port + number, addresses, self._take, self._down)
+            for number in range(count)
         ]
         self._on_event = on_event
         self._on_down = on_down

@@ -170,7 +170,9 @@ class SessionRegister:
                 "No more media sessions fit; try again when somebody has left.",
                 headers={"Retry-After": "10"},
             )
-        own = sum(1 for other in siblings if other.key == session.key and other.person_id == session.person_id)
+        own = sum(
+            1 for other in siblings if other.key == session.key and other.person_id == session.person_id
+        )
         if own >= self._limits.per_person_and_stream:
             raise TooManyRequests(
                 "session.too_many",

@@ -1,0 +1,191 @@
+"""The classroom channel: a WebSocket per page that says what happens in a lesson.
+
+The first message of the client says who it is, so that no token stands in an address:
+
+    → {"type": "hello", "token": …}
+    ← {"type": "welcome", "role": …, "streams": [{"stream": …, "publishing": …}], "lesson_state": …}
+    ← {"type": "stream_started" | "stream_stopped", "stream": …}
+    ← {"type": "media_restarted"}     a relay node was lost: publish and watch again now
+    ← {"type": "lesson_ended"}        then the socket is closed
+    ⇄ {"type": "ping"} / {"type": "pong"}
+    ← {"type": "error", "code": …, "detail": …}   then the socket is closed with 4400 to 4408
+
+Messages of types the server does not know are left alone: they may come from a newer page.
+"""
+
+import asyncio
+import contextlib
+import json
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from starlette.concurrency import run_in_threadpool
+
+from app.accounts.service import authenticate
+from app.database import SessionFactory, reading
+from app.errors import AppError, BadRequest
+from app.keys import Keys
+from app.lessons import service as lessons
+from app.lessons.rules import LessonState, ParticipantRole, streams
+from app.live.hub import CloseCode, Member, Message
+from app.live.rules import Throttle
+from app.live.signalling import coordinator_of, stream_key
+
+router = APIRouter()
+
+HELLO_SECONDS: Final = 5.0
+MESSAGE_CHARACTERS: Final = 4096
+PING_SECONDS: Final = 20.0
+SEND_SECONDS: Final = 10.0
+"""A socket that takes nothing for so long is given up."""
+MESSAGES_AT_ONCE: Final = 20
+MESSAGES_PER_SECOND: Final = 5.0
+
+_CLOSE_CODES: Final = {
+    401: CloseCode.UNAUTHENTICATED,
+    403: CloseCode.FORBIDDEN,
+    404: CloseCode.UNKNOWN_LESSON,
+    503: CloseCode.TRY_AGAIN,
+}
+_PING: Final = json.dumps({"type": "ping"})
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Somebody's place in a lesson's channel."""
+
+    lesson_id: uuid.UUID
+    lesson_state: LessonState
+    role: ParticipantRole
+    streams: tuple[str, ...]
+
+    def welcome(self, live: frozenset[str]) -> Message:
+        """The first message to the page."""
+        return {
+            "type": "welcome",
+            "role": self.role,
+            "streams": [{"stream": stream, "publishing": stream in live} for stream in self.streams],
+            "lesson_state": self.lesson_state,
+        }
+
+
+@router.websocket("/api/v1/lessons/{lesson_id}/channel")
+async def channel(socket: WebSocket, lesson_id: str) -> None:
+    """Say what happens in a lesson, for as long as the page listens."""
+    await socket.accept()
+    coordinator = coordinator_of(socket)
+    try:
+        seat = await _seat_of(socket, lesson_id)
+        member = coordinator.channels.join(seat.lesson_id)
+        try:
+            # No await between joining and this: the page misses nothing and hears nothing twice.
+            member.send(seat.welcome(coordinator.live_streams(seat.lesson_id)))
+            await _converse(socket, member)
+        finally:
+            coordinator.channels.leave(member)
+    except AppError as error:
+        await _refuse(socket, error)
+    except WebSocketDisconnect:
+        pass  # the page was closed, at any moment
+
+
+async def _seat_of(socket: WebSocket, lesson_id: str) -> Seat:
+    try:
+        async with asyncio.timeout(HELLO_SECONDS):
+            hello = await _receive_message(socket)
+    except TimeoutError:
+        raise _no_hello() from None
+    token = hello.get("token")
+    if hello.get("type") != "hello" or not isinstance(token, str):
+        raise _no_hello()
+    state = socket.app.state
+    key = stream_key(lesson_id, "")
+    return await run_in_threadpool(_find_seat, state.session_factory, state.keys, token, key.lesson_id)
+
+
+def _find_seat(factory: SessionFactory, keys: Keys, token: str, lesson_id: uuid.UUID) -> Seat:
+    now = datetime.now(UTC)
+    with reading(factory) as session:
+        principal = authenticate(session, keys, token, now)
+        lesson = lessons.get_lesson(session, lesson_id)
+        part = lessons.participation(session, lesson, principal)
+        every = streams(site.site_code for site in lesson.sites)  # in their order on the pages
+        # An assistant hears about the own stream and what is watched, not about the other sites.
+        seen = tuple(stream for stream in every if stream in part.publish + part.watch)
+        return Seat(lesson.id, lesson.state, part.role, seen)
+
+
+def _no_hello() -> BadRequest:
+    return BadRequest(
+        "channel.no_hello",
+        "No hello",
+        f'Send {{"type": "hello", "token": …}} within {HELLO_SECONDS:.0f} s of connecting.',
+    )
+
+
+async def _converse(socket: WebSocket, member: Member) -> None:
+    """Send and listen until either is over."""
+    sender = asyncio.create_task(_send(socket, member))
+    listener = asyncio.create_task(_listen(socket, member))
+    try:
+        done, _ = await asyncio.wait({sender, listener}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (sender, listener):
+            task.cancel()
+        await asyncio.gather(sender, listener, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
+async def _send(socket: WebSocket, member: Member) -> None:
+    while True:
+        try:
+            async with asyncio.timeout(PING_SECONDS):
+                text = await member.next()
+        except TimeoutError:
+            text = _PING
+        if isinstance(text, CloseCode):
+            await socket.close(text)
+            return
+        async with asyncio.timeout(SEND_SECONDS):
+            await socket.send_text(text)
+
+
+async def _listen(socket: WebSocket, member: Member) -> None:
+    pace = Throttle(burst=MESSAGES_AT_ONCE, per_second=MESSAGES_PER_SECOND)
+    clock = asyncio.get_running_loop().time
+    while True:
+        message = await _receive_message(socket)
+        if pace.wait(None, clock()) > 0:
+            raise BadRequest("channel.too_fast", "Too many messages", "Send fewer messages.")
+        if message.get("type") == "ping":
+            member.send({"type": "pong"})
+
+
+async def _receive_message(socket: WebSocket) -> dict[str, Any]:
+    received = await socket.receive()
+    if received["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(received.get("code", 1005))
+    text = received.get("text") or ""
+    if len(text) <= MESSAGE_CHARACTERS:
+        with contextlib.suppress(ValueError, RecursionError):
+            message = json.loads(text)
+            if isinstance(message, dict):
+                return message
+    raise BadRequest(
+        "channel.bad_message",
+        "Message not understood",
+        f"Messages are JSON objects of up to {MESSAGE_CHARACTERS} characters.",
+    )
+
+
+async def _refuse(socket: WebSocket, error: AppError) -> None:
+    code = _CLOSE_CODES.get(error.status, CloseCode.BAD_MESSAGE)
+    if error.code == "channel.no_hello":
+        code = CloseCode.NO_HELLO
+    with contextlib.suppress(WebSocketDisconnect):
+        await socket.send_json({"type": "error", "code": error.code, "detail": error.detail})
+        await socket.close(code)

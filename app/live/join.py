@@ -1,0 +1,105 @@
+"""Joining a lesson: who may send and receive what, where, and with which grant."""
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from fastapi import APIRouter, Request, Response
+
+from app.accounts.grants import issue_grant
+from app.accounts.service import CurrentPrincipal
+from app.database import SessionDep
+from app.errors import Forbidden, NotFound, Unauthenticated, responses
+from app.keys import Keys
+from app.lessons import service as lessons
+from app.lessons.models import Lesson
+from app.lessons.rules import TAKES_MEDIA
+from app.lessons.schemas import LessonOut
+from app.live.rules import Direction
+from app.live.schemas import Join, PublishOffer, WatchOffer
+from app.live.signalling import coordinator_of
+
+router = APIRouter(prefix="/api/v1", tags=["lessons"])
+
+
+@router.get(
+    "/lessons/{lesson_id}/join",
+    summary="Join a lesson",
+    responses=responses(Unauthenticated, Forbidden, NotFound),
+)
+def join_lesson(
+    lesson_id: uuid.UUID,
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    principal: CurrentPrincipal,
+) -> Join:
+    """What the signed-in person may publish and watch in a lesson, with URLs and grants for any media client.
+
+    Before the lesson opens and after it has closed the two lists are empty; `lesson.opens_at` tells when to
+    ask again. A grant is good until a little after the lesson, so a client may come back with it at any time.
+    """
+    response.headers["Cache-Control"] = "no-store"
+    now = datetime.now(UTC)
+    lesson = lessons.get_lesson(session, lesson_id)
+    part = lessons.participation(session, lesson, principal)
+    shown = LessonOut.of(lesson, lessons.names_for(session, [lesson]))
+    join = Join(
+        lesson=shown,
+        role=part.role,
+        publish=[],
+        watch=[],
+        ice_servers=[],
+        channel=f"/api/v1/lessons/{lesson.id}/channel",
+        server_time=now,
+    )
+    if _takes_media(lesson, now):
+        state = request.app.state
+        expires_at = lesson.ends_at + timedelta(minutes=state.settings.grant_minutes)
+        grant = _granter(state.keys, lesson.id, principal.person_id, expires_at)
+        live = coordinator_of(request).live_streams(lesson.id)
+        join.publish = [
+            PublishOffer(
+                stream=stream,
+                url=f"/whip/{lesson.id}/{stream}",
+                token=grant(stream, Direction.PUBLISH),
+                expires_at=expires_at,
+            )
+            for stream in part.publish
+        ]
+        join.watch = [
+            WatchOffer(
+                stream=stream,
+                name=_who(shown, stream),
+                url=f"/whep/{lesson.id}/{stream}",
+                token=grant(stream, Direction.WATCH),
+                expires_at=expires_at,
+                publishing=stream in live,
+            )
+            for stream in part.watch
+        ]
+    return join
+
+
+def _takes_media(lesson: Lesson, now: datetime) -> bool:
+    return lesson.state in TAKES_MEDIA and lessons.window_of(lesson).is_open(now)
+
+
+def _granter(
+    keys: Keys, lesson_id: uuid.UUID, person_id: uuid.UUID, until: datetime
+) -> Callable[[str, Direction], str]:
+    def grant(stream: str, direction: Direction) -> str:
+        return issue_grant(
+            keys,
+            lesson_id=lesson_id,
+            stream=stream,
+            direction=direction.value,
+            person_id=person_id,
+            until=until,
+        )
+
+    return grant
+
+
+def _who(lesson: LessonOut, stream: str) -> str:
+    return next((site.name for site in lesson.sites if site.stream == stream), lesson.teacher.name)

@@ -1,0 +1,62 @@
+"""What somebody is told who joins a lesson."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
+
+from app.lessons.rules import ParticipantRole
+from app.lessons.schemas import LessonOut
+from app.schemas import Output
+
+Stream = Annotated[str, Field(description="main, board, or site-<code>", examples=["main"])]
+GrantToken = Annotated[str, Field(description="Bearer token for this stream only", examples=["eyJhbGciOi…"])]
+
+
+class PublishOffer(Output):
+    """A stream the person may publish: POST an SDP offer to the URL with the token (WHIP, RFC 9725)."""
+
+    stream: Stream
+    url: str = Field(
+        description="WHIP endpoint, relative to this server",
+        examples=["/whip/5c0c1b6e-3f0e-4c59-9d25-1f4a8f6f0d10/main"],
+    )
+    token: GrantToken
+    expires_at: datetime
+
+
+class WatchOffer(Output):
+    """A stream the person may watch: POST an SDP offer to the URL with the token (WHEP)."""
+
+    stream: Stream
+    name: str = Field(description="Who is seen: the teacher or the teaching site")
+    url: str = Field(
+        description="WHEP endpoint, relative to this server",
+        examples=["/whep/5c0c1b6e-3f0e-4c59-9d25-1f4a8f6f0d10/main"],
+    )
+    token: GrantToken
+    expires_at: datetime
+    publishing: bool = Field(description="Whether media arrive at the moment")
+
+
+class IceServer(Output):
+    """A STUN or TURN server, as RTCPeerConnection takes it."""
+
+    urls: list[str]
+    username: str | None = None
+    credential: str | None = None
+
+
+class Join(Output):
+    """All a page or a media client needs to take part in a lesson."""
+
+    lesson: LessonOut
+    role: ParticipantRole
+    publish: list[PublishOffer] = Field(description="Empty outside the lesson's time")
+    watch: list[WatchOffer] = Field(description="Empty outside the lesson's time")
+    ice_servers: list[IceServer] = Field(description="Empty: the relay is reached directly (ICE-lite)")
+    channel: str = Field(
+        description="WebSocket of the classroom channel, relative to this server",
+        examples=["/api/v1/lessons/5c0c1b6e-3f0e-4c59-9d25-1f4a8f6f0d10/channel"],
+    )
+    server_time: datetime

@@ -1,0 +1,36 @@
+"""The door for publishers: WHIP, RFC 9725."""
+
+from fastapi import APIRouter, Request, Response
+
+from app.live import signalling
+from app.live.openapi import END_RESPONSES, OPEN_BODY, OPEN_RESPONSES, PATCH_BODY, PATCH_RESPONSES
+from app.live.rules import Direction
+
+router = APIRouter(prefix="/whip/{lesson_id}/{stream}", tags=["media"], default_response_class=Response)
+
+
+@router.post("", status_code=201, responses=OPEN_RESPONSES, openapi_extra=OPEN_BODY)
+async def publish(request: Request, lesson_id: str, stream: str, token: signalling.BearerToken) -> Response:
+    """Publish a stream of a lesson: send an SDP offer, get the answer (RFC 9725 §4.2).
+
+    The bearer token is a person's, or a grant from the lesson's `join`. The same person's newer session takes
+    the stream over; somebody else's is refused with `stream.taken`.
+    """
+    admission = await signalling.admit(request, token, Direction.PUBLISH, lesson_id, stream)
+    offer = await signalling.read_offer(request)
+    opened = await signalling.coordinator_of(request).publish(admission, offer)
+    return signalling.created(opened, request.url.path)
+
+
+@router.patch("/{secret}", responses=PATCH_RESPONSES, openapi_extra=PATCH_BODY)
+async def patch_publisher(request: Request, lesson_id: str, stream: str, secret: str) -> Response:
+    """Trickle candidates or restart ICE (RFC 9725 §4.3). The session URL is the authority."""
+    session = signalling.find_session(request, Direction.PUBLISH, lesson_id, stream, secret)
+    return await signalling.patch_session(request, session)
+
+
+@router.delete("/{secret}", responses=END_RESPONSES)
+async def end_publisher(request: Request, lesson_id: str, stream: str, secret: str) -> Response:
+    """Stop publishing (RFC 9725 §4.2)."""
+    session = signalling.find_session(request, Direction.PUBLISH, lesson_id, stream, secret)
+    return await signalling.end_session(request, session)

@@ -1,0 +1,298 @@
+"""The coordinator with real relay nodes as child processes and real WebRTC peers."""
+
+import asyncio
+import os
+import signal
+import socket
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import AudioStreamTrack, MediaStreamTrack, VideoStreamTrack
+
+from app.errors import BadRequest, Conflict, NotAcceptable, NotFound, TooManyRequests
+from app.live import coordinator as coordinator_module
+from app.live.coordinator import Coordinator, Opened
+from app.live.rules import Direction, Limits
+from app.live.sessions import Admission, StreamKey
+from app.settings import Settings
+
+LESSON = uuid.uuid4()
+MAIN = StreamKey(LESSON, "main")
+WANG, LI, SITE_ONE = uuid.uuid4(), uuid.uuid4(), uuid.uuid4()
+
+
+@dataclass
+class Log:
+    """Remembers what the lessons' records would be told."""
+
+    news: list[tuple[str, bool]] = field(default_factory=list)
+
+    def stream_changed(self, key: StreamKey, *, live: bool) -> None:
+        self.news.append((key.stream, live))
+
+    def site_changed(self, lesson_id: uuid.UUID, site_code: str, *, present: bool) -> None:
+        self.news.append((site_code, present))
+
+
+def free_udp_ports(count: int) -> int:
+    """The first of `count` consecutive UDP ports that are free now."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as first:
+            first.bind(("0.0.0.0", 0))
+            port: int = first.getsockname()[1]
+            try:
+                for following in range(port + 1, port + count):
+                    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+                        other.bind(("0.0.0.0", following))
+            except (OSError, OverflowError):
+                continue
+            return port
+
+
+@asynccontextmanager
+async def running(
+    log: Log | None = None, nodes: int = 1, limits: Limits | None = None
+) -> AsyncIterator[Coordinator]:
+    coordinator = Coordinator(
+        nodes=nodes,
+        first_port=free_udp_ports(nodes),
+        addresses=Settings().announced_addresses,
+        log=log or Log(),
+        limits=limits,
+    )
+    coordinator.start()
+    try:
+        yield coordinator
+    finally:
+        await coordinator.stop()
+
+
+@asynccontextmanager
+async def peer(*tracks: MediaStreamTrack) -> AsyncIterator[RTCPeerConnection]:
+    """A peer that sends these tracks, or receives sound and picture when there are none."""
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    for track in tracks:
+        connection.addTransceiver(track, direction="sendonly")
+    if not tracks:
+        connection.addTransceiver("audio", direction="recvonly")
+        connection.addTransceiver("video", direction="recvonly")
+    await connection.setLocalDescription(await connection.createOffer())
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def publish(coordinator: Coordinator, connection: RTCPeerConnection, who: uuid.UUID = WANG) -> Opened:
+    opened = await coordinator.publish(
+        Admission(MAIN, Direction.PUBLISH, who), connection.localDescription.sdp
+    )
+    await connection.setRemoteDescription(RTCSessionDescription(opened.sdp, "answer"))
+    return opened
+
+
+async def watch(coordinator: Coordinator, connection: RTCPeerConnection) -> Opened:
+    admission = Admission(MAIN, Direction.WATCH, SITE_ONE, "S1")
+    opened = await coordinator.watch(admission, connection.localDescription.sdp)
+    await connection.setRemoteDescription(RTCSessionDescription(opened.sdp, "answer"))
+    return opened
+
+
+async def picture(connection: RTCPeerConnection) -> object:
+    receiver = next(item for item in connection.getReceivers() if item.track.kind == "video")
+    async with asyncio.timeout(10):
+        return await receiver.track.recv()
+
+
+def camera() -> tuple[MediaStreamTrack, MediaStreamTrack]:
+    return AudioStreamTrack(), VideoStreamTrack()
+
+
+def test_a_stream_travels_and_the_records_hear_of_it() -> None:
+    async def scenario() -> Log:
+        log = Log()
+        async with running(log) as coordinator, peer(*camera()) as teacher, peer() as site:
+            member = coordinator.channels.join(LESSON)
+            await publish(coordinator, teacher)
+            opened = await watch(coordinator, site)
+            await picture(site)
+            assert coordinator.live_streams(LESSON) == {"main"}
+            assert coordinator.session_counts() == {Direction.PUBLISH: 1, Direction.WATCH: 1}
+            await coordinator.check_nodes()
+            (stats,) = coordinator.node_stats().values()
+            assert (stats.publishers, stats.subscribers) == (1, 1)
+            await coordinator.end(opened.session)
+            assert coordinator.find(MAIN, Direction.WATCH, opened.session.secret) is None
+            assert await member.next() == '{"type": "stream_started", "stream": "main"}'
+        return log
+
+    news = asyncio.run(scenario()).news
+    assert sorted(news[:2]) == [("S1", True), ("main", True)]
+    assert sorted(news[2:]) == [("S1", False), ("main", False)]
+
+
+def test_a_node_that_is_killed_comes_back_and_lessons_move_to_one_that_is_up() -> None:
+    async def scenario() -> None:
+        async with running(nodes=2) as coordinator, peer(*camera()) as before, peer() as site:
+            await coordinator.wait_ready(10)
+            member = coordinator.channels.join(LESSON)
+            opened = await publish(coordinator, before)
+            await watch(coordinator, site)
+            await picture(site)
+            await coordinator.check_nodes()
+            os.kill(coordinator.node_stats()[opened.session.node].pid, signal.SIGKILL)
+            heard = [await member.next() for _ in range(2)]
+            assert heard[1] == '{"type": "media_restarted"}'
+            assert coordinator.live_streams(LESSON) == frozenset()
+            assert coordinator.find(MAIN, Direction.PUBLISH, opened.session.secret) is None
+            asked = asyncio.get_running_loop().time()
+            async with peer(*camera()) as after, peer() as again:
+                await publish(coordinator, after)
+                await watch(coordinator, again)
+                await picture(again)
+            assert asyncio.get_running_loop().time() - asked < 5
+
+    asyncio.run(scenario())
+
+
+def test_only_the_same_person_takes_a_stream_over() -> None:
+    async def scenario() -> None:
+        async with running() as coordinator, peer(*camera()) as first, peer(*camera()) as second:
+            before = await publish(coordinator, first)
+            with pytest.raises(Conflict, match=r"stream\.taken"):
+                await publish(coordinator, second, LI)
+            assert coordinator.find(MAIN, Direction.PUBLISH, before.session.secret) is not None
+            after = await publish(coordinator, second)
+            assert coordinator.find(MAIN, Direction.PUBLISH, before.session.secret) is None
+            assert coordinator.find(MAIN, Direction.PUBLISH, after.session.secret) is not None
+
+    asyncio.run(scenario())
+
+
+def test_two_people_who_press_the_button_together_do_not_both_win() -> None:
+    async def scenario() -> None:
+        async with running() as coordinator, peer(*camera()) as first, peer(*camera()) as second:
+            outcomes = await asyncio.gather(
+                publish(coordinator, first), publish(coordinator, second, LI), return_exceptions=True
+            )
+            assert sum(isinstance(outcome, Opened) for outcome in outcomes) == 1
+            assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_takeover_with_a_bad_offer_leaves_the_publisher_in_place() -> None:
+    async def scenario() -> None:
+        async with running() as coordinator, peer(*camera()) as teacher:
+            opened = await publish(coordinator, teacher)
+            with pytest.raises(BadRequest):
+                await coordinator.publish(opened.session.admission, "this is no SDP")
+            assert coordinator.find(MAIN, Direction.PUBLISH, opened.session.secret) is not None
+            with pytest.raises(Conflict):
+                await publish(coordinator, teacher, LI)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("keep", "error", "code"),
+    [
+        ("application", BadRequest, "offer.no_media"),
+        ("unknown codec", NotAcceptable, "offer.no_common_codec"),
+        ("garbage", BadRequest, "offer.malformed"),
+    ],
+)
+def test_offers_that_cannot_be_answered_say_why(keep: str, error: type[Exception], code: str) -> None:
+    async def scenario() -> None:
+        async with running() as coordinator, peer(*camera()) as teacher:
+            offer = teacher.localDescription.sdp
+            if keep == "application":
+                data = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+                data.createDataChannel("chat")
+                await data.setLocalDescription(await data.createOffer())
+                offer = data.localDescription.sdp
+                await data.close()
+            elif keep == "unknown codec":
+                for name in ("VP8", "H264", "opus", "PCMU", "PCMA", "G722", "rtx"):
+                    offer = offer.replace(f" {name}/", " odd/")
+            else:
+                offer = "\x00garbage"
+            with pytest.raises(error, match=code.replace(".", r"\.")):
+                await coordinator.publish(Admission(MAIN, Direction.PUBLISH, WANG), offer)
+            assert coordinator.session_counts()[Direction.PUBLISH] == 0
+
+    asyncio.run(scenario())
+
+
+def test_ice_restart_renews_the_entity_tag_and_candidates_do_not() -> None:
+    async def scenario() -> None:
+        async with running() as coordinator, peer(*camera()) as teacher:
+            opened = await publish(coordinator, teacher)
+            offer = teacher.localDescription.sdp
+            ufrag = next(line for line in offer.splitlines() if line.startswith("a=ice-ufrag:"))
+            password = next(line for line in offer.splitlines() if line.startswith("a=ice-pwd:"))
+            head = "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n"
+            candidate = "a=candidate:1 1 udp 2122260223 192.0.2.1 61764 typ host\r\n"
+            same = f"{ufrag}\r\n{password}\r\n{head}{candidate}"
+            assert await coordinator.trickle(opened.session, same) is None
+            restart = f"a=ice-ufrag:fresh123\r\na=ice-pwd:{'x' * 24}\r\n{head}{candidate}"
+            restarted = await coordinator.trickle(opened.session, restart)
+            assert restarted is not None
+            assert "a=ice-ufrag:" in restarted.sdp
+            assert restarted.session.entity_tag != opened.session.entity_tag
+            await coordinator.end(restarted.session)
+            with pytest.raises(NotFound, match=r"session\.unknown"):
+                await coordinator.trickle(restarted.session, same)
+
+    asyncio.run(scenario())
+
+
+def test_the_end_of_a_lesson_ends_its_media_and_its_channel() -> None:
+    async def scenario() -> None:
+        async with running() as coordinator, peer(*camera()) as teacher:
+            member = coordinator.channels.join(LESSON)
+            opened = await publish(coordinator, teacher)
+            await coordinator.end_lesson(LESSON)
+            assert coordinator.find(MAIN, Direction.PUBLISH, opened.session.secret) is None
+            await coordinator.check_nodes()
+            (stats,) = coordinator.node_stats().values()
+            assert stats.publishers == 0
+            assert await member.next() == '{"type": "lesson_ended"}'
+
+    asyncio.run(scenario())
+
+
+def test_offers_have_a_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coordinator_module, "OFFERS_AT_ONCE", 2)
+    monkeypatch.setattr(coordinator_module, "OFFERS_PER_SECOND", 0.01)
+
+    async def scenario() -> None:
+        async with running() as coordinator:
+            for _ in range(2):
+                with pytest.raises(BadRequest):
+                    await coordinator.publish(Admission(MAIN, Direction.PUBLISH, WANG), "")
+            with pytest.raises(TooManyRequests, match=r"session\.too_fast") as refusal:
+                await coordinator.publish(Admission(MAIN, Direction.PUBLISH, WANG), "")
+            assert refusal.value.headers["Retry-After"] == "100"
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.slow
+def test_a_node_that_hangs_is_given_up() -> None:
+    async def scenario() -> None:
+        async with running() as coordinator:
+            await coordinator.wait_ready(10)
+            await coordinator.check_nodes()
+            pid = coordinator.node_stats()[0].pid
+            os.kill(pid, signal.SIGSTOP)
+            await coordinator.check_nodes()
+            await coordinator.wait_ready(10)
+            await coordinator.check_nodes()
+            assert coordinator.node_stats()[0].pid != pid
+
+    asyncio.run(scenario())
