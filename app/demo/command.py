@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import StartupError
+from app.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the lesson (default: 10)")
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace, _settings: Settings) -> int:
     """Run the demo; returns 0 only if everybody saw and heard everybody they should."""
     logging.disable(logging.WARNING)  # aiortc warns of each frame it cannot decode; they are counted here
     try:

@@ -13,7 +13,7 @@ from app.demo.clip import VideoCodec
 from app.demo.teaching import SyntheticTeacher, cancel_all
 from app.errors import StartupError
 from app.logs import configure_logging
-from app.settings import load_settings
+from app.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,9 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace, settings: Settings) -> int:
     """Teach until SIGTERM or Ctrl-C; returns the exit code. Raises `StartupError`."""
-    settings = load_settings()
     configure_logging(settings.log_level, settings.log_format)
     url = options.url or f"http://127.0.0.1:{settings.http_port}"
     folder = settings.data_dir / "cache" / "test-card"
