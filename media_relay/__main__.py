@@ -1,0 +1,69 @@
+"""``python -m media_relay``: a relay node by itself."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import os
+import socket
+import sys
+
+ENVIRONMENT_PORT = "TONGTANG_MEDIA_PORT"
+ENVIRONMENT_ADDRESSES = "TONGTANG_MEDIA_ADDRESSES"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m media_relay", description="Forward the media of lessons.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    node = commands.add_parser(
+        "node",
+        help="run a relay node",
+        description="Run one relay node on one UDP port. It takes commands on an inherited socket and ends with it; "
+        "the web process (python -m app run) starts its nodes itself.",
+    )
+    node.add_argument("--control-fd", type=int, required=True, help="inherited stream socket of the control link")
+    node.add_argument(
+        "--port",
+        type=int,
+        default=int(os.environ.get(ENVIRONMENT_PORT, "8189")),
+        help=f"UDP port of all media, 0 for any free one (environment: {ENVIRONMENT_PORT}; default 8189)",
+    )
+    node.add_argument(
+        "--address",
+        action="append",
+        help="IP address announced to clients; may be repeated "
+        f"(environment: {ENVIRONMENT_ADDRESSES}, comma-separated; default 127.0.0.1)",
+    )
+    options = parser.parse_args(arguments)
+    default = os.environ.get(ENVIRONMENT_ADDRESSES, "127.0.0.1").split(",")
+    return _run_node(options.control_fd, options.port, options.address or default)
+
+
+def _run_node(control_fd: int, port: int, addresses: list[str]) -> int:
+    # aiortc and its codecs take a second to import; `--help` and wrong options need not wait for them.
+    from media_relay.node import Node, PortError, bind
+
+    try:
+        control = socket.socket(fileno=control_fd)
+        sock = bind(port)
+    except PortError as error:
+        print(f"media_relay: {error}; choose another with --port", file=sys.stderr)  # noqa: T201
+        return 2
+    except OSError as error:
+        print(f"media_relay: --control-fd {control_fd} is no socket: {error.strerror}", file=sys.stderr)  # noqa: T201
+        return 2
+
+    async def serve() -> None:
+        await Node(sock, addresses).run(control)
+
+    # What was imported lives as long as the process; without it a full collection takes well below a millisecond.
+    gc.collect()
+    gc.freeze()
+    asyncio.run(serve())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

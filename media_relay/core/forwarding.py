@@ -1,0 +1,92 @@
+"""One batch of stored packets laid out for the wire, once for all subscribers that negotiated the same.
+
+The layout leaves room for each packet's SRTP tag, so that a subscriber's copy is one ``memmove``, one ``protect`` a
+packet and, where equal sizes follow each other, one message with segmentation offload (udp(7), ``UDP_SEGMENT``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from media_relay.core.history import SLOT, History
+from media_relay.core.packet import MARKER, ExtensionTable, translate_extensions
+
+_EXTENDED: Final = 0x10
+
+
+@dataclass(frozen=True, slots=True)
+class WireFormat:
+    """What one group of subscribers negotiated: their payload types, extension ids and SRTP tag."""
+
+    payload_types: bytes
+    """128 entries: the negotiated payload type for each canonical one, 0 where the codec was not negotiated."""
+    extensions: ExtensionTable
+    """Negotiated extension ids by canonical id."""
+    tag: int
+    """Bytes that SRTP adds to a packet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the packets and messages of a batch lie, relative to its start."""
+
+    packets: list[tuple[int, int]]
+    """(offset, plain length) of each packet."""
+    messages: list[tuple[int, int, int]]
+    """(offset, size, segment size or 0) of each message."""
+    size: int
+
+
+def render(
+    history: History,
+    slots: Sequence[int],
+    wire: WireFormat,
+    out: memoryview,
+    *,
+    max_segments: int,
+    max_message: int,
+) -> Layout:
+    """Write the packets of ``slots`` in wire form to ``out``; those of a codec that was not negotiated are left out."""
+    stored, lengths = history.view, history.lengths
+    payload_types, extensions, tag = wire.payload_types, wire.extensions, wire.tag
+    packets: list[tuple[int, int]] = []
+    position = 0
+    for slot in slots:
+        at = slot * SLOT
+        length = lengths[slot]
+        second = stored[at + 1]
+        payload_type = payload_types[second & 0x7F]
+        if not payload_type:
+            continue
+        out[position : position + length] = stored[at : at + length]
+        out[position + 1] = second & MARKER | payload_type
+        if stored[at] & _EXTENDED:
+            translate_extensions(out, position, extensions)
+        packets.append((position, length))
+        position += length + tag
+    return Layout(packets, _messages(packets, tag, max_segments, max_message), position)
+
+
+def _messages(
+    packets: list[tuple[int, int]], tag: int, max_segments: int, max_message: int
+) -> list[tuple[int, int, int]]:
+    """Join neighbours of equal size, the last of which may be shorter, into segmented messages."""
+    messages: list[tuple[int, int, int]] = []
+    index, count = 0, len(packets)
+    while index < count:
+        offset, length = packets[index]
+        segment = total = length + tag
+        joined = 1
+        while index + joined < count and joined < max_segments:
+            size = packets[index + joined][1] + tag
+            if size > segment or total + size > max_message:
+                break
+            total += size
+            joined += 1
+            if size < segment:
+                break
+        messages.append((offset, total, segment if joined > 1 else 0))
+        index += joined
+    return messages

@@ -1,0 +1,37 @@
+"""The last packets of a track in one ring, for every NACK of every subscriber.
+
+Fixed slots over one ``bytearray``: nothing is allocated per packet, memory is bounded, and a lookup is one index.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import Final
+
+SLOT: Final = 1_472
+"""Largest packet stored, bytes: what an Ethernet frame carries over UDP and IPv4. WebRTC stays below 1,300."""
+
+
+class History:
+    """A ring of ``slots`` canonical packets by extended outgoing sequence number."""
+
+    __slots__ = ("_sequences", "lengths", "slots", "view")
+
+    def __init__(self, slots: int) -> None:
+        self.slots = slots
+        self.view = memoryview(bytearray(slots * SLOT))
+        """All slots; slot ``i`` starts at ``i * SLOT``."""
+        self.lengths = array("H", bytes(2 * slots))
+        self._sequences = array("q", [-1]) * slots
+
+    def store(self, sequence: int, length: int) -> int:
+        """Claim the slot of ``sequence`` for a packet of ``length`` bytes and return the slot's number."""
+        slot = sequence % self.slots
+        self._sequences[slot] = sequence
+        self.lengths[slot] = length
+        return slot
+
+    def find(self, sequence: int) -> int:
+        """The slot that holds ``sequence``, or -1."""
+        slot = sequence % self.slots
+        return slot if self._sequences[slot] == sequence else -1

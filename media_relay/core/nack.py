@@ -1,0 +1,62 @@
+"""Which lost packets to ask a publisher for again, and when to stop asking (RFC 4585 section 6.2.1)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_REORDER_WAIT: Final = 0.010
+_RETRY: Final = 0.100
+_MAX_TRIES: Final = 6
+_MAX_AGE: Final = 1.0
+_MAX_MISSING: Final = 256
+
+
+class NackGenerator:
+    """Follows one source's sequence numbers. Times are seconds of any monotonic clock."""
+
+    __slots__ = ("_highest", "_missing", "gave_up")
+
+    def __init__(self) -> None:
+        self._highest: int | None = None
+        self._missing: dict[int, list[float]] = {}
+        self.gave_up = 0
+        """Packets no longer asked for."""
+
+    def receive(self, number: int, now: float) -> None:
+        """A packet with this extended sequence number arrived."""
+        highest = self._highest
+        if highest is None or number == highest + 1:
+            self._highest = number
+        elif number > highest:
+            self._miss(highest + 1, number, now)
+            self._highest = number
+        elif self._missing:
+            self._missing.pop(number, None)
+
+    def due(self, now: float) -> list[int]:
+        """Numbers to ask for now, oldest first; each is asked for every 100 ms, at most six times in a second."""
+        if not self._missing:
+            return []
+        ask: list[int] = []
+        for number, entry in list(self._missing.items()):
+            since, next_at, tries = entry
+            if now - since > _MAX_AGE or tries >= _MAX_TRIES:
+                del self._missing[number]
+                self.gave_up += 1
+            elif now >= next_at:
+                entry[1] = now + _RETRY
+                entry[2] = tries + 1
+                ask.append(number)
+        return ask
+
+    def _miss(self, first: int, stop: int, now: float) -> None:
+        # A jump larger than the memory is a new start, not a loss that asking could repair.
+        if stop - first > _MAX_MISSING:
+            self.gave_up += len(self._missing)
+            self._missing.clear()
+            return
+        for number in range(first, stop):
+            self._missing[number] = [now, now + _REORDER_WAIT, 0]
+        while len(self._missing) > _MAX_MISSING:
+            del self._missing[next(iter(self._missing))]
+            self.gave_up += 1

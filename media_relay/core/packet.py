@@ -1,0 +1,174 @@
+"""The RTP header (RFC 3550 section 5.1) and its extensions (RFC 8285), read and written in place.
+
+Inside the relay a packet has one *canonical* form: no CSRCs, no padding, payload types and extension ids of our own.
+What a publisher or a subscriber negotiated is translated from and to it at the edge, so that one stored packet serves
+everybody.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Final
+
+HEADER: Final = struct.Struct("!BBHII")
+"""First byte (version, padding, extension, CSRC count), marker and payload type, sequence, timestamp, SSRC."""
+HEADER_SIZE: Final = HEADER.size
+MARKER: Final = 0x80
+
+_EXTENSION_HEADER: Final = struct.Struct("!HH")
+_ONE_BYTE: Final = 0xBEDE
+_TWO_BYTE: Final = 0x1000
+
+
+class Codec(IntEnum):
+    """The codecs forwarded; the value is the canonical payload type."""
+
+    OPUS = 111
+    VP8 = 96
+    H264 = 102
+
+    @property
+    def is_video(self) -> bool:
+        """Whether the codec has keyframes to wait for."""
+        return self is not Codec.OPUS
+
+    @property
+    def clock_rate(self) -> int:
+        """RTP timestamp units a second."""
+        return 90_000 if self.is_video else 48_000
+
+
+class Extension(IntEnum):
+    """Header extensions: above zero those carried to subscribers (canonical ids), below zero those read here."""
+
+    AUDIO_LEVEL = 1
+    VIDEO_ORIENTATION = 2
+    ABS_CAPTURE_TIME = 3
+    PLAYOUT_DELAY = 4
+    VIDEO_CONTENT_TYPE = 5
+    MID = -1
+    TRANSPORT_SEQUENCE = -2
+
+
+EXTENSION_URIS: Final[Mapping[str, Extension]] = {
+    "urn:ietf:params:rtp-hdrext:ssrc-audio-level": Extension.AUDIO_LEVEL,
+    "urn:3gpp:video-orientation": Extension.VIDEO_ORIENTATION,
+    "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time": Extension.ABS_CAPTURE_TIME,
+    "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay": Extension.PLAYOUT_DELAY,
+    "http://www.webrtc.org/experiments/rtp-hdrext/video-content-type": Extension.VIDEO_CONTENT_TYPE,
+    "urn:ietf:params:rtp-hdrext:sdes:mid": Extension.MID,
+    "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01": Extension.TRANSPORT_SEQUENCE,
+}
+
+ExtensionTable = tuple[int, ...]
+"""Sixteen entries: for each one-byte extension id the translated id, 0 for "drop"."""
+
+
+def extension_table(ids: Mapping[int, int]) -> ExtensionTable:
+    """A table from an {id: translated id} mapping; ids above 14 have no one-byte form and are left out."""
+    return tuple(ids.get(number, 0) if 0 < number < 15 else 0 for number in range(16))
+
+
+class PacketError(ValueError):
+    """A packet that is not well-formed RTP."""
+
+
+class Extensions:
+    """What :func:`read_extensions` found; one instance is reused for all packets of a publisher."""
+
+    __slots__ = ("carried", "mid", "transport_sequence")
+
+    def __init__(self) -> None:
+        self.carried = b""
+        """Elements to carry on, in one-byte form with canonical ids, unpadded."""
+        self.mid = b""
+        self.transport_sequence = -1
+
+    def clear(self) -> None:
+        """For a packet without an extension block."""
+        self.carried = b""
+        self.mid = b""
+        self.transport_sequence = -1
+
+
+def payload_start(view: memoryview, start: int, end: int) -> int:
+    """Where the extension block of the packet ``view[start:end]`` begins, or its payload if it has none.
+
+    Raises :class:`PacketError` for a packet too short for its own CSRC list.
+    """
+    position = start + HEADER_SIZE + 4 * (view[start] & 0x0F)
+    if position > end:
+        raise PacketError("RTP packet is shorter than its CSRC list")
+    return position
+
+
+def read_extensions(view: memoryview, start: int, end: int, table: ExtensionTable, found: Extensions) -> int:
+    """Read the extension block at ``start``; returns where the payload begins. Raises :class:`PacketError`."""
+    if start + 4 > end:
+        raise PacketError("RTP header extension is truncated")
+    profile: int
+    words: int
+    profile, words = _EXTENSION_HEADER.unpack_from(view, start)
+    position = start + 4
+    stop = position + 4 * words
+    if stop > end:
+        raise PacketError("RTP header extension is longer than its packet")
+    found.carried = b""
+    found.mid = b""
+    found.transport_sequence = -1
+    one_byte = profile == _ONE_BYTE
+    if not one_byte and profile & 0xFFF0 != _TWO_BYTE:
+        return stop
+    while position < stop:
+        first = view[position]
+        position += 1
+        if first == 0:
+            continue
+        if one_byte:
+            number, size = first >> 4, (first & 0x0F) + 1
+            if number == 15:
+                break
+        else:
+            if position == stop:
+                break
+            number, size = first, view[position]
+            position += 1
+        if position + size > stop:
+            raise PacketError("RTP header extension element is truncated")
+        target = table[number] if number < 16 else 0
+        if target > 0:
+            if 0 < size <= 16:
+                found.carried += bytes((target << 4 | size - 1,)) + view[position : position + size]
+        elif target == Extension.TRANSPORT_SEQUENCE and size == 2:
+            found.transport_sequence = view[position] << 8 | view[position + 1]
+        elif target == Extension.MID:
+            found.mid = bytes(view[position : position + size])
+        position += size
+    return stop
+
+
+def extension_block(carried: bytes) -> bytes:
+    """The whole block for one-byte elements: profile, length and padding included."""
+    words = (len(carried) + 3) // 4
+    return _EXTENSION_HEADER.pack(_ONE_BYTE, words) + carried.ljust(4 * words, b"\0")
+
+
+def translate_extensions(view: memoryview, start: int, table: ExtensionTable) -> None:
+    """Rewrite the ids of a canonical packet's extension block in place; what ``table`` lacks becomes padding."""
+    words: int = _EXTENSION_HEADER.unpack_from(view, start + HEADER_SIZE)[1]
+    position = start + HEADER_SIZE + 4
+    stop = position + 4 * words
+    while position < stop:
+        first = view[position]
+        if first == 0:
+            position += 1
+            continue
+        size = (first & 0x0F) + 1
+        target = table[first >> 4]
+        if target:
+            view[position] = target << 4 | size - 1
+        else:
+            view[position : position + size + 1] = bytes(size + 1)
+        position += size + 1

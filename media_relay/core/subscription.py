@@ -1,0 +1,54 @@
+"""One subscriber's view of one track: whether it may receive yet, what it reports, and what may be sent again."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from media_relay.core.sequence import extend
+
+_RESENDS_PER_TICK: Final = 128
+_RESEND_INTERVAL: Final = 0.030
+_MAX_REMEMBERED: Final = 512
+
+
+class Subscription:
+    """State of one subscriber on one track. Times are monotonic seconds."""
+
+    __slots__ = ("_resends", "_resent", "fraction_lost", "jitter", "rtt", "waiting")
+
+    def __init__(self, *, is_video: bool) -> None:
+        self.waiting = is_video
+        """No packet is forwarded before a keyframe starts."""
+        self.fraction_lost = 0
+        self.jitter = 0
+        self.rtt: float | None = None
+        self._resends = 0
+        self._resent: dict[int, float] = {}
+
+    def report(self, fraction_lost: int, jitter: int, rtt: float | None) -> None:
+        """A report block of the subscriber's receiver report; ``rtt`` in seconds, where it could be measured."""
+        self.fraction_lost = fraction_lost
+        self.jitter = jitter
+        if rtt is not None and rtt >= 0:
+            self.rtt = rtt
+
+    def may_resend(self, number: int, highest: int, now: float) -> int | None:
+        """The extended number of a NACKed packet to send again, or ``None``.
+
+        ``None`` while the subscriber waits, for a packet sent again less than 30 ms ago, and above 128 packets a
+        tick: a hostile or hopeless link must not turn the history into a flood.
+        """
+        if self.waiting or self._resends >= _RESENDS_PER_TICK:
+            return None
+        extended = extend(number, highest)
+        if extended > highest or now - self._resent.get(extended, -1.0) < _RESEND_INTERVAL:
+            return None
+        self._resends += 1
+        self._resent[extended] = now
+        if len(self._resent) > _MAX_REMEMBERED:
+            del self._resent[next(iter(self._resent))]
+        return extended
+
+    def tick(self) -> None:
+        """A new tick: the allowance for sending again is full."""
+        self._resends = 0

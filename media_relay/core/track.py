@@ -1,0 +1,217 @@
+"""A track as subscribers see it: one SSRC, continuous numbers and times, whoever publishes it just now.
+
+A :class:`Source` is one SSRC of one publisher. :meth:`Track.ingest` turns its packets into canonical ones in the
+history ring and notes them in the batch that the shell then forwards. Semantics: RFC 7667 section 3.7 (selective
+forwarding middlebox).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from media_relay.core.history import SLOT, History
+from media_relay.core.keyframes import starts_keyframe
+from media_relay.core.nack import NackGenerator
+from media_relay.core.packet import (
+    HEADER,
+    HEADER_SIZE,
+    MARKER,
+    Codec,
+    Extensions,
+    extension_block,
+)
+from media_relay.core.reception import Reception
+from media_relay.core.sequence import SequenceMap, extend
+
+VIDEO_SLOTS: Final = 1_024
+"""Packets of video kept: three to four seconds at 2.5 Mbit/s."""
+AUDIO_SLOTS: Final = 256
+
+_REPORTS_REMEMBERED: Final = 64
+_VERSION: Final = 0x80
+_PADDING: Final = 0x20
+_EXTENDED: Final = 0x10
+
+
+@dataclass(frozen=True, slots=True)
+class SenderTime:
+    """A publisher's wall clock tied to the track's outgoing timestamps, so that lip sync survives the relay."""
+
+    ntp: int
+    """64-bit NTP timestamp (RFC 3550 section 4)."""
+    timestamp: int
+    at: float
+    """When it arrived, monotonic seconds."""
+
+
+class Source:
+    """One SSRC of a publisher: its payload types, its losses and its place in the track's numbering."""
+
+    __slots__ = ("codecs", "highest", "nacks", "reception", "sequence", "ssrc", "timestamp_offset")
+
+    def __init__(self, ssrc: int, codecs: Mapping[int, Codec], clock_rate: int) -> None:
+        self.ssrc = ssrc
+        self.codecs = codecs
+        self.reception = Reception(clock_rate)
+        self.nacks = NackGenerator()
+        self.sequence: SequenceMap | None = None
+        self.highest = 0
+        self.timestamp_offset = 0
+
+
+class Track:
+    """One outgoing SSRC of a stream. Times are seconds of any monotonic clock."""
+
+    __slots__ = (
+        "_last_at",
+        "_last_sequence",
+        "_last_timestamp",
+        "_reported",
+        "batch",
+        "batch_keyframe",
+        "clock_rate",
+        "history",
+        "is_video",
+        "octets",
+        "packets",
+        "sender_time",
+        "source",
+        "ssrc",
+    )
+
+    def __init__(self, *, is_video: bool, ssrc: int, first_sequence: int) -> None:
+        """``first_sequence`` below 2**15 keeps SRTP's rollover counter unambiguous for the first packets."""
+        self.is_video = is_video
+        self.ssrc = ssrc
+        self.clock_rate = 90_000 if is_video else 48_000
+        self.history = History(VIDEO_SLOTS if is_video else AUDIO_SLOTS)
+        self.source: Source | None = None
+        self._last_sequence = first_sequence - 1
+        self._last_timestamp = 0
+        self._last_at: float | None = None
+        self.batch: list[int] = []
+        """Slots of the packets that came since the last :meth:`take_batch`."""
+        self.batch_keyframe = -1
+        """Index in the batch of the first packet of a keyframe, or -1."""
+        self.packets = 0
+        self.octets = 0
+        self.sender_time: SenderTime | None = None
+        self._reported: dict[int, float] = {}
+
+    @property
+    def highest(self) -> int:
+        """Extended sequence number of the newest packet."""
+        return self._last_sequence
+
+    def ingest(
+        self, source: Source, view: memoryview, start: int, end: int, payload: int, found: Extensions, now: float
+    ) -> bool:
+        """Take the plain RTP packet ``view[start:end]`` whose payload begins at ``payload``.
+
+        False when the packet was left out: padding only, an unknown payload type, a duplicate, too old or too large.
+        """
+        first, second, number, timestamp, _ = HEADER.unpack_from(view, start)
+        codec = source.codecs.get(second & 0x7F)
+        if codec is None:
+            return False
+        if first & _PADDING:
+            end -= view[end - 1]
+        if source.sequence is None:
+            self._splice(source, number, timestamp, now)
+        elif self.source is not source:
+            return False
+        extended = extend(number, source.highest)
+        if extended > source.highest:
+            source.highest = extended
+        source.reception.receive(extended, timestamp, now)
+        source.nacks.receive(extended, now)
+        sequence = source.sequence
+        if sequence is None:
+            return False
+        if end <= payload:
+            sequence.leave_out(extended)
+            return False
+        outgoing = sequence.map(extended)
+        if outgoing is None or self.history.find(outgoing) >= 0:
+            return False
+        return self._store(
+            outgoing, second & MARKER | codec, (timestamp + source.timestamp_offset) & 0xFFFFFFFF,
+            view, payload, end, found.carried, codec, now,
+        )  # fmt: skip
+
+    def _store(
+        self, outgoing: int, second: int, timestamp: int, view: memoryview, payload: int, end: int,
+        carried: bytes, codec: Codec, now: float,
+    ) -> bool:  # fmt: skip
+        block = extension_block(carried) if carried else b""
+        size = HEADER_SIZE + len(block) + end - payload
+        if size > SLOT:
+            return False
+        history = self.history
+        slot = history.store(outgoing, size)
+        at = slot * SLOT
+        stored = history.view
+        first = _VERSION | _EXTENDED if block else _VERSION
+        HEADER.pack_into(stored, at, first, second, outgoing & 0xFFFF, timestamp, self.ssrc)
+        at += HEADER_SIZE
+        if block:
+            stored[at : at + len(block)] = block
+            at += len(block)
+        stored[at : at + end - payload] = view[payload:end]
+        if outgoing > self._last_sequence:
+            self._last_sequence = outgoing
+            self._last_timestamp = timestamp
+            self._last_at = now
+        self.packets += 1
+        self.octets += end - payload
+        if self.is_video and self.batch_keyframe < 0 and starts_keyframe(codec, view, payload, end):
+            self.batch_keyframe = len(self.batch)
+        self.batch.append(slot)
+        return True
+
+    def take_batch(self) -> tuple[list[int], int]:
+        """The slots to forward and the index where a keyframe starts (-1: none); the next batch begins empty."""
+        batch, keyframe = self.batch, self.batch_keyframe
+        self.batch = []
+        self.batch_keyframe = -1
+        return batch, keyframe
+
+    def sender_report(self, source: Source, ntp: int, timestamp: int, now: float) -> None:
+        """A publisher's sender report: its wall clock ``ntp`` at its RTP ``timestamp``."""
+        source.reception.sender_report(ntp, now)
+        if source.sequence is not None and self.source is source:
+            self.sender_time = SenderTime(ntp, timestamp + source.timestamp_offset, now)
+
+    def sender_time_at(self, now: float) -> SenderTime | None:
+        """The publisher's wall clock and the outgoing timestamp of this moment, for a report to subscribers."""
+        known = self.sender_time
+        if known is None:
+            return None
+        elapsed = now - known.at
+        sent = SenderTime(
+            (known.ntp + int(elapsed * (1 << 32))) & 0xFFFFFFFFFFFFFFFF,
+            (known.timestamp + int(elapsed * self.clock_rate)) & 0xFFFFFFFF,
+            now,
+        )
+        self._reported[(sent.ntp >> 16) & 0xFFFFFFFF] = now
+        while len(self._reported) > _REPORTS_REMEMBERED:
+            del self._reported[next(iter(self._reported))]
+        return sent
+
+    def round_trip(self, last_sr: int, delay: int, now: float) -> float | None:
+        """Seconds to a subscriber and back from its report block (RFC 3550 section 6.4.1), when known."""
+        sent = self._reported.get(last_sr)
+        return None if sent is None else now - sent - delay / 65536
+
+    def _splice(self, source: Source, number: int, timestamp: int, now: float) -> None:
+        """Continue the outgoing numbers and times with a new source."""
+        self.source = source
+        self.sender_time = None
+        source.highest = number
+        source.sequence = SequenceMap(number, self._last_sequence + 1)
+        outgoing = timestamp
+        if self._last_at is not None:
+            outgoing = self._last_timestamp + max(1, int((now - self._last_at) * self.clock_rate))
+        source.timestamp_offset = outgoing - timestamp

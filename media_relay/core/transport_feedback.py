@@ -1,0 +1,101 @@
+"""Transport-wide congestion control feedback, the receiver's side.
+
+Source: draft-holmer-rmcat-transport-wide-cc-extensions-01 section 3.1. The publisher's own estimator does the rest.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from media_relay.core.sequence import extend
+
+_MAX_RECORDS: Final = 1_024
+_TICK: Final = 0.00025
+_REFERENCE: Final = 0.064
+_HEADER: Final = struct.Struct("!HH")
+_SYMBOLS: Final = 7
+
+
+class TransportFeedback:
+    """Collects arrivals by transport-wide sequence number and packs them. Times are monotonic seconds."""
+
+    __slots__ = ("_arrivals", "_base", "_count", "_highest", "overflowed")
+
+    def __init__(self) -> None:
+        self._arrivals: dict[int, float] = {}
+        self._base: int | None = None
+        self._highest = 0
+        self._count = 0
+        self.overflowed = 0
+        """Arrivals forgotten because feedback was not built in time."""
+
+    def receive(self, number: int, now: float) -> None:
+        """A packet with this 16-bit transport-wide number arrived."""
+        if self._base is None:
+            extended = number
+            self._base = number
+        else:
+            extended = extend(number, self._highest)
+        if extended > self._highest:
+            self._highest = extended
+        if len(self._arrivals) >= _MAX_RECORDS:
+            self.overflowed += 1
+            return
+        self._arrivals.setdefault(extended, now)
+
+    def build(self) -> bytes | None:
+        """The feedback control information since the last call, or ``None`` when nothing arrived."""
+        if not self._arrivals or self._base is None:
+            return None
+        last = max(self._arrivals)
+        # Packets from before the last feedback are reported late rather than never.
+        base = min(self._base, min(self._arrivals))
+        if last - base >= _MAX_RECORDS:
+            base = last - _MAX_RECORDS + 1
+        reference = int(min(self._arrivals.values()) / _REFERENCE)
+        clock = reference * _REFERENCE
+        symbols: list[int] = []
+        deltas = bytearray()
+        for number in range(base, last + 1):
+            arrival = self._arrivals.get(number)
+            if arrival is None:
+                symbols.append(0)
+                continue
+            ticks = round((arrival - clock) / _TICK)
+            if 0 <= ticks <= 255:
+                symbols.append(1)
+                deltas.append(ticks)
+            else:
+                ticks = max(-32768, min(ticks, 32767))
+                symbols.append(2)
+                deltas += ticks.to_bytes(2, "big", signed=True)
+            clock += ticks * _TICK
+        head = _HEADER.pack(base & 0xFFFF, len(symbols))
+        head += ((reference & 0xFFFFFF) << 8 | self._count).to_bytes(4, "big")
+        self._count = (self._count + 1) & 0xFF
+        self._base = last + 1
+        self._arrivals.clear()
+        body = head + _chunks(symbols) + bytes(deltas)
+        return body + bytes(-len(body) % 4)
+
+
+def _chunks(symbols: list[int]) -> bytes:
+    """Run-length chunks for runs above seven, two-bit status vectors otherwise (sections 3.1.3 and 3.1.4)."""
+    out = bytearray()
+    position = 0
+    while position < len(symbols):
+        first = symbols[position]
+        run = 1
+        while position + run < len(symbols) and symbols[position + run] == first and run < 0x1FFF:
+            run += 1
+        if run > _SYMBOLS or position + run == len(symbols):
+            out += (first << 13 | run).to_bytes(2, "big")
+            position += run
+            continue
+        vector = 0
+        for symbol in (symbols[position : position + _SYMBOLS] + [0] * _SYMBOLS)[:_SYMBOLS]:
+            vector = vector << 2 | symbol
+        out += (0xC000 | vector).to_bytes(2, "big")
+        position += _SYMBOLS
+    return bytes(out)

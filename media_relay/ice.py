@@ -1,0 +1,78 @@
+"""The ICE-lite side of the one port (RFC 8445 section 2.5): answer connectivity checks, never send any.
+
+STUN itself (RFC 8489) is aioice's.
+"""
+
+from __future__ import annotations
+
+import secrets
+import string
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+from aioice import stun
+
+_LETTERS: Final = string.ascii_letters + string.digits
+_COOKIE: Final = b"\x21\x12\xa4\x42"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """One side's ICE user fragment and password."""
+
+    ufrag: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A connectivity check that was sent to us, not yet authenticated."""
+
+    message: stun.Message
+    local_ufrag: str
+    remote_ufrag: str
+    nominated: bool
+
+
+def new_credentials() -> Credentials:
+    """Fresh credentials: 8 characters of ufrag so that guessing one is no way in, 32 of password."""
+    return Credentials(_random(8), _random(32))
+
+
+def _random(length: int) -> str:
+    return "".join(secrets.choice(_LETTERS) for _ in range(length))
+
+
+def read_check(datagram: bytes) -> Check | None:
+    """A binding request with a USERNAME, or ``None`` for anything else."""
+    if len(datagram) < 20 or datagram[4:8] != _COOKIE:
+        return None
+    try:
+        message = stun.parse_message(datagram)
+        username = message.attributes["USERNAME"]
+        integrity = message.attributes["MESSAGE-INTEGRITY"]
+    # aioice reads attributes by struct and decodes text: any of these means "not a well-formed check".
+    except (ValueError, KeyError, IndexError, struct.error):
+        return None
+    if message.message_method != stun.Method.BINDING or message.message_class != stun.Class.REQUEST:
+        return None
+    local, separator, remote = username.partition(":")
+    if not separator or len(integrity) != 20:
+        return None
+    return Check(message, local, remote, "USE-CANDIDATE" in message.attributes)
+
+
+def answer_check(check: Check, password: str, source: tuple[str, int]) -> bytes | None:
+    """The success response, or ``None`` when the check was not made with our password."""
+    key = password.encode()
+    if not check.message.check_message_integrity(key):
+        return None
+    response = stun.Message(
+        message_method=stun.Method.BINDING,
+        message_class=stun.Class.RESPONSE,
+        transaction_id=check.message.transaction_id,
+    )
+    response.attributes["XOR-MAPPED-ADDRESS"] = source
+    response.add_message_integrity(key)
+    return bytes(response)

@@ -1,0 +1,174 @@
+"""A relay node as a process: one UDP port, one control link, one thread."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import resource
+import signal
+import socket
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from media_relay.messages import (
+    MAX_LINE,
+    Answer,
+    Close,
+    Command,
+    Done,
+    GetStats,
+    KeepOnly,
+    Message,
+    MessageError,
+    NodeReady,
+    NodeStats,
+    Publish,
+    Refused,
+    Reply,
+    Subscribe,
+    Trickle,
+    decode,
+    encode,
+)
+from media_relay.relay import TICK, Relay
+from media_relay.sdp import OfferError
+
+_SOCKET_BUFFER: Final = 4 << 20
+_SO_RCVBUFFORCE: Final = 33
+_SO_SNDBUFFORCE: Final = 32
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+
+
+class PortError(OSError):
+    """The media port cannot be bound."""
+
+
+def bind(port: int) -> socket.socket:
+    """The node's UDP socket, for IPv6 and IPv4 where the machine has both. Raises :class:`PortError`."""
+    try:
+        if socket.has_dualstack_ipv6():
+            sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            sock.bind(("::", port))
+        else:
+            sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            sock.bind(("0.0.0.0", port))
+    except OSError as error:
+        raise PortError(f"UDP port {port} cannot be used: {error.strerror}") from error
+    sock.setblocking(False)
+    for force, ordinary in ((_SO_RCVBUFFORCE, socket.SO_RCVBUF), (_SO_SNDBUFFORCE, socket.SO_SNDBUF)):
+        # Beyond net.core.{r,w}mem_max only a privileged process gets what it asks for.
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, force, _SOCKET_BUFFER)
+        except PermissionError:
+            sock.setsockopt(socket.SOL_SOCKET, ordinary, _SOCKET_BUFFER)
+    return sock
+
+
+class Node:
+    """Joins a :class:`~media_relay.relay.Relay` to a control link and an event loop."""
+
+    def __init__(self, sock: socket.socket, addresses: Sequence[str]) -> None:
+        self._sock = sock
+        self._relay = Relay(sock, addresses, self._say)
+        self._writer: asyncio.StreamWriter | None = None
+        self._stop = asyncio.Event()
+        self._due = 0.0
+        self._lag = 0.0
+
+    async def run(self, control: socket.socket) -> None:
+        """Serve until the control link ends or the process is told to stop."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop.set)
+        reader, self._writer = await asyncio.open_connection(sock=control, limit=MAX_LINE)
+        loop.add_reader(self._sock.fileno(), self._relay.readable)
+        self._due = loop.time() + TICK
+        timer = loop.call_at(self._due, self._tick)
+        self._say(NodeReady(os.getpid(), self._relay.port, self._relay.addresses))
+        commands = asyncio.create_task(self._commands(reader))
+        stopped = asyncio.create_task(self._stop.wait())
+        await asyncio.wait((commands, stopped), return_when=asyncio.FIRST_COMPLETED)
+        timer.cancel()
+        loop.remove_reader(self._sock.fileno())
+        self._relay.shut_down()
+        for task in (commands, stopped):
+            task.cancel()
+        self._writer.close()
+
+    def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        self._lag = max(self._lag, now - self._due)
+        self._relay.tick()
+        # A late tick is not made up for by a burst of ticks.
+        self._due = max(self._due + TICK, now + TICK / 2)
+        loop.call_at(self._due, self._tick)
+
+    async def _commands(self, reader: asyncio.StreamReader) -> None:
+        with contextlib.suppress(ConnectionError):
+            while line := await reader.readline():
+                try:
+                    message = decode(line)
+                except MessageError:
+                    return
+                if isinstance(message, Command):
+                    self._say(self._carry_out(message))
+
+    def _carry_out(self, command: Command) -> Reply:
+        request = command.request
+        relay = self._relay
+        try:
+            match command:
+                case Publish():
+                    sdp = relay.publish(command.session, command.lesson, command.stream, command.offer)
+                    return Answer(request, sdp)
+                case Subscribe():
+                    sdp = relay.subscribe(command.session, command.lesson, command.stream, command.offer)
+                    return Answer(request, sdp)
+                case Trickle():
+                    fragment = relay.trickle(command.session, command.fragment)
+                    return Done(request) if fragment is None else Answer(request, fragment)
+                case Close():
+                    relay.close(command.session, command.reason)
+                case KeepOnly():
+                    relay.keep_only(command.sessions)
+                case GetStats():
+                    return self._stats(request)
+        except OfferError as error:
+            return Refused(request, error.code, error.detail)
+        return Done(request)
+
+    def _stats(self, request: int) -> NodeStats:
+        counters = self._relay.counters
+        lag, self._lag = self._lag, 0.0
+        return NodeStats(
+            request=request,
+            pid=os.getpid(),
+            cpu_seconds=time.process_time(),
+            rss_bytes=_resident(),
+            publishers=self._relay.publishers,
+            subscribers=self._relay.subscribers,
+            packets_received=counters.packets_received,
+            bytes_received=counters.bytes_received,
+            packets_forwarded=counters.packets_forwarded,
+            bytes_forwarded=counters.bytes_forwarded,
+            packets_retransmitted=counters.packets_retransmitted,
+            keyframe_requests=counters.keyframe_requests,
+            loop_lag_ms=round(lag * 1000, 1),
+            drops=self._relay.drops(),
+        )
+
+    def _say(self, message: Message) -> None:
+        if self._writer is not None and not self._writer.is_closing():
+            self._writer.write(encode(message))
+
+
+def _resident() -> int:
+    try:
+        with open("/proc/self/statm") as statm:
+            return int(statm.read().split()[1]) * _PAGE
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,131 @@
+"""One client of the node: its ICE credentials, DTLS association, SRTP contexts and present address."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, Final
+
+from media_relay.counters import Counters
+from media_relay.ice import Check, Credentials, answer_check, new_credentials
+from media_relay.sdp import Offer
+from media_relay.seams.datagrams import Address, Sender
+from media_relay.seams.dtls import DtlsEndpoint, DtlsError, DtlsIdentity
+from media_relay.seams.srtp import SrtpContext, SrtpError
+
+CONNECT_TIMEOUT: Final = 20.0
+"""Seconds from the offer until ICE and DTLS must be done."""
+CONSENT_TIMEOUT: Final = 15.0
+"""Seconds without an authenticated packet after which a client is gone (RFC 7675 allows 30)."""
+_MAX_ADDRESSES: Final = 8
+
+
+class PeerState(enum.Enum):
+    """Where a peer stands; only a connected one sends or receives media."""
+
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    CLOSED = "closed"
+
+
+class Peer:
+    """What publishers and subscribers have in common. Times are monotonic seconds."""
+
+    def __init__(
+        self, session: str, offer: Offer, identity: DtlsIdentity, sender: Sender, counters: Counters, now: float
+    ) -> None:
+        self.session = session
+        self.offer = offer
+        self.state = PeerState.CONNECTING
+        self.local = new_credentials()
+        self.addresses: dict[bytes, Address] = {}
+        """Every address that passed a connectivity check, newest last."""
+        self.inbound: SrtpContext | None = None
+        self.outbound: SrtpContext | None = None
+        self._dtls = DtlsEndpoint(identity, offer.fingerprints, server=True)
+        self._sender = sender
+        self._counters = counters
+        self._address: Address | None = None
+        self._created_at = now
+        self.heard_at = now
+
+    @property
+    def context(self) -> Any:
+        """libsrtp's outbound context; only for a connected peer."""
+        if self.outbound is None:
+            raise RuntimeError("the peer has no keys yet")
+        return self.outbound.context
+
+    @property
+    def destination(self) -> Address:
+        """The client's address; only for a connected peer."""
+        if self._address is None:
+            raise RuntimeError("the peer has no address yet")
+        return self._address
+
+    def restart_ice(self) -> Credentials:
+        """New local credentials; the DTLS association and the keys stay (RFC 8842 section 5.5)."""
+        self.local = new_credentials()
+        return self.local
+
+    def check(self, check: Check, raw: bytes, now: float) -> bool:
+        """Answer a connectivity check from the socket address ``raw``; false when it is not authentic."""
+        address = self.addresses.get(raw) or Address(raw)
+        response = answer_check(check, self.local.password, address.host_port)
+        if response is None:
+            return False
+        self.heard_at = now
+        self.addresses[raw] = address
+        if self._address is None or check.nominated:
+            self._address = address
+        while len(self.addresses) > _MAX_ADDRESSES:
+            oldest = next(key for key in self.addresses if key != self._address.raw)
+            del self.addresses[oldest]
+        self._sender.send(address, response)
+        return True
+
+    def dtls(self, datagram: bytes, now: float) -> None:
+        """Take a DTLS datagram; raises :class:`~media_relay.seams.dtls.DtlsError` when the handshake fails."""
+        self.heard_at = now
+        self._send_all(self._dtls.receive(datagram))
+        if self._dtls.complete and self.state is PeerState.CONNECTING:
+            self.inbound, self.outbound = self._dtls.inbound, self._dtls.outbound
+            self.state = PeerState.CONNECTED
+
+    @property
+    def said_goodbye(self) -> bool:
+        """Whether the client closed the DTLS association."""
+        return self._dtls.closed
+
+    def expired(self, now: float) -> bool:
+        """Whether the client never connected or was not heard of for too long."""
+        if self.state is PeerState.CONNECTING:
+            return now - self._created_at > CONNECT_TIMEOUT
+        return now - self.heard_at > CONSENT_TIMEOUT
+
+    def repeat_handshake(self) -> None:
+        """Send the last DTLS flight again if its timer ran out."""
+        if self._address is not None and not self._dtls.complete and self._dtls.timeout() == 0:
+            try:
+                self._send_all(self._dtls.handle_timeout())
+            except DtlsError:
+                self._counters.drops["dtls"] += 1
+
+    def send_rtcp(self, packet: bytes) -> None:
+        """Protect and queue a compound RTCP packet; nothing happens before the peer is connected."""
+        if self.outbound is None or self._address is None:
+            return
+        try:
+            self._sender.send(self._address, self.outbound.protect_rtcp(packet))
+        except SrtpError:
+            self._counters.drops["protect"] += 1
+
+    def close(self) -> None:
+        """Tell the client by close_notify and send nothing any more."""
+        if self.state is not PeerState.CLOSED:
+            self.state = PeerState.CLOSED
+            self._send_all(self._dtls.close())
+
+    def _send_all(self, datagrams: list[bytes]) -> None:
+        if self._address is not None:
+            for datagram in datagrams:
+                self._sender.send(self._address, datagram)

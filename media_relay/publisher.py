@@ -1,0 +1,126 @@
+"""A client that publishes a stream."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from media_relay.core.bandwidth import UploadEstimate
+from media_relay.core.packet import (
+    HEADER,
+    Codec,
+    Extension,
+    Extensions,
+    PacketError,
+    extension_table,
+    payload_start,
+    read_extensions,
+)
+from media_relay.core.track import Source
+from media_relay.core.transport_feedback import TransportFeedback
+from media_relay.counters import Counters
+from media_relay.peer import Peer
+from media_relay.sdp import Offer
+from media_relay.seams import rtcp
+from media_relay.seams.datagrams import Sender
+from media_relay.seams.dtls import DtlsIdentity
+from media_relay.stream import Stream
+
+_LOCAL_SSRC: Final = 1
+"""The SSRC of our reports to publishers; we send no media there, so any number does."""
+_MAX_SOURCES: Final = 8
+
+
+class Publisher(Peer):
+    """Sends one audio and one video track into a stream."""
+
+    def __init__(
+        self,
+        session: str,
+        stream: Stream,
+        offer: Offer,
+        identity: DtlsIdentity,
+        sender: Sender,
+        counters: Counters,
+        now: float,
+    ) -> None:
+        super().__init__(session, offer, identity, sender, counters, now)
+        self.stream = stream
+        self.started = False
+        """Whether media arrived."""
+        self._sources: dict[int, tuple[str, Source]] = {}
+        self._codecs: dict[str, dict[int, Codec]] = {
+            s.kind: {p.number: p.codec for p in s.payloads()} for s in offer.accepted
+        }
+        extensions = {number: int(e) for s in offer.accepted for number, e in s.known_extensions().items()}
+        self._extensions = extension_table(extensions)
+        self._found = Extensions()
+        feedback = {f for s in offer.accepted for p in s.payloads() for f in p.feedback}
+        transport_wide = Extension.TRANSPORT_SEQUENCE in extensions.values() and "transport-cc" in feedback
+        self._feedback = TransportFeedback() if transport_wide else None
+        self._estimate = UploadEstimate() if not transport_wide and "goog-remb" in feedback else None
+
+    def rtp(self, view: memoryview, start: int, end: int, now: float) -> bool:
+        """Take one plain RTP packet; false when it was dropped. Raises ``PacketError``."""
+        payload = payload_start(view, start, end)
+        found = self._found
+        if view[start] & 0x10:
+            payload = read_extensions(view, payload, end, self._extensions, found)
+        else:
+            found.clear()
+        if found.transport_sequence >= 0 and self._feedback is not None:
+            self._feedback.receive(found.transport_sequence, now)
+        if view[start] & 0x20 and not 0 < view[end - 1] <= end - payload:
+            raise PacketError("RTP padding is longer than its packet")
+        ssrc = HEADER.unpack_from(view, start)[4]
+        known = self._sources.get(ssrc) or self._new_source(ssrc, view[start + 1] & 0x7F)
+        if known is None:
+            return False
+        kind, source = known
+        return self.stream.tracks[kind].ingest(source, view, start, end, payload, found, now)
+
+    def _new_source(self, ssrc: int, payload_type: int) -> tuple[str, Source] | None:
+        """Bundled payload types belong to one section (RFC 8843 section 10.1.2), so they tell the kind."""
+        kind = next((k for k, codecs in self._codecs.items() if payload_type in codecs), None)
+        if kind is None or len(self._sources) >= _MAX_SOURCES:
+            return None
+        source = Source(ssrc, self._codecs[kind], self.stream.tracks[kind].clock_rate)
+        self._sources[ssrc] = kind, source
+        self.stream.new_source(kind)
+        return kind, source
+
+    def rtcp(self, packets: list[rtcp.AnyRtcpPacket], now: float) -> None:
+        """Act on the reports of the client."""
+        for packet in packets:
+            if isinstance(packet, rtcp.RtcpSrPacket) and packet.ssrc in self._sources:
+                kind, source = self._sources[packet.ssrc]
+                info = packet.sender_info
+                self.stream.tracks[kind].sender_report(source, info.ntp_timestamp, info.rtp_timestamp, now)
+
+    def ask_again(self, now: float) -> None:
+        """Send NACKs and a keyframe request that are due."""
+        for kind, source in self._sources.values():
+            lost = source.nacks.due(now)
+            if lost:
+                self._send(rtcp.nack(_LOCAL_SSRC, source.ssrc, [n & 0xFFFF for n in lost]))
+            if kind == "video" and self.stream.tracks[kind].source is source and self.stream.keyframes.due(now):
+                self._counters.keyframe_requests += 1
+                self._send(rtcp.keyframe_request(_LOCAL_SSRC, source.ssrc))
+
+    def send_transport_feedback(self) -> None:
+        """Tell which packets arrived when."""
+        if self._feedback is not None and (fci := self._feedback.build()) is not None:
+            media = next(iter(self._sources), 0)
+            self._send(rtcp.transport_feedback(_LOCAL_SSRC, media, fci))
+
+    def report(self, now: float) -> None:
+        """Send a receiver report, and REMB to a client without transport-wide feedback."""
+        blocks = [b for _, s in self._sources.values() if (b := s.reception.report(s.ssrc, now)) is not None]
+        packet = rtcp.receiver_report(_LOCAL_SSRC, blocks)
+        if self._estimate is not None and blocks:
+            bitrate = self._estimate.update(max(b.fraction_lost for b in blocks))
+            packet += rtcp.remb(_LOCAL_SSRC, bitrate, [b.ssrc for b in blocks])
+        self.send_rtcp(packet)
+
+    def _send(self, feedback: bytes) -> None:
+        # An empty report in front makes the packet a legal compound for clients without RFC 5506.
+        self.send_rtcp(rtcp.receiver_report(_LOCAL_SSRC, []) + feedback)

@@ -1,0 +1,330 @@
+"""The data plane of one node behind its one port: datagrams in, datagrams out, sessions by command.
+
+Knows nothing of processes and control links (see :mod:`media_relay.node`). The caller calls :meth:`Relay.readable` when
+the socket is, and :meth:`Relay.tick` every 20 ms.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from media_relay.core.packet import HEADER_SIZE, PacketError
+from media_relay.counters import Counters
+from media_relay.fanout import Fanout
+from media_relay.ice import read_check
+from media_relay.messages import Event, SessionClosed, SessionConnected, StreamStarted, StreamStopped
+from media_relay.peer import Peer, PeerState
+from media_relay.publisher import Publisher
+from media_relay.sdp import (
+    OfferError,
+    OutgoingTrack,
+    Transport,
+    answer,
+    parse_fragment,
+    parse_offer,
+    restart_fragment,
+)
+from media_relay.seams import rtcp
+from media_relay.seams.datagrams import SLOT, Receiver, Sender
+from media_relay.seams.dtls import DtlsError, DtlsIdentity
+from media_relay.seams.srtp import SrtpError, new_length, unprotect_rtp
+from media_relay.stream import Stream
+from media_relay.subscriber import Subscriber
+
+TICK: Final = 0.020
+MAX_SESSIONS: Final = 1_000
+_ROUNDS: Final = 8
+"""Batches read before other events get their turn."""
+_FEEDBACK_TICKS: Final = 3
+_SLOW_TICKS: Final = 10
+_REPORT_TICKS: Final = 50
+_CHECKS_PER_TICK: Final = 100
+"""Connectivity checks from unknown addresses answered in 20 ms: each costs an HMAC, and anybody can send them."""
+
+
+class Relay:
+    """All sessions and streams of a node."""
+
+    def __init__(self, sock: socket.socket, addresses: Sequence[str], emit: Callable[[Event], None]) -> None:
+        self.port: int = sock.getsockname()[1]
+        self.addresses = tuple(addresses)
+        self.counters = Counters()
+        self._emit = emit
+        self._identity = DtlsIdentity()
+        self._receiver = Receiver(sock)
+        self._sender = Sender(sock)
+        self._fanout = Fanout(self._sender, self.counters)
+        self._length = new_length()
+        self._peers: dict[str, Publisher | Subscriber] = {}
+        self._by_ufrag: dict[str, Publisher | Subscriber] = {}
+        self._by_address: dict[bytes, Publisher | Subscriber] = {}
+        self._streams: dict[tuple[str, str], Stream] = {}
+        self._touched: set[Stream] = set()
+        self._ticks = 0
+        self._checks_left = _CHECKS_PER_TICK
+
+    # --- sessions ---------------------------------------------------------------------------------------------------
+
+    def publish(self, session: str, lesson: str, name: str, offer: str) -> str:
+        """Answer a publisher; one that already publishes the stream is replaced. Raises ``OfferError``."""
+        parsed = parse_offer(offer, publishing=True)
+        self._make_room(session)
+        stream = self._stream(lesson, name)
+        if stream.publisher is not None:
+            self._close(stream.publisher, "replaced")
+            stream = self._stream(lesson, name)
+        now = time.monotonic()
+        peer = Publisher(session, stream, parsed, self._identity, self._sender, self.counters, now)
+        stream.publisher = peer
+        self._register(peer)
+        return answer(parsed, self._transport(peer), publishing=True)
+
+    def subscribe(self, session: str, lesson: str, name: str, offer: str) -> str:
+        """Answer a subscriber; it waits when nobody publishes the stream yet. Raises ``OfferError``."""
+        parsed = parse_offer(offer, publishing=False)
+        self._make_room(session)
+        stream = self._stream(lesson, name)
+        now = time.monotonic()
+        peer = Subscriber(session, stream, parsed, self._identity, self._sender, self._fanout, self.counters, now)
+        stream.subscribers[session] = peer
+        self._register(peer)
+        tracks = {kind: OutgoingTrack(track.ssrc, stream.cname, f"{name}") for kind, track in stream.tracks.items()}
+        return answer(parsed, self._transport(peer), publishing=False, tracks=tracks)
+
+    def trickle(self, session: str, fragment: str) -> str | None:
+        """Take an SDP fragment: the new credentials on an ICE restart, ``None`` for mere candidates.
+
+        Candidates are not needed: an ICE-lite agent answers wherever checks come from. Raises ``OfferError``.
+        """
+        peer = self._peers.get(session)
+        if peer is None:
+            raise OfferError("session.unknown", "This media session has ended; publish or play again.")
+        credentials = parse_fragment(fragment)
+        if credentials is None or credentials == (peer.offer.ufrag, peer.offer.password):
+            return None
+        # The old ufrag keeps its entry until the peer closes: checks under way may still use it.
+        self._by_ufrag[peer.restart_ice().ufrag] = peer
+        return restart_fragment(self._transport(peer))
+
+    def close(self, session: str, reason: str = "closed") -> None:
+        """End a session, if it is there."""
+        peer = self._peers.get(session)
+        if peer is not None:
+            self._close(peer, reason)
+            self._sender.flush()
+
+    def keep_only(self, sessions: Sequence[str]) -> None:
+        """End every session that is not listed."""
+        for session in set(self._peers) - set(sessions):
+            self.close(session)
+
+    @property
+    def publishers(self) -> int:
+        """Sessions that publish."""
+        return sum(isinstance(peer, Publisher) for peer in self._peers.values())
+
+    @property
+    def subscribers(self) -> int:
+        """Sessions that play."""
+        return len(self._peers) - self.publishers
+
+    def drops(self) -> dict[str, int]:
+        """Datagrams dropped, by reason."""
+        drops = dict(self.counters.drops)
+        drops["send_full"] = self._sender.dropped
+        drops["send_rejected"] = self._sender.rejected
+        drops["truncated"] = self._receiver.truncated
+        return drops
+
+    def _make_room(self, session: str) -> None:
+        if session in self._peers:
+            self._close(self._peers[session], "replaced")
+        if len(self._peers) >= MAX_SESSIONS:
+            raise OfferError("node.full", f"This relay node already carries {MAX_SESSIONS} sessions.")
+
+    def _stream(self, lesson: str, name: str) -> Stream:
+        key = lesson, name
+        if key not in self._streams:
+            self._streams[key] = Stream(lesson, name, self._fanout)
+        return self._streams[key]
+
+    def _register(self, peer: Publisher | Subscriber) -> None:
+        self._peers[peer.session] = peer
+        self._by_ufrag[peer.local.ufrag] = peer
+
+    def _transport(self, peer: Peer) -> Transport:
+        return Transport(
+            peer.local.ufrag, peer.local.password, self._identity.fingerprint.value, self.port, self.addresses
+        )
+
+    def _close(self, peer: Publisher | Subscriber, reason: str) -> None:
+        peer.close()
+        del self._peers[peer.session]
+        for index in (self._by_ufrag, self._by_address):
+            for key in [key for key, value in index.items() if value is peer]:
+                del index[key]  # type: ignore[arg-type]
+        stream = peer.stream
+        if isinstance(peer, Publisher):
+            stream.publisher = None
+            if peer.started:
+                self._emit(StreamStopped(stream.lesson, stream.name))
+        else:
+            stream.subscribers.pop(peer.session, None)
+            stream.regroup()
+        if stream.idle:
+            self._streams.pop((stream.lesson, stream.name), None)
+        self._emit(SessionClosed(peer.session, reason))
+
+    # --- datagrams --------------------------------------------------------------------------------------------------
+
+    def readable(self) -> None:
+        """Read what has arrived, act on it and send what follows from it."""
+        for _ in range(_ROUNDS):
+            lengths = self._receiver.receive()
+            if not lengths:
+                break
+            now = time.monotonic()
+            for index, length in enumerate(lengths):
+                self._datagram(index, length, now)
+            for stream in self._touched:
+                stream.flush()
+            self._touched.clear()
+            self._sender.flush()
+
+    def _datagram(self, index: int, length: int, now: float) -> None:
+        """Tell STUN, DTLS and SRTP apart by the first byte (RFC 7983)."""
+        view = self._receiver.view
+        start = index * SLOT
+        first = view[start] if length else 0xFF
+        if 128 <= first <= 191 and length >= HEADER_SIZE:
+            peer = self._by_address.get(self._receiver.name(index))
+            if peer is None or peer.inbound is None:
+                self.counters.drops["unknown_source"] += 1
+            elif 192 <= view[start + 1] <= 223:  # RFC 5761 section 4
+                self._rtcp(peer, bytes(view[start : start + length]), now)
+            elif isinstance(peer, Publisher):
+                self._rtp(peer, index, start, length, now)
+            else:
+                self.counters.drops["not_publishing"] += 1
+        elif first < 4:
+            self._stun(index, bytes(view[start : start + length]), now)
+        elif 20 <= first <= 63:
+            self._dtls(index, bytes(view[start : start + length]), now)
+        else:
+            self.counters.drops["noise"] += 1
+
+    def _rtp(self, peer: Publisher, index: int, start: int, length: int, now: float) -> None:
+        size = self._length
+        size[0] = length
+        counters = self.counters
+        if peer.inbound is None or unprotect_rtp(peer.inbound.context, self._receiver.slots[index], size):
+            counters.drops["srtp"] += 1
+            return
+        counters.packets_received += 1
+        counters.bytes_received += length
+        peer.heard_at = now
+        try:
+            taken = peer.rtp(self._receiver.view, start, start + size[0], now)
+        except PacketError:
+            counters.drops["rtp"] += 1
+            return
+        if not taken:
+            counters.drops["left_out"] += 1
+            return
+        self._touched.add(peer.stream)
+        if not peer.started:
+            peer.started = True
+            self._emit(StreamStarted(peer.stream.lesson, peer.stream.name))
+
+    def _rtcp(self, peer: Publisher | Subscriber, datagram: bytes, now: float) -> None:
+        if peer.inbound is None:
+            return
+        try:
+            packets = rtcp.parse(peer.inbound.unprotect_rtcp(datagram))
+        except (SrtpError, rtcp.RtcpError):
+            self.counters.drops["rtcp"] += 1
+            return
+        peer.heard_at = now
+        peer.rtcp(packets, now)
+        if isinstance(peer, Subscriber) and peer.stream.publisher is not None:
+            peer.stream.publisher.ask_again(now)
+
+    def _stun(self, index: int, datagram: bytes, now: float) -> None:
+        raw = self._receiver.name(index)
+        if raw not in self._by_address:
+            if self._checks_left <= 0:
+                self.counters.drops["stun_flood"] += 1
+                return
+            self._checks_left -= 1
+        check = read_check(datagram)
+        peer = self._by_ufrag.get(check.local_ufrag) if check is not None else None
+        if check is None or peer is None or not peer.check(check, raw, now):
+            self.counters.drops["stun"] += 1
+            return
+        self._by_address[raw] = peer
+        for old in [key for key, value in self._by_address.items() if value is peer and key not in peer.addresses]:
+            del self._by_address[old]
+
+    def _dtls(self, index: int, datagram: bytes, now: float) -> None:
+        peer = self._by_address.get(self._receiver.name(index))
+        if peer is None:
+            self.counters.drops["unknown_source"] += 1
+            return
+        before = peer.state
+        try:
+            peer.dtls(datagram, now)
+        except DtlsError:
+            self.counters.drops["dtls"] += 1
+            self._close(peer, "dtls_failed")
+            return
+        if peer.said_goodbye:
+            self._close(peer, "bye")
+        elif before is PeerState.CONNECTING and peer.state is PeerState.CONNECTED:
+            self._connected(peer, now)
+
+    def _connected(self, peer: Publisher | Subscriber, now: float) -> None:
+        self._emit(SessionConnected(peer.session))
+        if isinstance(peer, Subscriber):
+            stream = peer.stream
+            stream.regroup()
+            stream.report_to(peer, now)
+            stream.keyframes.ask()
+            if stream.publisher is not None:
+                stream.publisher.ask_again(now)
+
+    # --- time -------------------------------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Every 20 ms: NACKs, feedback, reports, handshake timers and expiry."""
+        now = time.monotonic()
+        self._ticks += 1
+        self._checks_left = _CHECKS_PER_TICK
+        slow = self._ticks % _SLOW_TICKS == 0
+        reports = self._ticks % _REPORT_TICKS == 0
+        feedback = self._ticks % _FEEDBACK_TICKS == 0
+        for peer in list(self._peers.values()):
+            if peer.state is PeerState.CONNECTING:
+                peer.repeat_handshake()
+            elif isinstance(peer, Publisher):
+                peer.ask_again(now)
+                if feedback:
+                    peer.send_transport_feedback()
+                if reports:
+                    peer.report(now)
+            else:
+                peer.tick()
+            if slow and peer.expired(now):
+                self._close(peer, "timeout")
+        if reports:
+            for stream in self._streams.values():
+                stream.report_senders(now)
+        self._sender.flush()
+
+    def shut_down(self) -> None:
+        """Close every session with a goodbye."""
+        for peer in list(self._peers.values()):
+            self._close(peer, "closed")
+        self._sender.flush()

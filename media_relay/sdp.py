@@ -1,0 +1,389 @@
+"""SDP offers in, answers out (RFC 8829, RFC 9143, RFC 8843), for exactly what WHIP and WHEP need.
+
+An own parser, because ``aiortc.sdp`` drops attributes that a forwarder needs and fails with assertions on input that
+comes from the network. What is read is bounded; everything wrong with an offer is an :class:`OfferError` that tells a
+person what to change.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from media_relay.core.packet import EXTENSION_URIS, Codec, Extension
+
+MAX_OFFER: Final = 64 * 1024
+_MAX_MEDIA: Final = 16
+_MAX_LINES: Final = 4_000
+
+_CODECS: Final[Mapping[str, Codec]] = {
+    "opus/48000/2": Codec.OPUS,
+    "vp8/90000": Codec.VP8,
+    "h264/90000": Codec.H264,
+}
+_FEEDBACK: Final = ("nack", "nack pli", "ccm fir", "goog-remb", "transport-cc")
+_ICE_UFRAG: Final = re.compile(r"[A-Za-z0-9+/]{4,256}")
+_ICE_PWD: Final = re.compile(r"[A-Za-z0-9+/]{22,256}")
+
+
+class OfferError(Exception):
+    """An offer that cannot be answered; ``code`` is one of those of ``media_relay.api.OfferRefused``."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """One payload type of a media section."""
+
+    number: int
+    codec: Codec
+    rtpmap: str
+    fmtp: str
+    feedback: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class MediaSection:
+    """One m-line of an offer, as far as the relay cares."""
+
+    kind: str
+    protocol: str
+    formats: list[str]
+    port: int
+    mid: str = ""
+    direction: str = "sendrecv"
+    rtcp_mux: bool = False
+    rtcp_rsize: bool = False
+    rtpmaps: dict[int, str] = field(default_factory=dict)
+    fmtps: dict[int, str] = field(default_factory=dict)
+    feedback: dict[str, list[str]] = field(default_factory=dict)
+    extensions: dict[int, str] = field(default_factory=dict)
+    ssrcs: list[int] = field(default_factory=list)
+    secondary: set[int] = field(default_factory=set)
+    """SSRCs that repeat or protect another (``ssrc-group`` FID, FEC-FR)."""
+    attributes: dict[str, str] = field(default_factory=dict)
+
+    def payloads(self) -> list[Payload]:
+        """The payload types the relay can forward, in the offer's order, the best one of each codec."""
+        best: dict[Codec, Payload] = {}
+        for text in self.formats:
+            number = int(text) if text.isdigit() else -1
+            rtpmap = self.rtpmaps.get(number, "")
+            codec = _CODECS.get(rtpmap.lower())
+            if codec is None or not 0 < number < 128 or codec.is_video != (self.kind == "video"):
+                continue
+            offered = [*self.feedback.get(text, []), *self.feedback.get("*", [])]
+            payload = Payload(
+                number, codec, rtpmap, self.fmtps.get(number, ""), tuple(f for f in _FEEDBACK if f in offered)
+            )
+            if codec not in best or _rank(payload) > _rank(best[codec]):
+                best[codec] = payload
+        return list(best.values())
+
+    def known_extensions(self) -> dict[int, Extension]:
+        """Offered header extensions that the relay reads or carries, by id; ids above 14 have no one-byte form."""
+        return {
+            number: EXTENSION_URIS[uri]
+            for number, uri in self.extensions.items()
+            if uri in EXTENSION_URIS and 0 < number < 15
+        }
+
+
+def _rank(payload: Payload) -> int:
+    """Which of several payload types of one codec to take: for H.264 fragmented and constrained baseline."""
+    if payload.codec is not Codec.H264:
+        return 0
+    fmtp = payload.fmtp.lower().replace(" ", "")
+    rank = 2 if "packetization-mode=1" in fmtp else 0
+    if "profile-level-id=42" in fmtp or "profile-level-id" not in fmtp:
+        rank += 1
+    return rank
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A parsed and checked offer."""
+
+    media: tuple[MediaSection, ...]
+    bundle: tuple[str, ...]
+    ufrag: str
+    password: str
+    fingerprints: tuple[tuple[str, str], ...]
+    audio: MediaSection | None
+    video: MediaSection | None
+
+    @property
+    def accepted(self) -> list[MediaSection]:
+        """The sections that are answered with media."""
+        return [section for section in self.media if section is self.audio or section is self.video]
+
+
+def parse_offer(text: str, *, publishing: bool) -> Offer:
+    """Read an offer to publish (the client sends) or to play (the client receives); raises :class:`OfferError`."""
+    if len(text.encode("utf-8", "replace")) > MAX_OFFER:
+        raise OfferError("offer.too_large", "The SDP offer is larger than 64 KiB.")
+    lines = text.splitlines()
+    if len(lines) > _MAX_LINES or not lines or lines[0].strip() != "v=0":
+        raise OfferError("offer.malformed", "The body is not an SDP offer: it must begin with the line 'v=0'.")
+    session: dict[str, list[str]] = {}
+    media: list[MediaSection] = []
+    for line in lines:
+        key, separator, value = line.strip().partition("=")
+        if not separator:
+            if line.strip():
+                raise OfferError("offer.malformed", f"Not an SDP line: {line.strip()[:60]!r}.")
+        elif key == "m":
+            media.append(_media_line(value))
+            if len(media) > _MAX_MEDIA:
+                raise OfferError("offer.malformed", f"The offer has more than {_MAX_MEDIA} media sections.")
+        elif key == "a":
+            name, _, argument = value.partition(":")
+            if media:
+                _media_attribute(media[-1], name, argument.strip())
+            else:
+                session.setdefault(name, []).append(argument.strip())
+    return _check(session, media, publishing)
+
+
+def _media_line(value: str) -> MediaSection:
+    parts = value.split()
+    if len(parts) < 4 or not parts[1].isdigit():
+        raise OfferError("offer.malformed", f"Not an SDP media line: 'm={value[:60]}'.")
+    return MediaSection(kind=parts[0], port=int(parts[1]), protocol=parts[2], formats=parts[3:67])
+
+
+def _media_attribute(section: MediaSection, name: str, argument: str) -> None:
+    head, _, tail = argument.partition(" ")
+    match name:
+        case "mid":
+            section.mid = argument[:64]
+        case "sendrecv" | "sendonly" | "recvonly" | "inactive":
+            section.direction = name
+        case "rtcp-mux":
+            section.rtcp_mux = True
+        case "rtcp-rsize":
+            section.rtcp_rsize = True
+        case "rtpmap" if head.isdigit():
+            section.rtpmaps[int(head)] = tail.strip()
+        case "fmtp" if head.isdigit():
+            section.fmtps[int(head)] = tail.strip()
+        case "rtcp-fb":
+            section.feedback.setdefault(head, []).append(tail.strip())
+        case "extmap":
+            number = head.partition("/")[0]
+            if number.isdigit() and tail:
+                section.extensions[int(number)] = tail.split()[0]
+        case "ssrc" if head.isdigit():
+            # A bare "a=ssrc:N" without an attribute is legal (RFC 5576 section 4.1).
+            if int(head) not in section.ssrcs and len(section.ssrcs) < 32:
+                section.ssrcs.append(int(head))
+        case "ssrc-group":
+            section.secondary.update(int(n) for n in tail.split()[1:] if head in ("FID", "FEC-FR") and n.isdigit())
+        case "ice-ufrag" | "ice-pwd" | "fingerprint" | "setup":
+            section.attributes.setdefault(name, argument)
+
+
+def _check(session: dict[str, list[str]], media: list[MediaSection], publishing: bool) -> Offer:
+    wanted = ("sendrecv", "sendonly") if publishing else ("sendrecv", "recvonly")
+    usable = [
+        s
+        for s in media
+        if s.kind in ("audio", "video") and s.direction in wanted and s.protocol.endswith("TLS/RTP/SAVPF")
+    ]
+    if not usable:
+        verb = "send" if publishing else "receive"
+        raise OfferError(
+            "offer.no_media",
+            f"The offer has no audio or video that the client wants to {verb} over DTLS-SRTP; "
+            "a data channel alone is not enough.",
+        )
+    first = next((s for s in usable), media[0])
+    ufrag = _credential(session, first, "ice-ufrag", _ICE_UFRAG)
+    password = _credential(session, first, "ice-pwd", _ICE_PWD)
+    fingerprints = _fingerprints(session, first)
+    bundle = tuple(
+        mid for group in session.get("group", []) if group.startswith("BUNDLE ") for mid in group.split()[1:]
+    )
+    audio, video = _choose(usable, "audio"), _choose(usable, "video")
+    chosen = [s for s in (audio, video) if s is not None]
+    if not chosen:
+        offered = sorted({name for s in usable for name in s.rtpmaps.values()})
+        raise OfferError(
+            "offer.no_common_codec",
+            "No common codec: the relay forwards Opus, VP8 and H.264, "
+            f"the offer has {', '.join(offered)[:200] or 'none'}.",
+        )
+    _check_codecs(usable, chosen)
+    if any(not s.rtcp_mux for s in chosen):
+        raise OfferError("offer.unsupported", "The offer must multiplex RTP and RTCP (a=rtcp-mux).")
+    if len(chosen) > 1 and any(not s.mid or s.mid not in bundle for s in chosen):
+        raise OfferError("offer.unsupported", "The offer must bundle audio and video (a=group:BUNDLE with their mids).")
+    return Offer(tuple(media), bundle, ufrag, password, fingerprints, audio, video)
+
+
+def _choose(usable: list[MediaSection], kind: str) -> MediaSection | None:
+    return next((s for s in usable if s.kind == kind and s.payloads()), None)
+
+
+def _check_codecs(usable: list[MediaSection], chosen: list[MediaSection]) -> None:
+    """Audio that works must not hide video that does not: silence or a black picture would be found in class."""
+    for kind, forwarded in (("audio", "Opus"), ("video", "VP8 and H.264")):
+        sections = [s for s in usable if s.kind == kind]
+        if sections and not any(s.kind == kind for s in chosen):
+            offered = sorted({name for s in sections for name in s.rtpmaps.values()})
+            raise OfferError(
+                "offer.no_common_codec",
+                f"No common {kind} codec: the relay forwards {forwarded}, "
+                f"the offer has {', '.join(offered)[:200] or 'none'}.",
+            )
+
+
+def _credential(session: dict[str, list[str]], section: MediaSection, name: str, pattern: re.Pattern[str]) -> str:
+    value = section.attributes.get(name) or next(iter(session.get(name, [])), "")
+    if not pattern.fullmatch(value):
+        raise OfferError("offer.unsupported", f"The offer lacks valid ICE credentials (a={name}).")
+    return value
+
+
+def _fingerprints(session: dict[str, list[str]], section: MediaSection) -> tuple[tuple[str, str], ...]:
+    values = (
+        [section.attributes["fingerprint"]] if "fingerprint" in section.attributes else session.get("fingerprint", [])
+    )
+    found = []
+    for value in values[:8]:
+        algorithm, _, digest = value.partition(" ")
+        if algorithm.lower() in ("sha-256", "sha-384", "sha-512") and digest.strip():
+            found.append((algorithm.lower(), digest.strip().upper()))
+    if not found:
+        raise OfferError("offer.unsupported", "The offer lacks a DTLS certificate fingerprint of SHA-256 or better.")
+    setup = section.attributes.get("setup") or next(iter(session.get("setup", [])), "actpass")
+    if setup == "passive":
+        raise OfferError("offer.unsupported", "The client must offer a=setup:actpass; the relay is the DTLS server.")
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """The relay's end of the transport, as told in an answer."""
+
+    ufrag: str
+    password: str
+    fingerprint: str
+    port: int
+    addresses: Sequence[str]
+
+    def candidates(self) -> list[str]:
+        """One host candidate a address (RFC 8839); the first address has the highest priority."""
+        return [
+            f"a=candidate:{i + 1} 1 udp {(126 << 24) + ((65_535 - i) << 8) + 255} {address} {self.port} typ host"
+            for i, address in enumerate(self.addresses)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingTrack:
+    """What an answer to a subscriber says about one track."""
+
+    ssrc: int
+    cname: str
+    stream_id: str
+
+
+def answer(
+    offer: Offer, transport: Transport, *, publishing: bool, tracks: Mapping[str, OutgoingTrack] | None = None
+) -> str:
+    """The answer to ``offer``. ``tracks`` gives the outgoing track by kind when the client plays."""
+    accepted = offer.accepted
+    lines = [
+        "v=0",
+        f"o=- {secrets.randbits(62)} 1 IN IP4 127.0.0.1",
+        "s=-",
+        "t=0 0",
+        "a=ice-lite",
+        "a=extmap-allow-mixed",
+        "a=msid-semantic: WMS *",
+    ]
+    if mids := [s.mid for s in accepted if s.mid]:
+        lines.insert(4, f"a=group:BUNDLE {' '.join(mids)}")
+    for section in offer.media:
+        if any(section is s for s in accepted):
+            track = tracks.get(section.kind) if tracks else None
+            lines += _answer_section(section, transport, publishing=publishing, track=track)
+        else:
+            lines += [f"m={section.kind} 0 {section.protocol} {' '.join(section.formats)}", "c=IN IP4 0.0.0.0"]
+            lines += [f"a=mid:{section.mid}"] if section.mid else []
+            lines += ["a=inactive"] if section.kind in ("audio", "video") else []
+    return "\r\n".join(lines) + "\r\n"
+
+
+def _answer_section(
+    section: MediaSection, transport: Transport, *, publishing: bool, track: OutgoingTrack | None
+) -> list[str]:
+    payloads = section.payloads()
+    version = 6 if ":" in transport.addresses[0] else 4
+    lines = [
+        f"m={section.kind} {transport.port} {section.protocol} {' '.join(str(p.number) for p in payloads)}",
+        f"c=IN IP{version} {transport.addresses[0]}",
+        "a=recvonly" if publishing else "a=sendonly",
+        "a=rtcp-mux",
+    ]
+    lines += [f"a=mid:{section.mid}"] if section.mid else []
+    lines += ["a=rtcp-rsize"] if section.rtcp_rsize else []
+    lines += [f"a=ice-ufrag:{transport.ufrag}", f"a=ice-pwd:{transport.password}"]
+    lines += [f"a=fingerprint:sha-256 {transport.fingerprint}", "a=setup:passive"]
+    lines += [*transport.candidates(), "a=end-of-candidates"]
+    for number, extension in section.known_extensions().items():
+        # Subscribers are told apart by SSRC and need no MID; they send no media, so transport-wide numbers neither.
+        if publishing or extension > 0:
+            lines.append(f"a=extmap:{number} {section.extensions[number]}")
+    for payload in payloads:
+        lines.append(f"a=rtpmap:{payload.number} {payload.rtpmap}")
+        lines += [f"a=fmtp:{payload.number} {payload.fmtp}"] if payload.fmtp else []
+        lines += [f"a=rtcp-fb:{payload.number} {f}" for f in _answer_feedback(section, payload, publishing)]
+    if track is not None:
+        lines.append(f"a=msid:{track.stream_id} {track.stream_id}-{section.kind}")
+        lines.append(f"a=ssrc:{track.ssrc} cname:{track.cname}")
+        lines.append(f"a=ssrc:{track.ssrc} msid:{track.stream_id} {track.stream_id}-{section.kind}")
+    return lines
+
+
+def _answer_feedback(section: MediaSection, payload: Payload, publishing: bool) -> list[str]:
+    """Accepted feedback: transport-wide where the extension is there too, REMB only where it is not."""
+    transport_wide = Extension.TRANSPORT_SEQUENCE in section.known_extensions().values()
+    left_out = set()
+    if not publishing or not transport_wide:
+        left_out.add("transport-cc")
+    if publishing and transport_wide and "transport-cc" in payload.feedback:
+        left_out.add("goog-remb")
+    return [f for f in payload.feedback if f not in left_out]
+
+
+def parse_fragment(text: str) -> tuple[str, str] | None:
+    """The ICE credentials of a trickle fragment (RFC 8840 section 9), or ``None`` when it has none."""
+    if len(text) > MAX_OFFER:
+        raise OfferError("offer.too_large", "The SDP fragment is larger than 64 KiB.")
+    values: dict[str, str] = {}
+    for line in text.splitlines()[:_MAX_LINES]:
+        key, _, value = line.strip().partition("=")
+        name, _, argument = value.partition(":")
+        if key == "a" and name in ("ice-ufrag", "ice-pwd"):
+            values.setdefault(name, argument.strip())
+    if not values:
+        return None
+    ufrag, password = values.get("ice-ufrag", ""), values.get("ice-pwd", "")
+    if not _ICE_UFRAG.fullmatch(ufrag) or not _ICE_PWD.fullmatch(password):
+        raise OfferError("offer.malformed", "The fragment's ICE credentials are incomplete or not valid.")
+    return ufrag, password
+
+
+def restart_fragment(transport: Transport) -> str:
+    """The relay's new credentials and candidates after an ICE restart (RFC 9725 section 4.3.3)."""
+    lines = ["a=ice-lite", f"a=ice-ufrag:{transport.ufrag}", f"a=ice-pwd:{transport.password}"]
+    return "\r\n".join([*lines, *transport.candidates(), "a=end-of-candidates"]) + "\r\n"

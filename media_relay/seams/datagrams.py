@@ -1,0 +1,235 @@
+"""Many datagrams a system call: ``recvmmsg``, ``sendmmsg`` and UDP generic segmentation offload, by cffi.
+
+Linux only. Buffers are allocated once; a received batch stays valid until the next :meth:`Receiver.receive`, queued
+messages until the next :meth:`Sender.flush`. Sources: recvmmsg(2), sendmmsg(2), udp(7) (``UDP_SEGMENT``).
+"""
+
+from __future__ import annotations
+
+import errno
+import select
+import socket
+from typing import Any, Final
+
+from cffi import FFI
+
+ffi: Final = FFI()
+ffi.cdef(
+    """
+    typedef struct { void *iov_base; size_t iov_len; } iovec_t;
+    typedef struct {
+        void *msg_name; uint32_t msg_namelen;
+        iovec_t *msg_iov; size_t msg_iovlen;
+        void *msg_control; size_t msg_controllen;
+        int msg_flags;
+    } msghdr_t;
+    typedef struct { msghdr_t msg_hdr; unsigned int msg_len; } mmsghdr_t;
+    typedef struct { size_t cmsg_len; int cmsg_level; int cmsg_type; uint16_t segment; uint8_t pad[6]; } segment_t;
+    int recvmmsg(int fd, mmsghdr_t *msgvec, unsigned int vlen, int flags, void *timeout);
+    int sendmmsg(int fd, mmsghdr_t *msgvec, unsigned int vlen, int flags);
+    """
+)
+_libc: Final[Any] = ffi.dlopen(None)
+
+SLOT: Final = 2048
+"""Bytes of one receive slot; a longer datagram is truncated by the kernel and then dropped by us."""
+NAME: Final = 32
+"""Bytes of one address slot; a ``sockaddr_in6`` takes 28."""
+MAX_SEGMENTS: Final = 64
+"""Most segments of one GSO message the kernel takes (``UDP_MAX_SEGMENTS`` of every kernel since 4.18)."""
+MAX_GSO_BYTES: Final = 65_000
+
+_SOL_UDP: Final = 17
+_UDP_SEGMENT: Final = 103
+_MSG_DONTWAIT: Final = socket.MSG_DONTWAIT
+_MSG_TRUNC: Final = int(socket.MSG_TRUNC)
+# cmsg_len counts the header and the two bytes of the segment size, not the padding (CMSG_LEN).
+_SEGMENT_CMSG_LEN: Final = 16 + 2
+_SEGMENT_CMSG_SPACE: Final = 24
+_WRITABLE_WAIT_MS: Final = 5
+
+
+class Receiver:
+    """Receives up to ``batch`` datagrams a call into one buffer of ``batch`` slots of :data:`SLOT` bytes."""
+
+    def __init__(self, sock: socket.socket, batch: int = 128) -> None:
+        self._fd = sock.fileno()
+        self._batch = batch
+        self.memory: Any = ffi.new("uint8_t[]", batch * SLOT)
+        self.view = memoryview(ffi.buffer(self.memory)).cast("B")
+        """All slots; slot ``i`` starts at ``i * SLOT``."""
+        self.slots: list[Any] = [self.memory + i * SLOT for i in range(batch)]
+        """Pointers to the slots, for calls into C."""
+        self._names = ffi.new("uint8_t[]", batch * NAME)
+        self.names: Any = ffi.buffer(self._names)
+        self._vectors = ffi.new("iovec_t[]", batch)
+        self._messages = ffi.new("mmsghdr_t[]", batch)
+        for i in range(batch):
+            self._vectors[i].iov_base = self.slots[i]
+            self._vectors[i].iov_len = SLOT
+            header = self._messages[i].msg_hdr
+            header.msg_name = self._names + i * NAME
+            header.msg_namelen = NAME
+            header.msg_iov = ffi.addressof(self._vectors, i)
+            header.msg_iovlen = 1
+        self.truncated = 0
+
+    def receive(self) -> list[int]:
+        """The lengths of the datagrams now in the slots; a truncated one counts as empty. Never blocks.
+
+        An ICMP error that the kernel reports here belongs to some earlier datagram and is ignored.
+        """
+        count = _libc.recvmmsg(self._fd, self._messages, self._batch, _MSG_DONTWAIT, ffi.NULL)
+        if count <= 0:
+            return []
+        messages = self._messages
+        lengths = [messages[i].msg_len for i in range(count)]
+        for i in range(count):
+            header = messages[i].msg_hdr
+            if header.msg_flags & _MSG_TRUNC:
+                self.truncated += 1
+                lengths[i] = 0
+            header.msg_namelen = NAME
+        return lengths
+
+    def name(self, index: int) -> bytes:
+        """The raw socket address that datagram ``index`` came from: a key, and what :class:`Address` is made of."""
+        start = index * NAME
+        raw: bytes = self.names[start : start + 28]
+        return raw
+
+
+class Address:
+    """A destination as the kernel wants it, kept alive for as long as messages may point to it."""
+
+    __slots__ = ("length", "pointer", "raw")
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        family = int.from_bytes(raw[:2], "little" if _LITTLE else "big")
+        self.length = 16 if family == socket.AF_INET else 28
+        self.pointer: Any = ffi.new("uint8_t[]", raw)
+
+    def __str__(self) -> str:
+        host, port = self.host_port
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    @property
+    def host_port(self) -> tuple[str, int]:
+        """Host and port; an IPv4-mapped IPv6 address is given as IPv4."""
+        port = int.from_bytes(self.raw[2:4], "big")
+        if self.length == 16:
+            return socket.inet_ntop(socket.AF_INET, self.raw[4:8]), port
+        packed = self.raw[8:24]
+        if packed[:12] == b"\0" * 10 + b"\xff\xff":
+            return socket.inet_ntop(socket.AF_INET, packed[12:]), port
+        return socket.inet_ntop(socket.AF_INET6, packed), port
+
+
+_LITTLE: Final = int.from_bytes(ffi.buffer(ffi.new("uint16_t *", 1)), "little") == 1
+
+
+class Sender:
+    """A bounded queue of outgoing datagrams over one arena, sent by ``sendmmsg`` with GSO.
+
+    The caller writes packets into :attr:`memory` from :attr:`used` on and queues them with :meth:`queue`; when
+    :meth:`room` says no it flushes first.
+    """
+
+    def __init__(self, sock: socket.socket, arena: int = 1 << 21, messages: int = 1024) -> None:
+        self._sock = sock
+        self._fd = sock.fileno()
+        self.size = arena
+        self.memory: Any = ffi.new("uint8_t[]", arena)
+        self.view = memoryview(ffi.buffer(self.memory)).cast("B")
+        self.used = 0
+        self._capacity = messages
+        self._count = 0
+        self._vectors = ffi.new("iovec_t[]", messages)
+        self._segments = ffi.new("segment_t[]", messages)
+        self._messages = ffi.new("mmsghdr_t[]", messages)
+        self._headers: list[Any] = []
+        self._vector: list[Any] = []
+        self._segment: list[Any] = []
+        for i in range(messages):
+            header = self._messages[i].msg_hdr
+            header.msg_iov = ffi.addressof(self._vectors, i)
+            header.msg_iovlen = 1
+            segment: Any = ffi.addressof(self._segments, i)
+            segment.cmsg_len = _SEGMENT_CMSG_LEN
+            segment.cmsg_level = _SOL_UDP
+            segment.cmsg_type = _UDP_SEGMENT
+            self._headers.append(header)
+            self._vector.append(ffi.addressof(self._vectors, i))
+            self._segment.append(segment)
+        self.gso = _gso_works(sock)
+        self.dropped = 0
+        """Messages the kernel would not take in time."""
+        self.rejected = 0
+        """Messages the kernel refused, for instance for want of a route."""
+
+    def room(self, size: int, messages: int) -> bool:
+        """Whether ``size`` bytes in ``messages`` messages fit before the next flush."""
+        return self.used + size <= self.size and self._count + messages <= self._capacity
+
+    def queue(self, address: Address, start: int, size: int, segment: int) -> None:
+        """Queue ``memory[start : start + size]``; ``segment`` is the size of each datagram but the last, or 0."""
+        index = self._count
+        vector = self._vector[index]
+        vector.iov_base = self.memory + start
+        vector.iov_len = size
+        header = self._headers[index]
+        header.msg_name = address.pointer
+        header.msg_namelen = address.length
+        if segment:
+            control = self._segment[index]
+            control.segment = segment
+            header.msg_control = control
+            header.msg_controllen = _SEGMENT_CMSG_SPACE
+        else:
+            header.msg_control = ffi.NULL
+            header.msg_controllen = 0
+        self._count = index + 1
+
+    def send(self, address: Address, data: bytes) -> None:
+        """Queue one datagram of its own, flushing first when it does not fit."""
+        size = len(data)
+        if not self.room(size, 1):
+            self.flush()
+        start = self.used
+        self.view[start : start + size] = data
+        self.used = start + size
+        self.queue(address, start, size, 0)
+
+    def flush(self) -> None:
+        """Send what is queued. A full socket is waited for 5 ms at most; then the rest is dropped and counted."""
+        done, count = 0, self._count
+        while done < count:
+            sent = _libc.sendmmsg(self._fd, self._messages + done, count - done, _MSG_DONTWAIT)
+            if sent > 0:
+                done += sent
+            elif ffi.errno == errno.EINTR:
+                continue
+            elif ffi.errno in (errno.EAGAIN, errno.ENOBUFS):
+                if not self._wait_writable():
+                    self.dropped += count - done
+                    break
+            else:
+                # The error belongs to the first message alone: leave it out and go on with the others.
+                self.rejected += 1
+                done += 1
+        self._count = 0
+        self.used = 0
+
+    def _wait_writable(self) -> bool:
+        poll = select.poll()
+        poll.register(self._fd, select.POLLOUT)
+        return bool(poll.poll(_WRITABLE_WAIT_MS))
+
+
+def _gso_works(sock: socket.socket) -> bool:
+    try:
+        sock.setsockopt(_SOL_UDP, _UDP_SEGMENT, 0)
+    except OSError:
+        return False
+    return True

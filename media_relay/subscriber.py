@@ -1,0 +1,92 @@
+"""A client that plays a stream."""
+
+from __future__ import annotations
+
+from media_relay.core.forwarding import WireFormat
+from media_relay.core.packet import extension_table
+from media_relay.core.subscription import Subscription
+from media_relay.counters import Counters
+from media_relay.fanout import Fanout
+from media_relay.peer import Peer
+from media_relay.sdp import MediaSection, Offer
+from media_relay.seams import rtcp
+from media_relay.seams.datagrams import Sender
+from media_relay.seams.dtls import DtlsIdentity
+from media_relay.stream import Stream
+
+
+class Subscriber(Peer):
+    """Receives the tracks it offered to take, each in the wire format it negotiated."""
+
+    def __init__(
+        self,
+        session: str,
+        stream: Stream,
+        offer: Offer,
+        identity: DtlsIdentity,
+        sender: Sender,
+        fanout: Fanout,
+        counters: Counters,
+        now: float,
+    ) -> None:
+        super().__init__(session, offer, identity, sender, counters, now)
+        self.stream = stream
+        self._fanout = fanout
+        self.subscriptions = {s.kind: Subscription(is_video=s.kind == "video") for s in offer.accepted}
+        self._sections = {s.kind: s for s in offer.accepted}
+        self._wires: dict[str, WireFormat] = {}
+        self._kinds = {stream.tracks[kind].ssrc: kind for kind in self.subscriptions}
+        self.remb: int | None = None
+        """Bits a second the client says it can receive, if it says so."""
+
+    def wire(self, kind: str) -> WireFormat:
+        """The wire format of a kind; only for a connected peer."""
+        found = self._wires.get(kind)
+        if found is None:
+            tag = self.outbound.tag if self.outbound is not None else 0
+            found = self._wires[kind] = _wire_format(self._sections[kind], tag)
+        return found
+
+    def tick(self) -> None:
+        """Renew the allowance for retransmissions."""
+        for subscription in self.subscriptions.values():
+            subscription.tick()
+
+    def rtcp(self, packets: list[rtcp.AnyRtcpPacket], now: float) -> None:
+        """Act on the feedback of the client."""
+        for packet in packets:
+            if isinstance(packet, rtcp.RtcpRrPacket | rtcp.RtcpSrPacket):
+                for block in packet.reports:
+                    kind = self._kinds.get(block.ssrc)
+                    if kind is not None:
+                        rtt = self.stream.tracks[kind].round_trip(block.lsr, block.dlsr, now)
+                        self.subscriptions[kind].report(block.fraction_lost, block.jitter, rtt)
+            elif isinstance(packet, rtcp.RtcpPsfbPacket):
+                if rtcp.asks_keyframe(packet):
+                    self.stream.keyframes.ask()
+                elif (bitrate := rtcp.remb_bitrate(packet)) is not None:
+                    self.remb = bitrate
+            elif isinstance(packet, rtcp.RtcpRtpfbPacket):
+                self._resend(packet.media_ssrc, rtcp.nacked(packet), now)
+
+    def _resend(self, ssrc: int, numbers: list[int], now: float) -> None:
+        kind = self._kinds.get(ssrc)
+        if kind is None:
+            return
+        track, subscription = self.stream.tracks[kind], self.subscriptions[kind]
+        slots = []
+        for number in numbers:
+            sequence = subscription.may_resend(number, track.highest, now)
+            if sequence is not None and (slot := track.history.find(sequence)) >= 0:
+                slots.append(slot)
+        if slots:
+            sent = self._fanout.forward(track.history, slots, self.wire(kind), [self])
+            self._counters.packets_retransmitted += sent
+
+
+def _wire_format(section: MediaSection, tag: int) -> WireFormat:
+    payload_types = bytearray(128)
+    for payload in section.payloads():
+        payload_types[payload.codec] = payload.number
+    carried = {int(ext): number for number, ext in section.known_extensions().items() if ext > 0}
+    return WireFormat(bytes(payload_types), extension_table(carried), tag)
