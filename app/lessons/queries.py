@@ -155,7 +155,7 @@ def bookings(
 
 def titles(session: Session, lesson_ids: Collection[UUID]) -> dict[UUID, str]:
     rows = session.execute(select(Lesson.id, Lesson.title).where(Lesson.id.in_(lesson_ids)))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def add_lessons(session: Session, lessons: Sequence[dict[str, Any]], sites: Sequence[dict[str, Any]]) -> None:
