@@ -15,7 +15,9 @@ ENVIRONMENT_ADDRESSES = "TONGTANG_MEDIA_ADDRESSES"
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m media_relay", description="Forward the media of lessons.")
+    parser = argparse.ArgumentParser(
+        prog="python -m media_relay", description="Forward the media of lessons."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     node = commands.add_parser(
         "node",
@@ -23,7 +25,9 @@ def main(arguments: list[str] | None = None) -> int:
         description="Run one relay node on one UDP port. It takes commands on an inherited socket and ends with it; "
         "the web process (python -m app run) starts its nodes itself.",
     )
-    node.add_argument("--control-fd", type=int, required=True, help="inherited stream socket of the control link")
+    node.add_argument(
+        "--control-fd", type=int, required=True, help="inherited stream socket of the control link"
+    )
     node.add_argument(
         "--port",
         type=int,

@@ -69,7 +69,16 @@ class NodeLost(RelayError):
 
 def node_command(control_fd: int, port: int, addresses: Sequence[str]) -> list[str]:
     """The command line of a node whose end of the control link is the inherited descriptor ``control_fd``."""
-    command = [sys.executable, "-m", "media_relay", "node", "--control-fd", str(control_fd), "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "media_relay",
+        "node",
+        "--control-fd",
+        str(control_fd),
+        "--port",
+        str(port),
+    ]
     for address in addresses:
         command += ["--address", address]
     return command

@@ -42,7 +42,9 @@ class Fanout:
         self._length = new_length()
         self._max_segments = MAX_SEGMENTS if sender.gso else 1
 
-    def forward(self, history: History, slots: Sequence[int], wire: WireFormat, targets: Sequence[Target]) -> int:
+    def forward(
+        self, history: History, slots: Sequence[int], wire: WireFormat, targets: Sequence[Target]
+    ) -> int:
         """Queue the packets of ``slots`` for every target; returns how many packets each gets."""
         if not targets:
             return 0
@@ -63,7 +65,13 @@ class Fanout:
 
     def _copy(self, layout: Layout, targets: Sequence[Target]) -> None:
         sender, length, template = self._sender, self._length, self._template
-        memory, memmove, protect, queue, room = sender.memory, ffi.memmove, protect_rtp, sender.queue, sender.room
+        memory, memmove, protect, queue, room = (
+            sender.memory,
+            ffi.memmove,
+            protect_rtp,
+            sender.queue,
+            sender.room,
+        )
         packets, messages, size = layout.packets, layout.messages, layout.size
         count = len(messages)
         failed = 0

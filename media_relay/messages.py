@@ -200,7 +200,9 @@ def decode(line: bytes) -> Message:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise MessageError(f"not a control message: {line[:80]!r}") from error
     names = {field.name for field in fields(cls)}
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in body.items() if key in names}
+    values = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in body.items() if key in names
+    }
     try:
         message: Message = cls(**values)
     except TypeError as error:

@@ -31,7 +31,13 @@ class Peer:
     """What publishers and subscribers have in common. Times are monotonic seconds."""
 
     def __init__(
-        self, session: str, offer: Offer, identity: DtlsIdentity, sender: Sender, counters: Counters, now: float
+        self,
+        session: str,
+        offer: Offer,
+        identity: DtlsIdentity,
+        sender: Sender,
+        counters: Counters,
+        now: float,
     ) -> None:
         self.session = session
         self.offer = offer

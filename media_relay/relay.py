@@ -88,10 +88,14 @@ class Relay:
         self._make_room(session)
         stream = self._stream(lesson, name)
         now = time.monotonic()
-        peer = Subscriber(session, stream, parsed, self._identity, self._sender, self._fanout, self.counters, now)
+        peer = Subscriber(
+            session, stream, parsed, self._identity, self._sender, self._fanout, self.counters, now
+        )
         stream.subscribers[session] = peer
         self._register(peer)
-        tracks = {kind: OutgoingTrack(track.ssrc, stream.cname, f"{name}") for kind, track in stream.tracks.items()}
+        tracks = {
+            kind: OutgoingTrack(track.ssrc, stream.cname, f"{name}") for kind, track in stream.tracks.items()
+        }
         return answer(parsed, self._transport(peer), publishing=False, tracks=tracks)
 
     def trickle(self, session: str, fragment: str) -> str | None:
@@ -265,7 +269,9 @@ class Relay:
             self.counters.drops["stun"] += 1
             return
         self._by_address[raw] = peer
-        for old in [key for key, value in self._by_address.items() if value is peer and key not in peer.addresses]:
+        for old in [
+            key for key, value in self._by_address.items() if value is peer and key not in peer.addresses
+        ]:
             del self._by_address[old]
 
     def _dtls(self, index: int, datagram: bytes, now: float) -> None:

@@ -131,7 +131,9 @@ def parse_offer(text: str, *, publishing: bool) -> Offer:
         raise OfferError("offer.too_large", "The SDP offer is larger than 64 KiB.")
     lines = text.splitlines()
     if len(lines) > _MAX_LINES or not lines or lines[0].strip() != "v=0":
-        raise OfferError("offer.malformed", "The body is not an SDP offer: it must begin with the line 'v=0'.")
+        raise OfferError(
+            "offer.malformed", "The body is not an SDP offer: it must begin with the line 'v=0'."
+        )
     session: dict[str, list[str]] = {}
     media: list[MediaSection] = []
     for line in lines:
@@ -185,7 +187,9 @@ def _media_attribute(section: MediaSection, name: str, argument: str) -> None:
             if int(head) not in section.ssrcs and len(section.ssrcs) < 32:
                 section.ssrcs.append(int(head))
         case "ssrc-group":
-            section.secondary.update(int(n) for n in tail.split()[1:] if head in ("FID", "FEC-FR") and n.isdigit())
+            section.secondary.update(
+                int(n) for n in tail.split()[1:] if head in ("FID", "FEC-FR") and n.isdigit()
+            )
         case "ice-ufrag" | "ice-pwd" | "fingerprint" | "setup":
             section.attributes.setdefault(name, argument)
 
@@ -224,7 +228,9 @@ def _check(session: dict[str, list[str]], media: list[MediaSection], publishing:
     if any(not s.rtcp_mux for s in chosen):
         raise OfferError("offer.unsupported", "The offer must multiplex RTP and RTCP (a=rtcp-mux).")
     if len(chosen) > 1 and any(not s.mid or s.mid not in bundle for s in chosen):
-        raise OfferError("offer.unsupported", "The offer must bundle audio and video (a=group:BUNDLE with their mids).")
+        raise OfferError(
+            "offer.unsupported", "The offer must bundle audio and video (a=group:BUNDLE with their mids)."
+        )
     return Offer(tuple(media), bundle, ufrag, password, fingerprints, audio, video)
 
 
@@ -245,7 +251,9 @@ def _check_codecs(usable: list[MediaSection], chosen: list[MediaSection]) -> Non
             )
 
 
-def _credential(session: dict[str, list[str]], section: MediaSection, name: str, pattern: re.Pattern[str]) -> str:
+def _credential(
+    session: dict[str, list[str]], section: MediaSection, name: str, pattern: re.Pattern[str]
+) -> str:
     value = section.attributes.get(name) or next(iter(session.get(name, [])), "")
     if not pattern.fullmatch(value):
         raise OfferError("offer.unsupported", f"The offer lacks valid ICE credentials (a={name}).")
@@ -254,7 +262,9 @@ def _credential(session: dict[str, list[str]], section: MediaSection, name: str,
 
 def _fingerprints(session: dict[str, list[str]], section: MediaSection) -> tuple[tuple[str, str], ...]:
     values = (
-        [section.attributes["fingerprint"]] if "fingerprint" in section.attributes else session.get("fingerprint", [])
+        [section.attributes["fingerprint"]]
+        if "fingerprint" in section.attributes
+        else session.get("fingerprint", [])
     )
     found = []
     for value in values[:8]:
@@ -262,10 +272,14 @@ def _fingerprints(session: dict[str, list[str]], section: MediaSection) -> tuple
         if algorithm.lower() in ("sha-256", "sha-384", "sha-512") and digest.strip():
             found.append((algorithm.lower(), digest.strip().upper()))
     if not found:
-        raise OfferError("offer.unsupported", "The offer lacks a DTLS certificate fingerprint of SHA-256 or better.")
+        raise OfferError(
+            "offer.unsupported", "The offer lacks a DTLS certificate fingerprint of SHA-256 or better."
+        )
     setup = section.attributes.get("setup") or next(iter(session.get("setup", [])), "actpass")
     if setup == "passive":
-        raise OfferError("offer.unsupported", "The client must offer a=setup:actpass; the relay is the DTLS server.")
+        raise OfferError(
+            "offer.unsupported", "The client must offer a=setup:actpass; the relay is the DTLS server."
+        )
     return tuple(found)
 
 
@@ -317,7 +331,10 @@ def answer(
             track = tracks.get(section.kind) if tracks else None
             lines += _answer_section(section, transport, publishing=publishing, track=track)
         else:
-            lines += [f"m={section.kind} 0 {section.protocol} {' '.join(section.formats)}", "c=IN IP4 0.0.0.0"]
+            lines += [
+                f"m={section.kind} 0 {section.protocol} {' '.join(section.formats)}",
+                "c=IN IP4 0.0.0.0",
+            ]
             lines += [f"a=mid:{section.mid}"] if section.mid else []
             lines += ["a=inactive"] if section.kind in ("audio", "video") else []
     return "\r\n".join(lines) + "\r\n"

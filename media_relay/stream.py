@@ -96,7 +96,9 @@ class Stream:
         sent = track.sender_time_at(now)
         if sent is None:
             return None
-        return rtcp.sender_report(track.ssrc, sent.ntp, sent.timestamp, track.packets, track.octets, self.cname)
+        return rtcp.sender_report(
+            track.ssrc, sent.ntp, sent.timestamp, track.packets, track.octets, self.cname
+        )
 
     def _begin(self, track: Track) -> None:
         for subscriber in self._waiting:

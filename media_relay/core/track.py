@@ -106,7 +106,14 @@ class Track:
         return self._last_sequence
 
     def ingest(
-        self, source: Source, view: memoryview, start: int, end: int, payload: int, found: Extensions, now: float
+        self,
+        source: Source,
+        view: memoryview,
+        start: int,
+        end: int,
+        payload: int,
+        found: Extensions,
+        now: float,
     ) -> bool:
         """Take the plain RTP packet ``view[start:end]`` whose payload begins at ``payload``.
 

@@ -53,7 +53,9 @@ class DtlsEndpoint:
 
     __slots__ = ("_connection", "_fingerprints", "_server", "closed", "complete", "inbound", "outbound")
 
-    def __init__(self, identity: DtlsIdentity, fingerprints: Sequence[tuple[str, str]], *, server: bool) -> None:
+    def __init__(
+        self, identity: DtlsIdentity, fingerprints: Sequence[tuple[str, str]], *, server: bool
+    ) -> None:
         """``fingerprints`` are the (algorithm, value) pairs of the peer's SDP (RFC 8122)."""
         self._connection = identity.connection()
         self._connection.set_ciphertext_mtu(_MTU)
