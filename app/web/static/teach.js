@@ -4,12 +4,12 @@ import { ApiError, wordsFor } from "./api.js";
 import { BoardShare } from "./board.js";
 import { Classroom, findLesson } from "./classroom.js";
 import { clock, say, wireLanguageButton } from "./i18n.js";
-import { keepAwake, showLevel } from "./media.js";
+import { keepAwake } from "./media.js";
 import { DeviceChoice, OwnCamera } from "./own.js";
 import { byId, requireSignIn, showFault, wait } from "./page.js";
 import { signOut, takeTokenFromAddress } from "./session.js";
 import { Sound } from "./sound.js";
-import { Tile } from "./tiles.js";
+import { fitTiles, Tile } from "./tiles.js";
 
 const LOOK_AGAIN = 15_000;
 const ON_AIR = "tongtang.on_air"; // the lesson this tab is teaching: a reload goes on with it
@@ -147,6 +147,7 @@ function showSites(list) {
     byId("tiles").append(tile.element);
     if (classroom.isOnAir(site.stream)) watchSite(site.stream);
   }
+  fitTiles(byId("tiles"));
 }
 
 // A site is watched from the moment it first comes; the connection then stays, so that its return is instant.
@@ -160,7 +161,7 @@ function watchSite(stream) {
       }
       update(stream, link.phase);
     },
-    onLevel: (level) => showLevel(site.tile.level, level),
+    onLevel: (level) => site.tile.hear(level),
   });
   update(stream);
 }

@@ -10,14 +10,14 @@ export class Tile {
     this.video = make("video", "tile-picture");
     this.video.playsInline = true;
     this.video.setAttribute("aria-label", name);
+    this.state = make("p", "tile-state");
     this.level = make("span", "level");
     this.level.setAttribute("aria-hidden", "true");
-    this.state = make("span", "tile-state");
     const title = make("span", "tile-name");
     title.textContent = name;
     const caption = make("p", "tile-caption");
-    caption.append(this.level, title, this.state);
-    this.element.append(this.video, caption);
+    caption.append(this.level, title);
+    this.element.append(this.video, caption, this.state);
     this.wasHere = false;
     this.show("waiting");
   }
@@ -32,13 +32,45 @@ export class Tile {
     } else {
       this.show(this.wasHere ? "lost" : "waiting");
     }
-    if (!publishing) showLevel(this.level, 0);
+  }
+
+  hear(level) {
+    showLevel(this.level, this.element.dataset.state === "connected" ? level : 0);
   }
 
   show(state) {
     this.element.dataset.state = state;
     say(this.state, `tile.${state}`);
   }
+}
+
+// Lays tiles out in as many columns as make them largest; CSS alone cannot weigh width against height.
+export function fitTiles(list) {
+  const fit = () => {
+    const { clientWidth: width, clientHeight: height } = list;
+    const gap = parseFloat(getComputedStyle(list).columnGap) || 0;
+    const columns = bestColumns(list.childElementCount, width, height, gap);
+    list.style.setProperty("--columns", columns);
+    list.style.setProperty("--tile", `${Math.floor(tileWidth(columns, list.childElementCount, width, height, gap))}px`);
+  };
+  new ResizeObserver(fit).observe(list);
+  fit();
+}
+
+const SHAPE = 16 / 9;
+
+export function bestColumns(count, width, height, gap) {
+  let best = 1;
+  for (let columns = 2; columns <= count; columns++) {
+    const gain = tileWidth(columns, count, width, height, gap) / tileWidth(best, count, width, height, gap);
+    if (gain > 0.95) best = columns; // nearly as large in fewer rows reads more calmly
+  }
+  return best;
+}
+
+function tileWidth(columns, count, width, height, gap) {
+  const rows = Math.ceil(count / columns);
+  return Math.max(1, Math.min((width - gap * (columns - 1)) / columns, ((height - gap * (rows - 1)) / rows) * SHAPE));
 }
 
 function make(tag, className) {
