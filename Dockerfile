@@ -1,0 +1,37 @@
+# The server with its relay nodes in one container. The data folder holds the database (unless
+# TONGTANG_DATABASE_URL names another one) and the secrets: mount it.
+#
+#   docker build -t tongtang .
+#   docker run -p 8000:8000 -p 8189:8189/udp -v tongtang:/data -e TONGTANG_MEDIA_ADDRESSES=<address> tongtang
+
+FROM python:3.11-slim-bookworm AS build
+WORKDIR /srv
+RUN python -m venv /srv/venv
+COPY requirements.lock .
+RUN /srv/venv/bin/python -m pip install --no-cache-dir --no-deps --require-hashes -r requirements.lock
+COPY app app
+COPY media_relay media_relay
+RUN /srv/venv/bin/python -m compileall -q app media_relay
+
+FROM python:3.11-slim-bookworm
+RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin tongtang \
+    && install -d -o tongtang -g tongtang -m 0700 /data
+WORKDIR /srv
+COPY --from=build /srv/venv venv
+COPY --from=build /srv/app app
+COPY --from=build /srv/media_relay media_relay
+COPY alembic.ini .
+COPY migrations migrations
+ENV PATH=/srv/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    TONGTANG_DATA_DIR=/data \
+    TONGTANG_HTTP_HOST=0.0.0.0 \
+    TONGTANG_LOG_FORMAT=json
+USER tongtang
+VOLUME /data
+EXPOSE 8000/tcp 8189/udp
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
+    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ.get('TONGTANG_HTTP_PORT', '8000') + '/readyz', timeout=2)"]
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["python", "-m", "app"]
+CMD ["run"]
