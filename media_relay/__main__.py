@@ -60,7 +60,8 @@ def _run_node(control_fd: int, port: int, addresses: list[str]) -> int:
         return 2
 
     async def serve() -> None:
-        await Node(sock, addresses).run(control)
+        with sock:
+            await Node(sock, addresses).run(control)
 
     # What was imported lives as long as the process; without it a full collection takes well below a millisecond.
     gc.collect()
