@@ -42,7 +42,7 @@ class WatchOffer(Output):
 class IceServer(Output):
     """A STUN or TURN server, as RTCPeerConnection takes it."""
 
-    urls: list[str]
+    urls: list[str] = Field(examples=[["turn:turn.example.org:3478"]])
     username: str | None = None
     credential: str | None = None
 

@@ -1,0 +1,78 @@
+"""Settings: defaults that suit one machine, and one line for what cannot be."""
+
+from pathlib import Path
+
+import pytest
+
+from app.settings import PREFIX, Settings, SettingsError, load_settings
+
+
+def test_the_defaults_keep_to_this_machine() -> None:
+    settings = load_settings()
+    assert (settings.http_host, settings.http_port, settings.media_port) == ("127.0.0.1", 8000, 8189)
+    assert settings.database_url == "sqlite:///data/tongtang.db"
+    assert settings.public_url == "http://localhost:8000"
+    assert not settings.demo
+
+
+def test_the_database_and_the_address_follow_other_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TONGTANG_DATA_DIR", "/srv/tongtang")
+    monkeypatch.setenv("TONGTANG_HTTP_PORT", "8080")
+    settings = load_settings()
+    assert settings.database_url == "sqlite:////srv/tongtang/tongtang.db"
+    assert settings.public_url == "http://localhost:8080"
+
+
+def test_an_empty_variable_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TONGTANG_HTTP_PORT", "")
+    assert load_settings().http_port == 8000
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_every_spelling_of_postgresql_is_understood(scheme: str) -> None:
+    settings = Settings(database_url=f"{scheme}://me:secret@db/tongtang")
+    assert settings.database_url == "postgresql+psycopg://me:secret@db/tongtang"
+    assert "secret" not in repr(settings)
+
+
+def test_addresses_are_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TONGTANG_MEDIA_ADDRESSES", "10.0.0.5, 2001:db8::1,")
+    assert load_settings().announced_addresses == ("10.0.0.5", "2001:db8::1")
+
+
+def test_without_addresses_this_machine_s_are_announced() -> None:
+    assert load_settings().announced_addresses[0] == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "reason"),
+    [
+        ("HTTP_PORT", "eighty", "valid integer"),
+        ("MEDIA_PORT", "70000", "less than or equal to 65535"),
+        ("MEDIA_ADDRESSES", "school.example", "does not appear to be an IPv4 or IPv6 address"),
+        ("RELAY_NODES", "0", "greater than or equal to 1"),
+        ("LOG_LEVEL", "loud", "'debug', 'info', 'warning' or 'error'"),
+        ("PUBLIC_URL", "lessons.example.org", "pattern"),
+        ("DATABASE_URL", "mysql://me:secret@db/x", "use sqlite:/// or postgresql://"),
+        ("DATABASE_URL", "tongtang.db", "must look like"),
+    ],
+)
+def test_a_bad_setting_is_one_line_that_names_it(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, reason: str
+) -> None:
+    monkeypatch.setenv(PREFIX + variable, value)
+    with pytest.raises(SettingsError, match=f"^{PREFIX}{variable}: ") as refused:
+        load_settings()
+    message = str(refused.value)
+    assert reason in message
+    assert "\n" not in message
+    assert "secret" not in message
+
+
+def test_every_setting_is_described() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Settings(data_dir=Path("x")).http_port = 1  # type: ignore[misc]
