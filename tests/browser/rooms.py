@@ -1,0 +1,132 @@
+"""A page of a lesson as somebody in the room experiences it: does the picture move, is there sound."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright
+
+CHROMIUM = "/usr/bin/chromium"
+QUIET = (
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+    "--no-first-run",
+)
+CAPTURE = (
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--auto-select-desktop-capture-source=Entire screen",
+)
+
+# Playwright would mute the whole browser; here sound is part of what is tested.
+UNWANTED = ["--mute-audio"]
+
+# Notes every connection, and when the main picture shows its first frame.
+WATCH = """
+window.connections = [];
+window.RTCPeerConnection = class extends RTCPeerConnection {
+  constructor(...given) { super(...given); window.connections.push(this); }
+};
+document.addEventListener("DOMContentLoaded", () => {
+  document.getElementById("main")?.requestVideoFrameCallback(() => { window.firstFrame = performance.now(); });
+});
+"""
+
+# The picture as a few numbers; null while there is none.
+SAMPLE = """(selector) => {
+  const video = document.querySelector(selector);
+  if (!video || !video.videoWidth || video.readyState < 2) return null;
+  const canvas = new OffscreenCanvas(64, 36);
+  const pen = canvas.getContext("2d");
+  pen.drawImage(video, 0, 0, 64, 36);
+  return Array.from(pen.getImageData(0, 0, 64, 36).data.filter((_, index) => index % 4 !== 3));
+}"""
+
+# Sound energy received so far, over all open connections.
+ENERGY = """async () => {
+  let energy = 0;
+  for (const pc of window.connections) {
+    if (pc.connectionState !== "connected") continue;
+    for (const report of (await pc.getStats()).values()) {
+      if (report.type === "inbound-rtp" && report.kind === "audio") energy += report.totalAudioEnergy ?? 0;
+    }
+  }
+  return energy;
+}"""
+
+
+def launch(playwright: Playwright, *, capture: bool = True) -> Browser:
+    """A real Chromium; with `capture` its camera and microphone are synthetic and allowed."""
+    arguments = [*QUIET, *(CAPTURE if capture else ())]
+    return playwright.chromium.launch(
+        executable_path=CHROMIUM, args=arguments, headless=True, ignore_default_args=UNWANTED
+    )
+
+
+class Room:
+    """One page in a browser of its own making, and the complaints it wrote to its console."""
+
+    def __init__(self, browser: Browser, *, language: str = "en-US", **context: Any) -> None:
+        self.context: BrowserContext = browser.new_context(
+            locale=language, viewport={"width": 1366, "height": 768}, **context
+        )
+        self.context.add_init_script(WATCH)
+        self.page: Page = self.context.new_page()
+        self.complaints: list[str] = []
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", lambda line: self._note(line.type, line.text))
+
+    def _note(self, kind: str, text: str) -> None:
+        if kind == "error" and "Content Security Policy" in text:
+            self.complaints.append(text)
+
+    def leave(self) -> None:
+        """Close the page as a person would: it may say goodbye."""
+        self.page.close(run_before_unload=False)
+        self.context.close()
+
+    def sample(self, selector: str) -> list[int] | None:
+        """The picture now, 64 by 36."""
+        shown: list[int] | None = self.page.evaluate(SAMPLE, selector)
+        return shown
+
+    def moves(self, selector: str) -> bool:
+        """Whether the picture is more than one colour, and another one a moment later."""
+        before = self.sample(selector)
+        self.page.wait_for_timeout(150)
+        after = self.sample(selector)
+        if before is None or after is None or max(after) - min(after) < 30:
+            return False
+        return sum(abs(a - b) for a, b in zip(before, after, strict=True)) > 500
+
+    def energy(self) -> float:
+        """Sound energy received so far."""
+        heard: float = self.page.evaluate(ENERGY)
+        return heard
+
+    def connections(self) -> int:
+        """How many connections the page has made in its life."""
+        count: int = self.page.evaluate("window.connections.length")
+        return count
+
+    def wait_for(self, what: Callable[[], bool], seconds: float = 15.0) -> float:
+        """Wait until something is so; the seconds it took."""
+        started = time.monotonic()
+        while not what():
+            assert time.monotonic() - started < seconds, f"not so within {seconds} s; {self.complaints}"
+            self.page.wait_for_timeout(50)
+        return time.monotonic() - started
+
+    def wait_for_picture(self, selector: str, seconds: float = 15.0) -> float:
+        """Wait until a picture moves."""
+        return self.wait_for(lambda: self.moves(selector), seconds)
+
+    def wait_for_sound(self, seconds: float = 15.0) -> None:
+        """Wait until sound keeps arriving."""
+        before = self.energy()
+        self.wait_for(lambda: self.energy() > before, seconds)

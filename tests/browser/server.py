@@ -1,0 +1,108 @@
+"""The real server for browser tests: its own data folder, free ports, real relay processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from app.settings import PREFIX
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server with the small demo county in it."""
+
+    origin: str
+    process: subprocess.Popen[str]
+    password: str
+
+    def token(self, login: str) -> str:
+        """A person's bearer token, by the public door."""
+        form = {"username": login, "password": self.password}
+        answer = httpx.post(f"{self.origin}/api/v1/token", data=form).raise_for_status()
+        token: str = answer.json()["access_token"]
+        return token
+
+    def link(self, page: str, login: str) -> str:
+        """The address a room opens: it signs in by itself."""
+        return f"{self.origin}/{page}#token={self.token(login)}"
+
+    def relay_pids(self) -> list[int]:
+        """The processes of the relay nodes."""
+        return [pid for pid in _children(self.process.pid) if "media_relay" in _command(pid)]
+
+    def kill_relay(self) -> None:
+        """What a crash looks like to everybody else."""
+        (pid,) = self.relay_pids()
+        os.kill(pid, signal.SIGKILL)
+
+
+@contextmanager
+def running_server(folder: Path, *, demo: bool = False) -> Iterator[Server]:
+    """Start a server and end it; with `demo`, its synthetic teacher is on air."""
+    port = _free_port(socket.SOCK_STREAM)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    environment |= {
+        f"{PREFIX}DATA_DIR": str(folder / "data"),
+        f"{PREFIX}HTTP_PORT": str(port),
+        f"{PREFIX}MEDIA_PORT": str(_free_port(socket.SOCK_DGRAM)),
+        f"{PREFIX}MEDIA_ADDRESSES": "127.0.0.1",
+    }
+    if not demo:
+        subprocess.run([sys.executable, "-m", "app", "seed", "small"], cwd=ROOT, env=environment, check=True)
+    with (folder / "server.log").open("w") as log:
+        command = [sys.executable, "-m", "app", "run", *(["--demo"] if demo else [])]
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, text=True)
+    try:
+        _wait_until_ready(f"http://127.0.0.1:{port}", process, folder / "server.log")
+        password = json.loads((folder / "data" / "demo.json").read_text())["password"]
+        # localhost, not 127.0.0.1: what people type, and a secure context, so that cameras work.
+        yield Server(f"http://localhost:{port}", process, password)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(10)
+
+
+def _wait_until_ready(origin: str, process: subprocess.Popen[str], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        try:
+            if httpx.get(f"{origin}/readyz").is_success:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError(f"the server did not become ready:\n{log.read_text()}")
+
+
+def _free_port(kind: socket.SocketKind) -> int:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _children(pid: int) -> list[int]:
+    # The event loop's thread may not be the main one, so every thread's children count.
+    found = [path.read_text().split() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    return [int(child) for children in found for child in children]
+
+
+def _command(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")

@@ -1,0 +1,40 @@
+"""What a newcomer sees: opening a link of the running demo shows a moving picture with sound, at once."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Playwright
+
+from tests.browser.conftest import OpenRoom
+from tests.browser.rooms import Room, launch
+from tests.browser.server import Server
+
+FIRST_PICTURE_MS = 2000
+
+
+def test_the_site_link_shows_the_lesson_within_two_seconds(demo_server: Server, open_room: OpenRoom) -> None:
+    link = demo_server.link("site", "site1")
+    probe = open_room(link)  # the demo's teacher may still be walking in
+    probe.wait_for_picture("#main", 30)
+    site = open_room(link.replace("site1", "site2"))
+    site.wait_for_picture("#main")
+    assert site.page.evaluate("window.firstFrame") < FIRST_PICTURE_MS
+    site.wait_for_sound()
+    assert "token" not in site.page.url
+
+
+def test_where_the_browser_wants_a_tap_first_the_picture_runs_and_one_button_asks(
+    demo_server: Server, playwright: Playwright
+) -> None:
+    browser = launch(playwright, capture=False)
+    try:
+        site = Room(browser)
+        site.page.goto(demo_server.link("site", "site2"))
+        site.wait_for_picture("#main", 30)
+        site.page.get_by_role("button", name="Tap for sound").wait_for(state="visible")
+        site.page.get_by_role("button", name="Tap for sound").click()
+        site.page.get_by_role("button", name="Tap for sound").wait_for(state="hidden")
+        assert not site.page.locator("#main").evaluate("video => video.muted || video.paused")
+        assert site.page.get_by_role("alert").inner_text().startswith("The browser was not allowed")
+        assert site.complaints == []
+    finally:
+        browser.close()

@@ -1,0 +1,128 @@
+"""A lesson as its rooms see it: a teacher and two teaching sites, each in a real Chromium."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.browser.conftest import OpenRoom
+from tests.browser.rooms import Room
+from tests.browser.server import Server
+
+RECOVERY_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """The rooms of a lesson that is on air."""
+
+    teacher: Room
+    sites: tuple[Room, Room]
+
+
+def tile(number: int) -> str:
+    return f"#tiles li:nth-child({number})"
+
+
+def wait_for_new_connection(room: Room, before: int) -> float:
+    return room.wait_for(lambda: room.connections() > before)
+
+
+@pytest.fixture
+def lesson(server: Server, open_room: OpenRoom) -> Iterator[Lesson]:
+    teacher = open_room(server.link("teach", "wang"))
+    teacher.page.click("#start")
+    sites = tuple(open_room(server.link("site", login)) for login in ("site1", "site2"))
+    yield Lesson(teacher, (sites[0], sites[1]))
+
+
+def test_sites_see_and_hear_the_teacher(lesson: Lesson) -> None:
+    for site in lesson.sites:
+        site.wait_for_picture("#main")
+        site.wait_for_sound()
+        assert site.page.locator("#words").is_hidden()
+        assert not site.page.locator("#main").evaluate("video => video.muted")
+
+
+def test_the_teacher_sees_and_hears_each_site(lesson: Lesson) -> None:
+    for number in (1, 2):
+        lesson.teacher.wait_for_picture(f"{tile(number)} video")
+        assert lesson.teacher.page.locator(tile(number)).inner_text().endswith("Connected")
+    lesson.teacher.wait_for_sound()
+    assert lesson.teacher.page.locator(tile(3)).inner_text().endswith("Waiting")
+    assert lesson.teacher.page.locator("#status").inner_text() == "On air"
+
+
+def test_a_site_that_goes_is_shown_as_lost(lesson: Lesson) -> None:
+    lesson.teacher.wait_for_picture(f"{tile(2)} video")
+    lesson.sites[1].leave()
+    lesson.teacher.wait_for(lambda: lesson.teacher.page.locator(tile(2)).inner_text().endswith("Lost"), 5)
+    assert lesson.teacher.moves(f"{tile(1)} video")
+
+
+def test_the_shared_screen_becomes_large_and_goes_again(lesson: Lesson) -> None:
+    teacher, site = lesson.teacher.page, lesson.sites[0]
+    site.wait_for_picture("#main")
+    teacher.click("#share")
+    site.wait_for_picture("#board")
+    board, main = site.page.locator("#board").bounding_box(), site.page.locator("#main").bounding_box()
+    assert board is not None and main is not None
+    assert board["width"] > 3 * main["width"]
+    assert board["x"] + board["width"] <= main["x"] + 1, "the teacher's picture covers what is written"
+    teacher.click("text=Stop sharing")
+    site.wait_for(lambda: site.page.locator("#stage").get_attribute("data-board") == "off", 5)
+    site.wait_for_picture("#main")
+
+
+def test_muting_silences_the_room(lesson: Lesson) -> None:
+    site = lesson.sites[0]
+    site.wait_for_picture("#main")
+    site.wait_for_sound()
+    lesson.teacher.page.click("#microphone")
+    assert lesson.teacher.page.locator("#microphone").get_attribute("aria-checked") == "false"
+    site.page.wait_for_timeout(1000)  # what was said before is still on its way
+    before = site.energy()
+    site.page.wait_for_timeout(2000)  # two beeps of the synthetic microphone
+    assert site.energy() - before < 1e-4
+    lesson.teacher.page.click("#microphone")
+    site.wait_for_sound()
+
+
+def test_after_a_crash_of_the_relay_everybody_is_back_in_time(server: Server, lesson: Lesson) -> None:
+    for site in lesson.sites:
+        site.wait_for_picture("#main")
+    lesson.teacher.wait_for_picture(f"{tile(1)} video")
+    shown = ((lesson.teacher, f"{tile(1)} video"), *((site, "#main") for site in lesson.sites))
+    connections = [room.connections() for room, _ in shown]
+    server.kill_relay()
+    took = 0.0
+    for (room, selector), before in zip(shown, connections, strict=True):
+        took += wait_for_new_connection(room, before)
+        took += room.wait_for_picture(selector)
+    assert took < RECOVERY_SECONDS
+    lesson.sites[0].wait_for_sound()
+
+
+def test_ending_the_lesson_leaves_the_sites_waiting(lesson: Lesson) -> None:
+    teacher, site = lesson.teacher.page, lesson.sites[0]
+    site.wait_for_picture("#main")
+    teacher.click("#end")
+    teacher.click("#ending >> text=End lesson")
+    site.page.wait_for_selector("text=Waiting for the teacher", timeout=5000)
+    assert teacher.locator("#state").inner_text() == "Lesson ended"
+
+
+def test_a_second_device_takes_over_and_the_first_stands_back(
+    server: Server, lesson: Lesson, open_room: OpenRoom
+) -> None:
+    site = lesson.sites[0]
+    site.wait_for_picture("#main")
+    second = open_room(server.link("teach", "wang"))
+    second.page.click("#start")
+    lesson.teacher.page.wait_for_selector("text=You went on from another device", timeout=10_000)
+    second.page.wait_for_selector("#status[data-state=live]")
+    second.page.wait_for_timeout(3000)  # time enough for the first device to snatch it back, if it would
+    assert second.page.locator("#status").get_attribute("data-state") == "live"
+    site.wait_for_picture("#main")

@@ -1,0 +1,142 @@
+"""The decisions that keep a media session alive, run in the browser they are made for. Time is made up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.server import Server
+
+# Plays a list of [time, event] and tells each decision and phase.
+PLAY = """async ([module, script, options]) => {
+  const { fresh, step } = await import(module);
+  let link = fresh(options);
+  return script.map(([now, event]) => {
+    const [next, decision] = step(link, event, now);
+    link = next;
+    return [decision, next.phase];
+  });
+}"""
+
+# Random events at random times, a thousand lives of a link; tells what went wrong, if anything.
+WALK = """async ([module, seed, lives]) => {
+  const { fresh, step, CONNECT_LIMIT, LAST_RETRY, LONGEST_STALL } = await import(module);
+  let state = seed;
+  const random = () => (state = (state * 1103515245 + 12345) % 2147483648) / 2147483648;
+  const kinds = ["connected", "refused", "lost", "restarted", "tick", "tick", "tick", "denied", "start", "stop"];
+  for (let life = 0; life < lives; life++) {
+    let link = fresh(), now = 0, bytes = 0, since = 0, quiet = 0;
+    for (let turn = 0; turn < 60; turn++) {
+      const pause = random() * 800;
+      now += pause;
+      const type = kinds[Math.floor(random() * kinds.length)];
+      bytes += random() < 0.5 ? 1000 : 0;
+      const event = { type, bytes, expected: random() < 0.7 };
+      const [next, decision] = step(link, event, now);
+      if (decision === "connect" && next.phase !== "connecting") return `connect into ${next.phase}`;
+      if (next.phase === "connecting" && link.phase !== "connecting" && decision !== "connect") return "no connect";
+      if (link.phase === "idle" && type !== "start" && decision) return `idle, ${type}: ${decision}`;
+      if (next.phase === "waiting" && next.until - now > LAST_RETRY) return "waits too long";
+      link = next;
+    }
+    // Whatever has happened: with somebody sending and doors that open, it is connected again in bounded time.
+    [link] = step(link, { type: "stop" }, now);
+    [link] = step(link, { type: "start" }, now);
+    const end = now + CONNECT_LIMIT + LAST_RETRY + LONGEST_STALL;
+    for (; now < end && link.phase !== "connected"; now += 250) {
+      [link] = step(link, { type: link.phase === "connecting" ? "connected" : "tick", expected: true }, now);
+    }
+    if (link.phase !== "connected") return `stuck in ${link.phase}`;
+  }
+  return null;
+}"""
+
+START, CONNECTED, LOST, REFUSED = ({"type": name} for name in ("start", "connected", "lost", "refused"))
+RESTARTED, DENIED, STOP = ({"type": name} for name in ("restarted", "denied", "stop"))
+
+
+def tick(received: int = 0, *, expected: bool = True) -> dict[str, Any]:
+    return {"type": "tick", "bytes": received, "expected": expected}
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, server: Server) -> Iterator[Page]:
+    page = browser.new_page()
+    page.goto(server.origin)
+    yield page
+    page.close()
+
+
+def module(page: Page) -> str:
+    script: str = page.evaluate("document.querySelector('script[type=module]').src")
+    return script.replace("signin.js", "rejoin.js")
+
+
+def play(page: Page, *script: tuple[int, dict[str, Any]], **options: float) -> list[tuple[str | None, str]]:
+    told = page.evaluate(PLAY, [module(page), script, options])
+    return [(decision, phase) for decision, phase in told]
+
+
+def test_it_connects_when_started_and_disconnects_when_stopped(page: Page) -> None:
+    assert play(page, (0, START), (100, CONNECTED), (200, STOP)) == [
+        ("connect", "connecting"),
+        (None, "connected"),
+        ("disconnect", "idle"),
+    ]
+
+
+def test_a_restart_of_the_relay_is_answered_at_once(page: Page) -> None:
+    assert play(page, (0, START), (100, CONNECTED), (5000, RESTARTED))[-1] == ("connect", "connecting")
+    assert play(page, (0, START), (100, REFUSED), (150, RESTARTED))[-1] == ("connect", "connecting")
+
+
+def test_refusals_are_answered_slower_and_slower(page: Page) -> None:
+    waits, now, script = [300, 600, 1200, 2400, 3000, 3000], 0, [(0, START)]
+    for wait in waits:
+        script += [(now, REFUSED), (now + wait - 1, tick()), (now + wait, tick())]
+        now += wait
+    told = play(page, *script)[1:]
+    assert told == [("disconnect", "waiting"), (None, "waiting"), ("connect", "connecting")] * len(waits)
+
+
+def test_silence_while_somebody_sends_means_a_new_connection(page: Page) -> None:
+    told = play(page, (0, START), (100, CONNECTED), (200, tick(500)), (1700, tick(500)), (1701, tick(500)))
+    assert told[-2:] == [(None, "connected"), ("connect", "connecting")]
+
+
+def test_silence_while_nobody_sends_is_no_fault(page: Page) -> None:
+    script = [(now, tick(500, expected=False)) for now in range(200, 20_000, 250)]
+    told = play(page, (0, START), (100, CONNECTED), *script, (20_000, tick(500)))
+    assert {phase for _, phase in told[1:]} == {"connected"}
+
+
+def test_patience_doubles_while_fresh_connections_stay_silent(page: Page) -> None:
+    told = play(
+        page,
+        *((0, START), (0, CONNECTED), (1501, tick())),  # the first silence: 1.5 s
+        *((1600, CONNECTED), (4500, tick()), (4601, tick())),  # the second: 3 s
+        *((4700, CONNECTED), (4800, tick(10)), (6301, tick(10))),  # media came, so 1.5 s again
+    )
+    assert [decision for decision, _ in told] == [
+        *("connect", None, "connect"),
+        *(None, None, "connect"),
+        *(None, None, "connect"),
+    ]
+
+
+def test_a_connection_that_never_comes_up_is_given_up(page: Page) -> None:
+    told = play(page, (0, START), (6000, tick()), (6001, tick()))
+    assert told[1:] == [(None, "connecting"), ("disconnect", "waiting")]
+
+
+def test_a_final_refusal_is_not_asked_again(page: Page) -> None:
+    told = play(page, (0, START), (100, DENIED), (5000, tick()), (6000, RESTARTED), (7000, START))
+    assert [phase for _, phase in told] == ["connecting", "denied", "denied", "denied", "connecting"]
+
+
+@pytest.mark.parametrize("seed", [1, 20_261_122, 987_654_321])
+def test_whatever_happens_it_neither_contradicts_itself_nor_gets_stuck(page: Page, seed: int) -> None:
+    assert page.evaluate(WALK, [module(page), seed, 1000]) is None

@@ -1,0 +1,132 @@
+"""Signing in, finding today's lesson, languages, and use by keyboard and screen reader."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.conftest import OpenRoom
+from tests.browser.server import Server
+
+# Everything that can be operated or looked at, without a name a screen reader could say.
+NAMELESS = """() => {
+  const visible = (element) => element.checkVisibility({ visibilityProperty: true });
+  const named = (element) =>
+    element.getAttribute("aria-label") || element.innerText?.trim() || element.labels?.[0]?.innerText.trim();
+  const looked = document.querySelectorAll("button, a, input, select, video, [role=group]");
+  return [...looked].filter((element) => visible(element) && !named(element)).map((element) => element.outerHTML);
+}"""
+
+# The ids of what the tab key reaches, in its order.
+FOCUSED = "() => document.activeElement.id || document.activeElement.tagName"
+
+
+def tab_stops(page: Page, count: int) -> list[str]:
+    stops = []
+    for _ in range(count):
+        page.keyboard.press("Tab")
+        stops.append(page.evaluate(FOCUSED))
+    return stops
+
+
+def sign_in(page: Page, login: str, password: str) -> None:
+    page.get_by_label("User name").fill(login)
+    page.get_by_label("Password", exact=True).fill(password)
+    page.keyboard.press("Enter")
+
+
+@pytest.mark.parametrize(("login", "home"), [("wang", "/teach"), ("site1", "/site"), ("admin", "/today")])
+def test_signing_in_leads_to_the_page_of_the_role(
+    server: Server, open_room: OpenRoom, login: str, home: str
+) -> None:
+    room = open_room(server.origin)
+    sign_in(room.page, login, server.password)
+    room.page.wait_for_url(f"**{home}")
+
+
+def test_a_wrong_password_is_told_in_words_where_the_reader_is(server: Server, open_room: OpenRoom) -> None:
+    room = open_room(server.origin)
+    sign_in(room.page, "wang", "not the password")
+    alert = room.page.get_by_role("alert")
+    alert.wait_for()
+    assert alert.inner_text() == "That name and password do not match. Please try again."
+    assert room.page.evaluate(FOCUSED) == "password"
+
+
+def test_pages_send_those_who_are_not_signed_in_to_the_door(server: Server, open_room: OpenRoom) -> None:
+    for page in ("today", "teach", "site"):
+        room = open_room(f"{server.origin}/{page}")
+        room.page.get_by_role("heading", name="Sign in").wait_for()
+
+
+def test_today_shows_the_lesson_that_is_on_and_leads_there(server: Server, open_room: OpenRoom) -> None:
+    room = open_room(server.link("today", "wang"))
+    room.page.get_by_role("link", name="Go and teach").first.click()
+    room.page.get_by_role("button", name="Start lesson").wait_for()
+    assert "Unit 3" in room.page.get_by_role("heading", level=1).inner_text()
+
+
+def test_a_visitor_watches_without_being_asked_for_a_camera(server: Server, open_room: OpenRoom) -> None:
+    room = open_room(server.link("today", "admin"))
+    room.page.get_by_role("link", name="Go to the lesson").first.click()
+    room.page.get_by_text("Waiting for the teacher").wait_for()
+    assert room.page.locator("#own").is_hidden()
+    assert room.page.get_by_role("switch").count() == 0
+
+
+def test_the_language_changes_in_place_and_is_remembered(server: Server, open_room: OpenRoom) -> None:
+    room = open_room(server.link("teach", "wang"), language="en-US")
+    room.page.get_by_role("button", name="Start lesson").wait_for()
+    connections = room.connections()
+    room.page.get_by_role("button", name="切换到中文").click()
+    room.page.get_by_role("button", name="开始上课").wait_for()
+    assert room.page.locator("html").get_attribute("lang") == "zh-Hans"
+    assert room.page.title() == "上课 · 同堂"
+    assert room.connections() == connections, "the page was loaded anew"
+    room.page.reload()
+    room.page.get_by_role("button", name="开始上课").wait_for()
+
+
+@pytest.mark.parametrize("size", [(1366, 768), (1920, 1080), (390, 844)])
+@pytest.mark.parametrize(
+    ("page", "login"), [("", ""), ("today", "admin"), ("teach", "wang"), ("site", "site3")]
+)
+def test_everything_has_a_name_and_nothing_sticks_out(
+    server: Server, open_room: OpenRoom, page: str, login: str, size: tuple[int, int]
+) -> None:
+    room = open_room(server.link(page, login) if login else server.origin)
+    room.page.set_viewport_size({"width": size[0], "height": size[1]})
+    room.page.wait_for_function("document.querySelector('h1').innerText !== ''")
+    room.page.wait_for_timeout(300)
+    assert room.page.evaluate(NAMELESS) == []
+    assert room.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert room.page.locator("h1").count() == 1
+    targets = room.page.locator("button:visible, a:visible").all()
+    boxes = [box for target in targets if (box := target.bounding_box()) is not None]
+    assert all(box["height"] >= 44 and box["width"] >= 44 for box in boxes), "too small for a finger"
+
+
+def test_the_keyboard_goes_through_the_sign_in_form_in_reading_order(
+    server: Server, open_room: OpenRoom
+) -> None:
+    room = open_room(server.origin)
+    assert room.page.evaluate(FOCUSED) == "name"
+    assert tab_stops(room.page, 3) == ["password", "show", "go"]
+
+
+def test_a_teacher_needs_no_mouse(server: Server, open_room: OpenRoom) -> None:
+    room = open_room(server.link("teach", "wang"))
+    start = room.page.get_by_role("button", name="Start lesson")
+    start.wait_for()
+    start.focus()
+    room.page.keyboard.press("Enter")
+    room.page.get_by_text("On air").wait_for()
+    assert room.page.evaluate(FOCUSED) == "microphone"
+    microphone = room.page.get_by_role("switch", name="Microphone")
+    room.page.keyboard.press("Space")
+    assert microphone.get_attribute("aria-checked") == "false"
+    room.page.get_by_role("button", name="End lesson").focus()
+    room.page.keyboard.press("Enter")
+    assert room.page.evaluate("document.activeElement.value") == "no"
+    room.page.keyboard.press("Escape")
+    assert room.page.locator("#status").inner_text() == "On air"
