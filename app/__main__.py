@@ -1,0 +1,151 @@
+"""The command line: ``python -m app …``.
+
+Every setting is an option of the commands that use it and an environment variable; the option goes first.
+What a person can put right is told in one line on stderr, with exit code 2.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Sequence
+
+from app.errors import AppError, StartupError
+from app.settings import PREFIX, Settings, load_settings
+
+_LOGGING = ("log_level", "log_format")
+_STORAGE = ("data_dir", "database_url", *_LOGGING)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    options = _parser(chosen=next((word for word in given if not word.startswith("-")), "")).parse_args(given)
+    run: Callable[[argparse.Namespace, Settings], int] = options.run
+    try:
+        return run(options, _settings(options))
+    except (StartupError, AppError) as error:
+        message = error.detail if isinstance(error, AppError) else str(error)
+        sys.stderr.write(f"tongtang: {message}\n")
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser(chosen: str) -> argparse.ArgumentParser:
+    """The parser; only the chosen command's options are filled in, so that only its modules are loaded."""
+    parser = argparse.ArgumentParser(prog="python -m app", description="One lesson, many classrooms.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (summary, fill) in _COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        if name == chosen:
+            fill(command)
+    return parser
+
+
+# --- options ---
+
+
+def _add_settings(parser: argparse.ArgumentParser, names: Iterable[str]) -> None:
+    """One option for each setting, described by the setting itself."""
+    group = parser.add_argument_group("settings")
+    for name in names:
+        field = Settings.model_fields[name]
+        variable = PREFIX + name.upper()
+        words = f"{field.description} (environment: {variable})"
+        flag = "--" + name.replace("_", "-")
+        if field.annotation is bool:
+            group.add_argument(flag, action=argparse.BooleanOptionalAction, help=words, default=None)
+        else:
+            group.add_argument(flag, metavar="VALUE", help=words)
+    parser.set_defaults(setting_names=tuple(names))
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    values = {name: getattr(options, name) for name in options.setting_names}
+    return load_settings(**{name: value for name, value in values.items() if value is not None})
+
+
+# --- commands ---
+
+
+def _fill_run(parser: argparse.ArgumentParser) -> None:
+    _add_settings(parser, Settings.model_fields)
+
+    def run(options: argparse.Namespace, settings: Settings) -> int:
+        from app.run import serve
+
+        return serve(settings)
+
+    parser.set_defaults(run=run)
+
+
+def _fill_migrate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--revision", default="head", help="where to go; head unless given")
+    _add_settings(parser, _STORAGE)
+
+    def run(options: argparse.Namespace, settings: Settings) -> int:
+        from app.manage import migrate
+
+        migrate(settings, options.revision)
+        return 0
+
+    parser.set_defaults(run=run)
+
+
+def _fill_seed(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", choices=("small",), help="which data to put in")
+    _add_settings(parser, _STORAGE)
+
+    def run(options: argparse.Namespace, settings: Settings) -> int:
+        from app.manage import seed
+
+        seed(settings)
+        return 0
+
+    parser.set_defaults(run=run)
+
+
+def _fill_create_county(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("code", help="official code, such as 341524")
+    parser.add_argument("name", help="name of the county")
+    parser.add_argument("--time-zone", default="Asia/Shanghai", help="IANA time zone (default: %(default)s)")
+    parser.add_argument(
+        "--admin", default="admin", help="login of its first bureau admin (default: %(default)s)"
+    )
+    _add_settings(parser, _STORAGE)
+
+    def run(options: argparse.Namespace, settings: Settings) -> int:
+        from app.manage import create_county
+
+        create_county(settings, options.code, options.name, options.time_zone, options.admin)
+        return 0
+
+    parser.set_defaults(run=run)
+
+
+def _fill_demo(parser: argparse.ArgumentParser) -> None:
+    from app.demo import command
+
+    command.add_arguments(parser)
+    _add_settings(parser, _LOGGING)
+    parser.set_defaults(run=command.run)
+
+
+def _fill_synthetic_teacher(parser: argparse.ArgumentParser) -> None:
+    from app.demo import synthetic_teacher
+
+    synthetic_teacher.add_arguments(parser)
+    _add_settings(parser, ("data_dir", "http_port", *_LOGGING))
+    parser.set_defaults(run=synthetic_teacher.run)
+
+
+_COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "run": ("run the server with its relay nodes", _fill_run),
+    "migrate": ("bring the database to the newest revision", _fill_migrate),
+    "seed": ("put example data in", _fill_seed),
+    "create-county": ("found a county with its first bureau admin", _fill_create_county),
+    "demo": ("prove the main job with real media and print a JSON line", _fill_demo),
+    "synthetic-teacher": ("publish a test card as the teacher of a lesson", _fill_synthetic_teacher),
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

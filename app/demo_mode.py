@@ -1,0 +1,95 @@
+"""Demo mode: the demo county is there, a synthetic teacher teaches in it, and links lead straight in."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from asyncio.subprocess import DEVNULL
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from fastapi import FastAPI
+
+from app.accounts import service as accounts
+from app.live.supervisor import end, keep_running
+from app.seeds.small import SITES, TEACHER, DemoCounty, ensure_demo
+from app.settings import Settings
+
+STOP_GRACE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class DemoMode:
+    """The demo county of a server, with a token for everybody who gets a link."""
+
+    settings: Settings
+    county: DemoCounty
+    tokens: dict[str, str]
+
+    @classmethod
+    def prepare(cls, api: FastAPI) -> Self:
+        """Put the demo county in, or bring it up to now."""
+        state = api.state
+        settings: Settings = state.settings
+        with state.session_factory.begin() as session:
+            county = ensure_demo(session, settings, datetime.now(UTC))
+            tokens = {
+                login: accounts.issue_person_token(state.keys, person, settings.token_minutes)
+                for login in county.people
+                if (person := accounts.find_by_login(session, login)) is not None
+            }
+        return cls(settings, county, tokens)
+
+    def links(self) -> list[str]:
+        """What to print: where to click, and how to sign in by hand."""
+        url = self.settings.public_url
+        lines = ["", "A lesson is on air. Open, in any order:", ""]
+        for code, name, login, _ in SITES:
+            # In the fragment a token never leaves the browser; the page takes it out of the address at once.
+            lines.append(f"  {code} {name}\n    {url}/site#token={self.tokens[login]}")
+        lines.append("  主课堂 Main classroom (takes over from the synthetic teacher)")
+        lines.append(f"    {url}/teach#token={self.tokens[TEACHER]}")
+        logins = ", ".join(self.county.people)
+        lines += ["", f"Or sign in at {url} as {logins}: the password is {self.county.password}"]
+        return lines
+
+    async def teach(self) -> None:
+        """Keep the synthetic teacher's process running until cancelled."""
+        with tempfile.TemporaryDirectory(prefix="tongtang-") as folder:
+            password_file = Path(folder) / "password"
+            password_file.touch(mode=0o600)
+            password_file.write_text(self.county.password)
+            await keep_running("synthetic teacher", lambda: self._teach_once(password_file))
+
+    async def _teach_once(self, password_file: Path) -> None:
+        settings = self.settings
+        arguments = {
+            "--url": f"http://{_reachable(settings.http_host)}:{settings.http_port}",
+            "--login": TEACHER,
+            "--password-file": str(password_file),
+            "--data-dir": str(settings.data_dir),
+            "--log-level": settings.log_level,
+            "--log-format": settings.log_format,
+        }
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "app", "synthetic-teacher", "--with-parent"),
+            *(word for pair in arguments.items() for word in pair),
+            stdin=DEVNULL,
+            process_group=0,  # Ctrl-C in the terminal is ours to answer
+        )
+        try:
+            await process.wait()
+        finally:
+            if process.returncode is None:
+                process.terminate()
+                await end(process, STOP_GRACE)
+
+
+def _reachable(host: str) -> str:
+    """The address to call ourselves at: a wildcard listens everywhere, but is no destination."""
+    if host in ("0.0.0.0", "::", ""):
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,176 @@
+"""``python -m app run``: the server with its relay nodes, and in demo mode its synthetic teacher."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import uvicorn
+from fastapi import FastAPI
+
+from app import migrate
+from app.errors import StartupError
+from app.logs import configure_logging
+from app.main import create_app
+from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.demo_mode import DemoMode
+
+RELAY_PATIENCE: Final = 15.0
+"""Seconds the first relay node may take to come up before the start counts as failed."""
+
+
+def serve(settings: Settings) -> int:
+    """Run until told to stop; returns the exit code. Raises `StartupError` with one line to act on."""
+    if settings.demo and "log_level" not in settings.model_fields_set:
+        # What a newcomer needs are the links, and they should not scroll away.
+        settings = settings.model_copy(update={"log_level": "warning"})
+    configure_logging(settings.log_level, settings.log_format)
+    check_data_folder(settings.data_dir)
+    check_media_ports(settings.media_port, settings.relay_nodes)
+    with listen(settings.http_host, settings.http_port) as listener:
+        api = create_app(settings)
+        migrate.upgrade(settings.database_url)
+        demo = _prepare_demo(api) if settings.demo else None
+        asyncio.run(_serve(api, listener, demo))
+    return 0
+
+
+def _prepare_demo(api: FastAPI) -> DemoMode:
+    from app.demo_mode import DemoMode  # a school's server has no use for it
+
+    return DemoMode.prepare(api)
+
+
+# --- what can be wrong before anything runs ---
+
+
+def check_data_folder(folder: Path) -> None:
+    """Whether files can be made in the data folder."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise StartupError(
+            f"the data folder {folder} cannot be written ({error.strerror}): "
+            "change its owner, or name another one in TONGTANG_DATA_DIR"
+        ) from None
+
+
+def check_media_ports(first: int, count: int) -> None:
+    """Whether the relay nodes will get their UDP ports; they bind them themselves, a moment later."""
+    for port in range(first, first + count):
+        try:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+                probe.bind(("0.0.0.0", port))
+        except (OSError, OverflowError) as error:
+            raise StartupError(
+                f"UDP port {port} for media cannot be used ({_reason(error)}): "
+                "end the other program, or name another port in TONGTANG_MEDIA_PORT"
+            ) from None
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """The web server's socket."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        raise StartupError(
+            f"TCP port {port} on {host} cannot be used ({_reason(error)}): "
+            "end the other program, or name another port in TONGTANG_HTTP_PORT"
+        ) from None
+
+
+def _reason(error: Exception) -> str:
+    # create_server adds the address in brackets to the reason, which we name ourselves.
+    reason = getattr(error, "strerror", None) or str(error)
+    return reason.partition(" (")[0]
+
+
+# --- running ---
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn that leaves signals to us and says when it has started."""
+
+    def __init__(self, api: FastAPI) -> None:
+        super().__init__(
+            uvicorn.Config(
+                api,
+                log_config=None,  # ours is set up already
+                log_level="warning",  # `RequestLog` and our own lines say what matters
+                access_log=False,
+                server_header=False,
+                ws_max_size=64 * 1024,
+                timeout_keep_alive=30,
+                timeout_graceful_shutdown=1,
+            )
+        )
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _serve(api: FastAPI, listener: socket.socket, demo: DemoMode | None) -> None:
+    server = _Server(api)
+    serving = asyncio.create_task(server.serve([listener]), name="web server")
+    beside = asyncio.create_task(_beside(server, api, demo), name="after the start")
+
+    def stop(number: signal.Signals) -> None:
+        beside.cancel()
+        server.handle_exit(number, None)
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop, number)
+    await asyncio.wait({serving, beside}, return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    beside.cancel()
+    await serving
+    with contextlib.suppress(asyncio.CancelledError):
+        await beside
+
+
+async def _beside(server: _Server, api: FastAPI, demo: DemoMode | None) -> None:
+    """Once everything is up: say where to click, and keep the synthetic teacher teaching."""
+    await server.up.wait()
+    # The teacher's process comes up while the relay node does; it tries until it is let in.
+    forever = asyncio.create_task(demo.teach() if demo is not None else _forever())
+    try:
+        await _announce(api, demo)
+        await forever
+    finally:
+        forever.cancel()
+        await asyncio.gather(forever, return_exceptions=True)
+
+
+async def _forever() -> None:
+    await asyncio.Event().wait()
+
+
+async def _announce(api: FastAPI, demo: DemoMode | None) -> None:
+    try:
+        await api.state.coordinator.wait_ready(RELAY_PATIENCE)
+    except TimeoutError:
+        raise StartupError(
+            f"no relay node came up within {RELAY_PATIENCE:.0f} s: its own message above says why"
+        ) from None
+    settings: Settings = api.state.settings
+    lines = demo.links() if demo is not None else [f"Tongtang is up: {settings.public_url}"]
+    sys.stdout.write("\n".join([*lines, "Ctrl-C ends it.", ""]))
+    sys.stdout.flush()
