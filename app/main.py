@@ -1,5 +1,6 @@
 """Puts the application together."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -72,7 +73,7 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
     try:
         async with on_air(state.settings, state.session_factory) as coordinator:
             state.coordinator = coordinator
-            state.metrics.registry.register(MediaFigures(coordinator))
+            state.metrics.registry.register(MediaFigures(coordinator, asyncio.get_running_loop()))
             yield
     finally:
         state.engine.dispose()

@@ -40,7 +40,7 @@ NODE_PATIENCE: Final = 4.0
 
 OFFERS_AT_ONCE: Final = 60
 OFFERS_PER_SECOND: Final = 10
-"""How fast one person may send offers: a page opens all its streams at once, and again after a node was lost."""
+"""How fast one person may send offers: a page opens all its streams at once, again after a node was lost."""
 
 
 class OnAirLog(Protocol):
@@ -119,7 +119,12 @@ class Coordinator:
         return self._sessions.counts()
 
     def node_stats(self) -> dict[int, NodeStats]:
-        """Counters of the nodes by number, as of the last `check_nodes`. Any thread may ask."""
+        """Counters of the nodes by number, as they were read last. Any thread may ask."""
+        return self._stats
+
+    async def read_stats(self) -> dict[int, NodeStats]:
+        """Counters of the nodes now; one that does not answer is given up and started anew."""
+        self._stats = await self._pool.stats()
         return self._stats
 
     # --- media sessions ---
@@ -182,7 +187,7 @@ class Coordinator:
 
     async def check_nodes(self) -> None:
         """Tell every node again what should be; one that does not answer is started anew."""
-        self._stats = await self._pool.stats()
+        await self.read_stats()
         for number in self._pool.ready:
             await self._reconcile(number)
 

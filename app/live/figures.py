@@ -1,6 +1,8 @@
 """Figures of the media for Prometheus: sessions here, and the counters of the relay nodes."""
 
+import asyncio
 from collections.abc import Iterator
+from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -8,12 +10,16 @@ from prometheus_client.registry import Collector
 from app.live.coordinator import Coordinator
 from media_relay.messages import NodeStats
 
+PATIENCE: Final = 2.0
+"""Seconds to wait for the nodes' counters."""
+
 
 class MediaFigures(Collector):
-    """Read from the coordinator whenever figures are asked for."""
+    """Read from the coordinator whenever figures are asked for, in a thread beside its event loop."""
 
-    def __init__(self, coordinator: Coordinator) -> None:
+    def __init__(self, coordinator: Coordinator, loop: asyncio.AbstractEventLoop) -> None:
         self._coordinator = coordinator
+        self._loop = loop
 
     def collect(self) -> Iterator[Metric]:
         """All figures of the moment."""
@@ -21,9 +27,17 @@ class MediaFigures(Collector):
         for direction, count in self._coordinator.session_counts().items():
             sessions.add_metric([direction.value], count)
         yield sessions
-        stats = self._coordinator.node_stats()
+        stats = self._fresh_stats()
         yield GaugeMetricFamily("tongtang_relay_nodes", "Relay nodes that answer", value=len(stats))
         yield from _node_figures(stats)
+
+    def _fresh_stats(self) -> dict[int, NodeStats]:
+        """The nodes' counters now; a node that does not answer in time is shown as it was last."""
+        asking = asyncio.run_coroutine_threadsafe(self._coordinator.read_stats(), self._loop)
+        try:
+            return asking.result(PATIENCE)
+        except TimeoutError:
+            return self._coordinator.node_stats()
 
 
 def _node_figures(stats: dict[int, NodeStats]) -> Iterator[Metric]:
