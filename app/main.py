@@ -12,6 +12,7 @@ import app.live.routes
 import app.pairings.routes
 import app.schools.routes
 import app.timetables.routes
+import app.web.routes
 from app import __version__, metrics
 from app.accounts.limiter import AttemptLimiter
 from app.bounds import BodyBound
@@ -32,6 +33,7 @@ _ROUTERS = (
     app.timetables.routes.router,
     app.lessons.routes.router,
     app.live.routes.router,
+    app.web.routes.router,
     metrics.router,
 )
 
