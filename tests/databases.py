@@ -58,7 +58,9 @@ class PostgresDatabases:
             self._execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def _url(self, name: str) -> str:
-        return self._server.set(drivername="postgresql+psycopg", database=name).render_as_string(hide_password=False)
+        return self._server.set(drivername="postgresql+psycopg", database=name).render_as_string(
+            hide_password=False
+        )
 
     def _execute(self, statement: str) -> None:
         server = self._server.set(drivername="postgresql").render_as_string(hide_password=False)
@@ -73,7 +75,9 @@ def postgres_server() -> Iterator[str]:
         folder = Path(name)
         account = _unprivileged_account(folder)
         data = folder / "data"
-        options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off -c max_connections=200"
+        options = (
+            f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off -c max_connections=200"
+        )
         _run([_binary("initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"], account)
         _run([_binary("pg_ctl"), "-D", data, "-w", "-o", options, "-l", folder / "log", "start"], account)
         try:

@@ -69,7 +69,9 @@ def teaching_site(session: Session, parent: OrgUnit, *, code: str | None = None)
 def room(session: Session, unit: OrgUnit, kind: RoomKind = RoomKind.MAIN, *, code: str | None = None) -> Room:
     """A room of a unit."""
     number = next(_numbers)
-    draft = schools.RoomDraft(org_unit_id=unit.id, kind=kind, code=code or f"R{number}", name=f"Room {number}")
+    draft = schools.RoomDraft(
+        org_unit_id=unit.id, kind=kind, code=code or f"R{number}", name=f"Room {number}"
+    )
     return schools.create_room(session, draft)
 
 
