@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
@@ -85,6 +86,11 @@ class County:
     def schedule(self, session: Session, now: datetime = NOW, **changes: Any) -> Plan:
         """Schedule that lesson."""
         return scheduling.create_entry(session, self.draft(**changes), now)
+
+
+def tomorrow() -> date:
+    """A first day of term for tests that go through HTTP: no lesson of the term is over already."""
+    return datetime.now(ZoneInfo("Asia/Shanghai")).date() + timedelta(days=1)
 
 
 def county(

@@ -1,0 +1,74 @@
+"""The database's shape: every revision goes up and down, and matches the models."""
+
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, inspect, text
+
+from app.database import Base, make_engine
+from app.migrate import alembic_config, is_up_to_date, newest_revision
+
+OVERLAP_RULES = {
+    "ex_terms_county",
+    "ex_bell_schedules_org_unit",
+    "ex_lessons_teacher",
+    "ex_lessons_main_room",
+    "ex_lesson_sites_receiving_room",
+}
+
+
+def overlap_rules(engine: Engine) -> set[str]:
+    """The overlap rules that are in force, by what enforces them."""
+    if engine.dialect.name == "postgresql":
+        query = "SELECT conname FROM pg_constraint WHERE contype = 'x'"
+    else:
+        query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+    with engine.connect() as connection:
+        return set(connection.scalars(text(query)))
+
+
+def test_the_models_are_what_the_revisions_make(database_url: str) -> None:
+    command.check(alembic_config(database_url))
+
+
+def test_every_revision_goes_down_and_up_again(database_url: str, engine: Engine) -> None:
+    config = alembic_config(database_url)
+    revisions = [each.revision for each in ScriptDirectory.from_config(config).walk_revisions()]
+    assert revisions[0] == newest_revision()
+    for revision in [*revisions[1:], "base"]:
+        command.downgrade(config, revision)
+    assert set(inspect(engine).get_table_names()) <= {"alembic_version"}
+    assert overlap_rules(engine) == set()
+    for revision in reversed(revisions):
+        command.upgrade(config, revision)
+    assert set(inspect(engine).get_table_names()) == {*Base.metadata.tables, "alembic_version"}
+    command.check(config)
+    assert is_up_to_date(engine)
+
+
+def test_the_overlap_rules_are_in_force_at_the_newest_revision(engine: Engine) -> None:
+    expected = OVERLAP_RULES
+    if engine.dialect.name == "sqlite":
+        expected = {f"{name}_{event}" for name in OVERLAP_RULES for event in ("insert", "update")}
+    assert overlap_rules(engine) == expected
+
+
+def test_there_is_one_line_of_revisions() -> None:
+    script = ScriptDirectory.from_config(alembic_config("sqlite://"))
+    assert len(script.get_heads()) == 1
+    assert len(script.get_bases()) == 1
+
+
+@pytest.mark.parametrize("path", sorted(Path("migrations/versions").glob("*.py")), ids=lambda path: path.stem)
+def test_revisions_stand_alone(path: Path) -> None:
+    """An old revision must do the same for ever, so it uses nothing of the code that moves on."""
+    assert "import app" not in path.read_text(encoding="utf-8")
+    assert "from app" not in path.read_text(encoding="utf-8")
+
+
+def test_a_database_before_the_newest_revision_is_noticed(tmp_path: Path) -> None:
+    engine = make_engine(f"sqlite:///{tmp_path / 'empty.db'}")
+    assert not is_up_to_date(engine)
+    engine.dispose()
