@@ -148,6 +148,7 @@ class Coordinator:
                     self._sessions.restore_publisher(before)
                 raise
             if before is not None:
+                self._sessions.note_replaced(before)
                 self._forget(before.id)  # the node has ended it in favour of the new one
             return opened
 
@@ -159,6 +160,10 @@ class Coordinator:
     def find(self, key: StreamKey, direction: Direction, secret: str) -> MediaSession | None:
         """The session behind a session URL."""
         return self._sessions.find(key, direction, secret)
+
+    def was_replaced(self, secret: str) -> bool:
+        """Whether the publisher behind a session URL lost its stream to the same person's newer session."""
+        return self._sessions.was_replaced(secret)
 
     async def trickle(self, session: MediaSession, fragment: str) -> Opened | None:
         """Hand on an SDP fragment; the renewed session and the node's fragment after an ICE restart."""

@@ -6,6 +6,7 @@ from app.errors import (
     BadRequest,
     Conflict,
     Forbidden,
+    Gone,
     NotAcceptable,
     NotFound,
     PreconditionFailed,
@@ -58,8 +59,8 @@ PATCH_RESPONSES: Final[Responses] = {
     },
     204: {"description": "The candidates were taken"},
     **responses(
-        *(BadRequest, NotFound, PreconditionFailed, TooLarge, UnsupportedMedia),
+        *(BadRequest, NotFound, Gone, PreconditionFailed, TooLarge, UnsupportedMedia),
         *(PreconditionRequired, Unavailable),
     ),
 }
-END_RESPONSES: Final[Responses] = {200: {"description": "The session has ended"}, **responses(NotFound)}
+END_RESPONSES: Final[Responses] = {200: {"description": "The session has ended"}, **responses(NotFound, Gone)}

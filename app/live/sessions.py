@@ -7,7 +7,7 @@ listed.
 
 import secrets
 import uuid
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -75,6 +75,7 @@ class SessionRegister:
         self._id_by_secret: dict[str, str] = {}
         self._by_lesson: dict[uuid.UUID, set[str]] = {}
         self._publishers: dict[StreamKey, str] = {}
+        self._replaced: deque[str] = deque(maxlen=1_000)
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -121,6 +122,14 @@ class SessionRegister:
         """Give a stream back to its publisher after a takeover that came to nothing."""
         if session.id in self._by_id:
             self._publishers[session.key] = session.id
+
+    def note_replaced(self, session: MediaSession) -> None:
+        """Remember that a publisher went because the same person's newer session came."""
+        self._replaced.append(session.secret)
+
+    def was_replaced(self, secret: str) -> bool:
+        """Whether the session with this secret went for that reason, among those of late."""
+        return secret in self._replaced
 
     def mark_connected(self, session_id: str) -> MediaSession | None:
         """Note that media can flow; the session as it is now, ``None`` when it is unknown."""

@@ -18,6 +18,7 @@ from starlette.requests import HTTPConnection
 
 from app.errors import (
     BadRequest,
+    Gone,
     NotFound,
     PreconditionFailed,
     PreconditionRequired,
@@ -133,8 +134,15 @@ def created(opened: Opened, endpoint: str) -> Response:
 def find_session(
     request: Request, direction: Direction, lesson_id: str, stream: str, secret: str
 ) -> MediaSession:
-    """The session of a session URL; 404 when it has ended or never was."""
-    session = coordinator_of(request).find(stream_key(lesson_id, stream), direction, secret)
+    """The session of a session URL; 404 when it has ended or never was, 410 when it was taken over.
+
+    The difference tells a client that lost its connection whether to come back: two devices of one person
+    would otherwise snatch the stream from each other for ever.
+    """
+    coordinator = coordinator_of(request)
+    session = coordinator.find(stream_key(lesson_id, stream), direction, secret)
+    if session is None and coordinator.was_replaced(secret):
+        raise Gone("session.replaced", "Taken over", "You have published this stream from elsewhere since.")
     if session is None:
         raise NotFound(
             "session.unknown", "Unknown media session", "This media session has ended; send a new offer."

@@ -168,7 +168,9 @@ def test_only_the_same_person_takes_a_stream_over() -> None:
             assert coordinator.find(MAIN, Direction.PUBLISH, before.session.secret) is not None
             after = await publish(coordinator, second)
             assert coordinator.find(MAIN, Direction.PUBLISH, before.session.secret) is None
+            assert coordinator.was_replaced(before.session.secret)
             assert coordinator.find(MAIN, Direction.PUBLISH, after.session.secret) is not None
+            assert not coordinator.was_replaced(after.session.secret)
 
     asyncio.run(scenario())
 
