@@ -94,13 +94,14 @@ class Settings(BaseSettings):
 
     @cached_property
     def announced_addresses(self) -> tuple[str, ...]:
-        """Addresses for the relay's ICE candidates: those set, or loopback and the machine's IPv4 ones."""
+        """Addresses for the relay's ICE candidates: those set, or the machine's IPv4 ones and loopback."""
         if self.media_addresses:
             return self.media_addresses
         import ifaddr  # only needed where no address is set
 
         found = {str(ip.ip) for adapter in ifaddr.get_adapters() for ip in adapter.ips if ip.is_IPv4}
-        return ("127.0.0.1", *sorted(found - {"127.0.0.1"}))
+        # Loopback last: from another machine it is a wrong address, and browsers prefer what comes first.
+        return (*sorted(found - {"127.0.0.1"}), "127.0.0.1")
 
 
 def load_settings(**given: object) -> Settings:

@@ -42,7 +42,7 @@ async def own_server() -> AsyncIterator[OwnServer]:
         admin = Password(_ADMIN, (await _run(*county)).split()[-1])
         http_port = _free_port(socket.SOCK_STREAM)
         ports = ("--http-port", str(http_port), "--media-port", str(_free_port(socket.SOCK_DGRAM)))
-        media = ("--media-addresses", "127.0.0.1", "--relay-nodes", "1")
+        media = ("--relay-nodes", "1")
         log = data / "server.log"
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
