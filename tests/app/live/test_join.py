@@ -1,0 +1,90 @@
+"""Joining a lesson: each role is told what it may publish and watch, and gets working grants."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from app.accounts.grants import read_grant
+from app.accounts.models import Person
+from app.keys import Keys
+from tests import factories
+from tests.app.live.conftest import Scene, sdp_headers
+
+
+def join(live: TestClient, keys: Keys, scene: Scene, person: Person) -> dict[str, Any]:
+    answer = live.get(f"/api/v1/lessons/{scene.lesson_id}/join", headers=factories.bearer(keys, person))
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+def streams(offers: list[dict[str, Any]]) -> list[str]:
+    return [offer["stream"] for offer in offers]
+
+
+def test_each_role_is_told_its_part(live: TestClient, keys: Keys, scene: Scene) -> None:
+    teacher = join(live, keys, scene, scene.teacher)
+    assert teacher["role"] == "teacher"
+    assert streams(teacher["publish"]) == ["main", "board"]
+    assert sorted(streams(teacher["watch"])) == sorted(scene.site_streams)
+    assert {offer["name"] for offer in teacher["watch"]} == {site.unit.name for site in scene.county.sites}
+
+    site = join(live, keys, scene, scene.assistant)
+    assert site["role"] == "site_assistant"
+    assert streams(site["publish"]) == scene.site_streams[:1]
+    assert streams(site["watch"]) == ["main", "board"]
+    assert {offer["name"] for offer in site["watch"]} == {scene.teacher.name}
+
+    observer = join(live, keys, scene, scene.bureau)
+    assert (observer["role"], observer["publish"]) == ("observer", [])
+    assert streams(observer["watch"]) == ["main", "board"]
+
+
+def test_the_grants_are_for_this_person_stream_and_direction(
+    live: TestClient, keys: Keys, scene: Scene, offer: str
+) -> None:
+    body = join(live, keys, scene, scene.teacher)
+    main = body["publish"][0]
+    grant = read_grant(keys, main["token"])
+    assert (grant.lesson_id, grant.stream, grant.direction) == (scene.lesson_id, "main", "publish")
+    assert grant.person_id == scene.teacher.id
+    assert grant.until == datetime.fromisoformat(main["expires_at"])
+    headers = {"Authorization": f"Bearer {main['token']}", "Content-Type": "application/sdp"}
+    assert live.post(main["url"], content=offer, headers=headers).status_code == 201
+
+
+def test_the_lesson_and_the_way_to_its_channel_come_along(live: TestClient, keys: Keys, scene: Scene) -> None:
+    body = join(live, keys, scene, scene.assistant)
+    assert body["lesson"]["id"] == str(scene.lesson_id)
+    assert [site["stream"] for site in body["lesson"]["sites"]] == sorted(scene.site_streams)
+    assert body["ice_servers"] == []
+    assert body["channel"] == f"/api/v1/lessons/{scene.lesson_id}/channel"
+    assert abs((datetime.fromisoformat(body["server_time"]) - datetime.now(UTC)).total_seconds()) < 60
+
+
+def test_publishing_is_not_claimed_before_media_arrive(
+    live: TestClient, keys: Keys, scene: Scene, offer: str
+) -> None:
+    opened = live.post(scene.whip(), content=offer, headers=sdp_headers(keys, scene.teacher))
+    assert opened.status_code == 201
+    assert not any(offer["publishing"] for offer in join(live, keys, scene, scene.assistant)["watch"])
+
+
+def test_outside_its_time_a_lesson_gives_no_grants_but_its_times(
+    live: TestClient, keys: Keys, scene: Scene
+) -> None:
+    address = f"/api/v1/lessons/{scene.tomorrow_id}/join"
+    body = live.get(address, headers=factories.bearer(keys, scene.teacher)).json()
+    assert (body["publish"], body["watch"]) == ([], [])
+    assert datetime.fromisoformat(body["lesson"]["opens_at"]) > datetime.now(UTC)
+
+
+def test_whoever_has_no_part_is_refused(live: TestClient, keys: Keys, scene: Scene) -> None:
+    address = f"/api/v1/lessons/{scene.lesson_id}/join"
+    assert live.get(address).status_code == 401
+    assert live.get(address, headers=factories.bearer(keys, scene.stranger)).status_code == 403
+    assert live.get(address, headers=factories.bearer(keys, scene.foreigner)).status_code == 403
+    unknown = "/api/v1/lessons/00000000-0000-4000-8000-000000000000/join"
+    assert live.get(unknown, headers=factories.bearer(keys, scene.teacher)).status_code == 404
