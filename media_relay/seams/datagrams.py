@@ -151,6 +151,7 @@ class Sender:
         self._headers: list[Any] = []
         self._vector: list[Any] = []
         self._segment: list[Any] = []
+        self._destinations: list[Address | None] = [None] * messages
         for i in range(messages):
             header = self._messages[i].msg_hdr
             header.msg_iov = ffi.addressof(self._vectors, i)
@@ -179,6 +180,8 @@ class Sender:
         vector.iov_base = self.memory + start
         vector.iov_len = size
         header = self._headers[index]
+        # The kernel reads the address at the flush, when the session it belongs to may be gone already.
+        self._destinations[index] = address
         header.msg_name = address.pointer
         header.msg_namelen = address.length
         if segment:
