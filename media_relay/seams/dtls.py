@@ -90,8 +90,11 @@ class DtlsEndpoint:
         return remaining
 
     def handle_timeout(self) -> list[bytes]:
-        """Repeat the last flight (RFC 6347 section 4.2.4)."""
-        self._connection.DTLSv1_handle_timeout()
+        """Repeat the last flight (RFC 6347 section 4.2.4); raises :class:`DtlsError` after too many repeats."""
+        try:
+            self._connection.DTLSv1_handle_timeout()
+        except SSL.Error as error:
+            raise DtlsError(f"handshake timed out: {error}") from error
         return self._outgoing()
 
     def close(self) -> list[bytes]:
@@ -117,13 +120,17 @@ class DtlsEndpoint:
         self.complete = True
 
     def _read(self) -> None:
-        # No application data is expected: reading only lets OpenSSL see alerts and repeated flights.
+        # No application data is expected: reading only lets OpenSSL see alerts and repeated flights. All there is must
+        # be read, or a client that puts many records into a datagram fills our memory with what was not.
         try:
-            self._connection.recv(_READ)
+            while True:
+                self._connection.recv(_READ)
         except SSL.ZeroReturnError:
             self.closed = True
-        except SSL.Error:
+        except SSL.WantReadError:
             return
+        except SSL.Error as error:
+            raise DtlsError(f"association lost: {error}") from error
 
     def _outgoing(self) -> list[bytes]:
         try:
