@@ -6,6 +6,7 @@ names used: ``pylibsrtp._binding.lib``, ``pylibsrtp._binding.ffi`` and ``Session
 
 from __future__ import annotations
 
+import socket
 from typing import Any, Final
 
 from pylibsrtp import Policy, Session
@@ -53,6 +54,11 @@ class SrtpContext:
         self.tag = tag
         """Bytes by which a protected RTP packet is longer: 16 for AES-GCM, 10 for SHA1-80."""
         self._length = new_length()
+
+    def forget(self, ssrc: int) -> None:
+        """Free what libsrtp keeps for a source (RTP and RTCP), which it creates for every authentic new SSRC."""
+        # libsrtp wants network byte order, as the SSRC lies in a packet.
+        lib.srtp_remove_stream(self.context, socket.htonl(ssrc))
 
     def protect(self, packet: bytes) -> bytes:
         """A protected copy of an RTP packet: for tools and tests, not for the forwarding path."""
