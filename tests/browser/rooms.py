@@ -17,23 +17,25 @@ QUIET = (
     "--disable-quic",
     "--no-first-run",
 )
-CAPTURE = (
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-    "--auto-select-desktop-capture-source=Entire screen",
-)
+DEVICES = ("--use-fake-device-for-media-stream",)
+ALLOWED = ("--use-fake-ui-for-media-stream", "--auto-select-desktop-capture-source=Entire screen")
 
 # Playwright would mute the whole browser; here sound is part of what is tested.
 UNWANTED = ["--mute-audio"]
 
-# Notes every connection, and when the main picture shows its first frame.
+# Notes every connection, and when the main picture shows its first frame. That is also said on the console, where a
+# test can hear it without touching the page: whatever Playwright evaluates counts as a person's gesture.
+FIRST_FRAME = "first frame"
 WATCH = """
 window.connections = [];
 window.RTCPeerConnection = class extends RTCPeerConnection {
   constructor(...given) { super(...given); window.connections.push(this); }
 };
 document.addEventListener("DOMContentLoaded", () => {
-  document.getElementById("main")?.requestVideoFrameCallback(() => { window.firstFrame = performance.now(); });
+  document.getElementById("main")?.requestVideoFrameCallback(() => {
+    window.firstFrame = performance.now();
+    console.debug("first frame");
+  });
 });
 """
 
@@ -60,9 +62,9 @@ ENERGY = """async () => {
 }"""
 
 
-def launch(playwright: Playwright, *, capture: bool = True) -> Browser:
-    """A real Chromium; with `capture` its camera and microphone are synthetic and allowed."""
-    arguments = [*QUIET, *(CAPTURE if capture else ())]
+def launch(playwright: Playwright, *, allowed: bool = True) -> Browser:
+    """A real Chromium with a synthetic camera and microphone, which pages may use or may not."""
+    arguments = [*QUIET, *DEVICES, *(ALLOWED if allowed else ())]
     return playwright.chromium.launch(
         executable_path=CHROMIUM, args=arguments, headless=True, ignore_default_args=UNWANTED
     )

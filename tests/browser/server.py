@@ -60,7 +60,6 @@ def running_server(folder: Path, *, demo: bool = False) -> Iterator[Server]:
         f"{PREFIX}DATA_DIR": str(folder / "data"),
         f"{PREFIX}HTTP_PORT": str(port),
         f"{PREFIX}MEDIA_PORT": str(_free_port(socket.SOCK_DGRAM)),
-        f"{PREFIX}MEDIA_ADDRESSES": "127.0.0.1",
     }
     if not demo:
         subprocess.run([sys.executable, "-m", "app", "seed", "small"], cwd=ROOT, env=environment, check=True)

@@ -7,7 +7,7 @@ import { ApiError, send } from "./api.js";
 const CANCEL_AFTER = 8000;
 
 export async function negotiate(pc, { url, token }, signal) {
-  await pc.setLocalDescription();
+  if (!pc.localDescription) await pc.setLocalDescription();
   const response = await send(url, {
     method: "POST",
     headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/sdp" },

@@ -31,8 +31,13 @@ export class OwnCamera {
     return this.#opening;
   }
 
-  async publishTo(classroom, stream, callbacks = {}) {
+  // Remembers where to send, for when the person has put the devices right and asks to try again.
+  publishLater(classroom, stream, callbacks = {}) {
     this.#destination = { classroom, stream, callbacks };
+  }
+
+  async publishTo(classroom, stream, callbacks = {}) {
+    this.publishLater(classroom, stream, callbacks);
     if (!(await this.open()) || !this.#destination) return null;
     const onDenied = callbacks.onDenied ?? ((failure) => showFault(byId("fault"), failure));
     this.link = classroom.publish(stream, this.#media, this.#profile, { ...callbacks, onDenied });

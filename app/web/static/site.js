@@ -12,6 +12,7 @@ import { prepareWatching } from "./whep.js";
 
 const LOOK_AGAIN = 15_000;
 const CONTROLS_REST = 6000;
+const PICTURE_FIRST = 3000;
 
 const stage = byId("stage");
 const sound = new Sound(byId("sound"));
@@ -50,7 +51,7 @@ async function attend() {
   mainLink = classroom.watch("main", { onChange: showMain, onLevel: noteSound, onDenied: goOut }, prepared);
   if (classroom.isOnAir("board")) watchBoard();
   const stream = classroom.info.publish[0]?.stream;
-  if (stream) own.publishTo(classroom, stream);
+  if (stream) sendOwn(classroom, stream);
   showState();
 }
 
@@ -144,6 +145,15 @@ function tell(state, hint, stateValues, hintValues) {
 }
 
 // --- the room ---
+
+// The camera is asked for at once, because a page that records may also make sound. Sending waits for the lesson's
+// picture: the first seconds of a weak link belong to that.
+async function sendOwn(lesson, stream) {
+  if (!(await own.open())) return own.publishLater(lesson, stream);
+  const deadline = Date.now() + PICTURE_FIRST;
+  while (lesson.isOnAir("main") && !seen && Date.now() < deadline) await wait(100);
+  if (lesson === classroom && mainLink) own.publishTo(lesson, stream);
+}
 
 function toggleFullScreen() {
   if (document.fullscreenElement) document.exitFullscreen();

@@ -2,9 +2,15 @@
 
 import { negotiate } from "./negotiate.js";
 
-// The connection can be made before it is known what to watch: its set-up then overlaps with the first requests.
+// A connection can be made before it is known what to watch: its set-up then overlaps with the first requests.
 export function prepareWatching() {
-  const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+  const prepared = connection([]);
+  prepared.pc.setLocalDescription();
+  return prepared;
+}
+
+function connection(iceServers) {
+  const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle", iceServers });
   const media = new MediaStream();
   pc.addTransceiver("video", { direction: "recvonly" });
   pc.addTransceiver("audio", { direction: "recvonly" });
@@ -12,8 +18,10 @@ export function prepareWatching() {
   return { pc, media };
 }
 
-export async function watch(door, signal, { pc, media } = prepareWatching()) {
-  if (door.iceServers?.length) pc.setConfiguration({ ...pc.getConfiguration(), iceServers: door.iceServers });
+export async function watch(door, signal, prepared) {
+  // What was prepared knows no ICE servers; where the lesson names some, it is of no use.
+  if (door.iceServers.length) prepared?.pc.close();
+  const { pc, media } = prepared && !door.iceServers.length ? prepared : connection(door.iceServers);
   try {
     const session = await negotiate(pc, door, signal);
     session.media = media;

@@ -12,7 +12,7 @@ export const PROFILES = Object.freeze({
 const SOUND_BITRATE = 48_000;
 
 export async function publish(door, media, profile, signal) {
-  const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle", iceServers: door.iceServers ?? [] });
+  const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle", iceServers: door.iceServers });
   try {
     const sound = addSound(pc, media);
     const picture = addPicture(pc, media, profile);
