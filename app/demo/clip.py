@@ -31,7 +31,7 @@ VIDEO_CLOCK: Final = 90_000
 BIT_RATE: Final = 500_000
 _FORMAT: Final = "1"
 """Part of the cache key: change it when drawing, coding or the file layout changes."""
-_KEPT_CLIPS: Final = 8
+_KEPT_CLIPS: Final = 16
 _LENGTH: Final = struct.Struct(">I")
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import StartupError
+from app.logs import configure_logging
 from app.settings import Settings
 
 
@@ -25,9 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the lesson (default: 10)")
 
 
-def run(options: argparse.Namespace, _settings: Settings) -> int:
+def run(options: argparse.Namespace, settings: Settings) -> int:
     """Run the demo; returns 0 only if everybody saw and heard everybody they should."""
-    logging.disable(logging.WARNING)  # aiortc warns of each frame it cannot decode; they are counted here
+    configure_logging(settings.log_level, settings.log_format)
+    logging.getLogger("aiortc").setLevel(logging.ERROR)  # it warns of each picture before the first keyframe
     try:
         result = asyncio.run(_prove(options))
     except asyncio.CancelledError:

@@ -35,6 +35,8 @@ from aiortc.stats import RTCInboundRtpStreamStats, RTCRemoteInboundRtpStreamStat
 SDP_TYPE: Final = "application/sdp"
 CONNECT_SECONDS: Final = 10.0
 """How long ICE and DTLS may take before the session counts as unreachable."""
+CLOSE_SECONDS: Final = 1.5
+"""How long a server may take to hear that we leave."""
 _MAX_REDIRECTS: Final = 4
 _CODECS_TO_PUBLISH: Final = {"VP8": "video/VP8", "H264": "video/H264"}
 
@@ -77,6 +79,8 @@ class MediaSession:
         self.location = ""
         """The session's own URL, a secret: who knows it and holds a token can end the session."""
         self.etag: str | None = None
+        self.replaced = False
+        """Once closed: whether the session had ended because the same person published from elsewhere."""
         self.tracks: dict[str, MediaStreamTrack] = {}
         """Received tracks by kind, ``video`` and ``audio``; empty for a publisher."""
         peer.add_listener("connectionstatechange", self._on_connection_state)
@@ -170,8 +174,10 @@ class MediaSession:
         """End the session on the server and here. A server that is gone has nothing left to end."""
         location, self.location = self.location, ""
         if location:
-            with contextlib.suppress(MediaUnreachable):
-                await self._send("DELETE", location)
+            with contextlib.suppress(MediaUnreachable, TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    answer = await self._send("DELETE", location)
+                    self.replaced = answer.status_code == 410
         await self._peer.close()
         self._ended.set()
 

@@ -12,7 +12,6 @@ import asyncio
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum, auto
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -22,7 +21,7 @@ from app.demo import media_client
 from app.demo.api import Api, ApiError
 from app.demo.channel import ClassroomChannel, Known
 from app.demo.clip import Clip, VideoCodec
-from app.demo.media_client import MediaError, MediaRefused, MediaSession
+from app.demo.media_client import MediaError, MediaSession
 from app.demo.playing import play
 from app.demo.test_card import Card
 
@@ -35,20 +34,11 @@ EARLY: Final = timedelta(minutes=1)
 """How long before its lesson the synthetic teacher is there."""
 SILENCE_SECONDS: Final = 5.0
 """Without an RTCP report of the relay for so long, it no longer receives us."""
-_EXPLANATION_SECONDS: Final = 1.0
-"""How long the channel may take to explain why a media session ended."""
+_SETTLE_SECONDS: Final = 1.0
+"""How long the channel may take to tell that our own last session is gone."""
 _FIRST_PAUSE: Final = 0.3
 _LONGEST_PAUSE: Final = 3.0
 _LOOK_AGAIN_SECONDS: Final = 15.0
-
-
-class End(Enum):
-    """Why a media session is over."""
-
-    RESTARTED = auto()
-    """The relay or the server was restarted: publish again now."""
-    REPLACED = auto()
-    """Closed from the other side while all is well: somebody else teaches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +95,7 @@ class SyntheticTeacher:
                     await asyncio.sleep(_LOOK_AGAIN_SECONDS if lesson is None else _nap(lesson))
                 else:
                     await self._teach(lesson)
-            except (ApiError, MediaRefused) as error:
+            except ApiError as error:
                 _log.warning("cannot teach now, will try again", reason=str(error))
                 await asyncio.sleep(pause)
                 pause = min(_LONGEST_PAUSE, pause * 1.6)
@@ -143,27 +133,23 @@ class SyntheticTeacher:
         )  # the server may need a moment until another lesson is the current one
 
     async def _keep_publishing(self, lesson: CurrentLesson, clip: Clip, channel: ClassroomChannel) -> None:
-        await channel.wait_for(lambda known: known.connected)
-        aside = MAIN in channel.known.live
         pause = _FIRST_PAUSE
+        replaced = False
         while True:
-            if aside:
+            await channel.wait_for(lambda known: known.connected)
+            if replaced or await _is_taken(channel):
                 _log.info("stepping aside: somebody else teaches", lesson=lesson.id)
                 await channel.wait_free(MAIN, FREE_SECONDS)
             try:
-                end = await self._publish(lesson, clip, channel)
-                aside = end is End.REPLACED
+                replaced = await self._publish(lesson, clip, channel)
                 pause = _FIRST_PAUSE
             except (ApiError, MediaError) as error:
-                if isinstance(error, MediaRefused) and error.code == "stream.taken":
-                    aside = True
-                    continue
                 _log.warning("cannot publish now, will try again", reason=str(error))
                 await asyncio.sleep(pause)
                 pause = min(_LONGEST_PAUSE, pause * 1.6)
 
-    async def _publish(self, lesson: CurrentLesson, clip: Clip, channel: ClassroomChannel) -> End:
-        """Publish once, until the session is over for whatever reason."""
+    async def _publish(self, lesson: CurrentLesson, clip: Clip, channel: ClassroomChannel) -> bool:
+        """Publish until the session is over; True when the same person publishes from elsewhere now."""
         join = await self._api.get(f"/api/v1/lessons/{lesson.id}/join")
         offer = next((offer for offer in join["publish"] if offer["stream"] == MAIN), None)
         if offer is None:
@@ -174,33 +160,38 @@ class SyntheticTeacher:
         )
         try:
             _log.info("publishing", lesson=lesson.id)
-            return await _wait_for_end(session, channel, before)
+            await _wait_for_end(session, channel, before)
         finally:
             await session.close()
+        return session.replaced
 
 
-async def _wait_for_end(session: MediaSession, channel: ClassroomChannel, before: Known) -> End:
+async def _is_taken(channel: ClassroomChannel) -> bool:
+    """Whether somebody publishes; what is left of our own last session is given a moment to go."""
+    try:
+        async with asyncio.timeout(_SETTLE_SECONDS):
+            await channel.wait_for(lambda known: MAIN not in known.live)
+    except TimeoutError:
+        return True
+    return False
+
+
+async def _wait_for_end(session: MediaSession, channel: ClassroomChannel, before: Known) -> None:
+    """Return when the session ended, when the relay or the server was restarted, or when nobody hears us."""
+
     def restarted(known: Known) -> bool:
         came_back_empty = known.connections > before.connections and MAIN not in known.live
         return known.restarts > before.restarts or came_back_empty
 
-    explained = asyncio.create_task(channel.wait_for(restarted))
-    ended = asyncio.create_task(session.wait_ended())
-    silent = asyncio.create_task(_wait_silent(session))
+    signs = [
+        asyncio.create_task(session.wait_ended()),
+        asyncio.create_task(channel.wait_for(restarted)),
+        asyncio.create_task(_wait_silent(session)),
+    ]
     try:
-        await asyncio.wait({explained, ended, silent}, return_when=asyncio.FIRST_COMPLETED)
-        if not explained.done():
-            # A restart ends the session too; the channel tells the two apart, as soon as it is back itself.
-            await channel.wait_for(lambda known: known.connected or restarted(known))
-            await asyncio.wait({explained}, timeout=_EXPLANATION_SECONDS)
-        return End.RESTARTED if explained.done() or not _taken(silent, channel) else End.REPLACED
+        await asyncio.wait(signs, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        await cancel_all(explained, ended, silent)
-
-
-def _taken(silent: asyncio.Task[None], channel: ClassroomChannel) -> bool:
-    """Whether somebody else publishes now: we were closed, or are not heard while the stream is live."""
-    return not silent.done() or MAIN in channel.known.live
+        await cancel_all(*signs)
 
 
 async def _wait_silent(session: MediaSession) -> None:

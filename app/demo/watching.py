@@ -42,7 +42,7 @@ class Observation:
     """The longest time without a new picture, seconds."""
     sound_frames: int
     longest_silence: float
-    """The longest time without a new sound frame, seconds."""
+    """The longest time without a new sound frame, once there was a picture, seconds."""
     tone_share: float
     """Median share of the sender's tone in the sound's energy."""
     lost_packets: int
@@ -60,6 +60,11 @@ class _Arrivals:
         self.count += 1
         self.gap_until(now)
         self.last = now
+
+    def expect_from(self, now: float) -> None:
+        """From now on something should arrive."""
+        if self.last is None:
+            self.last = now
 
     def gap_until(self, now: float) -> None:
         if self.last is not None:
@@ -112,6 +117,7 @@ class Watcher:
                     self._latencies.append((now - handed_at) * 1000)
                 if self._first_at is None:
                     self._first_at = now
+                    self._sounds.expect_from(now)
                     self._seen.set()
 
     async def _hear(self, track: MediaStreamTrack) -> None:

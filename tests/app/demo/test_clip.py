@@ -59,9 +59,9 @@ def test_a_damaged_file_is_encoded_anew(tmp_path: Path) -> None:
 
 
 def test_other_titles_do_not_share_files_and_old_ones_are_forgotten(tmp_path: Path) -> None:
-    for number in range(12):
+    for number in range(20):
         Clip(Card(f"Lesson {number}"), VideoCodec.H264, tmp_path).second(0)
-    assert len(list(tmp_path.iterdir())) == 8
+    assert len(list(tmp_path.iterdir())) == 16
 
 
 @given(st.lists(st.binary(min_size=1, max_size=30), min_size=FPS, max_size=FPS))
