@@ -1,0 +1,72 @@
+"""Datagrams of many sockets through one set of buffers, each with the kernel's time of its arrival.
+
+The kernel's stamp (``SO_TIMESTAMPNS``, socket(7)) keeps the load generator's own scheduling out of the latencies, so
+that it may read in large, lazy batches and leave the processor to what is measured.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any, Final
+
+from media_relay.seams.datagrams import SLOT, ffi
+
+BATCH: Final = 128
+"""Most datagrams of one call."""
+
+_libc: Final[Any] = ffi.dlopen(None)
+_CONTROL: Final = 64
+_CONTROL_HEADER: Final = 16
+_SO_TIMESTAMPNS: Final = 35
+_RECEIVE_BUFFER: Final = 1 << 20
+_NANOSECONDS: Final = 1_000_000_000
+
+
+class Arrivals:
+    """Receives up to :data:`BATCH` datagrams a call; they stay valid until the next one."""
+
+    def __init__(self) -> None:
+        self._memory = ffi.new("uint8_t[]", BATCH * SLOT)
+        self.view = memoryview(ffi.buffer(self._memory)).cast("B")
+        """All slots; slot ``i`` starts at ``i * SLOT``."""
+        self.slots: list[Any] = [self._memory + i * SLOT for i in range(BATCH)]
+        """Pointers to the slots, for calls into C."""
+        self._vectors = ffi.new("iovec_t[]", BATCH)
+        self._control = ffi.new("uint8_t[]", BATCH * _CONTROL)
+        # Behind each control header: struct timespec.
+        self._times = [
+            ffi.cast("int64_t *", self._control + i * _CONTROL + _CONTROL_HEADER) for i in range(BATCH)
+        ]
+        self._messages = ffi.new("mmsghdr_t[]", BATCH)
+        self._headers = [self._messages[i].msg_hdr for i in range(BATCH)]
+        for i, header in enumerate(self._headers):
+            self._vectors[i].iov_base = self.slots[i]
+            self._vectors[i].iov_len = SLOT
+            header.msg_iov = ffi.addressof(self._vectors, i)
+            header.msg_iovlen = 1
+            header.msg_control = self._control + i * _CONTROL
+            header.msg_controllen = _CONTROL
+
+    def receive(self, sock: socket.socket) -> list[int]:
+        """The lengths of the datagrams now in the slots. Never blocks; ICMP errors are ignored."""
+        count = _libc.recvmmsg(sock.fileno(), self._messages, BATCH, socket.MSG_DONTWAIT, ffi.NULL)
+        messages = self._messages
+        lengths = [messages[i].msg_len for i in range(count)]
+        for i in range(count):
+            self._headers[i].msg_controllen = _CONTROL
+        return lengths
+
+    def arrived_at(self, index: int) -> int:
+        """When the kernel took datagram ``index``, Unix time in nanoseconds."""
+        stamp = self._times[index]
+        arrived: int = stamp[0] * _NANOSECONDS + stamp[1]
+        return arrived
+
+
+def open_socket(host: str) -> socket.socket:
+    """A UDP socket for the family of ``host`` whose datagrams are stamped."""
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setblocking(False)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+    sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+    return sock

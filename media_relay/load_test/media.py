@@ -1,0 +1,164 @@
+"""Frames as a browser would send them at 720p30, without a codec: right sizes and headers, arbitrary content.
+
+Every packet ends in a stamp with the time it was sent, so that a receiver that knows the keys can read the latency.
+"""
+
+from __future__ import annotations
+
+import random
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from media_relay.core.packet import HEADER, MARKER
+from media_relay.load_test.description import (
+    AUDIO_LEVEL,
+    EXTENSIONS,
+    MID,
+    MIDS,
+    OPUS,
+    TRANSPORT_SEQUENCE,
+    VP8,
+)
+
+AUDIO_PERIOD: Final = 0.020
+_AUDIO_BYTES: Final = 120
+_AUDIO_LEVEL: Final = 0x80 | 30
+_MAX_PAYLOAD: Final = 1_150
+_KEYFRAME_FACTOR: Final = 6
+"""How much larger a keyframe is than the mean frame of a lesson."""
+_SPREAD: Final = 0.25
+_DESCRIPTOR: Final = struct.Struct("!BBH")
+_KEYFRAME_HEADER: Final = b"\x10\x02\x00\x9d\x01\x2a\x00\x05\xd0\x02"
+_DELTA_HEADER: Final = b"\x11\x02\x00"
+_EXTENSION_HEADER: Final = struct.Struct("!HH")
+
+STAMP: Final = struct.Struct("!8sQ")
+_STAMP_MARK: Final = b"\xd2TTload\x01"
+_IDS: Final = {uri: number for number, uri in EXTENSIONS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class MediaPlan:
+    """What to send."""
+
+    video_bitrate: int = 2_500_000
+    frames_per_second: int = 30
+    keyframe_seconds: float = 4.0
+    even_split: bool = True
+    """Packets of a frame differ by one byte at most, as libwebrtc's; otherwise all are full but the last."""
+    seed: int = 1
+
+
+def read_stamp(packet: memoryview) -> int | None:
+    """When a plain RTP packet was sent, Unix time in nanoseconds, or ``None`` when the sender is not ours."""
+    if len(packet) < STAMP.size:
+        return None
+    mark, sent_at = STAMP.unpack_from(packet, len(packet) - STAMP.size)
+    return sent_at if mark == _STAMP_MARK else None
+
+
+def split(size: int, limit: int, *, even: bool) -> list[int]:
+    """Payload sizes of a frame of ``size`` bytes, each at most ``limit``.
+
+    Evenly is how libwebrtc's ``RtpPacketizer::SplitAboutEqually`` does it: the packets that are larger by one byte
+    come last.
+    """
+    count = -(-size // limit)
+    if not even:
+        return [limit] * (count - 1) + [size - limit * (count - 1)]
+    small, larger = divmod(size, count)
+    return [small] * (count - larger) + [small + 1] * larger
+
+
+class Packetizer:
+    """Writes the RTP packets of one source: header, accepted extensions, payload, stamp."""
+
+    def __init__(
+        self, kind: str, ssrc: int, extensions: frozenset[str], transport_numbers: Iterator[int]
+    ) -> None:
+        self.ssrc = ssrc
+        self.sequence = random.Random(ssrc).randrange(1 << 14)
+        """Number of the next packet."""
+        self.packets = 0
+        self.octets = 0
+        self._payload_type = OPUS if kind == "audio" else VP8
+        self._transport_numbers = transport_numbers if TRANSPORT_SEQUENCE in extensions else None
+        fixed = b""
+        if MID in extensions:
+            mid = MIDS[kind].encode()
+            fixed += bytes((_IDS[MID] << 4 | len(mid) - 1,)) + mid
+        if kind == "audio" and AUDIO_LEVEL in extensions:
+            fixed += bytes((_IDS[AUDIO_LEVEL] << 4, _AUDIO_LEVEL))
+        self._fixed = fixed
+
+    def packet(self, timestamp: int, payload: bytes, *, marker: bool, sent_at: int) -> bytes:
+        """The next packet; the last bytes of ``payload`` give way to the stamp."""
+        block = self._extension_block()
+        header = HEADER.pack(
+            0x90 if block else 0x80,
+            self._payload_type | (MARKER if marker else 0),
+            self.sequence & 0xFFFF,
+            timestamp & 0xFFFFFFFF,
+            self.ssrc,
+        )
+        self.sequence += 1
+        self.packets += 1
+        self.octets += len(payload)
+        return header + block + payload[: -STAMP.size] + STAMP.pack(_STAMP_MARK, sent_at)
+
+    def _extension_block(self) -> bytes:
+        """One-byte header extensions (RFC 8285 section 4.2)."""
+        elements = self._fixed
+        if self._transport_numbers is not None:
+            number = next(self._transport_numbers) & 0xFFFF
+            elements += bytes((_IDS[TRANSPORT_SEQUENCE] << 4 | 1, number >> 8, number & 0xFF))
+        if not elements:
+            return b""
+        elements += bytes(-len(elements) % 4)
+        return _EXTENSION_HEADER.pack(0xBEDE, len(elements) // 4) + elements
+
+
+class Frames:
+    """Seeded payloads of audio and video frames."""
+
+    def __init__(self, plan: MediaPlan) -> None:
+        self._even = plan.even_split
+        self._random = random.Random(plan.seed)
+        self._filler = self._random.randbytes(1 << 17)
+        self._mean = plan.video_bitrate / 8 / plan.frames_per_second
+        # What keyframes take above the mean is saved on the other frames, as a rate controller does.
+        frames = plan.frames_per_second * plan.keyframe_seconds
+        self._usual = max(self._mean / 10, self._mean * (frames - _KEYFRAME_FACTOR) / max(1.0, frames - 1))
+        self._picture = self._random.randrange(1 << 15)
+
+    def audio(self) -> bytes:
+        """The payload of 20 ms of sound."""
+        return self._fill(_AUDIO_BYTES)
+
+    def video(self, *, keyframe: bool) -> list[bytes]:
+        """The payloads of one frame of about the right size."""
+        mean = self._mean * _KEYFRAME_FACTOR if keyframe else self._usual
+        return self._payloads(max(64, int(self._random.gauss(mean, mean * _SPREAD))), keyframe=keyframe)
+
+    def usual_video(self) -> list[bytes]:
+        """The payloads of a frame of exactly the mean size."""
+        return self._payloads(int(self._mean), keyframe=False)
+
+    def _payloads(self, size: int, *, keyframe: bool) -> list[bytes]:
+        """A frame behind VP8 payload descriptors with a picture id (RFC 7741 section 4.2)."""
+        self._picture = (self._picture + 1) & 0x7FFF
+        payloads = []
+        head = _KEYFRAME_HEADER if keyframe else _DELTA_HEADER
+        for index, part in enumerate(split(size, _MAX_PAYLOAD - _DESCRIPTOR.size, even=self._even)):
+            start = index == 0
+            body = head + self._fill(part - len(head)) if start else self._fill(part)
+            payloads.append(_DESCRIPTOR.pack(0x90 if start else 0x80, 0x80, 0x8000 | self._picture) + body)
+        return payloads
+
+    def _fill(self, size: int) -> bytes:
+        # Never shorter than a stamp, which overwrites its end.
+        size = max(size, STAMP.size)
+        at = self._random.randrange(len(self._filler) - size)
+        return self._filler[at : at + size]

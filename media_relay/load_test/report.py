@@ -1,0 +1,120 @@
+"""What a load test found, as figures and as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from media_relay.load_test.subscriber import ReceivingClient
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Sums over all subscribers since they joined."""
+
+    packets: int
+    octets: int
+    repaired: int
+    refused: int
+
+    @classmethod
+    def of(cls, subscribers: Sequence[ReceivingClient]) -> Figures:
+        """The figures of this moment."""
+        return cls(
+            packets=sum(s.packets for s in subscribers),
+            octets=sum(s.octets for s in subscribers),
+            repaired=sum(t.repaired for s in subscribers for t in s.tracks.values()),
+            refused=sum(s.refused for s in subscribers),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The figures at one end of the time that is reported on."""
+
+    at: float
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A load test's result. Latencies and joins are milliseconds; ``None`` where nothing could be measured."""
+
+    subscribers: int
+    receiving: int
+    """Subscribers that got both sound and pictures."""
+    seconds: float
+    packets: int
+    packets_per_second: float
+    megabits_per_second: float
+    lost_packets: int
+    """Packets that never arrived, repair included."""
+    repaired_packets: int
+    refused_packets: int
+    """Packets that did not decrypt."""
+    latency_p50_ms: float | None
+    latency_p99_ms: float | None
+    latency_max_ms: float | None
+    latency_samples: int
+    join_p50_ms: float | None
+    join_p99_ms: float | None
+
+    @property
+    def good(self) -> bool:
+        """Whether every subscriber received everything."""
+        complete = self.receiving == self.subscribers and not self.lost_packets and not self.refused_packets
+        return complete and self.packets > 0
+
+
+def percentile(ordered: Sequence[float], share: float) -> float | None:
+    """The value that ``share`` of the ordered values do not exceed (nearest rank)."""
+    if not ordered:
+        return None
+    return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 3)
+
+
+def summarise(
+    begin: Window,
+    end: Window,
+    subscribers: Sequence[ReceivingClient],
+    latencies: Sequence[float],
+    joins: Sequence[float],
+) -> Report:
+    """The report on the time between two windows; ``latencies`` and ``joins`` are ordered."""
+    seconds = end.at - begin.at
+    packets = end.figures.packets - begin.figures.packets
+    tracks = [track for s in subscribers for track in s.tracks.values()]
+    return Report(
+        subscribers=len(subscribers),
+        receiving=sum(len(s.tracks) == 2 for s in subscribers),
+        seconds=round(seconds, 3),
+        packets=packets,
+        packets_per_second=round(packets / seconds, 1),
+        megabits_per_second=round((end.figures.octets - begin.figures.octets) * 8 / seconds / 1e6, 2),
+        lost_packets=sum(track.lost(before=end.at) for track in tracks),
+        repaired_packets=end.figures.repaired - begin.figures.repaired,
+        refused_packets=end.figures.refused - begin.figures.refused,
+        latency_p50_ms=percentile(latencies, 0.50),
+        latency_p99_ms=percentile(latencies, 0.99),
+        latency_max_ms=percentile(latencies, 1.0),
+        latency_samples=len(latencies),
+        join_p50_ms=percentile(joins, 0.50),
+        join_p99_ms=percentile(joins, 0.99),
+    )
+
+
+def as_text(report: Report) -> str:
+    """The report for a person."""
+    latency = "not measured: the publisher is not this tool"
+    if report.latency_p50_ms is not None:
+        latency = (
+            f"p50 {report.latency_p50_ms} ms, p99 {report.latency_p99_ms} ms, most {report.latency_max_ms} ms"
+        )
+    rows = [
+        ("subscribers", f"{report.receiving} of {report.subscribers} receive sound and pictures"),
+        ("first packet", f"p50 {report.join_p50_ms} ms, p99 {report.join_p99_ms} ms after the offer"),
+        ("received", f"{report.packets_per_second} packets/s, {report.megabits_per_second} Mbit/s in all"),
+        ("lost", f"{report.lost_packets} packets of {report.packets}; {report.repaired_packets} repaired"),
+        ("latency", latency),
+    ]
+    return "\n".join(f"{name:<14}{words}" for name, words in rows)

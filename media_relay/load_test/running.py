@@ -1,0 +1,134 @@
+"""A load test from the first offer to the report, on one event loop and one thread."""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import time
+from dataclasses import dataclass, field
+from typing import Final
+
+from media_relay.load_test.arrivals import Arrivals
+from media_relay.load_test.client import Client
+from media_relay.load_test.description import AnswerError
+from media_relay.load_test.doors import Door, LoadTestError
+from media_relay.load_test.media import MediaPlan
+from media_relay.load_test.publisher import PublishingClient
+from media_relay.load_test.report import Figures, Report, Window, summarise
+from media_relay.load_test.subscriber import ReceivingClient
+from media_relay.seams.dtls import DtlsIdentity
+
+_PUMP: Final = 0.004
+"""Seconds between two looks at the sockets. Latencies do not depend on it: the kernel stamps arrivals."""
+_TICK: Final = 0.020
+_CONNECT_TIMEOUT: Final = 10.0
+_DECRYPT_ALL: Final = 10
+"""Up to so many subscribers every packet is decrypted; above, about so many in all."""
+_SETTLE: Final = 1.5
+"""Seconds for the last NACKs before the losses are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A load test."""
+
+    subscribers: int
+    joins_per_second: float = 40.0
+    media: MediaPlan | None = field(default_factory=MediaPlan)
+    """What to publish, or ``None`` where somebody else does."""
+
+
+class LoadTest:
+    """Clients of one server. Use as an asynchronous context manager: leaving it ends all sessions."""
+
+    def __init__(self, door: Door, plan: Plan) -> None:
+        self._door = door
+        self._plan = plan
+        self._identity = DtlsIdentity()
+        self._arrivals = Arrivals()
+        self._epoll = select.epoll()
+        self._clients: dict[int, Client] = {}
+        self._pump_task: asyncio.Task[None] | None = None
+        self._joined: dict[ReceivingClient, float] = {}
+        self.publisher: PublishingClient | None = None
+        self.subscribers: list[ReceivingClient] = []
+
+    async def __aenter__(self) -> LoadTest:
+        self._pump_task = asyncio.create_task(self._pump(), name="load-test pump")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._pump_task is not None:
+            self._pump_task.cancel()
+        for client in self._clients.values():
+            client.close()
+        self._epoll.close()
+        await self._door.close()
+
+    async def join(self) -> None:
+        """Connect the publisher, then the subscribers at the planned rate. Raises :class:`LoadTestError`."""
+        if self._plan.media is not None:
+            self.publisher = PublishingClient(self._identity, self._plan.media)
+            await self._connect(self.publisher, await self._door.publish(self.publisher.offer()))
+        count = self._plan.subscribers
+        every = 1 if count <= _DECRYPT_ALL else max(2, count // (_DECRYPT_ALL // 2))
+        began = time.monotonic()
+        async with asyncio.TaskGroup() as group:
+            for index in range(count):
+                await asyncio.sleep(max(0.0, began + index / self._plan.joins_per_second - time.monotonic()))
+                group.create_task(self._subscribe(every))
+
+    async def measure(self, seconds: float) -> Report:
+        """Watch for so long and report on that time alone."""
+        window = Window(time.monotonic(), Figures.of(self.subscribers))
+        for subscriber in self.subscribers:
+            del subscriber.latencies[:]
+        await asyncio.sleep(seconds)
+        ended = Window(time.monotonic(), Figures.of(self.subscribers))
+        latencies = sorted(value for s in self.subscribers for value in s.latencies)
+        await asyncio.sleep(_SETTLE)
+        return summarise(window, ended, self.subscribers, latencies, self._joins())
+
+    def _joins(self) -> list[float]:
+        """Milliseconds from each subscriber's offer to its first packet."""
+        return sorted(
+            (s.first_media_at - at) * 1e3 for s, at in self._joined.items() if s.first_media_at is not None
+        )
+
+    async def _subscribe(self, every: int) -> None:
+        subscriber = ReceivingClient(self._identity, every=every)
+        self._joined[subscriber] = time.monotonic()
+        await self._connect(subscriber, await self._door.subscribe(subscriber.offer()))
+        self.subscribers.append(subscriber)
+
+    async def _connect(self, client: Client, answer: str) -> None:
+        try:
+            sock = client.connect(answer)
+        except AnswerError as error:
+            raise LoadTestError(str(error)) from error
+        self._clients[sock.fileno()] = client
+        self._epoll.register(sock.fileno(), select.EPOLLIN)
+        try:
+            async with asyncio.timeout(_CONNECT_TIMEOUT):
+                await client.connected.wait()
+        except TimeoutError:
+            raise LoadTestError(
+                "no answer on the media port: is its UDP port open, is its address right?"
+            ) from None
+        if client.failure:
+            raise LoadTestError(client.failure)
+
+    async def _pump(self) -> None:
+        clients, arrivals, epoll = self._clients, self._arrivals, self._epoll
+        tick_at = 0.0
+        while True:
+            now = time.monotonic()
+            if self.publisher is not None:
+                self.publisher.play(now)
+            for descriptor, _ in epoll.poll(0):
+                clients[descriptor].drain(arrivals, now)
+            if now >= tick_at:
+                tick_at = now + _TICK
+                for client in clients.values():
+                    client.tick(now)
+            await asyncio.sleep(_PUMP)

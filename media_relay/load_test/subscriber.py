@@ -1,0 +1,120 @@
+"""A client that plays a stream: it checks what arrives, asks again for what does not, and reports."""
+
+from __future__ import annotations
+
+import secrets
+from array import array
+from typing import Final
+
+from media_relay.core.packet import HEADER
+from media_relay.load_test.arrivals import Arrivals
+from media_relay.load_test.client import Client
+from media_relay.load_test.description import OPUS, VP8
+from media_relay.load_test.media import read_stamp
+from media_relay.load_test.reception import ReceivedTrack
+from media_relay.seams import rtcp
+from media_relay.seams.datagrams import SLOT
+from media_relay.seams.dtls import DtlsIdentity
+from media_relay.seams.srtp import new_length, unprotect_rtp
+
+_REPORT_EVERY: Final = 1.0
+_KINDS: Final = {OPUS: ("audio", 48_000), VP8: ("video", 90_000)}
+
+
+class ReceivingClient(Client):
+    """Receives one audio and one video track. Decrypts every ``every``-th packet to read its latency."""
+
+    publishing = False
+
+    def __init__(self, identity: DtlsIdentity, *, every: int = 1) -> None:
+        super().__init__(identity)
+        self._every = every
+        self._length = new_length()
+        self._ssrc = secrets.randbits(31) | 1
+        self._report_at = 0.0
+        self._gave_up = 0
+        self._by_ssrc: dict[int, ReceivedTrack] = {}
+        self.tracks: dict[str, ReceivedTrack] = {}
+        """By kind."""
+        self.sender_reports: dict[str, rtcp.RtcpSrPacket] = {}
+        """The newest sender report by kind."""
+        self.latencies = array("d")
+        """Milliseconds from the publisher's call to the arrival in the kernel, of the packets decrypted."""
+        self.packets = 0
+        self.octets = 0
+        self.refused = 0
+        """Packets that did not decrypt."""
+        self.first_media_at: float | None = None
+
+    def media(self, arrivals: Arrivals, index: int, length: int, now: float) -> None:
+        """Count the packet by its header, which is in the clear; decrypt a sample."""
+        start = index * SLOT
+        _, second, number, timestamp, ssrc = HEADER.unpack_from(arrivals.view, start)
+        track = self._by_ssrc.get(ssrc) or self._new_track(ssrc, second & 0x7F, now)
+        if track is None:
+            self.dropped += 1
+            return
+        self.packets += 1
+        self.octets += length
+        extended = track.receive(number, timestamp, now)
+        if extended >= 0 and extended % self._every == 0:
+            self._sample(arrivals, index, length)
+
+    def tick(self, now: float) -> None:
+        """NACKs every tick, a keyframe request when a packet was given up, a receiver report every second."""
+        super().tick(now)
+        if self.inbound is None:
+            return
+        for track in self.tracks.values():
+            lost = track.nacks.due(now)
+            if lost:
+                numbers = [n & 0xFFFF for n in lost]
+                self._send_feedback(rtcp.nack(self._ssrc, track.ssrc, numbers))
+        video = self.tracks.get("video")
+        if video is not None and video.nacks.gave_up > self._gave_up:
+            self._gave_up = video.nacks.gave_up
+            self.ask_keyframe()
+        if now >= self._report_at:
+            self._report_at = now + _REPORT_EVERY
+            blocks = [b for t in self.tracks.values() if (b := t.reception.report(t.ssrc, now)) is not None]
+            self.send_rtcp(rtcp.receiver_report(self._ssrc, blocks))
+
+    def feedback(self, packets: list[rtcp.AnyRtcpPacket], now: float) -> None:
+        """Remember the sender reports, from which lip sync is computed (RFC 3550 section 6.4.1)."""
+        for packet in packets:
+            if isinstance(packet, rtcp.RtcpSrPacket):
+                for kind, track in self.tracks.items():
+                    if track.ssrc == packet.ssrc:
+                        self.sender_reports[kind] = packet
+
+    def ask_keyframe(self) -> None:
+        """Send a picture loss indication."""
+        video = self.tracks.get("video")
+        if video is not None:
+            self._send_feedback(rtcp.keyframe_request(self._ssrc, video.ssrc))
+
+    def _new_track(self, ssrc: int, payload_type: int, now: float) -> ReceivedTrack | None:
+        """The offer has one payload type a kind, so it tells the kind."""
+        kind, clock_rate = _KINDS.get(payload_type, ("", 0))
+        if not kind:
+            return None
+        if self.first_media_at is None:
+            self.first_media_at = now
+        track = self._by_ssrc[ssrc] = self.tracks[kind] = ReceivedTrack(ssrc, clock_rate)
+        return track
+
+    def _sample(self, arrivals: Arrivals, index: int, length: int) -> None:
+        if self.inbound is None:
+            return
+        size = self._length
+        size[0] = length
+        if unprotect_rtp(self.inbound.context, arrivals.slots[index], size):
+            self.refused += 1
+            return
+        start = index * SLOT
+        sent_at = read_stamp(arrivals.view[start : start + size[0]])
+        if sent_at is not None:
+            self.latencies.append((arrivals.arrived_at(index) - sent_at) / 1e6)
+
+    def _send_feedback(self, feedback: bytes) -> None:
+        self.send_rtcp(rtcp.receiver_report(self._ssrc, []) + feedback)

@@ -1,0 +1,1 @@
+"""Benchmarks, run by ``make bench``: one JSON line a figure on stdout."""

@@ -1,0 +1,31 @@
+"""``python -m tests.benchmarks``: every figure as one line of JSON on stdout, remarks on stderr."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+from tests.benchmarks.figures import Selection
+from tests.benchmarks.relay import relay_figures
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks", description="Measure, one JSON line a figure."
+    )
+    parser.add_argument(
+        "--only", default="", metavar="PREFIX", help="only figures whose name begins with this"
+    )
+    parser.add_argument("--seconds", type=float, default=8.0, help="length of each steady window (default 8)")
+    options = parser.parse_args()
+    asyncio.run(_run(Selection(options.only), options.seconds))
+
+
+async def _run(wanted: Selection, seconds: float) -> None:
+    async for figure in relay_figures(wanted, seconds):
+        print(figure.line(), flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

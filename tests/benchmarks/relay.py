@@ -1,0 +1,108 @@
+"""What a relay node costs: one publisher, N subscribers, loopback, the node in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Final
+
+from media_relay.load_test.doors import LinkDoor
+from media_relay.load_test.media import MediaPlan
+from media_relay.load_test.report import Report
+from media_relay.load_test.running import LoadTest, Plan
+from tests.benchmarks.figures import Figure, Selection
+from tests.benchmarks.floor import measure_floor
+from tests.nodes import running_node
+
+_SIZES: Final = (1, 10, 60, 100)
+_RSS_BETWEEN: Final = (10, 100)
+_WARM_UP: Final = 2.0
+_PER_SIZE: Final = {
+    "us_per_packet": "µs",
+    "packets_per_second": "1/s",
+    "latency_p50_ms": "ms",
+    "latency_p99_ms": "ms",
+    "lost_packets": "packets",
+    "join_first_packet_p50_ms": "ms",
+    "floor_us": "µs",
+    "ratio_to_floor": "1",
+}
+_RSS: Final = "relay.rss_kb_per_subscriber.n100"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One steady window."""
+
+    report: Report
+    us_per_packet: float
+    packets_per_second: float
+    rss_bytes: int
+
+
+async def relay_figures(wanted: Selection, seconds: float) -> AsyncIterator[Figure]:
+    """The figures of all sizes that are wanted, each as soon as it is known."""
+    resident: dict[int, int] = {}
+    for size in _SIZES:
+        names = [_name(key, size) for key in _PER_SIZE]
+        if not wanted.takes_any(names) and not (size in _RSS_BETWEEN and wanted.takes(_RSS)):
+            continue
+        media = MediaPlan()
+        run = await _measure(size, media, seconds)
+        resident[size] = run.rss_bytes
+        floor = await asyncio.to_thread(measure_floor, size, media)
+        _tell_load(size)
+        for figure in _of_run(size, run, floor):
+            if wanted.takes(figure.name):
+                yield figure
+    if wanted.takes(_RSS):
+        few, many = _RSS_BETWEEN
+        yield Figure(_RSS, round((resident[many] - resident[few]) / (many - few) / 1024, 1), "KiB")
+
+
+def _name(key: str, size: int) -> str:
+    return f"relay.{key}.n{size}"
+
+
+def _of_run(size: int, run: Run, floor: float) -> list[Figure]:
+    report = run.report
+    values = {
+        "us_per_packet": round(run.us_per_packet, 2),
+        "packets_per_second": round(run.packets_per_second),
+        "latency_p50_ms": report.latency_p50_ms,
+        "latency_p99_ms": report.latency_p99_ms,
+        "lost_packets": report.lost_packets,
+        "join_first_packet_p50_ms": report.join_p50_ms,
+        "floor_us": round(floor, 2),
+        "ratio_to_floor": round(run.us_per_packet / floor, 2),
+    }
+    return [
+        Figure(_name(key, size), value, _PER_SIZE[key]) for key, value in values.items() if value is not None
+    ]
+
+
+async def _measure(size: int, media: MediaPlan, seconds: float) -> Run:
+    async with running_node() as node, LoadTest(LinkDoor(node.link), Plan(size, media=media)) as load:
+        await load.join()
+        await asyncio.sleep(_WARM_UP)
+        before = await node.link.stats()
+        report = await load.measure(seconds)
+        after = await node.link.stats()
+        if report.receiving != size:
+            raise RuntimeError(f"only {report.receiving} of {size} subscribers received sound and pictures")
+    forwarded = after.packets_forwarded - before.packets_forwarded
+    return Run(
+        report=report,
+        us_per_packet=(after.cpu_seconds - before.cpu_seconds) / forwarded * 1e6,
+        packets_per_second=report.packets_per_second,
+        rss_bytes=after.rss_bytes,
+    )
+
+
+def _tell_load(size: int) -> None:
+    """Who else used the machine: processor figures are the node's own, but latencies are everybody's."""
+    load = os.getloadavg()[0]
+    print(f"n={size}: load average {load:.1f} on {os.cpu_count()} processors", file=sys.stderr)  # noqa: T201
