@@ -49,14 +49,17 @@ class SenderTime:
 class Source:
     """One SSRC of a publisher: its payload types, its losses and its place in the track's numbering."""
 
-    __slots__ = ("codecs", "highest", "nacks", "reception", "sequence", "ssrc", "timestamp_offset")
+    __slots__ = ("adopted", "codecs", "highest", "nacks", "reception", "sequence", "ssrc", "timestamp_offset")
 
     def __init__(self, ssrc: int, codecs: Mapping[int, Codec], clock_rate: int) -> None:
         self.ssrc = ssrc
         self.codecs = codecs
         self.reception = Reception(clock_rate)
         self.nacks = NackGenerator()
+        self.adopted = False
+        """Whether a track took it as its source; one that was superseded stays silent."""
         self.sequence: SequenceMap | None = None
+        """``None`` until packets are numbered: for pictures from the first keyframe on."""
         self.highest = 0
         self.timestamp_offset = 0
 
@@ -74,6 +77,7 @@ class Track:
         "clock_rate",
         "history",
         "is_video",
+        "keyframe_sequence",
         "octets",
         "packets",
         "sender_time",
@@ -95,6 +99,8 @@ class Track:
         """Slots of the packets that came since the last :meth:`take_batch`."""
         self.batch_keyframe = -1
         """Index in the batch of the first packet of a keyframe, or -1."""
+        self.keyframe_sequence = 0
+        """Extended outgoing number of that packet."""
         self.packets = 0
         self.octets = 0
         self.sender_time: SenderTime | None = None
@@ -117,7 +123,9 @@ class Track:
     ) -> bool:
         """Take the plain RTP packet ``view[start:end]`` whose payload begins at ``payload``.
 
-        False when the packet was left out: padding only, an unknown payload type, a duplicate, too old or too large.
+        False when the packet was left out: padding only, an unknown payload type, a duplicate, too old, too large, or
+        a picture before the source's first keyframe. Such pictures must not take numbers: a subscriber that waits
+        through 2**15 of them would lose count of SRTP's rollovers (RFC 3711 section 3.3.1).
         """
         first, second, number, timestamp, _ = HEADER.unpack_from(view, start)
         codec = source.codecs.get(second & 0x7F)
@@ -125,9 +133,7 @@ class Track:
             return False
         if first & _PADDING:
             end -= view[end - 1]
-        if source.sequence is None:
-            self._splice(source, number, timestamp, now)
-        elif self.source is not source:
+        if self.source is not source and not self._adopt(source, number):
             return False
         extended = extend(number, source.highest)
         if extended > source.highest:
@@ -136,12 +142,14 @@ class Track:
         source.nacks.receive(extended, now)
         sequence = source.sequence
         if sequence is None:
-            return False
+            if self.is_video and not starts_keyframe(codec, view, payload, end):
+                return False
+            sequence = self._splice(source, extended, timestamp, now)
         if end <= payload:
             sequence.leave_out(extended)
             return False
         outgoing = sequence.map(extended)
-        if outgoing is None or self.history.find(outgoing) >= 0:
+        if outgoing is None or (outgoing <= self._last_sequence and not self._is_missing(outgoing)):
             return False
         return self._store(
             outgoing, second & MARKER | codec, (timestamp + source.timestamp_offset) & 0xFFFFFFFF,
@@ -173,10 +181,20 @@ class Track:
             self._last_at = now
         self.packets += 1
         self.octets += end - payload
+        if outgoing >> 16 != self._last_sequence >> 16:
+            # Late across a rollover: a subscriber that began after it would count one rollover too many. It is kept
+            # for those that began before it and ask for it.
+            return True
         if self.is_video and self.batch_keyframe < 0 and starts_keyframe(codec, view, payload, end):
             self.batch_keyframe = len(self.batch)
+            self.keyframe_sequence = outgoing
         self.batch.append(slot)
         return True
+
+    def _is_missing(self, outgoing: int) -> bool:
+        """Whether a late packet still has its place in the history, and that is empty."""
+        in_reach = outgoing > self._last_sequence - self.history.slots
+        return in_reach and self.history.find(outgoing) < 0
 
     def take_batch(self) -> tuple[list[int], int]:
         """The slots to forward and the index where a keyframe starts (-1: none); the next batch begins empty."""
@@ -212,13 +230,23 @@ class Track:
         sent = self._reported.get(last_sr)
         return None if sent is None else now - sent - delay / 65536
 
-    def _splice(self, source: Source, number: int, timestamp: int, now: float) -> None:
+    def _adopt(self, source: Source, number: int) -> bool:
+        """Follow a new source from now on; one that another has superseded does not come back."""
+        if source.adopted:
+            return False
+        source.adopted = True
+        source.highest = number
+        self.source = source
+        self.sender_time = None
+        return True
+
+    def _splice(self, source: Source, number: int, timestamp: int, now: float) -> SequenceMap:
         """Continue the outgoing numbers and times with a new source."""
         self.source = source
         self.sender_time = None
-        source.highest = number
-        source.sequence = SequenceMap(number, self._last_sequence + 1)
+        sequence = source.sequence = SequenceMap(number, self._last_sequence + 1)
         outgoing = timestamp
         if self._last_at is not None:
             outgoing = self._last_timestamp + max(1, int((now - self._last_at) * self.clock_rate))
         source.timestamp_offset = outgoing - timestamp
+        return sequence
