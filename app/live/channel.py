@@ -17,10 +17,12 @@ import asyncio
 import contextlib
 import json
 import uuid
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import anyio
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from starlette.concurrency import run_in_threadpool
 
@@ -88,8 +90,8 @@ async def channel(socket: WebSocket, lesson_id: str) -> None:
             coordinator.channels.leave(member)
     except AppError as error:
         await _refuse(socket, error)
-    except WebSocketDisconnect:
-        pass  # the page was closed, at any moment
+    except (TimeoutError, WebSocketDisconnect):
+        pass  # the page was closed, at any moment, or takes nothing any more
 
 
 async def _seat_of(socket: WebSocket, lesson_id: str) -> Seat:
@@ -128,16 +130,20 @@ def _no_hello() -> BadRequest:
 
 async def _converse(socket: WebSocket, member: Member) -> None:
     """Send and listen until either is over."""
-    sender = asyncio.create_task(_send(socket, member))
-    listener = asyncio.create_task(_listen(socket, member))
-    try:
-        done, _ = await asyncio.wait({sender, listener}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in (sender, listener):
-            task.cancel()
-        await asyncio.gather(sender, listener, return_exceptions=True)
-    for task in done:
-        task.result()
+    over: list[Exception] = []
+    async with anyio.create_task_group() as both:
+
+        async def run(part: Callable[[WebSocket, Member], Awaitable[None]]) -> None:
+            try:
+                await part(socket, member)
+            except (AppError, TimeoutError, WebSocketDisconnect) as reason:
+                over.append(reason)
+            both.cancel_scope.cancel()
+
+        both.start_soon(run, _send)
+        both.start_soon(run, _listen)
+    if over:
+        raise over[0]
 
 
 async def _send(socket: WebSocket, member: Member) -> None:

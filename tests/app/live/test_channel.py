@@ -1,0 +1,159 @@
+"""The classroom channel: who is let in, what they hear, and what is not put up with."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient, WebSocketTestSession
+from starlette.websockets import WebSocketDisconnect
+
+from app.accounts.models import Person
+from app.accounts.service import issue_person_token
+from app.database import SessionFactory
+from app.keys import Keys
+from app.lessons import service as lessons
+from app.lessons.rules import LessonState
+from app.live import channel
+from app.live.runtime import sweep
+from tests.app.live.conftest import Scene
+
+
+def address(scene: Scene) -> str:
+    return f"/api/v1/lessons/{scene.lesson_id}/channel"
+
+
+def hello(keys: Keys, person: Person, minutes: int = 10) -> dict[str, str]:
+    return {"type": "hello", "token": issue_person_token(keys, person, minutes)}
+
+
+def refusal(socket: WebSocketTestSession) -> tuple[str, int]:
+    """The code of the error, and the code the socket is closed with."""
+    error = socket.receive_json()
+    assert error["type"] == "error"
+    assert error["detail"]
+    with pytest.raises(WebSocketDisconnect) as closed:
+        socket.receive_json()
+    return error["code"], closed.value.code
+
+
+def test_everybody_is_welcomed_with_their_part(live: TestClient, keys: Keys, scene: Scene) -> None:
+    own, other = scene.site_streams
+    expected = [
+        (scene.teacher, "teacher", {"main", "board", own, other}),
+        (scene.assistant, "site_assistant", {"main", "board", own}),
+        (scene.bureau, "observer", {"main", "board"}),
+    ]
+    for person, role, streams in expected:
+        with live.websocket_connect(address(scene)) as socket:
+            socket.send_json(hello(keys, person))
+            welcome = socket.receive_json()
+            assert (welcome["type"], welcome["role"]) == ("welcome", role)
+            assert {stream["stream"] for stream in welcome["streams"]} == streams
+            assert not any(stream["publishing"] for stream in welcome["streams"])
+            assert welcome["lesson_state"] in set(LessonState)
+
+
+def test_strangers_are_turned_away_with_a_reason(live: TestClient, keys: Keys, scene: Scene) -> None:
+    expected: list[tuple[Person, int, str, int]] = [
+        (scene.teacher, -1, "token.expired", 4401),
+        (scene.stranger, 10, "lesson.no_part", 4403),
+        (scene.foreigner, 10, "access.foreign_county", 4403),
+    ]
+    for person, minutes, code, close in expected:
+        with live.websocket_connect(address(scene)) as socket:
+            socket.send_json(hello(keys, person, minutes))
+            assert refusal(socket) == (code, close)
+
+
+@pytest.mark.parametrize("lesson_id", ["nonsense", "00000000-0000-4000-8000-000000000000"])
+def test_an_unknown_lesson_has_no_channel(live: TestClient, keys: Keys, scene: Scene, lesson_id: str) -> None:
+    with live.websocket_connect(f"/api/v1/lessons/{lesson_id}/channel") as socket:
+        socket.send_json(hello(keys, scene.teacher))
+        assert refusal(socket) == ("lesson.not_found", 4404)
+
+
+def test_whoever_says_nothing_is_not_waited_for(
+    live: TestClient, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channel, "HELLO_SECONDS", 0.05)
+    with live.websocket_connect(address(scene)) as socket:
+        assert refusal(socket) == ("channel.no_hello", 4408)
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "close"),
+    [
+        ("not json", "channel.bad_message", 4400),
+        ("[]", "channel.bad_message", 4400),
+        (json.dumps({"type": "hello", "token": "x" * 5000}), "channel.bad_message", 4400),
+        (json.dumps({"type": "hello"}), "channel.no_hello", 4408),
+        (json.dumps({"type": "ping"}), "channel.no_hello", 4408),
+        (json.dumps({"type": "hello", "token": "x.y.z"}), "token.invalid", 4401),
+        ("[" * 4000, "channel.bad_message", 4400),
+    ],
+)
+def test_bad_first_messages(live: TestClient, scene: Scene, message: str, code: str, close: int) -> None:
+    with live.websocket_connect(address(scene)) as socket:
+        socket.send_text(message)
+        assert refusal(socket) == (code, close)
+
+
+def test_a_binary_message_is_refused(live: TestClient, scene: Scene) -> None:
+    with live.websocket_connect(address(scene)) as socket:
+        socket.send_bytes(b"\x00")
+        assert refusal(socket) == ("channel.bad_message", 4400)
+
+
+def test_pings_go_both_ways_and_unknown_messages_are_left_alone(
+    live: TestClient, keys: Keys, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channel, "PING_SECONDS", 0.05)
+    with live.websocket_connect(address(scene)) as socket:
+        socket.send_json(hello(keys, scene.teacher))
+        assert socket.receive_json()["type"] == "welcome"
+        assert socket.receive_json() == {"type": "ping"}
+        socket.send_json({"type": "pong"})
+        socket.send_json({"type": "something newer"})
+        socket.send_json({"type": "ping"})
+        assert _next_but_ping(socket) == {"type": "pong"}
+
+
+def _next_but_ping(socket: WebSocketTestSession) -> Any:
+    while (message := socket.receive_json()) == {"type": "ping"}:
+        pass
+    return message
+
+
+def test_a_flood_of_messages_ends_the_conversation(live: TestClient, keys: Keys, scene: Scene) -> None:
+    with live.websocket_connect(address(scene)) as socket:
+        socket.send_json(hello(keys, scene.teacher))
+        assert socket.receive_json()["type"] == "welcome"
+        for _ in range(channel.MESSAGES_AT_ONCE + 20):
+            socket.send_json({"type": "pong"})
+        assert refusal(socket) == ("channel.too_fast", 4400)
+
+
+def test_a_cancelled_lesson_says_goodbye(
+    app: FastAPI, live: TestClient, keys: Keys, scene: Scene, session_factory: SessionFactory
+) -> None:
+    with live.websocket_connect(address(scene)) as socket:
+        socket.send_json(hello(keys, scene.assistant))
+        assert socket.receive_json()["type"] == "welcome"
+        with session_factory.begin() as session:
+            lessons.get_lesson(session, scene.lesson_id).state = LessonState.CANCELLED
+        assert live.portal is not None
+        live.portal.call(sweep, app.state.coordinator, session_factory, datetime.now(UTC))
+        assert socket.receive_json() == {"type": "lesson_ended"}
+        with pytest.raises(WebSocketDisconnect) as closed:
+            socket.receive_json()
+        assert closed.value.code == 1000
+
+
+def test_nobody_is_remembered_after_leaving(app: FastAPI, live: TestClient, keys: Keys, scene: Scene) -> None:
+    with live.websocket_connect(address(scene)) as socket:
+        socket.send_json(hello(keys, scene.teacher))
+        assert socket.receive_json()["type"] == "welcome"
+        assert len(app.state.coordinator.channels) == 1
+    assert len(app.state.coordinator.channels) == 0
