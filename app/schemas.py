@@ -91,5 +91,14 @@ def _known_time_zone(name: str) -> str:
 
 
 TimeZoneName = Annotated[str, AfterValidator(_known_time_zone)]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+def line(longest: int) -> StringConstraints:
+    """Constraints of a text of one line: something to read, and no control characters (PostgreSQL stores no NUL)."""
+    return StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=longest, pattern=r"^[^\x00-\x1f\x7f]+$"
+    )
+
+
+Name = Annotated[str, line(200)]
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,32}$")]

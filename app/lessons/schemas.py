@@ -9,7 +9,7 @@ from pydantic import Field
 from app.lessons.models import Lesson, LessonSite
 from app.lessons.rules import LessonState, SiteState, site_stream
 from app.lessons.service import Names, window_of
-from app.schemas import Input, Output, example
+from app.schemas import Input, Name, Output, example
 from app.timetables.planning import Plan
 from app.timetables.rules import LessonMode
 from app.timetables.schemas import ScheduledEntryOut, SkippedOut, TimetableEntryOut
@@ -145,7 +145,7 @@ class LessonOut(Output):
 class Cancellation(Input):
     """Why a lesson does not take place."""
 
-    reason: str = Field(min_length=1, max_length=200, description="Shown to teacher and sites")
+    reason: Name = Field(description="Shown to teacher and sites")
 
     model_config = example({"reason": "大雪封路 Road closed by snow"})
 

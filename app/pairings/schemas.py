@@ -4,12 +4,12 @@ from datetime import date
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from app.pairings.rules import PairingState
-from app.schemas import Input, Output, example
+from app.schemas import Input, Output, example, line
 
-Subject = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50)]
+Subject = Annotated[str, line(50)]
 
 _PAIRING = {
     "main_room_id": "5e0c8a52-7f7e-4b0f-8f9b-4a2f6f3f9d33",

@@ -88,7 +88,10 @@ class TimetableEntry(Base):
     last_day: Mapped[dt.date]
 
     sites: Mapped[list["TimetableEntrySite"]] = relationship(
-        lazy="raise", cascade="all, delete-orphan", passive_deletes=True
+        lazy="raise",
+        cascade="all, delete-orphan",
+        passive_deletes=True,
+        order_by="TimetableEntrySite.receiving_room_id",
     )
 
     __table_args__ = (

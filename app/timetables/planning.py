@@ -249,7 +249,8 @@ def _store(
         first_day=slot.first_day,
         last_day=slot.last_day,
         sites=[
-            TimetableEntrySite(receiving_room_id=site.room.id, pairing_id=site.pairing_id) for site in sites
+            TimetableEntrySite(receiving_room_id=site.room.id, pairing_id=site.pairing_id)
+            for site in sorted(sites, key=lambda site: site.room.id)
         ],
     )
     session.add(entry)

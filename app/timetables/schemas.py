@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, PlainSerializer, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.pairings.schemas import Subject
-from app.schemas import Input, Output, example
+from app.schemas import Input, Name, Output, example, line
 from app.timetables.models import Term
 from app.timetables.planning import EntryDraft, SkipReason
 from app.timetables.rules import Bell, LessonMode, week_of
@@ -24,7 +24,7 @@ def _whole_local_minute(clock: time) -> time:
 ClockTime = Annotated[
     time, AfterValidator(_whole_local_minute), PlainSerializer(lambda clock: clock.strftime("%H:%M"))
 ]
-TermName = Annotated[str, Field(min_length=1, max_length=100)]
+ShortName = Annotated[str, line(100)]
 
 _COUNTY = "0b1de0c2-51a5-4d1c-8a55-6f0d1c2b3a44"
 _TERM = "d5a0c1f2-3b4c-4d5e-8f60-718293a4b5c6"
@@ -82,7 +82,7 @@ Periods = Annotated[list[PeriodIn], AfterValidator(_numbered_once)]
 class NewTerm(Input):
     """A term to be opened in one's own county."""
 
-    name: TermName
+    name: ShortName
     first_day: date
     last_day: date
     periods: Periods = Field(
@@ -143,7 +143,7 @@ class NewBellSchedule(Input):
     """Bells to be put in force at an org unit and at all units below it that have none of their own."""
 
     org_unit_id: UUID
-    name: TermName
+    name: ShortName
     valid_from: date
     valid_to: date = Field(description="Last day")
     periods: Periods = Field(min_length=1, max_length=99)
@@ -174,7 +174,7 @@ class NewTimetableEntry(Input):
         min_length=1, max_length=500, description="Each needs an active pairing with the main room"
     )
     subject: Subject
-    title: str = Field(min_length=1, max_length=200)
+    title: Name
     weekday: int = Field(ge=1, le=7, description="Monday is 1, Sunday is 7")
     period: int = Field(ge=1, le=99, description="A number of the main school's bells")
     mode: LessonMode = LessonMode.SYNCHRONOUS

@@ -1,0 +1,107 @@
+"""The demo county: there at once, the same when asked again, never without a lesson."""
+
+import json
+import stat
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from starlette.testclient import TestClient
+
+from app.accounts import service as accounts
+from app.database import SessionFactory
+from app.errors import StartupError
+from app.lessons import service as lessons
+from app.lessons.models import Lesson, LessonSite
+from app.lessons.rules import ParticipantRole
+from app.seeds.small import TEACHER, DemoCounty, ensure_demo
+from app.settings import Settings
+from app.timetables.models import Term
+
+NOW = datetime(2026, 11, 22, 13, 37, tzinfo=UTC)
+
+
+@pytest.fixture
+def demo(session: Session, settings: Settings) -> DemoCounty:
+    return ensure_demo(session, settings, NOW)
+
+
+def on_air(session: Session, demo: DemoCounty, login: str, now: datetime) -> Lesson:
+    principal = accounts.principal_of(session, demo.people[login], now)
+    lesson = lessons.current_lesson(session, principal, now)
+    lessons.check_on_air(lesson, now)
+    return lesson
+
+
+def count(session: Session, table: type[Lesson] | type[LessonSite] | type[Term]) -> int:
+    return session.scalars(select(func.count()).select_from(table)).one()
+
+
+def test_a_lesson_with_three_sites_is_on_air_at_any_time(session: Session, demo: DemoCounty) -> None:
+    for hours in [*range(25), 24 * 6, 24 * 7]:
+        now = NOW + timedelta(hours=hours)
+        lesson = on_air(session, demo, TEACHER, now)
+        assert lesson.starts_at <= now < lesson.ends_at
+        assert [site.site_code for site in lesson.sites] == ["S1", "S2", "S3"]
+    for number in (1, 2, 3):
+        assistant = accounts.principal_of(session, demo.people[f"site{number}"], now)
+        part = lessons.participation(session, lesson, assistant)
+        assert (part.role, part.publish) == (ParticipantRole.SITE_ASSISTANT, (f"site-S{number}",))
+
+
+def test_asking_again_changes_nothing(session: Session, settings: Settings, demo: DemoCounty) -> None:
+    before = (count(session, Term), count(session, Lesson), count(session, LessonSite))
+    for hours in (0, 1, 24 * 14):
+        assert ensure_demo(session, settings, NOW + timedelta(hours=hours)) == demo
+    assert (count(session, Term), count(session, Lesson), count(session, LessonSite)) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("days", [24, 28, 400])
+def test_a_new_term_follows_when_the_last_one_runs_out(
+    session: Session, settings: Settings, demo: DemoCounty, days: int
+) -> None:
+    later = NOW + timedelta(days=days)
+    ensure_demo(session, settings, later)
+    assert count(session, Term) == 2
+    for hours in (0, 24 * 6):
+        on_air(session, demo, TEACHER, later + timedelta(hours=hours))
+
+
+def test_everybody_signs_in_with_the_password_of_the_file(
+    session_factory: SessionFactory, settings: Settings, client: TestClient
+) -> None:
+    with session_factory.begin() as session:
+        demo = ensure_demo(session, settings, NOW)
+    file = settings.data_dir / "demo.json"
+    assert json.loads(file.read_text()) == {"password": demo.password}
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    for login in (TEACHER, "admin", "site3"):
+        answer = client.post("/api/v1/token", data={"username": login, "password": demo.password})
+        assert answer.status_code == 200, login
+
+
+def test_a_lost_file_gives_everybody_a_new_password(
+    session_factory: SessionFactory, settings: Settings, client: TestClient
+) -> None:
+    with session_factory.begin() as session:
+        old = ensure_demo(session, settings, NOW)
+    (settings.data_dir / "demo.json").unlink()
+    with session_factory.begin() as session:
+        new = ensure_demo(session, settings, NOW)
+    assert new.password != old.password
+    refused = client.post("/api/v1/token", data={"username": TEACHER, "password": old.password})
+    admitted = client.post("/api/v1/token", data={"username": TEACHER, "password": new.password})
+    assert (refused.status_code, admitted.status_code) == (401, 200)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}"])
+def test_a_file_without_a_password_is_told_in_one_line(
+    session: Session, tmp_path: Path, content: str
+) -> None:
+    (tmp_path / "demo.json").write_text(content)
+    with pytest.raises(StartupError, match="holds no password; delete it") as told:
+        ensure_demo(session, Settings(data_dir=tmp_path), NOW)
+    assert "\n" not in str(told.value)
