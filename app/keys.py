@@ -19,11 +19,16 @@ class Keys:
     signing: bytes = field(repr=False)
 
 
+def make_data_dir(folder: Path) -> None:
+    """Make the data folder if need be, closed to other accounts: it will hold names and password hashes."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
 def load_keys(data_dir: Path) -> Keys:
     """Read the secret; make it at the first start. Several processes may do so at once."""
     path = data_dir / FILE_NAME
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        make_data_dir(data_dir)
         if not path.exists():
             _create(path)
         secret = path.read_bytes()

@@ -17,6 +17,7 @@ from fastapi import FastAPI
 
 from app import migrate
 from app.errors import StartupError
+from app.keys import make_data_dir
 from app.logs import configure_logging
 from app.main import create_app
 from app.settings import Settings
@@ -56,7 +57,7 @@ def _prepare_demo(api: FastAPI) -> DemoMode:
 def check_data_folder(folder: Path) -> None:
     """Whether files can be made in the data folder."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_data_dir(folder)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise StartupError(

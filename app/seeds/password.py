@@ -6,6 +6,7 @@ import secrets
 from pathlib import Path
 
 from app.errors import StartupError
+from app.keys import make_data_dir
 
 FILE_NAME = "demo.json"
 
@@ -21,7 +22,7 @@ def read_or_make(data_dir: Path) -> tuple[str, bool]:
         if path.exists():
             return str(json.loads(path.read_text(encoding="utf-8"))["password"]), False
         password = _speakable()
-        data_dir.mkdir(parents=True, exist_ok=True)
+        make_data_dir(data_dir)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump({"password": password}, file)

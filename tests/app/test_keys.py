@@ -19,6 +19,7 @@ def test_the_secret_is_made_once_and_kept_from_others(tmp_path: Path) -> None:
     assert len(keys.signing) == 32
     assert load_keys(folder) == keys
     assert stat.S_IMODE((folder / FILE_NAME).stat().st_mode) == 0o600
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert os.listdir(folder) == [FILE_NAME]
 
 
