@@ -18,7 +18,7 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, aliased, selectinload
 
 from app.lessons.models import Lesson, LessonSite
 from app.lessons.rules import (
@@ -104,8 +104,15 @@ def _matching(search: Search) -> Select[Lesson]:
 
 
 def _in_reach(reach: Reach) -> ColumnElement[bool]:
-    served = select(LessonSite.lesson_id).where(
-        LessonSite.site_id.in_(reach.site_ids), LessonSite.state != SiteState.CANCELLED
+    of_site = aliased(Lesson)
+    served = (
+        select(LessonSite.lesson_id)
+        .join(of_site, of_site.id == LessonSite.lesson_id)
+        .where(
+            LessonSite.site_id.in_(reach.site_ids),
+            # the same as rules.belongs
+            or_(LessonSite.state != SiteState.CANCELLED, of_site.state.in_(FREES_RESOURCES)),
+        )
     )
     return or_(
         Lesson.teacher_id == reach.teacher_id,

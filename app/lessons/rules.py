@@ -120,6 +120,11 @@ def state_by_the_clock(
     return state
 
 
+def belongs(site: SiteState, lesson: LessonState) -> bool:
+    """Whether a site is part of a lesson: one that was dropped is not, those of a cancelled lesson still are."""
+    return site is not SiteState.CANCELLED or lesson in FREES_RESOURCES
+
+
 def site_stream(site_code: str) -> str:
     """The stream a teaching site publishes."""
     return SITE_STREAM_PREFIX + site_code

@@ -19,7 +19,7 @@ from app.lessons.rules import (
     LessonState,
     OnAirWindow,
     Participation,
-    SiteState,
+    belongs,
     nearest,
     participation_of,
 )
@@ -142,7 +142,7 @@ def _units_with(principal: Principal, role: Role) -> set[UUID]:
 def participation(session: Session, lesson: Lesson, principal: Principal) -> Participation:
     """What a person may publish and watch in a lesson; raises `Forbidden` for whoever has no part in it."""
     require_county(principal, lesson.county_id)
-    sites = [site for site in lesson.sites if site.state is not SiteState.CANCELLED]
+    sites = [site for site in lesson.sites if belongs(site.state, lesson.state)]
     units = schools.org_units(session, {lesson.school_id, *(site.site_id for site in sites)})
     paths = {unit.id: path_ids(unit.path) for unit in units.values()}
     found = participation_of(

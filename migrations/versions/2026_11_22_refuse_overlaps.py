@@ -47,7 +47,7 @@ _RULES = (
 
 
 def upgrade() -> None:
-    if op.get_bind().dialect.name == "postgresql":
+    if op.get_context().dialect.name == "postgresql":
         op.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")  # a trusted one: the database's owner may
         statements = [_exclusion(rule) for rule in _RULES]
     else:
@@ -59,7 +59,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     # The extension stays: something else in the database may use it by now.
     for rule in reversed(_RULES):
-        if op.get_bind().dialect.name == "postgresql":
+        if op.get_context().dialect.name == "postgresql":
             op.execute(f"ALTER TABLE {rule.table} DROP CONSTRAINT {rule.name}")
         else:
             op.execute(f"DROP TRIGGER {rule.name}_insert")

@@ -97,6 +97,10 @@ def test_a_site_that_was_dropped_has_no_part(session: Session, county: County, l
     site.state = SiteState.CANCELLED
     session.flush()
     assert refusal(session, lesson, dropped.assistant).code == "lesson.no_part"
+    who = principal(session, dropped.assistant)
+    listed, _ = service.list_lessons(session, who, Wanted(), None, 50)
+    assert len(listed) == 19
+    assert lesson.id not in {each.id for each in listed}
     teacher = service.participation(session, lesson, principal(session, county.teacher))
     assert teacher.watch == (f"site-{county.sites[1].unit.code}",)
 
@@ -261,6 +265,10 @@ def test_a_cancelled_lesson_frees_everybody(session: Session, county: County, le
     cancelled = service.cancel_lesson(session, bureau, lesson.id, "Snow")
     assert (cancelled.state, cancelled.state_reason, cancelled.sequence) == ("cancelled", "Snow", 1)
     assert {site.state for site in cancelled.sites} == {SiteState.CANCELLED}
+    for site in county.sites:
+        who = principal(session, site.assistant)
+        assert service.show_lesson(session, who, lesson.id).state_reason == "Snow"
+        assert service.list_lessons(session, who, Wanted(mine=True), None, 1)[0] == [cancelled]
     assert len(county.schedule(session, last_week=1, now=NOW).occurrences) == 1
     with pytest.raises(Conflict) as again:
         service.cancel_lesson(session, bureau, lesson.id, "Snow")
