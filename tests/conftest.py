@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import Engine
@@ -15,6 +16,12 @@ from app.keys import Keys
 from app.main import create_app
 from app.settings import PREFIX, Settings
 from tests.databases import PostgresDatabases, SqliteDatabases, postgres_server
+
+# A busy machine is no failure: examples are not timed. The time limits that matter are in the scenarios.
+hypothesis.settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("suite")
 
 _POSTGRES_VARIABLE = "TONGTANG_TEST_POSTGRES_URL"
 
