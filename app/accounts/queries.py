@@ -29,6 +29,11 @@ class Unit:
     county_id: uuid.UUID
     path: str
 
+    @property
+    def org_path(self) -> tuple[uuid.UUID, ...]:
+        """The ids from the county down to the unit."""
+        return tuple(uuid.UUID(part) for part in self.path.split("/") if part)
+
 
 def person_by_login(session: Session, login: str) -> Person | None:
     return session.scalar(select(Person).where(Person.login == login))

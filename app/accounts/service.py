@@ -108,8 +108,8 @@ def sign_in(
             headers={"Retry-After": str(int(wait) + 1)},
         )
     person = queries.person_by_login(session, login)
-    known = person is not None and person.active
-    if not password_matches(password, person.password_hash if person and known else None) or person is None:
+    stored = person.password_hash if person and person.active else None
+    if not password_matches(password, stored) or person is None:
         raise Unauthenticated("sign_in.refused", "Sign-in refused", "The login or the password is wrong.")
     limiter.succeeded(key)
     return person
@@ -150,7 +150,7 @@ def admit_person(session: Session, principal: Principal, draft: PersonDraft) -> 
     _require_admin(principal)
     units = _check_places(session, principal.county_id, draft)
     for role, unit_id, _first, _last in draft.assignments:
-        if not may_appoint(principal, role, _ids(units[unit_id].path)):
+        if not may_appoint(principal, role, units[unit_id].org_path):
             raise Forbidden(
                 "person.may_not_appoint",
                 "Not yours to give",
@@ -177,8 +177,8 @@ def get_person(session: Session, principal: Principal, person_id: uuid.UUID) -> 
         return person
     if person.county_id != principal.county_id:
         raise Forbidden("access.foreign_county", "Another county", "The person belongs to another county.")
-    paths = [_ids(unit.path) for unit in _units_of(session, person)]
-    if not any(permits(principal, _ADMINS, path) for path in paths):
+    units = queries.units(session, {item.org_unit_id for item in person.assignments})
+    if not any(permits(principal, _ADMINS, unit.org_path) for unit in units.values()):
         raise Forbidden("access.denied", "Not allowed", "The person belongs to no school of yours.")
     return person
 
@@ -257,11 +257,3 @@ def _offices(session: Session, principal: Principal) -> list[str] | None:
     if permits(principal, {Role.BUREAU_ADMIN}, [principal.county_id]):
         return None
     return [unit.path for unit in queries.units(session, _held_offices(principal)).values()]
-
-
-def _units_of(session: Session, person: Person) -> Iterable[queries.Unit]:
-    return queries.units(session, {item.org_unit_id for item in person.assignments}).values()
-
-
-def _ids(path: str) -> tuple[uuid.UUID, ...]:
-    return tuple(uuid.UUID(part) for part in path.split("/") if part)
