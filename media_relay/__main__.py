@@ -1,4 +1,4 @@
-"""``python -m media_relay``: a relay node by itself."""
+"""``python -m media_relay``: a relay node by itself, and a load test."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import os
 import socket
 import sys
 
+from media_relay.load_test import command
+
 ENVIRONMENT_PORT = "TONGTANG_MEDIA_PORT"
 ENVIRONMENT_ADDRESSES = "TONGTANG_MEDIA_ADDRESSES"
 
@@ -16,7 +18,7 @@ ENVIRONMENT_ADDRESSES = "TONGTANG_MEDIA_ADDRESSES"
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m media_relay", description="Forward the media of lessons."
+        prog="python -m media_relay", description="Forward the media of lessons, or put load on whoever does."
     )
     commands = parser.add_subparsers(dest="command", required=True)
     node = commands.add_parser(
@@ -40,7 +42,13 @@ def main(arguments: list[str] | None = None) -> int:
         help="IP address announced to clients; may be repeated "
         f"(environment: {ENVIRONMENT_ADDRESSES}, comma-separated; default 127.0.0.1)",
     )
+    load_test = commands.add_parser(
+        "load-test", help="publish to and play from a WHIP and WHEP server", description=command.DESCRIPTION
+    )
+    command.add_options(load_test)
     options = parser.parse_args(arguments)
+    if options.command == "load-test":
+        return command.run(options)
     default = os.environ.get(ENVIRONMENT_ADDRESSES, "127.0.0.1").split(",")
     return _run_node(options.control_fd, options.port, options.address or default)
 

@@ -38,7 +38,8 @@ class Client:
         self._tie_breaker = secrets.randbits(64)
         self._checks: dict[bytes, tuple[str, int]] = {}
         self._check_at = 0.0
-        self._chosen = False
+        self._chosen: tuple[str, int] | None = None
+        self._nominated = False
         self.socket: socket.socket | None = None
         self.inbound: SrtpContext | None = None
         self.outbound: SrtpContext | None = None
@@ -69,7 +70,7 @@ class Client:
         if now >= self._check_at:
             self._check(now)
         dtls = self._dtls
-        if dtls is not None and self._chosen and not dtls.complete and dtls.timeout() == 0:
+        if dtls is not None and self._chosen is not None and not dtls.complete and dtls.timeout() == 0:
             self._send_all(dtls.handle_timeout())
 
     def drain(self, arrivals: Arrivals, now: float) -> None:
@@ -132,13 +133,16 @@ class Client:
                 self.dropped += 1
 
     def _check(self, now: float) -> None:
-        """Check every candidate until one answers, then that one (RFC 8445 section 7.2.2)."""
+        """Check every candidate until one answers; nominate that one until it answers again; then keep consent.
+
+        One pair alone may be nominated (RFC 8445 section 7.2.2): a lite agent sends to the last one that was.
+        """
         remote, sock = self._remote, self.socket
         if remote is None or sock is None:
             return
-        self._check_at = now + (_CONSENT_EVERY if self._chosen else _CHECK_EVERY)
-        if self._chosen:
-            self.send(self._request(remote, remote.candidates[0]))
+        self._check_at = now + (_CONSENT_EVERY if self._nominated else _CHECK_EVERY)
+        if self._chosen is not None:
+            self.send(self._request(remote, self._chosen))
             return
         for candidate in remote.candidates:
             try:
@@ -151,7 +155,8 @@ class Client:
         request.attributes["USERNAME"] = f"{remote.credentials.ufrag}:{self._local.ufrag}"
         request.attributes["PRIORITY"] = _PRIORITY
         request.attributes["ICE-CONTROLLING"] = self._tie_breaker
-        request.attributes["USE-CANDIDATE"] = None
+        if self._chosen is not None:
+            request.attributes["USE-CANDIDATE"] = None
         request.add_message_integrity(remote.credentials.password.encode())
         if len(self._checks) >= _MAX_CHECKS:
             del self._checks[next(iter(self._checks))]
@@ -162,29 +167,35 @@ class Client:
         check = read_check(datagram)
         if check is not None:
             # A server that is a full ICE agent checks us too.
-            if self.socket is not None and self._chosen:
+            if self.socket is not None and self._chosen is not None:
                 answer = answer_check(check, self._local.password, self.socket.getpeername()[:2])
                 if answer is not None:
                     self.send(answer)
             return
         candidate = self._checks.pop(datagram[8:20], None)
-        if candidate is None or self._remote is None or self._chosen:
+        if candidate is None or self._remote is None:
             return
         try:
             response = stun.parse_message(datagram)
         except ValueError:
             return
-        if response.message_class is stun.Class.RESPONSE and response.check_message_integrity(
+        if response.message_class is not stun.Class.RESPONSE or not response.check_message_integrity(
             self._remote.credentials.password.encode()
         ):
+            return
+        if self._chosen is None:
             self._choose(candidate, now)
+        elif candidate == self._chosen and not self._nominated:
+            self._nominated = True
+            self._check_at = now + _CONSENT_EVERY
 
     def _choose(self, candidate: tuple[str, int], now: float) -> None:
         if self.socket is None or self._dtls is None:
             return
-        self._chosen = True
-        self._check_at = now + _CONSENT_EVERY
+        self._chosen = candidate
+        self._checks.clear()
         self.socket.connect(candidate)
+        self._check(now)
         self._send_all(self._dtls.start())
 
     def _handshake(self, datagram: bytes, now: float) -> None:

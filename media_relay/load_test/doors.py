@@ -118,5 +118,13 @@ class HttpDoor:
         return response.text
 
 
+def _reason(response: httpx.Response) -> str:
+    """The detail of a problem document (RFC 9457), or the beginning of whatever else the server says."""
+    try:
+        return str(response.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        return " ".join(response.text.split())[:200] or response.reason_phrase
+
+
 def _bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"} if token else {}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from media_relay.load_test.subscriber import ReceivingClient
 
@@ -33,6 +34,7 @@ class Window:
     """The figures at one end of the time that is reported on."""
 
     at: float
+    published: int
     figures: Figures
 
 
@@ -44,6 +46,7 @@ class Report:
     receiving: int
     """Subscribers that got both sound and pictures."""
     seconds: float
+    published_packets: int
     packets: int
     packets_per_second: float
     megabits_per_second: float
@@ -59,11 +62,14 @@ class Report:
     join_p50_ms: float | None
     join_p99_ms: float | None
 
+    def as_json(self) -> str:
+        """The report as one line of JSON."""
+        return json.dumps(asdict(self))
+
     @property
     def good(self) -> bool:
         """Whether every subscriber received everything."""
-        complete = self.receiving == self.subscribers and not self.lost_packets and not self.refused_packets
-        return complete and self.packets > 0
+        return self.receiving == self.subscribers and not self.lost_packets and not self.refused_packets
 
 
 def percentile(ordered: Sequence[float], share: float) -> float | None:
@@ -88,6 +94,7 @@ def summarise(
         subscribers=len(subscribers),
         receiving=sum(len(s.tracks) == 2 for s in subscribers),
         seconds=round(seconds, 3),
+        published_packets=end.published - begin.published,
         packets=packets,
         packets_per_second=round(packets / seconds, 1),
         megabits_per_second=round((end.figures.octets - begin.figures.octets) * 8 / seconds / 1e6, 2),
@@ -105,12 +112,13 @@ def summarise(
 
 def as_text(report: Report) -> str:
     """The report for a person."""
-    latency = "not measured: the publisher is not this tool"
+    latency = "not measured: no packet carried this tool's stamp"
     if report.latency_p50_ms is not None:
         latency = (
             f"p50 {report.latency_p50_ms} ms, p99 {report.latency_p99_ms} ms, most {report.latency_max_ms} ms"
         )
     rows = [
+        ("published", f"{report.published_packets} packets in {report.seconds} s"),
         ("subscribers", f"{report.receiving} of {report.subscribers} receive sound and pictures"),
         ("first packet", f"p50 {report.join_p50_ms} ms, p99 {report.join_p99_ms} ms after the offer"),
         ("received", f"{report.packets_per_second} packets/s, {report.megabits_per_second} Mbit/s in all"),

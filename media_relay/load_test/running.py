@@ -73,21 +73,31 @@ class LoadTest:
         count = self._plan.subscribers
         every = 1 if count <= _DECRYPT_ALL else max(2, count // (_DECRYPT_ALL // 2))
         began = time.monotonic()
-        async with asyncio.TaskGroup() as group:
-            for index in range(count):
-                await asyncio.sleep(max(0.0, began + index / self._plan.joins_per_second - time.monotonic()))
-                group.create_task(self._subscribe(every))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for index in range(count):
+                    await asyncio.sleep(
+                        max(0.0, began + index / self._plan.joins_per_second - time.monotonic())
+                    )
+                    group.create_task(self._subscribe(every))
+        except ExceptionGroup as errors:
+            # They mostly fail for one reason; the first one tells it.
+            raise errors.exceptions[0] from None
 
     async def measure(self, seconds: float) -> Report:
         """Watch for so long and report on that time alone."""
-        window = Window(time.monotonic(), Figures.of(self.subscribers))
+        window = self._window()
         for subscriber in self.subscribers:
             del subscriber.latencies[:]
         await asyncio.sleep(seconds)
-        ended = Window(time.monotonic(), Figures.of(self.subscribers))
+        ended = self._window()
         latencies = sorted(value for s in self.subscribers for value in s.latencies)
         await asyncio.sleep(_SETTLE)
         return summarise(window, ended, self.subscribers, latencies, self._joins())
+
+    def _window(self) -> Window:
+        published = self.publisher.packets if self.publisher is not None else 0
+        return Window(time.monotonic(), published, Figures.of(self.subscribers))
 
     def _joins(self) -> list[float]:
         """Milliseconds from each subscriber's offer to its first packet."""

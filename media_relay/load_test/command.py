@@ -1,0 +1,117 @@
+"""``python -m media_relay load-test``: options and outcome. Heavy modules are imported only when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from media_relay.load_test.report import Report
+
+DESCRIPTION = (
+    "Publish a synthetic 720p stream to a WHIP endpoint, play it from a WHEP endpoint many times at once, and report "
+    "what arrived: packets lost, latency, time to the first packet. Any WHIP and WHEP server will do; the load is for "
+    "loopback or a lab, not for other people's servers. Exit code 0 when every subscriber received everything, 1 when "
+    "not, 2 when the test could not be run."
+)
+_SETTLE = 1.0
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of the command."""
+    parser.add_argument("--whip", metavar="URL", help="where to publish; without it somebody else must")
+    parser.add_argument("--whep", metavar="URL", help="where to play; needed for subscribers")
+    parser.add_argument("--token", default="", help="bearer token for both endpoints")
+    parser.add_argument("--whep-token", metavar="TOKEN", help="bearer token to play with (default: --token)")
+    parser.add_argument(
+        "--subscribers",
+        type=_number(int, 0, 5_000),
+        default=10,
+        metavar="N",
+        help="how many play (default 10)",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=_number(float, 1, 86_400),
+        default=10.0,
+        metavar="S",
+        help="how long to measure once all have joined (default 10)",
+    )
+    parser.add_argument(
+        "--join-rate",
+        type=_number(float, 0.1, 1_000),
+        default=40.0,
+        metavar="R",
+        help="subscribers that join per second (default 40)",
+    )
+    parser.add_argument(
+        "--bitrate",
+        type=_number(int, 50_000, 50_000_000),
+        default=2_500_000,
+        metavar="B",
+        help="video bits a second (default 2500000)",
+    )
+    parser.add_argument(
+        "--keyframe-seconds",
+        type=_number(float, 0.2, 600),
+        default=4.0,
+        metavar="S",
+        help="time between keyframes that nobody asked for (default 4)",
+    )
+    parser.add_argument("--json", action="store_true", help="report as one line of JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the load test; returns the exit code."""
+    from media_relay.load_test.doors import LoadTestError
+    from media_relay.load_test.report import as_text
+
+    try:
+        report = asyncio.run(_load(options))
+    except LoadTestError as error:
+        print(f"load-test: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    print(report.as_json() if options.json else as_text(report))  # noqa: T201
+    return 0 if report.good else 1
+
+
+async def _load(options: argparse.Namespace) -> Report:
+    import httpx
+
+    from media_relay.load_test.doors import HttpDoor, LoadTestError
+    from media_relay.load_test.media import MediaPlan
+    from media_relay.load_test.running import LoadTest, Plan
+
+    if not options.whep and options.subscribers:
+        raise LoadTestError("subscribers need a --whep URL; to publish only, say --subscribers 0")
+    if not options.whip and not options.whep:
+        raise LoadTestError("nothing to do: give a --whip URL, a --whep URL or both")
+    media = MediaPlan(video_bitrate=options.bitrate, keyframe_seconds=options.keyframe_seconds)
+    plan = Plan(options.subscribers, options.join_rate, media if options.whip else None)
+    whep_token = options.token if options.whep_token is None else options.whep_token
+    async with httpx.AsyncClient(timeout=10.0) as http:
+        door = HttpDoor(http, options.whip, options.whep, options.token, whep_token)
+        async with LoadTest(door, plan) as load:
+            await load.join()
+            await asyncio.sleep(_SETTLE)
+            return await load.measure(options.seconds)
+
+
+def _number(kind: type[int] | type[float], least: float, most: float) -> Callable[[str], float]:
+    """A converter for argparse that refuses what is out of range in one line."""
+
+    def convert(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text} is not between {least} and {most}")
+        return value
+
+    return convert
