@@ -102,7 +102,7 @@ class Publisher(Peer):
             lost = source.nacks.due(now)
             if lost:
                 self._send(rtcp.nack(_LOCAL_SSRC, source.ssrc, [n & 0xFFFF for n in lost]))
-            current = source.sequence is None or self.stream.tracks[kind].source is source
+            current = self.stream.tracks[kind].source is source
             if kind == "video" and current and self.stream.keyframes.due(now):
                 self._counters.keyframe_requests += 1
                 self._send(rtcp.keyframe_request(_LOCAL_SSRC, source.ssrc))

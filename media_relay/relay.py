@@ -294,12 +294,9 @@ class Relay:
     def _connected(self, peer: Publisher | Subscriber, now: float) -> None:
         self._emit(SessionConnected(peer.session))
         if isinstance(peer, Subscriber):
-            stream = peer.stream
-            stream.regroup()
-            stream.report_to(peer, now)
-            stream.keyframes.ask()
-            if stream.publisher is not None:
-                stream.publisher.ask_again(now)
+            peer.stream.welcome(peer, now)
+            if peer.stream.publisher is not None:
+                peer.stream.publisher.ask_again(now)
 
     # --- time -------------------------------------------------------------------------------------------------------
 

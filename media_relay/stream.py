@@ -6,6 +6,7 @@ import secrets
 from typing import TYPE_CHECKING, Final
 
 from media_relay.core.forwarding import WireFormat
+from media_relay.core.history import SLOT
 from media_relay.core.keyframes import KeyframeRequests
 from media_relay.core.track import Track
 from media_relay.fanout import Fanout
@@ -62,16 +63,17 @@ class Stream:
                 self.keyframes.served()
                 if self._waiting:
                     self._forward(kind, track, slots[:keyframe])
-                    self._begin(track)
+                    self._begin(track, slots[keyframe])
                     slots = slots[keyframe:]
             self._forward(kind, track, slots)
 
     def new_source(self, kind: str) -> None:
         """A publisher begins to send this kind: pictures wait for its first keyframe."""
         if kind == "video":
+            self.flush()
             for subscriber in self.subscribers.values():
                 if "video" in subscriber.subscriptions:
-                    subscriber.subscriptions["video"].waiting = True
+                    subscriber.subscriptions["video"].pause(self.tracks["video"].highest)
             self.regroup()
             self.keyframes.ask()
 
@@ -85,7 +87,16 @@ class Stream:
                 for subscriber in group:
                     subscriber.send_rtcp(report)
 
-    def report_to(self, subscriber: Subscriber, now: float) -> None:
+    def welcome(self, subscriber: Subscriber, now: float) -> None:
+        """A subscriber has just connected: sound begins at once, pictures with the next keyframe."""
+        self.flush()
+        if "audio" in subscriber.subscriptions:
+            subscriber.subscriptions["audio"].begin(self.tracks["audio"].highest + 1)
+        self.regroup()
+        self._report_to(subscriber, now)
+        self.keyframes.ask()
+
+    def _report_to(self, subscriber: Subscriber, now: float) -> None:
         """Send one subscriber the sender reports at once, so that its lips and voice agree from the start."""
         for kind in subscriber.subscriptions:
             report = self._sender_report(self.tracks[kind], now)
@@ -100,9 +111,12 @@ class Stream:
             track.ssrc, sent.ntp, sent.timestamp, track.packets, track.octets, self.cname
         )
 
-    def _begin(self, track: Track) -> None:
+    def _begin(self, track: Track, slot: int) -> None:
+        """Let those who wait go on with the keyframe in ``slot``, unless they cannot decode it."""
+        payload_type = track.history.view[slot * SLOT + 1] & 0x7F
         for subscriber in self._waiting:
-            subscriber.subscriptions["video"].waiting = False
+            if subscriber.wire("video").payload_types[payload_type]:
+                subscriber.subscriptions["video"].begin(track.keyframe_sequence)
         self.regroup()
 
     def _forward(self, kind: str, track: Track, slots: list[int]) -> None:

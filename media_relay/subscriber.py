@@ -32,7 +32,7 @@ class Subscriber(Peer):
         super().__init__(session, offer, identity, sender, counters, now)
         self.stream = stream
         self._fanout = fanout
-        self.subscriptions = {s.kind: Subscription(is_video=s.kind == "video") for s in offer.accepted}
+        self.subscriptions = {s.kind: Subscription() for s in offer.accepted}
         self._sections = {s.kind: s for s in offer.accepted}
         self._wires: dict[str, WireFormat] = {}
         self._kinds = {stream.tracks[kind].ssrc: kind for kind in self.subscriptions}
@@ -46,6 +46,10 @@ class Subscriber(Peer):
             tag = self.outbound.tag if self.outbound is not None else 0
             found = self._wires[kind] = _wire_format(self._sections[kind], tag)
         return found
+
+    def expired(self, now: float) -> bool:
+        """Also a subscriber whose pictures paused too long to go on: its client plays anew."""
+        return super().expired(now) or any(s.stale for s in self.subscriptions.values())
 
     def tick(self) -> None:
         """Renew the allowance for retransmissions."""

@@ -9,21 +9,54 @@ from media_relay.core.sequence import extend
 _RESENDS_PER_TICK: Final = 128
 _RESEND_INTERVAL: Final = 0.030
 _MAX_REMEMBERED: Final = 512
+_MAX_PAUSE: Final = 1 << 15
 
 
 class Subscription:
     """State of one subscriber on one track. Times are monotonic seconds."""
 
-    __slots__ = ("_resends", "_resent", "fraction_lost", "jitter", "rtt", "waiting")
+    __slots__ = (
+        "_first",
+        "_paused_at",
+        "_resends",
+        "_resent",
+        "fraction_lost",
+        "jitter",
+        "rtt",
+        "stale",
+        "waiting",
+    )
 
-    def __init__(self, *, is_video: bool) -> None:
-        self.waiting = is_video
-        """No packet is forwarded before a keyframe starts."""
+    def __init__(self) -> None:
+        self.waiting = True
+        """Nothing is forwarded before :meth:`begin`: pictures wait for a keyframe."""
+        self.stale = False
+        """Whether the pause was too long to go on: the client must play anew."""
+        self._first = 0
+        self._paused_at: int | None = None
         self.fraction_lost = 0
         self.jitter = 0
         self.rtt: float | None = None
         self._resends = 0
         self._resent: dict[int, float] = {}
+
+    def begin(self, number: int) -> None:
+        """Forward from the packet with this extended number on.
+
+        After a pause of 2**15 numbers SRTP's rollover counter is ambiguous (RFC 3711 section 3.3.1): the client could
+        decrypt nothing, and our own counter might come by a nonce again. The subscription is then stale for good.
+        """
+        if self._paused_at is None:
+            self._first = number
+        elif number - self._paused_at >= _MAX_PAUSE:
+            self.stale = True
+        self.waiting = self.stale
+
+    def pause(self, highest: int) -> None:
+        """Forward nothing after the packet with this extended number until :meth:`begin`."""
+        if not self.waiting:
+            self.waiting = True
+            self._paused_at = highest
 
     def report(self, fraction_lost: int, jitter: int, rtt: float | None) -> None:
         """A report block of the subscriber's receiver report; ``rtt`` in seconds, where it could be measured."""
@@ -35,13 +68,17 @@ class Subscription:
     def may_resend(self, number: int, highest: int, now: float) -> int | None:
         """The extended number of a NACKed packet to send again, or ``None``.
 
-        ``None`` while the subscriber waits, for a packet sent again less than 30 ms ago, and above 128 packets a
-        tick: a hostile or hopeless link must not turn the history into a flood.
+        ``None`` while the subscriber waits, for a packet from before it began (its SRTP rollover counter starts
+        there), for one sent again less than 30 ms ago, and above 128 packets a tick: a hostile or hopeless link must
+        not turn the history into a flood.
         """
         if self.waiting or self._resends >= _RESENDS_PER_TICK:
             return None
         extended = extend(number, highest)
-        if extended > highest or now - self._resent.get(extended, -1.0) < _RESEND_INTERVAL:
+        if (
+            not self._first <= extended <= highest
+            or now - self._resent.get(extended, -1.0) < _RESEND_INTERVAL
+        ):
             return None
         self._resends += 1
         self._resent[extended] = now

@@ -242,8 +242,6 @@ class Track:
 
     def _splice(self, source: Source, number: int, timestamp: int, now: float) -> SequenceMap:
         """Continue the outgoing numbers and times with a new source."""
-        self.source = source
-        self.sender_time = None
         sequence = source.sequence = SequenceMap(number, self._last_sequence + 1)
         outgoing = timestamp
         if self._last_at is not None:
