@@ -85,5 +85,10 @@ class Reception:
             highest_sequence=self.highest & 0xFFFFFFFF,
             jitter=int(self._jitter) & 0xFFFFFFFF,
             last_sr=self._sr_middle,
-            delay_since_last_sr=int((now - self._sr_at) * 65536) & 0xFFFFFFFF if self._sr_middle else 0,
+            delay_since_last_sr=self._delay(now),
         )
+
+    def _delay(self, now: float) -> int:
+        if not self._sr_middle:
+            return 0
+        return min(int(max(0.0, now - self._sr_at) * 65536), 0xFFFFFFFF)

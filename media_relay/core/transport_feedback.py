@@ -74,7 +74,7 @@ class TransportFeedback:
         head = _HEADER.pack(base & 0xFFFF, len(symbols))
         head += ((reference & 0xFFFFFF) << 8 | self._count).to_bytes(4, "big")
         self._count = (self._count + 1) & 0xFF
-        self._base = last + 1
+        self._base = max(self._base, last + 1)
         self._arrivals.clear()
         body = head + _chunks(symbols) + bytes(deltas)
         return body + bytes(-len(body) % 4)
