@@ -1,0 +1,284 @@
+"""Clients of a relay in this process, on real loopback sockets, driven step by step without an event loop.
+
+The protocol is that of a browser: ICE checks, DTLS as the client, SRTP. The media is made up, so that a test knows
+every byte it should get back.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from aioice import stun
+from aiortc.sdp import SessionDescription
+
+from media_relay.ice import Credentials, new_credentials
+from media_relay.messages import Event
+from media_relay.node import bind
+from media_relay.relay import Relay
+from media_relay.seams import rtcp
+from media_relay.seams.dtls import DtlsEndpoint, DtlsIdentity
+from media_relay.seams.srtp import SrtpContext, SrtpError
+
+OPUS = 111
+VP8 = 96
+KEYFRAME = b"\x10\x00"
+"""A VP8 payload descriptor and the first byte of a keyframe (RFC 7741); any bytes may follow."""
+DELTA = b"\x10\x01"
+
+_EXTENSIONS = (
+    "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level",
+    "a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
+    "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid",
+)
+_FEEDBACK = ("nack", "nack pli", "ccm fir", "transport-cc", "goog-remb")
+
+
+def offer_text(
+    credentials: Credentials,
+    fingerprint: str,
+    *,
+    publishing: bool,
+    kinds: tuple[str, ...] = ("audio", "video"),
+    video: tuple[str, ...] = ("VP8/90000",),
+) -> str:
+    """An offer such as a browser writes; ``video`` codecs get payload types from 96 on."""
+    lines = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "t=0 0"]
+    lines.append("a=group:BUNDLE " + " ".join(str(i) for i in range(len(kinds))))
+    for mid, kind in enumerate(kinds):
+        codecs = (
+            {OPUS: "opus/48000/2"} if kind == "audio" else {VP8 + i: name for i, name in enumerate(video)}
+        )
+        lines += [
+            f"m={kind} 9 UDP/TLS/RTP/SAVPF {' '.join(map(str, codecs))}",
+            "c=IN IP4 0.0.0.0",
+            f"a=ice-ufrag:{credentials.ufrag}",
+            f"a=ice-pwd:{credentials.password}",
+            f"a=fingerprint:sha-256 {fingerprint}",
+            "a=setup:actpass",
+            f"a=mid:{mid}",
+            "a=sendonly" if publishing else "a=recvonly",
+            "a=rtcp-mux",
+            *_EXTENSIONS,
+        ]
+        for number, name in codecs.items():
+            lines.append(f"a=rtpmap:{number} {name}")
+            lines += [f"a=rtcp-fb:{number} {f}" for f in _FEEDBACK]
+    return "\r\n".join(lines) + "\r\n"
+
+
+def rtp(
+    ssrc: int, number: int, timestamp: int, payload: bytes, *, payload_type: int = VP8, marker: bool = False
+) -> bytes:
+    """A plain RTP packet without extensions."""
+    second = payload_type | (0x80 if marker else 0)
+    return struct.pack("!BBHII", 0x80, second, number & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc) + payload
+
+
+@dataclass(frozen=True)
+class Received:
+    """The parts of a received RTP packet."""
+
+    payload_type: int
+    number: int
+    timestamp: int
+    ssrc: int
+    payload: bytes
+    marker: bool
+
+    @classmethod
+    def read(cls, packet: bytes) -> Received:
+        first, second, number, timestamp, ssrc = struct.unpack_from("!BBHII", packet)
+        start = 12 + 4 * (first & 0x0F)
+        if first & 0x10:
+            start += 4 + 4 * int(struct.unpack_from("!H", packet, start + 2)[0])
+        return cls(second & 0x7F, number, timestamp, ssrc, packet[start:], bool(second & 0x80))
+
+
+class Client:
+    """One media session from the client's side."""
+
+    def __init__(
+        self, session: str, *, publishing: bool = False, kinds: tuple[str, ...] = ("audio", "video")
+    ):
+        self.session = session
+        self.publishing = publishing
+        self.kinds = kinds
+        self.identity = DtlsIdentity()
+        self.local = new_credentials()
+        self.remote = Credentials("", "")
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.setblocking(False)
+        self.target = ("127.0.0.1", 0)
+        self.packets: list[Received] = []
+        self.reports: list[rtcp.AnyRtcpPacket] = []
+        self.raw_reports: list[bytes] = []
+        self.stun_answers: list[stun.Message] = []
+        self.undecodable = 0
+        self.dtls: DtlsEndpoint | None = None
+
+    @property
+    def outbound(self) -> SrtpContext:
+        assert self.dtls is not None and self.dtls.outbound is not None, "the handshake is not done"
+        return self.dtls.outbound
+
+    @property
+    def connected(self) -> bool:
+        return self.dtls is not None and self.dtls.complete
+
+    def offer(self, video: tuple[str, ...] = ("VP8/90000",)) -> str:
+        return offer_text(
+            self.local,
+            self.identity.fingerprint.value,
+            publishing=self.publishing,
+            kinds=self.kinds,
+            video=video,
+        )
+
+    def take_answer(self, answer: str) -> None:
+        media = next(m for m in SessionDescription.parse(answer).media if m.port)
+        ice, dtls = media.ice, media.dtls
+        assert ice is not None and ice.usernameFragment and ice.password and dtls is not None
+        self.remote = Credentials(ice.usernameFragment, ice.password)
+        self.target = ("127.0.0.1", media.port)
+        prints = [(f.algorithm, f.value) for f in dtls.fingerprints]
+        self.dtls = DtlsEndpoint(self.identity, prints, server=False)
+
+    def check(self, *, nominate: bool = True) -> bytes:
+        """An authentic connectivity check."""
+        message = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
+        message.attributes["USERNAME"] = f"{self.remote.ufrag}:{self.local.ufrag}"
+        message.attributes["PRIORITY"] = 1
+        message.attributes["ICE-CONTROLLING"] = secrets.randbits(64)
+        if nominate:
+            message.attributes["USE-CANDIDATE"] = None
+        message.add_message_integrity(self.remote.password.encode())
+        return bytes(message)
+
+    def send(self, datagram: bytes) -> None:
+        self.socket.sendto(datagram, self.target)
+
+    def send_rtp(self, packet: bytes) -> None:
+        self.send(self.outbound.protect(packet))
+
+    def send_rtcp(self, packet: bytes) -> None:
+        self.send(self.outbound.protect_rtcp(packet))
+
+    def drain(self) -> int:
+        """Read what has arrived; returns how many datagrams."""
+        count = 0
+        while True:
+            try:
+                datagram = self.socket.recv(4096)
+            except BlockingIOError:
+                return count
+            count += 1
+            self._take(datagram)
+
+    def _take(self, datagram: bytes) -> None:
+        first = datagram[0]
+        if first < 4:
+            self.stun_answers.append(stun.parse_message(datagram))
+        elif first < 64:
+            assert self.dtls is not None
+            for reply in self.dtls.receive(datagram):
+                self.send(reply)
+        else:
+            self._take_media(datagram)
+
+    def _take_media(self, datagram: bytes) -> None:
+        if self.dtls is None or self.dtls.inbound is None:
+            self.undecodable += 1
+            return
+        try:
+            if 192 <= datagram[1] <= 223:
+                plain = self.dtls.inbound.unprotect_rtcp(datagram)
+                self.raw_reports.append(plain)
+                self.reports += rtcp.parse(plain)
+            else:
+                self.packets.append(Received.read(self.dtls.inbound.unprotect(datagram)))
+        except SrtpError:
+            self.undecodable += 1
+
+
+class Bench:
+    """A relay on a real socket and its clients."""
+
+    def __init__(self, relay: Relay, events: list[Event]) -> None:
+        self.relay = relay
+        self.events = events
+        self.clients: list[Client] = []
+
+    def join(self, client: Client, lesson: str = "lesson", stream: str = "main") -> Client:
+        """Offer and answer, then ICE and DTLS until the client is connected."""
+        self.offer(client, lesson, stream)
+        client.send(client.check())
+        self.until(lambda: bool(client.stun_answers))
+        assert client.dtls is not None
+        for datagram in client.dtls.start():
+            client.send(datagram)
+        self.until(lambda: client.connected)
+        return client
+
+    def offer(
+        self,
+        client: Client,
+        lesson: str = "lesson",
+        stream: str = "main",
+        video: tuple[str, ...] = ("VP8/90000",),
+    ) -> str:
+        """Offer and answer only."""
+        door = self.relay.publish if client.publishing else self.relay.subscribe
+        answer = door(client.session, lesson, stream, client.offer(video))
+        client.take_answer(answer)
+        if client not in self.clients:
+            self.clients.append(client)
+        return answer
+
+    def publisher(self, session: str = "teacher", kinds: tuple[str, ...] = ("audio", "video")) -> Client:
+        return self.join(Client(session, publishing=True, kinds=kinds))
+
+    def subscriber(self, session: str = "site") -> Client:
+        return self.join(Client(session))
+
+    def pump(self) -> int:
+        """Let the relay and the clients read what has arrived, until nothing moves any more."""
+        total = 0
+        while True:
+            self.relay.readable()
+            moved = sum(client.drain() for client in self.clients)
+            total += moved
+            if not moved:
+                return total
+
+    def tick(self, times: int = 1) -> None:
+        for _ in range(times):
+            self.relay.tick()
+        self.pump()
+
+    def until(self, condition: Callable[[], bool], seconds: float = 10.0) -> None:
+        """Pump until the condition holds; fails after ``seconds``."""
+        stop = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < stop, "the relay did not get there in time"
+            self.pump()
+
+
+@contextmanager
+def relay_bench() -> Iterator[Bench]:
+    """A :class:`Bench` on a free port."""
+    events: list[Event] = []
+    sock = bind(0)
+    bench = Bench(Relay(sock, ["127.0.0.1"], events.append), events)
+    try:
+        yield bench
+    finally:
+        for client in bench.clients:
+            client.socket.close()
+        sock.close()

@@ -1,0 +1,115 @@
+"""Layouts against a naive oracle, and messages against the rules of UDP_SEGMENT."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from media_relay.core.forwarding import WireFormat, render
+from media_relay.core.history import SLOT, History
+from media_relay.core.packet import extension_table
+from tests.media_relay.core.packets import one_byte_block, packet
+
+
+@dataclass(frozen=True)
+class Given:
+    payload_type: int
+    size: int
+    level: int | None
+    """A header extension under canonical id 1."""
+
+
+packets = st.lists(
+    st.builds(
+        Given,
+        payload_type=st.sampled_from([96, 96, 96, 102, 111]),
+        size=st.one_of(st.integers(0, 1_400), st.sampled_from([1_000, 1_000, 999])),
+        level=st.one_of(st.none(), st.integers(0, 255)),
+    ),
+    max_size=100,
+)
+
+
+def stored(given_packets: list[Given]) -> tuple[History, list[int]]:
+    history = History(128)
+    slots = []
+    for index, one in enumerate(given_packets):
+        block = one_byte_block([(1, bytes([one.level]))]) if one.level is not None else b""
+        data = packet(
+            index, index * 10, bytes(one.size), payload_type=one.payload_type, block=block, marker=True
+        )
+        slot = history.store(index, len(data))
+        history.view[slot * SLOT : slot * SLOT + len(data)] = data
+        slots.append(slot)
+    return history, slots
+
+
+@settings(max_examples=60)
+@given(
+    packets, st.dictionaries(st.sampled_from([96, 102, 111]), st.integers(1, 127)), st.sampled_from([10, 16])
+)
+def test_every_packet_lies_where_the_layout_says(
+    given_packets: list[Given], types: dict[int, int], tag: int
+) -> None:
+    history, slots = stored(given_packets)
+    wire = WireFormat(bytes(types.get(n, 0) for n in range(128)), extension_table({1: 9}), tag)
+    out = memoryview(bytearray(128 * (SLOT + 16)))
+    layout = render(history, slots, wire, out, max_segments=64, max_message=65_000)
+
+    wanted = []
+    for index, one in enumerate(given_packets):
+        if one.payload_type in types:
+            block = one_byte_block([(9, bytes([one.level]))]) if one.level is not None else b""
+            number = types[one.payload_type]
+            wanted.append(
+                packet(index, index * 10, bytes(one.size), payload_type=number, block=block, marker=True)
+            )
+    assert [bytes(out[at : at + length]) for at, length in layout.packets] == wanted
+
+    # With its tag each packet ends where the next one begins.
+    position = 0
+    for at, length in layout.packets:
+        assert at == position
+        position += length + tag
+    assert layout.size == position
+
+    # Cutting the messages as the kernel does gives back exactly the protected packets.
+    datagrams = []
+    for at, size, segment in layout.messages:
+        step = segment or size
+        cut = [(at + i, min(step, size - i)) for i in range(0, size, step)]
+        assert (len(cut) > 1) == bool(segment)
+        assert len(cut) <= 64 and size <= 65_000
+        assert all(length == step for _, length in cut[:-1])
+        datagrams += cut
+    assert datagrams == [(at, length + tag) for at, length in layout.packets]
+
+
+def messages(sizes: list[int], max_segments: int = 64) -> list[tuple[int, int, int]]:
+    history, slots = stored([Given(96, size, None) for size in sizes])
+    wire = WireFormat(bytes(96 if n == 96 else 0 for n in range(128)), extension_table({}), 16)
+    out = memoryview(bytearray(128 * (SLOT + 16)))
+    return render(history, slots, wire, out, max_segments=max_segments, max_message=65_000).messages
+
+
+def test_a_frame_of_equal_packets_is_one_message() -> None:
+    assert messages([1_000] * 9 + [300]) == [(0, 9 * 1_028 + 328, 1_028)]
+
+
+def test_a_longer_packet_begins_a_new_message() -> None:
+    assert messages([500, 501]) == [(0, 528, 0), (528, 529, 0)]
+
+
+def test_after_a_shorter_packet_a_new_message_begins() -> None:
+    assert [m[2] for m in messages([500, 499, 499, 499])] == [528, 527]
+
+
+def test_without_offload_every_packet_is_a_message() -> None:
+    assert [m[2] for m in messages([500, 500, 500], max_segments=1)] == [0, 0, 0]
+
+
+def test_no_message_has_more_segments_or_bytes_than_the_kernel_takes() -> None:
+    assert [m[1] // 38 for m in messages([10] * 100)] == [64, 36]
+    assert all(size <= 65_000 for _, size, _ in messages([1_400] * 100))
