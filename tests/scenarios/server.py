@@ -90,24 +90,48 @@ class ServerProcess:
         code = self.process.wait(timeout=15)
         return code, time.monotonic() - asked
 
+    def cpu_seconds(self) -> float:
+        """CPU time it has used so far, without its children."""
+        fields = _stat(self.process.pid)
+        assert fields is not None
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def relay_pids(self) -> list[int]:
         """The processes of its relay nodes."""
-        return children(self.process.pid, "media_relay")
+        return [pid for pid, arguments in self._children() if "media_relay" in arguments]
+
+    def child_pids(self) -> list[int]:
+        """All processes it has started."""
+        return [pid for pid, _ in self._children()]
+
+    def _children(self) -> list[tuple[int, list[str]]]:
+        return children(self.process.pid)
 
 
-def children(parent: int, word: str) -> list[int]:
-    """The children of a process whose command line has this word in it."""
+def children(parent: int) -> list[tuple[int, list[str]]]:
+    """The living children of a process, with their command lines."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            stat = (folder / "stat").read_text()
-            arguments = (folder / "cmdline").read_bytes().decode().split("\0")
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it ended while we looked
-        state, ppid = re.sub(r"^.*\) ", "", stat).split()[:2]
-        if int(ppid) == parent and word in arguments and state != "Z":
-            found.append(int(folder.name))
+        pid = int(folder.name)
+        state = _stat(pid)
+        if state is not None and int(state[1]) == parent and state[0] != "Z":
+            found.append((pid, (folder / "cmdline").read_bytes().decode().split("\0")))
     return found
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process still runs; one that only waits for its parent to notice its end does not."""
+    state = _stat(pid)
+    return state is not None and state[0] != "Z"
+
+
+def _stat(pid: int) -> list[str] | None:
+    """The fields of /proc/<pid>/stat after the name: state, parent, …; None when the process is gone."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return re.sub(r"^.*\) ", "", text).split()
 
 
 @contextmanager
@@ -122,5 +146,7 @@ def running_server(data_dir: Path, database_url: str, *options: str) -> Iterator
         if server.process.poll() is None:
             server.stop()
         server.process.wait(timeout=15)
+    if server.process.returncode == -signal.SIGKILL:
+        return
     assert "Traceback" not in server.output(), server.output()
     assert "Warning" not in server.output(), server.output()

@@ -1,0 +1,159 @@
+"""Starting, failing to start, and ending: what an operator sees on the terminal."""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.scenarios import server as server_module
+from tests.scenarios.server import command, environment, free_port, is_alive, running_server
+
+
+def refusal(*arguments: str) -> str:
+    """The one line a command that cannot work says; it never shows a traceback."""
+    done = command(*arguments)
+    assert done.returncode == 2, done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+def run_options(folder: Path, **changes: str) -> list[str]:
+    options = {
+        "data-dir": str(folder / "data"),
+        "http-port": str(free_port(socket.SOCK_STREAM)),
+        "media-port": str(free_port(socket.SOCK_DGRAM)),
+    }
+    options |= {name.replace("_", "-"): value for name, value in changes.items()}
+    return ["run", *(word for name, value in options.items() for word in (f"--{name}", value))]
+
+
+def test_a_taken_http_port_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        line = refusal(*run_options(tmp_path, http_port=str(port)))
+    assert f"TCP port {port}" in line
+    assert "TONGTANG_HTTP_PORT" in line
+
+
+def test_a_taken_media_port_is_named(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("0.0.0.0", 0))
+        port = other.getsockname()[1]
+        line = refusal(*run_options(tmp_path, media_port=str(port)))
+    assert f"UDP port {port}" in line
+    assert "TONGTANG_MEDIA_PORT" in line
+
+
+def test_an_unreachable_database_is_named_without_its_password(tmp_path: Path) -> None:
+    port = free_port(socket.SOCK_STREAM)
+    line = refusal(*run_options(tmp_path, database_url=f"postgresql://me:s3cret@127.0.0.1:{port}/lessons"))
+    assert f"127.0.0.1:{port}" in line
+    assert "TONGTANG_DATABASE_URL" in line
+    assert "s3cret" not in line
+
+
+def test_a_data_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    line = refusal(*run_options(tmp_path, data_dir=str(tmp_path / "file" / "data")))
+    assert str(tmp_path / "file" / "data") in line
+    assert "TONGTANG_DATA_DIR" in line
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "variable"),
+    [
+        ("http_port", "eighty", "TONGTANG_HTTP_PORT"),
+        ("http_port", "70000", "TONGTANG_HTTP_PORT"),
+        ("media_addresses", "over there", "TONGTANG_MEDIA_ADDRESSES"),
+        ("database_url", "mysql://localhost/x", "TONGTANG_DATABASE_URL"),
+        ("relay_nodes", "0", "TONGTANG_RELAY_NODES"),
+        ("log_level", "shouting", "TONGTANG_LOG_LEVEL"),
+    ],
+)
+def test_a_bad_setting_is_named(tmp_path: Path, option: str, value: str, variable: str) -> None:
+    line = refusal(*run_options(tmp_path, **{option: value}))
+    assert line.startswith(f"tongtang: {variable}: ")
+
+
+def test_the_help_names_every_setting_with_its_variable() -> None:
+    done = command("run", "--help")
+    assert done.returncode == 0
+    for variable in ("DATA_DIR", "DATABASE_URL", "HTTP_PORT", "MEDIA_PORT", "MEDIA_ADDRESSES", "RELAY_NODES"):
+        assert f"TONGTANG_{variable}" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["run", "migrate", "seed", "demo", "create-county", "synthetic-teacher"])
+def test_every_command_explains_itself(name: str) -> None:
+    done = command(name, "--help")
+    assert done.returncode == 0, done.stderr
+    assert f"python -m app {name}" in done.stdout
+
+
+def _gone(pids: list[int], seconds: float) -> bool:
+    """Whether all these processes end within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while any(is_alive(pid) for pid in pids):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)  # processes that are not our children cannot be awaited
+    return True
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_everything_within_three_seconds(tmp_path: Path, number: signal.Signals) -> None:
+    with running_server(tmp_path, f"sqlite:///{tmp_path / 'db'}", "--relay-nodes", "2") as server:
+        # A browser that keeps its connection open must not hold the server up.
+        with httpx.Client(base_url=server.url, trust_env=False) as browser:
+            assert browser.get("/healthz").is_success
+            nodes = server.relay_pids()
+            assert len(nodes) == 2
+            code, seconds = server.stop(number)
+        assert code == 0
+        assert seconds < 3
+        assert _gone(nodes, 0.5)
+
+
+def test_children_do_not_outlive_a_server_that_is_killed(tmp_path: Path) -> None:
+    with running_server(tmp_path, f"sqlite:///{tmp_path / 'db'}", "--demo") as server:
+        _until(lambda: len(server.child_pids()) == 2)
+        pids = server.child_pids()
+        server.stop(signal.SIGKILL)
+        assert _gone(pids, 5)
+
+
+def _until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)  # another process: nothing of it can be awaited
+
+
+@pytest.mark.slow
+def test_the_second_start_of_the_demo_is_quick_and_keeps_its_secrets(tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path / 'db'}"
+    secrets = [tmp_path / name for name in ("secret.key", "demo.json")]
+    kept: list[list[bytes]] = []
+    for _ in range(2):
+        with running_server(tmp_path, database, "--demo") as server:
+            _until(lambda said=server.output: "Ctrl-C" in said())  # type: ignore[misc]
+            # CPU time, because the wall's depends on what else the machine does; an idle one takes 2 s.
+            cpu_seconds = server.cpu_seconds()
+            assert f"http://localhost:{server.http_port}/teach#token=" in server.output()
+            assert server.output().count("/site#token=") == 3
+        kept.append([path.read_bytes() for path in secrets])
+    assert kept[0] == kept[1]
+    assert [oct(os.stat(path).st_mode)[-3:] for path in secrets] == ["600", "600"]
+    assert cpu_seconds < 2.5
+
+
+def test_an_option_goes_before_its_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Port 1 would be refused or at least be another one than the option's, at which the server is awaited.
+    monkeypatch.setattr(server_module, "environment", lambda: environment() | {"TONGTANG_HTTP_PORT": "1"})
+    with running_server(tmp_path, f"sqlite:///{tmp_path / 'db'}") as server:
+        assert httpx.get(f"{server.url}/healthz", trust_env=False).is_success
