@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import tempfile
 from asyncio.subprocess import DEVNULL
@@ -75,7 +76,7 @@ class DemoMode:
             "--log-format": settings.log_format,
         }
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "app", "synthetic-teacher", "--with-parent"),
+            *(sys.executable, "-m", "app", "synthetic-teacher", "--with-parent", str(os.getpid())),
             *(word for pair in arguments.items() for word in pair),
             stdin=DEVNULL,
             process_group=0,  # Ctrl-C in the terminal is ours to answer

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from app.demo.api import Api, Credentials, Password, TokenFile, new_http
 from app.demo.clip import VideoCodec
-from app.demo.teaching import SyntheticTeacher, cancel_all
+from app.demo.teaching import ASIDE_SECONDS, SyntheticTeacher, cancel_all
 from app.errors import StartupError
 from app.logs import configure_logging
 from app.settings import Settings
@@ -25,7 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--password-file", type=Path, help="file with the teacher's password")
     parser.add_argument("--codec", choices=[codec.value for codec in VideoCodec], default="VP8")
     parser.add_argument(
-        "--with-parent", action="store_true", help="end when the process that started it ends"
+        "--aside-seconds",
+        type=float,
+        default=ASIDE_SECONDS,
+        help="after the real teacher has left, wait so long before coming back (default: %(default).0f)",
+    )
+    parser.add_argument(
+        "--with-parent", type=int, metavar="PID", help="end when this process, which started it, ends"
     )
 
 
@@ -34,8 +40,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     configure_logging(settings.log_level, settings.log_format)
     url = options.url or f"http://127.0.0.1:{settings.http_port}"
     folder = settings.data_dir / "cache" / "test-card"
-    codec = VideoCodec(options.codec)
-    asyncio.run(_run_until_signal(url, _credentials(options), codec, folder, options.with_parent))
+    asyncio.run(_teach_until_signal(url, _credentials(options), folder, options))
     return 0
 
 
@@ -50,17 +55,18 @@ def _credentials(options: argparse.Namespace) -> Credentials:
         raise StartupError(f"the password file cannot be read: {error}") from error
 
 
-async def _run_until_signal(
-    url: str, credentials: Credentials, codec: VideoCodec, folder: Path, with_parent: bool
+async def _teach_until_signal(
+    url: str, credentials: Credentials, folder: Path, options: argparse.Namespace
 ) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with new_http(url) as http:
-        teacher = SyntheticTeacher(Api(http, credentials), codec, folder)
+        codec = VideoCodec(options.codec)
+        teacher = SyntheticTeacher(Api(http, credentials), codec, folder, options.aside_seconds)
         tasks = [asyncio.create_task(teacher.run()), asyncio.create_task(_wait_stop(stop))]
-        if with_parent:
-            tasks.append(asyncio.create_task(_wait_orphaned(os.getppid())))
+        if options.with_parent is not None:
+            tasks.append(asyncio.create_task(_wait_orphaned(options.with_parent)))
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
