@@ -31,7 +31,6 @@ async def prove(admin: Api, say: Say, seconds: float = SECONDS) -> dict[str, Any
     """Schedule a lesson, teach it for ``seconds``, and return the report."""
     arranged = await arrange(admin)
     say(f"scheduled over REST: {arranged.title}, lesson {arranged.lesson_id}")
-    cpu, packets = await relay_counters(admin.http)
     async with AsyncExitStack() as stack:
         main = await stack.enter_async_context(_on_air(arranged, arranged.teacher, "main", TEACHER))
         say("the teacher publishes main")
@@ -52,9 +51,10 @@ async def prove(admin: Api, say: Say, seconds: float = SECONDS) -> dict[str, Any
         stack.push_async_callback(teachers_eye.close)
         await _watch(arranged, arranged.teacher, stream, teachers_eye)
         say(f"the teacher sees {answering.code}; now {seconds:.0f} s of lesson")
+        cpu, packets = await relay_counters(admin.http)
         await asyncio.sleep(seconds)
-        seen = await asyncio.gather(*(watcher.stop() for watcher in (*watchers, teachers_eye)))
         cpu_after, packets_after = await relay_counters(admin.http)
+        seen = await asyncio.gather(*(watcher.stop() for watcher in (*watchers, teachers_eye)))
     relay_us = (cpu_after - cpu) / (packets_after - packets) * 1e6 if packets_after > packets else None
     by_site = {site.code: one for site, one in zip(arranged.sites, seen, strict=False)}
     return report(arranged.lesson_id, by_site, (answering.code, seen[-1]), relay_us)

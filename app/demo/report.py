@@ -3,6 +3,11 @@
 ``latency_*_ms`` is measured per picture, from the moment the publisher's track handed the encoded frame to
 WebRTC to the moment the receiver had it decoded. It contains the wait for the next frame that tells
 aiortc's jitter buffer that a frame is whole, which is one frame interval (50 ms at 20 frames a second).
+
+``first_frame_ms`` runs from the WHEP request to the first decoded picture; a loop cannot answer a keyframe
+request, so up to a second of it is the wait for the next keyframe. ``relay_us_per_packet`` is the CPU time
+of the relay's process over the packets it forwarded while the lesson ran, at this small load mostly its
+ticks and wake-ups.
 """
 
 from __future__ import annotations

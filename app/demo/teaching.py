@@ -28,7 +28,7 @@ from app.demo.test_card import Card
 _log = structlog.stdlib.get_logger(__name__)
 
 MAIN: Final = "main"
-FREE_SECONDS: Final = 20.0
+ASIDE_SECONDS: Final = 20.0
 """How long nobody may have published before the synthetic teacher takes the stream again."""
 EARLY: Final = timedelta(minutes=1)
 """How long before its lesson the synthetic teacher is there."""
@@ -79,10 +79,13 @@ class CurrentLesson:
 class SyntheticTeacher:
     """Teaches one person's lessons, one after the other."""
 
-    def __init__(self, api: Api, codec: VideoCodec, folder: Path | None) -> None:
+    def __init__(
+        self, api: Api, codec: VideoCodec, folder: Path | None, aside_seconds: float = ASIDE_SECONDS
+    ) -> None:
         self._api = api
         self._codec = codec
         self._folder = folder
+        self._aside_seconds = aside_seconds
 
     async def run(self) -> None:
         """Teach for ever; ends by cancellation."""
@@ -139,7 +142,7 @@ class SyntheticTeacher:
             await channel.wait_for(lambda known: known.connected)
             if replaced or await _is_taken(channel):
                 _log.info("stepping aside: somebody else teaches", lesson=lesson.id)
-                await channel.wait_free(MAIN, FREE_SECONDS)
+                await channel.wait_free(MAIN, self._aside_seconds)
             try:
                 replaced = await self._publish(lesson, clip, channel)
                 pause = _FIRST_PAUSE

@@ -1,0 +1,195 @@
+"""The synthetic teacher against the real server: on air, back after a crash, out of a real teacher's way."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app.demo import media_client
+from app.demo.api import Api, ApiError, Password, TokenFile, new_http
+from app.demo.clip import Clip
+from app.demo.media_client import MediaError
+from app.demo.playing import play
+from app.demo.test_card import FRAMES, Card
+from app.demo.watching import Watcher
+from tests.scenarios.server import REPOSITORY, ServerProcess, command, environment, running_server
+
+SYNTHETIC = 0
+REAL = 5
+"""Senders in the picture's mark: the synthetic teacher, and the real one in these tests."""
+PATIENCE = 30.0
+
+
+class School:
+    """The demo county on a server, and its synthetic teacher as a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.database = f"sqlite:///{folder / 'db'}"
+        done = command("seed", "small", "--data-dir", str(folder), "--database-url", self.database)
+        assert done.returncode == 0, done.stderr
+        self.password = json.loads((folder / "demo.json").read_text())["password"]
+        (folder / "password").write_text(self.password)
+
+    async def sign_in(self, http: httpx.AsyncClient, login: str) -> Api:
+        """The API as somebody; signs in once, because often is refused."""
+        token = self.folder / f"{login}.token"
+        if not token.exists():
+            token.write_text(await Api(http, Password(login, self.password)).token())
+        return Api(http, TokenFile(token))
+
+    @contextmanager
+    def teacher(self, url: str) -> Iterator[subprocess.Popen[bytes]]:
+        """The process ``python -m app synthetic-teacher``."""
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "app", "synthetic-teacher", "--url", url, "--login", "wang"),
+                *("--password-file", str(self.folder / "password"), "--data-dir", str(self.folder)),
+                *("--aside-seconds", "1", "--with-parent", str(os.getpid()), "--log-level", "warning"),
+            ],
+            cwd=REPOSITORY,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+        )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.terminate()
+            assert process.wait(timeout=10) == 0
+
+    async def wait_seen(self, url: str, source: int) -> float:
+        """Wait until a site sees ``source`` as the teacher, asking anew as a page does; the seconds it took."""
+        begun = time.monotonic()
+        async with new_http(url) as http, asyncio.timeout(PATIENCE):
+            while True:
+                watcher = Watcher(source, [None] * FRAMES)
+                try:
+                    site = await self.sign_in(http, "site1")
+                    offer = (await _join(site))["watch"][0]
+                    await watcher.open(http, offer["url"], offer["token"])
+                    async with asyncio.timeout(1.5):
+                        await watcher.first_picture()
+                    return time.monotonic() - begun
+                except (ApiError, MediaError, TimeoutError):
+                    await asyncio.sleep(0.1)
+                finally:
+                    await watcher.close()
+
+
+async def _join(api: Api) -> dict[str, Any]:
+    lesson = await api.get("/api/v1/lessons/current")
+    return await api.get(f"/api/v1/lessons/{lesson['id']}/join")
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.fixture(scope="module")
+def school(tmp_path_factory: pytest.TempPathFactory) -> School:
+    return School(tmp_path_factory.mktemp("school"))
+
+
+@pytest.fixture(scope="module")
+def server(school: School) -> Iterator[ServerProcess]:
+    with running_server(school.folder, school.database, "--log-level", "warning") as server:
+        yield server
+
+
+@pytest.mark.slow
+def test_a_lesson_is_on_air_soon_and_cheaply(school: School, server: ServerProcess) -> None:
+    with school.teacher(server.url) as teacher:
+        asyncio.run(school.wait_seen(server.url, SYNTHETIC))
+        before, begun = cpu_seconds(teacher.pid), time.monotonic()
+        teacher_alive = asyncio.run(_watch_quietly(school, server.url, 8.0))
+        used = (cpu_seconds(teacher.pid) - before) / (time.monotonic() - begun)
+        assert teacher_alive > 100
+        assert used < 0.10, f"{used:.1%} of a core"
+
+
+async def _watch_quietly(school: School, url: str, seconds: float) -> int:
+    async with new_http(url) as http:
+        site = await school.sign_in(http, "site1")
+        offer = (await _join(site))["watch"][0]
+        watcher = Watcher(SYNTHETIC, [None] * FRAMES)
+        await watcher.open(http, offer["url"], offer["token"])
+        await asyncio.sleep(seconds)
+        return (await watcher.stop()).frames
+
+
+@pytest.mark.slow
+def test_it_is_back_within_five_seconds_of_the_relays_death(school: School, server: ServerProcess) -> None:
+    with school.teacher(server.url):
+        asyncio.run(school.wait_seen(server.url, SYNTHETIC))
+        (relay,) = server.relay_pids()
+        os.kill(relay, signal.SIGKILL)
+        while relay in server.relay_pids():
+            time.sleep(0.02)  # another process: nothing of it can be awaited
+        assert asyncio.run(school.wait_seen(server.url, SYNTHETIC)) < 5
+
+
+@pytest.mark.slow
+def test_it_is_back_within_five_seconds_of_a_servers_restart(school: School) -> None:
+    server = ServerProcess(school.folder, school.database)
+    server.wait_ready()
+    with school.teacher(server.url):
+        asyncio.run(school.wait_seen(server.url, SYNTHETIC))
+        server.stop(signal.SIGKILL)
+        ports = ("--http-port", str(server.http_port), "--media-port", str(server.media_port))
+        again = ServerProcess(school.folder, school.database, *ports)
+        again.url = server.url
+        again.wait_ready()
+        try:
+            assert asyncio.run(school.wait_seen(server.url, SYNTHETIC)) < 5
+        finally:
+            again.stop()
+
+
+@pytest.mark.slow
+def test_it_steps_aside_for_the_real_teacher_and_comes_back(school: School, server: ServerProcess) -> None:
+    async def scenario() -> None:
+        await school.wait_seen(server.url, SYNTHETIC)
+        async with new_http(server.url) as http:
+            offer = (await _join(await school.sign_in(http, "wang")))["publish"][0]
+            real = await media_client.publish(
+                http, offer["url"], offer["token"], play(Clip(Card("Real", REAL)))
+            )
+            await school.wait_seen(server.url, REAL)
+            await asyncio.wait_for(_stays(real), 10)
+            await real.close()
+        await school.wait_seen(server.url, SYNTHETIC)
+
+    with school.teacher(server.url):
+        asyncio.run(scenario())
+
+
+async def _stays(session: media_client.MediaSession) -> None:
+    """Three seconds, three times what the synthetic teacher waits here, in which it must not push us out."""
+    ended = asyncio.ensure_future(session.wait_ended())
+    await asyncio.wait({ended}, timeout=3)
+    assert not ended.done(), "the synthetic teacher took the stream back from the real one"
+    ended.cancel()
+
+
+def test_sigterm_ends_it_cleanly_even_without_a_server(school: School) -> None:
+    with school.teacher("http://127.0.0.1:9") as teacher:
+        time.sleep(2)  # another process: nothing of it can be awaited
+        asked = time.monotonic()
+        teacher.terminate()
+        assert teacher.wait(timeout=10) == 0
+        assert time.monotonic() - asked < 3
