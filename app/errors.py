@@ -26,11 +26,15 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, ClassVar
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
+
+_log = structlog.stdlib.get_logger(__name__)
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -250,6 +254,14 @@ async def _on_http_exception(_request: Request, error: Exception) -> JSONRespons
     return problem(error.status_code, code, title, f"{error.detail}.", error.headers)
 
 
+async def _on_database_trouble(_request: Request, error: Exception) -> JSONResponse:
+    # A lock not had in time, a deadlock, a database that is away: nothing was stored, and later may go well.
+    assert isinstance(error, OperationalError)
+    _log.error("database trouble", error=str(error.orig).strip())
+    detail = "The database is busy or cannot be reached, and nothing was changed; try again in a moment."
+    return problem(503, "database.unavailable", Unavailable.summary, detail, {"Retry-After": "2"})
+
+
 async def _on_unexpected(_request: Request, _error: Exception) -> JSONResponse:
     # Starlette's outermost middleware raises the error again after this answer, so that it is logged.
     detail = "Something went wrong on the server. It was logged; please try again."
@@ -261,4 +273,5 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(AppError, _on_app_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(OperationalError, _on_database_trouble)
     app.add_exception_handler(Exception, _on_unexpected)

@@ -51,4 +51,4 @@ def _describe_problems(operation_responses: dict[str, Any]) -> None:
             response["description"] = "Invalid content"
             schema = _PROBLEM
         if schema == _PROBLEM:
-            response["content"] = {PROBLEM_JSON: {"schema": _PROBLEM}}
+            response["content"] = {PROBLEM_JSON: {**content.get(PROBLEM_JSON, {}), "schema": _PROBLEM}}

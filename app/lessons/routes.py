@@ -9,17 +9,27 @@ from pydantic import AwareDatetime
 
 from app.accounts.service import CurrentPrincipal
 from app.database import SessionDep
-from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, responses
+from app.errors import (
+    PROBLEM_JSON,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Unauthenticated,
+    responses,
+)
 from app.lessons import scheduling, service
 from app.lessons.models import Lesson
 from app.lessons.rules import LessonState
-from app.lessons.schemas import Cancellation, LessonOut, scheduled
+from app.lessons.schemas import CLASH_EXAMPLE, Cancellation, LessonOut, scheduled
 from app.lessons.service import Position, Wanted
 from app.schemas import Page, PageAfter, PageLimit, decode_pair, encode_cursor
 from app.timetables.schemas import NewTimetableEntry, ScheduledEntryOut
 
 router = APIRouter(prefix="/api/v1", tags=["lessons"])
 
+_ON_PLAN = responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid)
+_ON_PLAN[Conflict.status]["content"] = {PROBLEM_JSON: {"example": CLASH_EXAMPLE}}
 _ON_SHOW = responses(Unauthenticated, Forbidden, NotFound)
 
 
@@ -28,7 +38,7 @@ _ON_SHOW = responses(Unauthenticated, Forbidden, NotFound)
     status_code=201,
     summary="Plan a weekly lesson",
     tags=["timetables"],
-    responses=responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid),
+    responses=_ON_PLAN,
 )
 def add_entry(
     body: NewTimetableEntry, session: SessionDep, principal: CurrentPrincipal, response: Response

@@ -150,6 +150,28 @@ class Cancellation(Input):
     model_config = example({"reason": "大雪封路 Road closed by snow"})
 
 
+CLASH_EXAMPLE = {
+    "type": "about:blank",
+    "title": "Already taken",
+    "status": 409,
+    "detail": "王老师 Wang is taken by “Grade 4 Music” on 2026-11-23 from 08:50 to 09:30; "
+    "choose another period, teacher or room.",
+    "code": "timetable.clash",
+    "clashes": [
+        {
+            "resource": "teacher",
+            "id": "f4b7a1de-0f53-4a86-b7b0-5a3c0e9d1f22",
+            "name": "王老师 Wang",
+            "lesson_id": "27081930-4152-4637-8485-96a7b8c9d0e1",
+            "title": "Grade 4 Music",
+            "starts_at": "2026-11-23T00:50:00Z",
+            "ends_at": "2026-11-23T01:30:00Z",
+        }
+    ],
+    "total": 1,
+}
+
+
 def scheduled(plan: Plan) -> ScheduledEntryOut:
     """The answer to whoever planned an entry."""
     return ScheduledEntryOut(

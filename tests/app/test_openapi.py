@@ -69,11 +69,13 @@ def test_nobody_gets_past_a_lock(api: FastAPI, document: dict[str, Any]) -> None
 
 
 def test_errors_are_problem_documents(document: dict[str, Any]) -> None:
-    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    problem = {"$ref": "#/components/schemas/Problem"}
     for method, path, operation in operations(document):
         for status, response in operation["responses"].items():
             if status >= "400" and (path, status) != ("/readyz", "503"):
-                assert response.get("content") == problem, f"{method} {path} {status}"
+                content = response["content"]
+                assert list(content) == ["application/problem+json"], f"{method} {path} {status}"
+                assert content["application/problem+json"]["schema"] == problem, f"{method} {path} {status}"
     assert "HTTPValidationError" not in document["components"]["schemas"]
 
 

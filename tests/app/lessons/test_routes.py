@@ -229,6 +229,8 @@ def test_a_list_costs_the_same_however_long(
 def test_every_planning_route_is_documented_with_examples(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
     tags = {"pairings", "timetables", "lessons"}
+    refused = document["paths"]["/api/v1/timetable-entries"]["post"]["responses"]["409"]["content"]
+    assert refused["application/problem+json"]["example"]["code"] == "timetable.clash"
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             if not tags & set(operation.get("tags", ())) or path.endswith("/join"):
