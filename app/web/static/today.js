@@ -5,7 +5,9 @@ import { clock, day, say, wireLanguageButton } from "./i18n.js";
 import { byId, requireSignIn, showFault } from "./page.js";
 import { signOut, takeTokenFromAddress } from "./session.js";
 
-const DOORS_OPEN = 15 * 60_000;
+const LONGEST_LESSON = 4 * 3_600_000;
+const PAGE = 200;
+const MOST_PAGES = 5;
 const OVER = ["ended", "archived", "moved"];
 const REFRESH = 60_000;
 
@@ -35,10 +37,17 @@ async function lessonsOfToday(me) {
   const to = new Date(from);
   to.setDate(to.getDate() + 1);
   const mine = me.assignments.some(({ role }) => role === "teacher" || role === "site_assistant");
-  const query = new URLSearchParams({ from: from.toISOString(), to: to.toISOString() });
-  if (mine) query.set("mine", "true");
-  const answer = await get(`/api/v1/lessons?${query}`);
-  return answer.lessons ?? answer;
+  // The API selects by start; a lesson may have begun before midnight.
+  const earliest = new Date(from.getTime() - LONGEST_LESSON);
+  const query = new URLSearchParams({ from: earliest.toISOString(), to: to.toISOString(), mine, limit: PAGE });
+  const found = [];
+  for (let page = 0; page < MOST_PAGES; page++) {
+    const { items, next } = await get(`/api/v1/lessons?${query}`);
+    found.push(...items);
+    if (!next) break;
+    query.set("after", next);
+  }
+  return found.filter((lesson) => new Date(lesson.ends_at) > from);
 }
 
 function show(lessons, me) {
@@ -50,30 +59,32 @@ function show(lessons, me) {
 
 function row(lesson, me) {
   const [starts, ends] = [new Date(lesson.starts_at), new Date(lesson.ends_at)];
-  const when = state(lesson, starts, ends, Date.now());
+  const when = state(lesson, Date.now());
   const item = document.createElement("li");
   item.className = `lesson-row ${when === "now" || when === "soon" ? "now" : ""} ${when === "over" ? "past" : ""}`;
   const time = child(item, "p", "row-time");
   say(time, "today.time", { from: clock(starts), to: clock(ends) });
   const middle = child(item, "div");
   child(middle, "h2", "row-title").textContent = lesson.title || lesson.subject;
+  child(middle, "p", "row-who").textContent = `${lesson.teacher.name} · ${lesson.school.name}`;
   say(child(middle, "p", "row-state"), `today.${when}`);
   if (when === "now" || when === "soon") way(item, lesson, me);
   return item;
 }
 
 function way(item, lesson, me) {
-  const teaches = lesson.teacher_id === me.id;
+  const teaches = lesson.teacher.id === me.id;
   const link = child(item, "a", "main-button");
   link.href = `${teaches ? "/teach" : "/site"}?lesson=${encodeURIComponent(lesson.id)}`;
   say(child(link, "span"), teaches ? "today.teach" : "today.watch");
 }
 
-function state(lesson, starts, ends, now) {
+function state(lesson, now) {
+  const [opens, starts, ends] = [lesson.opens_at, lesson.starts_at, lesson.ends_at].map(Date.parse);
   if (lesson.state === "cancelled") return "cancelled";
   if (now >= ends || OVER.includes(lesson.state)) return "over";
   if (now >= starts) return "now";
-  return now >= starts - DOORS_OPEN ? "soon" : "later";
+  return now >= opens ? "soon" : "later";
 }
 
 function child(parent, tag, className = "") {
