@@ -26,6 +26,15 @@ hypothesis.settings.load_profile("suite")
 _POSTGRES_VARIABLE = "TONGTANG_TEST_POSTGRES_URL"
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests come last: Playwright keeps an event loop in the main thread until the session ends.
+
+    As long as it runs, no other test could have a loop of its own there.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _clean_environment() -> Iterator[None]:
     """No setting of the machine reaches a test."""

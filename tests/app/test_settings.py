@@ -40,8 +40,10 @@ def test_addresses_are_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> No
     assert load_settings().announced_addresses == ("10.0.0.5", "2001:db8::1")
 
 
-def test_without_addresses_this_machine_s_are_announced() -> None:
-    assert load_settings().announced_addresses[0] == "127.0.0.1"
+def test_without_addresses_this_machine_s_are_announced_loopback_last() -> None:
+    announced = load_settings().announced_addresses
+    assert announced[-1] == "127.0.0.1"
+    assert len(set(announced)) == len(announced)
 
 
 @pytest.mark.parametrize(
