@@ -8,6 +8,7 @@ answered by exactly one reply with the same number.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
@@ -186,10 +187,26 @@ _TYPES: Final[dict[str, type[Any]]] = {
 }
 
 
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+# By annotation: what a field may hold. A new kind of field needs a line here.
+_CHECKS: Final[dict[str, Callable[[Any], bool]]] = {
+    "int": _is_int,
+    "float": lambda value: _is_int(value) or isinstance(value, float),
+    "str": lambda value: isinstance(value, str),
+    "tuple[str, ...]": lambda value: isinstance(value, tuple) and all(isinstance(v, str) for v in value),
+    "dict[str, int]": lambda value: isinstance(value, dict) and all(_is_int(v) for v in value.values()),
+}
+
+
 def encode(message: Message) -> bytes:
     """One line, newline included."""
     body = {"type": type(message).__name__, **asdict(message)}
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    # Text from the network may hold lone surrogates; the other end reads them back, and no sender fails over them.
+    return text.encode("utf-8", "surrogatepass") + b"\n"
 
 
 def decode(line: bytes) -> Message:
@@ -197,12 +214,17 @@ def decode(line: bytes) -> Message:
     try:
         body = json.loads(line)
         cls = _TYPES[body.pop("type")]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise MessageError(f"not a control message: {line[:80]!r}") from error
-    names = {field.name for field in fields(cls)}
+    checks = {field.name: _CHECKS[str(field.type)] for field in fields(cls)}
     values = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in body.items() if key in names
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in body.items()
+        if key in checks
     }
+    for key, value in values.items():
+        if not checks[key](value):
+            raise MessageError(f"{cls.__name__}.{key} cannot be {str(value)[:40]!r}")
     try:
         message: Message = cls(**values)
     except TypeError as error:
