@@ -17,6 +17,7 @@ CONNECT_TIMEOUT: Final = 20.0
 CONSENT_TIMEOUT: Final = 15.0
 """Seconds without an authenticated packet after which a client is gone (RFC 7675 allows 30)."""
 _MAX_ADDRESSES: Final = 8
+_MAX_RTCP_SENDERS: Final = 32
 
 
 class PeerState(enum.Enum):
@@ -43,10 +44,13 @@ class Peer:
         self.offer = offer
         self.state = PeerState.CONNECTING
         self.local = new_credentials()
+        self.remote = Credentials(offer.ufrag, offer.password)
+        self._former: Credentials | None = None
         self.addresses: dict[bytes, Address] = {}
         """Every address that passed a connectivity check, newest last."""
         self.inbound: SrtpContext | None = None
         self.outbound: SrtpContext | None = None
+        self._rtcp_senders: set[int] = set()
         self._dtls = DtlsEndpoint(identity, offer.fingerprints, server=True)
         self._sender = sender
         self._counters = counters
@@ -68,15 +72,21 @@ class Peer:
             raise RuntimeError("the peer has no address yet")
         return self._address
 
-    def restart_ice(self) -> Credentials:
-        """New local credentials; the DTLS association and the keys stay (RFC 8842 section 5.5)."""
-        self.local = new_credentials()
-        return self.local
+    def restart_ice(self, remote: Credentials) -> Credentials | None:
+        """Take the client's new credentials and make own ones; the DTLS association stays (RFC 8842 section 5.5).
+
+        The former ones stay good for checks under way, until the next restart. Returns those that are good no more.
+        """
+        self.remote = remote
+        forgotten, self._former, self.local = self._former, self.local, new_credentials()
+        return forgotten
 
     def check(self, check: Check, raw: bytes, now: float) -> bool:
         """Answer a connectivity check from the socket address ``raw``; false when it is not authentic."""
         address = self.addresses.get(raw) or Address(raw)
-        response = answer_check(check, self.local.password, address.host_port)
+        former = self._former
+        known = former if former is not None and former.ufrag == check.local_ufrag else self.local
+        response = answer_check(check, known.password, address.host_port)
         if response is None:
             return False
         self.heard_at = now
@@ -91,9 +101,9 @@ class Peer:
 
     def dtls(self, datagram: bytes, now: float) -> None:
         """Take a DTLS datagram; raises :class:`~media_relay.seams.dtls.DtlsError` when the handshake fails."""
-        self.heard_at = now
         self._send_all(self._dtls.receive(datagram))
         if self._dtls.complete and self.state is PeerState.CONNECTING:
+            self.heard_at = now
             self.inbound, self.outbound = self._dtls.inbound, self._dtls.outbound
             self.state = PeerState.CONNECTED
 
@@ -115,6 +125,23 @@ class Peer:
                 self._send_all(self._dtls.handle_timeout())
             except DtlsError:
                 self._counters.drops["dtls"] += 1
+
+    def open_rtcp(self, datagram: bytes) -> bytes:
+        """The plaintext of an SRTCP packet; raises :class:`~media_relay.seams.srtp.SrtpError`.
+
+        A client that makes up senders would fill libsrtp's memory: only the first few are remembered.
+        """
+        if self.inbound is None:
+            raise SrtpError("the peer has no keys yet")
+        plain = self.inbound.unprotect_rtcp(datagram)
+        sender = int.from_bytes(plain[4:8], "big")
+        if sender not in self._rtcp_senders:
+            if len(self._rtcp_senders) < _MAX_RTCP_SENDERS:
+                self._rtcp_senders.add(sender)
+            else:
+                self.inbound.forget(sender)
+                raise SrtpError("too many senders of reports")
+        return plain
 
     def send_rtcp(self, packet: bytes) -> None:
         """Protect and queue a compound RTCP packet; nothing happens before the peer is connected."""

@@ -61,6 +61,8 @@ class Publisher(Peer):
 
     def rtp(self, view: memoryview, start: int, end: int, now: float) -> bool:
         """Take one plain RTP packet; false when it was dropped. Raises ``PacketError``."""
+        ssrc = HEADER.unpack_from(view, start)[4]
+        known = self._sources.get(ssrc) or self._new_source(ssrc, view[start + 1] & 0x7F)
         payload = payload_start(view, start, end)
         found = self._found
         if view[start] & 0x10:
@@ -71,8 +73,6 @@ class Publisher(Peer):
             self._feedback.receive(found.transport_sequence, now)
         if view[start] & 0x20 and not 0 < view[end - 1] <= end - payload:
             raise PacketError("RTP padding is longer than its packet")
-        ssrc = HEADER.unpack_from(view, start)[4]
-        known = self._sources.get(ssrc) or self._new_source(ssrc, view[start + 1] & 0x7F)
         if known is None:
             return False
         kind, source = known
@@ -82,6 +82,9 @@ class Publisher(Peer):
         """Bundled payload types belong to one section (RFC 8843 section 10.1.2), so they tell the kind."""
         kind = next((k for k, codecs in self._codecs.items() if payload_type in codecs), None)
         if kind is None or len(self._sources) >= _MAX_SOURCES:
+            # Or a client that makes up sources would fill libsrtp's memory.
+            if self.inbound is not None:
+                self.inbound.forget(ssrc)
             return None
         source = Source(ssrc, self._codecs[kind], self.stream.tracks[kind].clock_rate)
         self._sources[ssrc] = kind, source

@@ -107,10 +107,12 @@ class Relay:
         if peer is None:
             raise OfferError("session.unknown", "This media session has ended; publish or play again.")
         credentials = parse_fragment(fragment)
-        if credentials is None or credentials == (peer.offer.ufrag, peer.offer.password):
+        if credentials is None or credentials == peer.remote:
             return None
-        # The old ufrag keeps its entry until the peer closes: checks under way may still use it.
-        self._by_ufrag[peer.restart_ice().ufrag] = peer
+        forgotten = peer.restart_ice(credentials)
+        if forgotten is not None:
+            del self._by_ufrag[forgotten.ufrag]
+        self._by_ufrag[peer.local.ufrag] = peer
         return restart_fragment(self._transport(peer))
 
     def close(self, session: str, reason: str = "closed") -> None:
@@ -244,10 +246,8 @@ class Relay:
             self._emit(StreamStarted(peer.stream.lesson, peer.stream.name))
 
     def _rtcp(self, peer: Publisher | Subscriber, datagram: bytes, now: float) -> None:
-        if peer.inbound is None:
-            return
         try:
-            packets = rtcp.parse(peer.inbound.unprotect_rtcp(datagram))
+            packets = rtcp.parse(peer.open_rtcp(datagram))
         except (SrtpError, rtcp.RtcpError):
             self.counters.drops["rtcp"] += 1
             return

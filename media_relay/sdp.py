@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from media_relay.core.packet import EXTENSION_URIS, Codec, Extension
+from media_relay.ice import Credentials
 
 MAX_OFFER: Final = 64 * 1024
 _MAX_MEDIA: Final = 16
@@ -59,6 +60,7 @@ class MediaSection:
     port: int
     mid: str = ""
     direction: str = "sendrecv"
+    bundle_only: bool = False
     rtcp_mux: bool = False
     rtcp_rsize: bool = False
     rtpmaps: dict[int, str] = field(default_factory=dict)
@@ -74,7 +76,7 @@ class MediaSection:
         """The payload types the relay can forward, in the offer's order, the best one of each codec."""
         best: dict[Codec, Payload] = {}
         for text in self.formats:
-            number = int(text) if text.isdigit() else -1
+            number = _number(text)
             rtpmap = self.rtpmaps.get(number, "")
             codec = _CODECS.get(rtpmap.lower())
             if codec is None or not 0 < number < 128 or codec.is_video != (self.kind == "video"):
@@ -154,15 +156,22 @@ def parse_offer(text: str, *, publishing: bool) -> Offer:
     return _check(session, media, publishing)
 
 
+def _number(text: str) -> int:
+    """A decimal number of at most ten ASCII digits, or -1; ``str.isdigit`` takes what ``int`` refuses."""
+    return int(text) if len(text) <= 10 and text.isascii() and text.isdigit() else -1
+
+
 def _media_line(value: str) -> MediaSection:
     parts = value.split()
-    if len(parts) < 4 or not parts[1].isdigit():
+    port = _number(parts[1]) if len(parts) >= 4 else -1
+    if port < 0:
         raise OfferError("offer.malformed", f"Not an SDP media line: 'm={value[:60]}'.")
-    return MediaSection(kind=parts[0], port=int(parts[1]), protocol=parts[2], formats=parts[3:67])
+    return MediaSection(kind=parts[0], port=port, protocol=parts[2], formats=parts[3:67])
 
 
 def _media_attribute(section: MediaSection, name: str, argument: str) -> None:
     head, _, tail = argument.partition(" ")
+    number = _number(head)
     match name:
         case "mid":
             section.mid = argument[:64]
@@ -172,24 +181,24 @@ def _media_attribute(section: MediaSection, name: str, argument: str) -> None:
             section.rtcp_mux = True
         case "rtcp-rsize":
             section.rtcp_rsize = True
-        case "rtpmap" if head.isdigit():
-            section.rtpmaps[int(head)] = tail.strip()
-        case "fmtp" if head.isdigit():
-            section.fmtps[int(head)] = tail.strip()
+        case "bundle-only":
+            section.bundle_only = True
+        case "rtpmap":
+            section.rtpmaps[number] = tail.strip()
+        case "fmtp":
+            section.fmtps[number] = tail.strip()
         case "rtcp-fb":
             section.feedback.setdefault(head, []).append(tail.strip())
         case "extmap":
-            number = head.partition("/")[0]
-            if number.isdigit() and tail:
-                section.extensions[int(number)] = tail.split()[0]
-        case "ssrc" if head.isdigit():
+            if tail.strip():
+                section.extensions[_number(head.partition("/")[0])] = tail.split()[0]
+        case "ssrc":
             # A bare "a=ssrc:N" without an attribute is legal (RFC 5576 section 4.1).
-            if int(head) not in section.ssrcs and len(section.ssrcs) < 32:
-                section.ssrcs.append(int(head))
+            if number >= 0 and number not in section.ssrcs and len(section.ssrcs) < 32:
+                section.ssrcs.append(number)
         case "ssrc-group":
-            section.secondary.update(
-                int(n) for n in tail.split()[1:] if head in ("FID", "FEC-FR") and n.isdigit()
-            )
+            if head in ("FID", "FEC-FR"):
+                section.secondary.update(_number(n) for n in tail.split()[1:])
         case "ice-ufrag" | "ice-pwd" | "fingerprint" | "setup":
             section.attributes.setdefault(name, argument)
 
@@ -200,6 +209,8 @@ def _check(session: dict[str, list[str]], media: list[MediaSection], publishing:
         s
         for s in media
         if s.kind in ("audio", "video") and s.direction in wanted and s.protocol.endswith("TLS/RTP/SAVPF")
+        # A section of port zero is disabled, unless it only waits for the bundle (RFC 9143 section 6).
+        if s.port or s.bundle_only
     ]
     if not usable:
         verb = "send" if publishing else "receive"
@@ -208,7 +219,11 @@ def _check(session: dict[str, list[str]], media: list[MediaSection], publishing:
             f"The offer has no audio or video that the client wants to {verb} over DTLS-SRTP; "
             "a data channel alone is not enough.",
         )
-    first = next((s for s in usable), media[0])
+    if "ice-lite" in session:
+        raise OfferError(
+            "offer.unsupported", "The client must be a full ICE agent: the relay itself is ICE-lite."
+        )
+    first = usable[0]
     ufrag = _credential(session, first, "ice-ufrag", _ICE_UFRAG)
     password = _credential(session, first, "ice-pwd", _ICE_PWD)
     fingerprints = _fingerprints(session, first)
@@ -324,7 +339,8 @@ def answer(
         "a=extmap-allow-mixed",
         "a=msid-semantic: WMS *",
     ]
-    if mids := [s.mid for s in accepted if s.mid]:
+    # A bundle may be answered, not proposed (RFC 9143 section 7.3).
+    if mids := [s.mid for s in accepted if s.mid in offer.bundle]:
         lines.insert(4, f"a=group:BUNDLE {' '.join(mids)}")
     for section in offer.media:
         if any(section is s for s in accepted):
@@ -382,7 +398,7 @@ def _answer_feedback(section: MediaSection, payload: Payload, publishing: bool) 
     return [f for f in payload.feedback if f not in left_out]
 
 
-def parse_fragment(text: str) -> tuple[str, str] | None:
+def parse_fragment(text: str) -> Credentials | None:
     """The ICE credentials of a trickle fragment (RFC 8840 section 9), or ``None`` when it has none."""
     if len(text) > MAX_OFFER:
         raise OfferError("offer.too_large", "The SDP fragment is larger than 64 KiB.")
@@ -397,7 +413,7 @@ def parse_fragment(text: str) -> tuple[str, str] | None:
     ufrag, password = values.get("ice-ufrag", ""), values.get("ice-pwd", "")
     if not _ICE_UFRAG.fullmatch(ufrag) or not _ICE_PWD.fullmatch(password):
         raise OfferError("offer.malformed", "The fragment's ICE credentials are incomplete or not valid.")
-    return ufrag, password
+    return Credentials(ufrag, password)
 
 
 def restart_fragment(transport: Transport) -> str:

@@ -215,9 +215,15 @@ class Bench:
         self.events = events
         self.clients: list[Client] = []
 
-    def join(self, client: Client, lesson: str = "lesson", stream: str = "main") -> Client:
+    def join(
+        self,
+        client: Client,
+        lesson: str = "lesson",
+        stream: str = "main",
+        video: tuple[str, ...] = ("VP8/90000",),
+    ) -> Client:
         """Offer and answer, then ICE and DTLS until the client is connected."""
-        self.offer(client, lesson, stream)
+        self.offer(client, lesson, stream, video)
         client.send(client.check())
         self.until(lambda: bool(client.stun_answers))
         assert client.dtls is not None
@@ -234,11 +240,11 @@ class Bench:
         video: tuple[str, ...] = ("VP8/90000",),
     ) -> str:
         """Offer and answer only."""
+        if client not in self.clients:
+            self.clients.append(client)
         door = self.relay.publish if client.publishing else self.relay.subscribe
         answer = door(client.session, lesson, stream, client.offer(video))
         client.take_answer(answer)
-        if client not in self.clients:
-            self.clients.append(client)
         return answer
 
     def publisher(self, session: str = "teacher", kinds: tuple[str, ...] = ("audio", "video")) -> Client:
