@@ -26,9 +26,8 @@ from sqlalchemy import (
     Uuid,
     create_engine,
     event,
-    func,
     make_url,
-    select,
+    text,
 )
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
@@ -47,6 +46,7 @@ NAMING = {
 
 _BUSY_TIMEOUT_MS = 5000
 _READ_ONLY = "tongtang_read_only"
+_TAKE_LOCKS = text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -175,10 +175,10 @@ def take_turns(session: Session, ids: Iterable[uuid.UUID]) -> None:
     """
     if session.get_bind().dialect.name != "postgresql":
         return
-    # Everybody locks in the same order, or two could wait for each other. 63 bits of a random id are as good
-    # as all of it; if two ever share them, somebody waits without need.
-    for key in sorted({each.int & (1 << 63) - 1 for each in ids}):
-        session.execute(select(func.pg_advisory_xact_lock(key)))
+    # Everybody locks in the same order, or two could wait for each other; unnest keeps that of the array. 63 bits
+    # of a random id are as good as all of it; if two ever share them, somebody waits without need.
+    keys = sorted({each.int & (1 << 63) - 1 for each in ids})
+    session.execute(_TAKE_LOCKS, {"keys": keys})
 
 
 def violated(error: IntegrityError) -> str:

@@ -143,12 +143,6 @@ class Participation:
     publish: tuple[str, ...]
     watch: tuple[str, ...]
 
-    def may_publish(self, stream: str) -> bool:
-        return stream in self.publish
-
-    def may_watch(self, stream: str) -> bool:
-        return stream in self.watch
-
 
 def participation_of(
     *, is_teacher: bool, assisted: Iterable[str], observes: bool, site_codes: Iterable[str]

@@ -87,13 +87,6 @@ def list_pairings(
     return found[:limit], len(found) > limit
 
 
-def pairings_between(
-    session: Session, main_room_id: UUID, receiving_room_ids: Collection[UUID]
-) -> Sequence[Pairing]:
-    """Every agreement between a main room and these receiving rooms, in any state."""
-    return queries.between(session, main_room_id, receiving_room_ids)
-
-
 def pairings_for(
     session: Session, main: Room, receiving: Collection[Room], subject: str, days: Collection[date]
 ) -> dict[UUID, Pairing]:
