@@ -72,7 +72,7 @@ class PublishingClient(Client):
             self._video_frames += 1
         if now >= self._report_at:
             self._report_at = now + _REPORT_EVERY
-            self._report(elapsed)
+            self._report(elapsed, time.time() - (time.monotonic() - now))
 
     def feedback(self, packets: list[rtcp.AnyRtcpPacket], now: float) -> None:
         """Repeat what is asked for again; the next frame is a keyframe when one is asked for."""
@@ -106,8 +106,9 @@ class PublishingClient(Client):
         while len(sent) > _REMEMBERED:
             sent.popitem(last=False)
 
-    def _report(self, elapsed: float) -> None:
-        ntp = int((time.time() + _NTP_EPOCH) * (1 << 32))
+    def _report(self, elapsed: float, wall: float) -> None:
+        """Sender reports of the moment ``elapsed`` seconds into the stream, which was ``wall`` in Unix time."""
+        ntp = int((wall + _NTP_EPOCH) * (1 << 32))
         for kind, clock in (("audio", _AUDIO_CLOCK), ("video", _VIDEO_CLOCK)):
             p = self._packetizers[kind]
             timestamp = int(elapsed * clock) & 0xFFFFFFFF

@@ -24,8 +24,8 @@ _TICK: Final = 0.020
 _CONNECT_TIMEOUT: Final = 10.0
 _DECRYPT_ALL: Final = 10
 """Up to so many subscribers every packet is decrypted; above, about so many in all."""
-_SETTLE: Final = 1.5
-"""Seconds for the last NACKs before the losses are counted."""
+SETTLE: Final = 1.5
+"""Seconds in which a loss is repaired or never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,7 @@ class LoadTest:
     async def join(self) -> None:
         """Connect the publisher, then the subscribers at the planned rate. Raises :class:`LoadTestError`."""
         if self._plan.media is not None:
-            self.publisher = PublishingClient(self._identity, self._plan.media)
-            await self._connect(self.publisher, await self._door.publish(self.publisher.offer()))
+            await self._publish(self._plan.media)
         count = self._plan.subscribers
         every = 1 if count <= _DECRYPT_ALL else max(2, count // (_DECRYPT_ALL // 2))
         began = time.monotonic()
@@ -84,15 +83,20 @@ class LoadTest:
             # They mostly fail for one reason; the first one tells it.
             raise errors.exceptions[0] from None
 
-    async def measure(self, seconds: float) -> Report:
-        """Watch for so long and report on that time alone."""
+    async def take_over(self) -> None:
+        """Publish anew, as somebody does who goes on with another device; the server ends the old session."""
+        if self._plan.media is not None:
+            await self._publish(self._plan.media)
+
+    async def measure(self, seconds: float, *, settle: float = SETTLE) -> Report:
+        """Watch for so long and report on that time alone, after ``settle`` seconds for the last repairs."""
         window = self._window()
         for subscriber in self.subscribers:
             del subscriber.latencies[:]
         await asyncio.sleep(seconds)
         ended = self._window()
         latencies = sorted(value for s in self.subscribers for value in s.latencies)
-        await asyncio.sleep(_SETTLE)
+        await asyncio.sleep(settle)
         return summarise(window, ended, self.subscribers, latencies, self._joins())
 
     def _window(self) -> Window:
@@ -104,6 +108,10 @@ class LoadTest:
         return sorted(
             (s.first_media_at - at) * 1e3 for s, at in self._joined.items() if s.first_media_at is not None
         )
+
+    async def _publish(self, media: MediaPlan) -> None:
+        self.publisher = PublishingClient(self._identity, media)
+        await self._connect(self.publisher, await self._door.publish(self.publisher.offer()))
 
     async def _subscribe(self, every: int) -> None:
         subscriber = ReceivingClient(self._identity, every=every)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from array import array
+from collections import deque
 from typing import Final
 
 from media_relay.core.packet import HEADER
@@ -18,6 +19,8 @@ from media_relay.seams.dtls import DtlsIdentity
 from media_relay.seams.srtp import new_length, unprotect_rtp
 
 _REPORT_EVERY: Final = 1.0
+_STAMPS: Final = 64
+_NTP_EPOCH: Final = 2_208_988_800
 _KINDS: Final = {OPUS: ("audio", 48_000), VP8: ("video", 90_000)}
 
 
@@ -40,6 +43,7 @@ class ReceivingClient(Client):
         """The newest sender report by kind."""
         self.latencies = array("d")
         """Milliseconds from the publisher's call to the arrival in the kernel, of the packets decrypted."""
+        self._stamps: dict[int, deque[tuple[int, int]]] = {}
         self.packets = 0
         self.octets = 0
         self.refused = 0
@@ -58,7 +62,7 @@ class ReceivingClient(Client):
         self.octets += length
         extended = track.receive(number, timestamp, now)
         if extended >= 0 and extended % self._every == 0:
-            self._sample(arrivals, index, length)
+            self._sample(arrivals, index, length, timestamp, ssrc)
 
     def tick(self, now: float) -> None:
         """NACKs every tick, a keyframe request when a packet was given up, a receiver report every second."""
@@ -93,6 +97,24 @@ class ReceivingClient(Client):
         if video is not None:
             self._send_feedback(rtcp.keyframe_request(self._ssrc, video.ssrc))
 
+    def lip_sync_ms(self) -> float | None:
+        """By how much the sound would be played after the picture it belongs to; ``None`` when not yet known.
+
+        A player lays both on one clock by their sender reports. What that clock says of each packet is compared with
+        the time at which it was really sent, of each kind the packet that was sent with the least delay.
+        """
+        late = {}
+        for kind, report in self.sender_reports.items():
+            stamps = self._stamps.get(report.ssrc)
+            if not stamps:
+                return None
+            clock_rate = 48_000 if kind == "audio" else 90_000
+            info = report.sender_info
+            reported_at = info.ntp_timestamp / (1 << 32) - _NTP_EPOCH
+            ahead = [(_signed(t - info.rtp_timestamp) / clock_rate, sent_at / 1e9) for t, sent_at in stamps]
+            late[kind] = min(sent_at - reported_at - elapsed for elapsed, sent_at in ahead)
+        return (late["video"] - late["audio"]) * 1e3 if len(late) == 2 else None
+
     def _new_track(self, ssrc: int, payload_type: int, now: float) -> ReceivedTrack | None:
         """The offer has one payload type a kind, so it tells the kind."""
         kind, clock_rate = _KINDS.get(payload_type, ("", 0))
@@ -103,7 +125,7 @@ class ReceivingClient(Client):
         track = self._by_ssrc[ssrc] = self.tracks[kind] = ReceivedTrack(ssrc, clock_rate)
         return track
 
-    def _sample(self, arrivals: Arrivals, index: int, length: int) -> None:
+    def _sample(self, arrivals: Arrivals, index: int, length: int, timestamp: int, ssrc: int) -> None:
         if self.inbound is None:
             return
         size = self._length
@@ -115,6 +137,14 @@ class ReceivingClient(Client):
         sent_at = read_stamp(arrivals.view[start : start + size[0]])
         if sent_at is not None:
             self.latencies.append((arrivals.arrived_at(index) - sent_at) / 1e6)
+            stamps = self._stamps.setdefault(ssrc, deque(maxlen=_STAMPS))
+            if not stamps or stamps[-1][0] != timestamp:
+                stamps.append((timestamp, sent_at))
 
     def _send_feedback(self, feedback: bytes) -> None:
         self.send_rtcp(rtcp.receiver_report(self._ssrc, []) + feedback)
+
+
+def _signed(difference: int) -> int:
+    """The distance of two 32-bit timestamps."""
+    return ((difference + (1 << 31)) & 0xFFFFFFFF) - (1 << 31)
