@@ -288,7 +288,10 @@ class Relay:
             return
         if peer.said_goodbye:
             self._close(peer, "bye")
-        elif before is PeerState.CONNECTING and peer.state is PeerState.CONNECTED:
+        elif before is PeerState.CONNECTED:
+            # Neither a goodbye nor a handshake: OpenSSL discarded it, or it was data that nobody expects.
+            self.counters.drops["dtls"] += 1
+        elif peer.state is PeerState.CONNECTED:
             self._connected(peer, now)
 
     def _connected(self, peer: Publisher | Subscriber, now: float) -> None:
