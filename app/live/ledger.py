@@ -9,10 +9,7 @@ import asyncio
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
 
-import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
@@ -20,10 +17,6 @@ from app.database import SessionFactory
 from app.lessons import service as lessons
 from app.lessons.rules import MAIN_STREAM
 from app.live.sessions import StreamKey
-
-_log = structlog.stdlib.get_logger(__name__)
-
-RETRY_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +53,19 @@ class Ledger:
         self._note(Subject(lesson_id, site_code), present)
 
     async def keep(self) -> None:
-        """Write notes until cancelled."""
+        """Write notes as they come; raises `SQLAlchemyError` while the database is away, then call it again."""
         while True:
-            await self._something.wait()
-            if not await self.flush():
-                await asyncio.sleep(RETRY_SECONDS)
+            if not self._notes:
+                self._something.clear()
+                await self._something.wait()
+            await self.flush()
 
-    async def flush(self) -> bool:
-        """Write what is noted now; whether all of it is written."""
-        self._something.clear()
+    async def flush(self) -> None:
+        """Write what is noted now; what could not be written stays noted."""
         for subject, note in list(self._notes.items()):
-            try:
-                await run_in_threadpool(self._write, subject, note)
-            except SQLAlchemyError as error:
-                _log.error("could not record what is on air, will try again", error=str(error))
-                self._something.set()
-                return False
+            await run_in_threadpool(self._write, subject, note)
             if self._notes.get(subject) == note:
                 del self._notes[subject]
-        return True
 
     def _note(self, subject: Subject, present: bool) -> None:
         self._notes.pop(subject, None)  # so that the newest comes last

@@ -2,18 +2,19 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from app.database import SessionFactory
+from app.errors import NotFound
 from app.lessons import service as lessons
-from app.lessons.models import Lesson
 from app.lessons.rules import TAKES_MEDIA
 from app.live.coordinator import Coordinator
 from app.live.ledger import Ledger
@@ -22,6 +23,7 @@ from app.settings import Settings
 _log = structlog.stdlib.get_logger(__name__)
 
 SWEEP_SECONDS: Final = 5.0
+RETRY_SECONDS: Final = 1.0
 
 
 @asynccontextmanager
@@ -35,10 +37,13 @@ async def on_air(settings: Settings, factory: SessionFactory) -> AsyncIterator[C
         log=ledger,
     )
     coordinator.start()
-    tasks = [
-        asyncio.create_task(ledger.keep(), name="ledger"),
-        asyncio.create_task(_sweep_forever(coordinator, factory), name="sweep"),
-    ]
+    works = {
+        "ledger": ledger.keep,
+        "sweep": lambda: _every(SWEEP_SECONDS, lambda: sweep(coordinator, factory, datetime.now(UTC))),
+        # By itself, because media go on while the database is away.
+        "nodes": lambda: _every(SWEEP_SECONDS, coordinator.check_nodes),
+    }
+    tasks = [asyncio.create_task(_keep_going(name, work), name=name) for name, work in works.items()]
     try:
         yield coordinator
     finally:
@@ -46,33 +51,47 @@ async def on_air(settings: Settings, factory: SessionFactory) -> AsyncIterator[C
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await coordinator.stop()
-        await ledger.flush()
-
-
-async def _sweep_forever(coordinator: Coordinator, factory: SessionFactory) -> None:
-    while True:
-        await asyncio.sleep(SWEEP_SECONDS)
         try:
-            await sweep(coordinator, factory, datetime.now(UTC))
+            await ledger.flush()
         except SQLAlchemyError as error:
-            # Media go on while the database is away; the next round looks again.
-            _log.error("could not look after the lessons on air, will try again", error=str(error))
+            _log.error("the end of the lessons on air could not be recorded", error=str(error))
+
+
+async def _keep_going(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Do work that must never cease while the server is up: what it fails at is logged, and it begins anew."""
+    while True:
+        try:
+            await work()
+        except SQLAlchemyError as error:
+            _log.error("the database is away, will try again", work=name, error=str(error))
+        except Exception:
+            _log.exception("failed, will try again", work=name)
+        await asyncio.sleep(RETRY_SECONDS)
+
+
+async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        await work()
 
 
 async def sweep(coordinator: Coordinator, factory: SessionFactory, now: datetime) -> None:
-    """One round: the clock moves lessons' states, closed ones lose their media, nodes are looked after."""
+    """Let the clock move the lessons' states, and end the media of those that are closed."""
     closed = await run_in_threadpool(_closed_lessons, factory, coordinator.lessons(), now)
     for lesson_id in closed:
         await coordinator.end_lesson(lesson_id)
-    await coordinator.check_nodes()
 
 
 def _closed_lessons(factory: SessionFactory, ids: Collection[uuid.UUID], now: datetime) -> list[uuid.UUID]:
     """Those of the lessons whose time is over, or that were cancelled or moved."""
     with factory.begin() as session:
         lessons.follow_clock(session, now)
-        return [id_ for id_ in ids if _is_closed(lessons.get_lesson(session, id_), now)]
+        return [lesson_id for lesson_id in ids if _is_closed(session, lesson_id, now)]
 
 
-def _is_closed(lesson: Lesson, now: datetime) -> bool:
+def _is_closed(session: Session, lesson_id: uuid.UUID, now: datetime) -> bool:
+    try:
+        lesson = lessons.get_lesson(session, lesson_id)
+    except NotFound:  # deleted
+        return True
     return lesson.state not in TAKES_MEDIA or now >= lessons.window_of(lesson).closes_at

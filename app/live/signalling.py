@@ -109,6 +109,7 @@ async def read_text(request: Request) -> str:
                         "offer.too_large",
                         "Offer too large",
                         f"An SDP body has up to {MAX_BODY_BYTES} bytes; offer fewer codecs or candidates.",
+                        headers={"Connection": "close"},  # or the rest would still be received
                     )
         return body.decode()
     except TimeoutError:

@@ -46,6 +46,8 @@ class ServerProcess:
     """``python -m app run`` on free ports, with its output in a file."""
 
     def __init__(self, data_dir: Path, database_url: str, *options: str) -> None:
+        self.data_dir = data_dir
+        self.database_url = database_url
         self.http_port = free_port(socket.SOCK_STREAM)
         self.media_port = free_port(socket.SOCK_DGRAM)
         self.url = f"http://127.0.0.1:{self.http_port}"
