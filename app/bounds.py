@@ -43,4 +43,6 @@ class BodyBound:
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         detail = f"The body is over the bound of {self._limit} bytes."
-        await render(TooLarge("request.too_large", "Too large", detail))(scope, receive, send)
+        # Closing is what keeps uvicorn from receiving the rest, which nobody reads.
+        error = TooLarge("request.too_large", "Too large", detail, headers={"Connection": "close"})
+        await render(error)(scope, receive, send)
