@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import ipaddress
 import os
 import socket
 import sys
@@ -32,13 +33,14 @@ def main(arguments: list[str] | None = None) -> int:
     )
     node.add_argument(
         "--port",
-        type=int,
-        default=int(os.environ.get(ENVIRONMENT_PORT, "8189")),
+        type=_port,
+        default=os.environ.get(ENVIRONMENT_PORT, "8189"),
         help=f"UDP port of all media, 0 for any free one (environment: {ENVIRONMENT_PORT}; default 8189)",
     )
     node.add_argument(
         "--address",
         action="append",
+        type=_address,
         help="IP address announced to clients; may be repeated "
         f"(environment: {ENVIRONMENT_ADDRESSES}, comma-separated; default 127.0.0.1)",
     )
@@ -49,8 +51,24 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.command == "load-test":
         return command.run(options)
-    default = os.environ.get(ENVIRONMENT_ADDRESSES, "127.0.0.1").split(",")
+    try:
+        default = [_address(a) for a in os.environ.get(ENVIRONMENT_ADDRESSES, "127.0.0.1").split(",")]
+    except argparse.ArgumentTypeError as error:
+        parser.error(f"{ENVIRONMENT_ADDRESSES}: {error}")
     return _run_node(options.control_fd, options.port, options.address or default)
+
+
+def _port(text: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) <= 5 and int(text) < 65_536:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no port: choose 0 to 65535")
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text.strip()))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no IP address") from None
 
 
 def _run_node(control_fd: int, port: int, addresses: list[str]) -> int:

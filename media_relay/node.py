@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import resource
 import signal
@@ -94,28 +93,29 @@ class Node:
         timer.cancel()
         loop.remove_reader(self._sock.fileno())
         self._relay.shut_down()
-        for task in (commands, stopped):
-            task.cancel()
+        stopped.cancel()
         self._writer.close()
+        if commands.done():
+            commands.result()  # a fault of ours ends the process with its traceback, not as if told to stop
+        commands.cancel()
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
         self._lag = max(self._lag, now - self._due)
-        self._relay.tick()
-        # A late tick is not made up for by a burst of ticks.
+        # A late tick is not made up for by a burst of ticks. The next one comes whatever happens in this one.
         self._due = max(self._due + TICK, now + TICK / 2)
         loop.call_at(self._due, self._tick)
+        self._relay.tick()
 
     async def _commands(self, reader: asyncio.StreamReader) -> None:
-        with contextlib.suppress(ConnectionError):
-            while line := await reader.readline():
-                try:
-                    message = decode(line)
-                except MessageError:
-                    return
-                if isinstance(message, Command):
-                    self._say(self._carry_out(message))
+        while line := await _next_line(reader):
+            try:
+                message = decode(line)
+            except MessageError:
+                return
+            if isinstance(message, Command):
+                self._say(self._carry_out(message))
 
     def _carry_out(self, command: Command) -> Reply:
         request = command.request
@@ -164,6 +164,14 @@ class Node:
     def _say(self, message: Message) -> None:
         if self._writer is not None and not self._writer.is_closing():
             self._writer.write(encode(message))
+
+
+async def _next_line(reader: asyncio.StreamReader) -> bytes:
+    """The next line of the control link; empty when it ended, broke, or brings a line too long for a message."""
+    try:
+        return await reader.readline()
+    except (ConnectionError, ValueError):
+        return b""
 
 
 def _resident() -> int:
