@@ -58,6 +58,12 @@ def test_a_damaged_file_is_encoded_anew(tmp_path: Path) -> None:
     assert unpack(kept.read_bytes()) == first
 
 
+def test_a_folder_that_cannot_be_written_does_not_end_the_lesson(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    clip = Clip(CARD, folder=tmp_path / "file")
+    assert len(clip.second(7)) == FPS
+
+
 def test_other_titles_do_not_share_files_and_old_ones_are_forgotten(tmp_path: Path) -> None:
     for number in range(20):
         Clip(Card(f"Lesson {number}"), VideoCodec.H264, tmp_path).second(0)

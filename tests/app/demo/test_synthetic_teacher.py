@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -145,19 +145,17 @@ def test_it_is_back_within_five_seconds_of_the_relays_death(school: School, serv
 
 @pytest.mark.slow
 def test_it_is_back_within_five_seconds_of_a_servers_restart(school: School) -> None:
-    server = ServerProcess(school.folder, school.database)
-    server.wait_ready()
-    with school.teacher(server.url):
+    with ExitStack() as stack:
+        server = stack.enter_context(running_server(school.folder, school.database))
+        stack.enter_context(school.teacher(server.url))
         asyncio.run(school.wait_seen(server.url, SYNTHETIC))
         server.stop(signal.SIGKILL)
         ports = ("--http-port", str(server.http_port), "--media-port", str(server.media_port))
         again = ServerProcess(school.folder, school.database, *ports)
+        stack.callback(again.stop)
         again.url = server.url
         again.wait_ready()
-        try:
-            assert asyncio.run(school.wait_seen(server.url, SYNTHETIC)) < 5
-        finally:
-            again.stop()
+        assert asyncio.run(school.wait_seen(server.url, SYNTHETIC)) < 5
 
 
 @pytest.mark.slow
