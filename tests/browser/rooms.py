@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright
@@ -17,7 +18,8 @@ QUIET = (
     "--disable-quic",
     "--no-first-run",
 )
-DEVICES = ("--use-fake-device-for-media-stream",)
+# Few frames a second: the machine encodes for every room at once, in software.
+DEVICES = "--use-fake-device-for-media-stream=fps=10"
 ALLOWED = ("--use-fake-ui-for-media-stream", "--auto-select-desktop-capture-source=Entire screen")
 
 # Playwright would mute the whole browser; here sound is part of what is tested.
@@ -62,9 +64,14 @@ ENERGY = """async () => {
 }"""
 
 
-def launch(playwright: Playwright, *, allowed: bool = True) -> Browser:
-    """A real Chromium with a synthetic camera and microphone, which pages may use or may not."""
-    arguments = [*QUIET, *DEVICES, *(ALLOWED if allowed else ())]
+def launch(playwright: Playwright, *, allowed: bool = True, camera: Path | None = None) -> Browser:
+    """A real Chromium with a synthetic camera and microphone, which pages may use or may not.
+
+    `camera` is a film that the camera sees, instead of Chromium's own moving figure.
+    """
+    arguments = [*QUIET, DEVICES, *(ALLOWED if allowed else ())]
+    if camera is not None:
+        arguments.append(f"--use-file-for-fake-video-capture={camera}")
     return playwright.chromium.launch(
         executable_path=CHROMIUM, args=arguments, headless=True, ignore_default_args=UNWANTED
     )

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -29,13 +29,15 @@ class Server:
     origin: str
     process: subprocess.Popen[str]
     password: str
+    tokens: dict[str, str] = field(default_factory=dict)
 
     def token(self, login: str) -> str:
         """A person's bearer token, by the public door."""
-        form = {"username": login, "password": self.password}
-        answer = httpx.post(f"{self.origin}/api/v1/token", data=form).raise_for_status()
-        token: str = answer.json()["access_token"]
-        return token
+        if login not in self.tokens:
+            form = {"username": login, "password": self.password}
+            answer = httpx.post(f"{self.origin}/api/v1/token", data=form, timeout=START_SECONDS)
+            self.tokens[login] = answer.raise_for_status().json()["access_token"]
+        return self.tokens[login]
 
     def link(self, page: str, login: str) -> str:
         """The address a room opens: it signs in by itself."""

@@ -11,7 +11,7 @@ import { Sound } from "./sound.js";
 import { prepareWatching } from "./whep.js";
 
 const LOOK_AGAIN = 15_000;
-const CONTROLS_REST = 6000;
+const CONTROLS_REST = 8000;
 const PICTURE_FIRST = 3000;
 
 const stage = byId("stage");
