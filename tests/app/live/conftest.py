@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from pathlib import Path
 
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection
@@ -19,9 +18,11 @@ from app.accounts.models import Person
 from app.accounts.rules import Role
 from app.keys import Keys
 from app.lessons.models import Lesson
+from app.main import create_app
 from app.settings import Settings
 from app.timetables.rules import Bell
 from tests import counties, factories
+from tests.databases import PostgresDatabases, SqliteDatabases
 
 ALL_DAY = {
     number + 1: Bell(time(2 * number), time(2 * number + 2) if number < 11 else time(0))
@@ -86,16 +87,33 @@ def _first_lesson(session: Session, county: counties.County, at: datetime, now: 
     return session.scalars(ids.limit(1)).one()
 
 
-@pytest.fixture
-def settings(tmp_path: Path, database_url: str) -> Settings:
-    """Settings with a media port that is free."""
+# A relay node takes half a second to start, so the tests of a module share one, with its application and database;
+# each test has a scene of its own.
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A fresh database for the module, of either kind."""
+    databases: SqliteDatabases | PostgresDatabases = request.getfixturevalue(
+        "sqlite_databases" if request.param == "sqlite" else "postgres_databases"
+    )
+    with databases.fresh(tmp_path_factory.mktemp("live")) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> Iterator[FastAPI]:
+    """The application, with a media port that is free."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("0.0.0.0", 0))
         port = probe.getsockname()[1]
-    return Settings(data_dir=tmp_path / "data", database_url=database_url, media_port=port)
+    data_dir = tmp_path_factory.mktemp("data")
+    app = create_app(Settings(data_dir=data_dir, database_url=database_url, media_port=port))
+    yield app
+    app.state.engine.dispose()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def live(app: FastAPI) -> Iterator[TestClient]:
     """A client of the application with its relay node running."""
     with TestClient(app, raise_server_exceptions=False) as client:
