@@ -1,6 +1,8 @@
 """What the relay assumes of aiortc's DTLS and pyOpenSSL, shown against aiortc's own transport."""
 
 import asyncio
+import itertools
+import time
 from typing import Any
 
 import aiortc.rtcdtlstransport
@@ -162,6 +164,29 @@ def test_records_that_nobody_reads_do_not_pile_up() -> None:
     # Everything was taken out: had one record only been read per datagram, the next read would find another one.
     with pytest.raises(SSL.WantReadError):
         server._connection.recv(16_384)
+
+
+@pytest.mark.parametrize("lost", range(4))
+def test_a_lost_flight_is_repeated(lost: int) -> None:
+    one, other = DtlsIdentity(), DtlsIdentity()
+    client = DtlsEndpoint(one, [("sha-256", other.fingerprint.value)], server=False)
+    server = DtlsEndpoint(other, [("sha-256", one.fingerprint.value)], server=True)
+    flights = itertools.count()
+
+    def deliver(datagrams: list[bytes], receiver: DtlsEndpoint) -> list[bytes]:
+        if next(flights) == lost:
+            return []
+        return [reply for datagram in datagrams for reply in receiver.receive(datagram)]
+
+    to_server = client.start()
+    for _ in range(10):
+        to_server = deliver(deliver(to_server, server), client)
+        if client.complete and server.complete:
+            return
+        if not to_server:
+            time.sleep(client.timeout() or 0)
+            to_server = client.handle_timeout()
+    raise AssertionError("the handshake did not recover")
 
 
 def test_no_handshake_datagram_is_larger_than_the_path_carries() -> None:
