@@ -10,6 +10,8 @@ import { feedback, publish, PROFILES } from "./whip.js";
 // The relay reports to a publisher about once a second; a few missed reports in a row mean it is gone.
 const FEEDBACK_STALL = 4000;
 const GRANT_MARGIN = 30_000;
+// How long a stream that went down with its relay counts as coming back rather than gone.
+const RETURN_LIMIT = 10_000;
 
 // The lesson named in the address, else the one of this person that is on now or next.
 export async function findLesson() {
@@ -26,6 +28,8 @@ export async function findLesson() {
 export class Classroom {
   #links = new Map();
   #onAir = new Map();
+  #returning = new Set(); // streams that went down with their relay and are on their way back
+  #returnTimer = 0;
   #channel = null;
   #rejoining = null;
   #presence = null; // AbortController of what listens to the page's going
@@ -63,8 +67,9 @@ export class Classroom {
     return this.#onAir.get(stream) ?? false;
   }
 
-  mayPublish(stream) {
-    return this.info.publish.some((door) => door.stream === stream);
+  // On air, and its media should be arriving at this moment.
+  isFlowing(stream) {
+    return this.isOnAir(stream) && !this.#returning.has(stream);
   }
 
   // `prepared`: a connection made ahead of time, for the first attempt only.
@@ -74,7 +79,7 @@ export class Classroom {
       prepared = undefined;
       return this.#through("watch", stream, (door) => watch(door, signal, connection));
     };
-    const expected = () => this.isOnAir(stream);
+    const expected = () => this.isFlowing(stream);
     return this.#start(`watch ${stream}`, new Link({ open, measure: reception, expected, ...callbacks }));
   }
 
@@ -94,6 +99,7 @@ export class Classroom {
     this.#channel?.close();
     this.#channel = null;
     this.#presence?.abort();
+    clearTimeout(this.#returnTimer);
     for (const link of this.#links.values()) link.stop();
     this.#links.clear();
   }
@@ -144,6 +150,7 @@ export class Classroom {
         this.#note(message.stream, false);
         break;
       case "media_restarted":
+        this.#awaitReturn();
         for (const link of this.#links.values()) link.restarted();
         break;
       case "lesson_ended":
@@ -157,7 +164,17 @@ export class Classroom {
     }
   }
 
+  // Silence is no fault while the publishers, too, are on their way back.
+  #awaitReturn() {
+    for (const [stream, publishing] of this.#onAir) if (publishing) this.#returning.add(stream);
+    clearTimeout(this.#returnTimer);
+    this.#returnTimer = setTimeout(() => {
+      for (const stream of [...this.#returning]) this.#note(stream, false);
+    }, RETURN_LIMIT);
+  }
+
   #note(stream, publishing) {
+    this.#returning.delete(stream);
     this.#onAir.set(stream, publishing);
     this.on.stream(stream, publishing);
   }

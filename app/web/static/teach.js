@@ -167,7 +167,8 @@ function watchSite(stream) {
 }
 
 function update(stream, phase = sites.get(stream).link?.phase) {
-  sites.get(stream).tile.update(classroom.isOnAir(stream), phase);
+  const arrives = phase === "connected" && classroom.isFlowing(stream);
+  sites.get(stream).tile.update(classroom.isOnAir(stream), arrives);
 }
 
 function noteStream(stream, publishing) {

@@ -23,8 +23,8 @@ export class Tile {
   }
 
   // From what the channel says (somebody is sending) and what the link says (it arrives here).
-  update(publishing, phase) {
-    if (publishing && phase === "connected") {
+  update(publishing, arrives) {
+    if (arrives) {
       this.wasHere = true;
       this.show("connected");
     } else if (publishing) {
