@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route
 
 from tests.browser.conftest import OpenRoom
 from tests.browser.server import Server
@@ -62,6 +63,43 @@ def test_pages_send_those_who_are_not_signed_in_to_the_door(server: Server, open
     for page in ("today", "teach", "site"):
         room = open_room(f"{server.origin}/{page}")
         room.page.get_by_role("heading", name="Sign in").wait_for()
+
+
+@pytest.mark.parametrize("page", ["today", "teach", "site"])
+def test_a_token_that_is_no_good_any_more_leads_to_the_door(
+    server: Server, open_room: OpenRoom, page: str
+) -> None:
+    room = open_room(f"{server.origin}/{page}#token=expired")
+    room.page.get_by_role("heading", name="Sign in").wait_for()
+
+
+@pytest.mark.parametrize(("page", "login"), [("teach", "wang"), ("site", "site1")])
+def test_without_a_lesson_the_page_says_so_and_waits(
+    server: Server, open_room: OpenRoom, page: str, login: str
+) -> None:
+    room = open_room("about:blank")
+    nothing = {"title": "No lesson", "status": 404, "code": "lesson.none_now", "detail": "None."}
+    room.page.route("**/lessons/current", lambda route: route.fulfill(status=404, json=nothing))
+    room.page.goto(server.link(page, login))
+    room.page.get_by_text("No lesson within the next day").wait_for()
+    room.page.unroute("**/lessons/current")
+    room.page.get_by_text(re.compile("Waiting for the teacher|Your picture")).wait_for(timeout=40_000)
+
+
+@pytest.mark.parametrize(("page", "login"), [("teach", "wang"), ("site", "site1")])
+def test_before_the_doors_open_the_page_names_the_time(
+    server: Server, open_room: OpenRoom, page: str, login: str
+) -> None:
+    def early(route: Route) -> None:
+        answer = route.fetch().json()
+        opens = datetime.fromisoformat(answer["server_time"]) + timedelta(hours=1)
+        answer["lesson"] |= {"opens_at": opens.isoformat(), "starts_at": "2026-11-23T08:30:00+00:00"}
+        route.fulfill(json=answer | {"publish": [], "watch": []})
+
+    room = open_room("about:blank", timezone_id="UTC")
+    room.page.route("**/join", early)
+    room.page.goto(server.link(page, login))
+    room.page.get_by_text("Next lesson at 08:30").wait_for()
 
 
 def test_today_shows_the_lesson_that_is_on_and_leads_there(server: Server, open_room: OpenRoom) -> None:

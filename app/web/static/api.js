@@ -39,12 +39,6 @@ export async function get(path) {
   return response.json();
 }
 
-export async function post(path, body) {
-  const headers = { Authorization: `Bearer ${token() ?? ""}`, "Content-Type": "application/json" };
-  const response = await send(path, { method: "POST", headers, body: JSON.stringify(body ?? {}) });
-  return response.status === 204 ? null : response.json();
-}
-
 // OAuth2 password form: the one request without a bearer token.
 export async function requestToken(username, password) {
   const body = new URLSearchParams({ grant_type: "password", username, password });

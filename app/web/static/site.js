@@ -78,8 +78,8 @@ async function enter() {
 }
 
 function fault(failure) {
-  if (failure instanceof ApiError && failure.status === 401) return signOut();
-  tell(wordsFor(failure));
+  if (failure instanceof ApiError && failure.status === 401) signOut();
+  else tell(wordsFor(failure));
   return LOOK_AGAIN;
 }
 

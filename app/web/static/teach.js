@@ -86,8 +86,8 @@ function guest(lessonId) {
 }
 
 function fault(failure) {
-  if (failure instanceof ApiError && failure.status === 401) return signOut();
-  tell(wordsFor(failure));
+  if (failure instanceof ApiError && failure.status === 401) signOut();
+  else tell(wordsFor(failure));
   return LOOK_AGAIN;
 }
 

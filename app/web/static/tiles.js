@@ -59,13 +59,15 @@ export function fitTiles(list) {
 
 const SHAPE = 16 / 9;
 
+// Of the layouts in which tiles are nearly as large as can be, the one with the fewest rows, then the fewest columns:
+// three sites stand side by side, four as two by two.
 export function bestColumns(count, width, height, gap) {
-  let best = 1;
-  for (let columns = 2; columns <= count; columns++) {
-    const gain = tileWidth(columns, count, width, height, gap) / tileWidth(best, count, width, height, gap);
-    if (gain > 0.95) best = columns; // nearly as large in fewer rows reads more calmly
-  }
-  return best;
+  const layouts = Array.from({ length: Math.max(1, count) }, (_, n) => n + 1);
+  const size = (columns) => tileWidth(columns, count, width, height, gap);
+  const largest = Math.max(...layouts.map(size));
+  const rows = (columns) => Math.ceil(count / columns);
+  const fine = layouts.filter((columns) => size(columns) >= 0.9 * largest);
+  return fine.reduce((best, columns) => (rows(columns) < rows(best) ? columns : best));
 }
 
 function tileWidth(columns, count, width, height, gap) {

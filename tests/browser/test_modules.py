@@ -1,4 +1,4 @@
-"""The decisions that keep a media session alive, run in the browser they are made for. Time is made up."""
+"""The pure modules of the pages, run in the browser they are made for: rejoining (time is made up), tiles."""
 
 from __future__ import annotations
 
@@ -70,9 +70,9 @@ def page(browser: Browser, server: Server) -> Iterator[Page]:
     page.close()
 
 
-def module(page: Page) -> str:
+def module(page: Page, name: str = "rejoin.js") -> str:
     script: str = page.evaluate("document.querySelector('script[type=module]').src")
-    return script.replace("signin.js", "rejoin.js")
+    return script.replace("signin.js", name)
 
 
 def play(page: Page, *script: tuple[int, dict[str, Any]], **options: float) -> list[tuple[str | None, str]]:
@@ -140,3 +140,15 @@ def test_a_final_refusal_is_not_asked_again(page: Page) -> None:
 @pytest.mark.parametrize("seed", [1, 20_261_122, 987_654_321])
 def test_whatever_happens_it_neither_contradicts_itself_nor_gets_stuck(page: Page, seed: int) -> None:
     assert page.evaluate(WALK, [module(page), seed, 1000]) is None
+
+
+@pytest.mark.parametrize(
+    ("count", "width", "height", "columns"),
+    [(0, 1326, 530, 1), (1, 1326, 530, 1), (2, 1326, 530, 2), (3, 1326, 530, 3), (4, 1326, 530, 2)]
+    + [(3, 366, 900, 1), (6, 1880, 800, 3), (12, 1880, 800, 4), (127, 1880, 800, 15)],
+)
+def test_tiles_are_laid_out_as_large_as_they_fit(
+    page: Page, count: int, width: int, height: int, columns: int
+) -> None:
+    best = "async ([module, ...given]) => (await import(module)).bestColumns(...given)"
+    assert page.evaluate(best, [module(page, "tiles.js"), count, width, height, 20]) == columns
