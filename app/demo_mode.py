@@ -14,7 +14,7 @@ from typing import Self
 
 from fastapi import FastAPI
 
-from app.accounts import service as accounts
+from app.demo.links import DemoLink, add_links
 from app.live.supervisor import end, keep_running
 from app.seeds.small import SITES, TEACHER, DemoCounty, ensure_demo
 from app.settings import Settings
@@ -24,38 +24,33 @@ STOP_GRACE = 1.0
 
 @dataclass(frozen=True, slots=True)
 class DemoMode:
-    """The demo county of a server, with a token for everybody who gets a link."""
+    """The demo county of a server, with a link for everybody in class."""
 
     settings: Settings
     county: DemoCounty
-    tokens: dict[str, str]
+    paths: tuple[str, ...]
+    """Where the links lead: the sites in their order, then the teacher."""
 
     @classmethod
     def prepare(cls, api: FastAPI) -> Self:
         """Put the demo county in, or bring it up to now."""
-        state = api.state
-        settings: Settings = state.settings
-        with state.session_factory.begin() as session:
+        settings: Settings = api.state.settings
+        with api.state.session_factory.begin() as session:
             county = ensure_demo(session, settings, datetime.now(UTC))
-            tokens = {
-                login: accounts.issue_person_token(state.keys, person, settings.token_minutes)
-                for login in county.people
-                if (person := accounts.find_by_login(session, login)) is not None
-            }
-        return cls(settings, county, tokens)
+        sites = [DemoLink(login, "/site") for _code, _name, login, _ in SITES]
+        return cls(settings, county, tuple(add_links(api, [*sites, DemoLink(TEACHER, "/teach")])))
 
     def links(self) -> list[str]:
         """What to print: where to click, and how to sign in by hand."""
         url = self.settings.public_url
-        lines = ["", "A lesson is on air. Open, in any order:", ""]
-        for code, name, login, _ in SITES:
-            # In the fragment a token never leaves the browser; the page takes it out of the address at once.
-            lines.append(f"  {code} {name}\n    {url}/site#token={self.tokens[login]}")
-        lines.append("  主课堂 Main classroom (takes over from the synthetic teacher)")
-        lines.append(f"    {url}/teach#token={self.tokens[TEACHER]}")
+        names = [f"{code} {name}" for code, name, _login, _ in SITES]
+        names.append("主课堂 Main classroom (takes over from the synthetic teacher)")
+        clicks = [f"  {url}{path}   {name}" for path, name in zip(self.paths, names, strict=True)]
         logins = ", ".join(self.county.people)
-        lines += ["", f"Or sign in at {url} as {logins}: the password is {self.county.password}"]
-        return lines
+        return [
+            *("", "A lesson is on air. Open, in any order:", "", *clicks, ""),
+            f"Or sign in at {url} as {logins}: the password is {self.county.password}",
+        ]
 
     async def teach(self) -> None:
         """Keep the synthetic teacher's process running until cancelled."""

@@ -1,0 +1,45 @@
+"""The demo's short links: one click signs in, and nothing else does."""
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from app.demo.links import DemoLink, add_links, link_key
+from app.keys import Keys
+from app.seeds.small import TEACHER, ensure_demo
+
+
+@pytest.fixture
+def paths(app: FastAPI) -> list[str]:
+    with app.state.session_factory.begin() as session:
+        ensure_demo(session, app.state.settings, datetime.now(UTC))
+    return add_links(app, [DemoLink("site1", "/site"), DemoLink(TEACHER, "/teach")])
+
+
+def test_a_click_signs_in_and_opens_the_page(paths: list[str], client: TestClient) -> None:
+    answer = client.get(paths[1], follow_redirects=False)
+    assert answer.status_code == 303
+    page, _, token = answer.headers["location"].partition("#token=")
+    assert page == "/teach"
+    assert client.get("/api/v1/me", headers={"Authorization": f"Bearer {token}"}).json()["login"] == TEACHER
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_links_are_short_differ_and_stay(paths: list[str]) -> None:
+    assert all(re.fullmatch(r"/demo/[a-z2-7]{8}", path) for path in paths)
+    assert len(set(paths)) == 2
+    link, first, second = DemoLink("site1", "/site"), Keys(b"a" * 32), Keys(b"b" * 32)
+    assert link_key(first, link) == link_key(first, link) != link_key(second, link)
+
+
+@pytest.mark.parametrize("key", ["aaaaaaaa", "site1", "%00"])
+def test_a_guess_is_refused(paths: list[str], client: TestClient, key: str) -> None:
+    answer = client.get(f"/demo/{key}", follow_redirects=False)
+    assert (answer.status_code, answer.json()["code"]) == (404, "demo.no_link")
+
+
+def test_a_server_without_demo_has_no_links(client: TestClient) -> None:
+    assert client.get("/demo/aaaaaaaa").status_code == 404
