@@ -268,6 +268,8 @@ class Relay:
         if check is None or peer is None or not peer.check(check, raw, now):
             self.counters.drops["stun"] += 1
             return
+        if self._by_address.get(raw) is peer:
+            return
         self._by_address[raw] = peer
         for old in [
             key for key, value in self._by_address.items() if value is peer and key not in peer.addresses

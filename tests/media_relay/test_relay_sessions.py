@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import socket
 import struct
 
 import pytest
@@ -145,7 +146,7 @@ def test_an_ice_restart_keeps_the_media(bench: Bench) -> None:
 
     # The client moved to another network: a new address, the same keys.
     moved = site.socket
-    site.socket = type(moved)(moved.family, moved.type)
+    site.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     site.socket.bind(("127.0.0.1", 0))
     site.socket.setblocking(False)
     site.send(site.check())
@@ -161,6 +162,38 @@ def test_restarting_ice_for_ever_takes_no_memory(bench: Bench) -> None:
     for _ in range(50):
         assert bench.relay.trickle("site", fragment()) is not None
     assert len(bench.relay._by_ufrag) == 2
+
+
+def test_a_client_of_many_addresses_keeps_the_newest(bench: Bench) -> None:
+    teacher, site = bench.publisher(), bench.subscriber()
+    moved = []
+    for _ in range(12):
+        moved.append(site.socket)
+        site.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        site.socket.bind(("127.0.0.1", 0))
+        site.socket.setblocking(False)
+        answered = len(site.stun_answers)
+        site.send(site.check())
+        bench.until(lambda answered=answered: len(site.stun_answers) > answered)  # type: ignore[misc]
+    assert len(bench.relay._by_address) == 1 + 8
+    teacher.send_rtp(picture(1, KEYFRAME))
+    bench.until(lambda: len(site.packets) == 1)
+    for old in moved:
+        old.close()
+
+
+def test_one_address_belongs_to_the_newest_of_two_clients(bench: Bench) -> None:
+    first = bench.subscriber("first")
+    # The same socket, as behind a NAT that gives a port away again.
+    second = Client("second")
+    second.socket.close()
+    second.socket = first.socket
+    bench.clients.remove(first)
+    bench.join(second)
+    bench.relay.close("first")
+    teacher = bench.publisher()
+    teacher.send_rtp(picture(1, KEYFRAME))
+    bench.until(lambda: len(second.packets) == 1)
 
 
 def test_trickling_for_nobody_is_refused(bench: Bench) -> None:
