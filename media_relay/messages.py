@@ -110,7 +110,7 @@ class NodeStats:
     """Counters of one node since its start.
 
     ``cpu_seconds`` is user plus system time of the process; ``drops`` counts datagrams by the reason they were
-    dropped for; ``loop_lag_ms`` is the largest delay of the 100 ms tick since the last reading.
+    dropped for; ``loop_lag_ms`` is the largest delay of the 20 ms tick since the last reading.
     """
 
     request: int

@@ -25,6 +25,7 @@ _CODECS: Final[Mapping[str, Codec]] = {
     "vp8/90000": Codec.VP8,
     "h264/90000": Codec.H264,
 }
+_DIRECTIONS: Final = ("sendrecv", "sendonly", "recvonly", "inactive")
 _FEEDBACK: Final = ("nack", "nack pli", "ccm fir", "goog-remb", "transport-cc")
 _ICE_UFRAG: Final = re.compile(r"[A-Za-z0-9+/]{4,256}")
 _ICE_PWD: Final = re.compile(r"[A-Za-z0-9+/]{22,256}")
@@ -145,6 +146,8 @@ def parse_offer(text: str, *, publishing: bool) -> Offer:
                 raise OfferError("offer.malformed", f"Not an SDP line: {line.strip()[:60]!r}.")
         elif key == "m":
             media.append(_media_line(value))
+            # The session's direction holds for sections without their own (RFC 8866 section 6.7).
+            media[-1].direction = next((d for d in _DIRECTIONS if d in session), "sendrecv")
             if len(media) > _MAX_MEDIA:
                 raise OfferError("offer.malformed", f"The offer has more than {_MAX_MEDIA} media sections.")
         elif key == "a":

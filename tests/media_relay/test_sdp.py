@@ -14,6 +14,7 @@ from media_relay.core.packet import Codec, Extension
 from media_relay.ice import Credentials
 from media_relay.sdp import (
     Offer,
+    OfferError,
     OutgoingTrack,
     Transport,
     answer,
@@ -174,6 +175,17 @@ def test_a_disabled_section_is_not_taken() -> None:
     assert offer.video is None and offer.audio is not None
     bundled = text.replace("a=mid:1", "a=mid:1\na=bundle-only")
     assert parse_offer(bundled, publishing=True).video is not None
+
+
+def test_the_direction_of_the_session_holds_for_sections_without_one() -> None:
+    text = text_of("obs_publish").replace("a=sendonly\n", "")
+    for direction, sends in (("sendonly", True), ("sendrecv", True), ("recvonly", False)):
+        offered = text.replace("a=msid-semantic", f"a={direction}\na=msid-semantic")
+        if sends:
+            assert parse_offer(offered, publishing=True).video is not None
+        else:
+            with pytest.raises(OfferError):
+                parse_offer(offered, publishing=True)
 
 
 def test_without_a_bundle_in_the_offer_there_is_none_in_the_answer() -> None:
