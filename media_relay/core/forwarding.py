@@ -14,6 +14,8 @@ from media_relay.core.history import SLOT, History
 from media_relay.core.packet import MARKER, ExtensionTable, translate_extensions
 
 _EXTENDED: Final = 0x10
+_MAX_SEGMENT: Final = 1_452
+"""What an Ethernet frame carries over UDP and IPv6: the kernel fragments a larger datagram, but refuses the segment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,8 @@ def _messages(
         offset, length = packets[index]
         segment = total = length + tag
         joined = 1
-        while index + joined < count and joined < max_segments:
+        limit = max_segments if segment <= _MAX_SEGMENT else 1
+        while index + joined < count and joined < limit:
             size = packets[index + joined][1] + tag
             if size > segment or total + size > max_message:
                 break

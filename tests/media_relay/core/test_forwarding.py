@@ -113,3 +113,9 @@ def test_without_offload_every_packet_is_a_message() -> None:
 def test_no_message_has_more_segments_or_bytes_than_the_kernel_takes() -> None:
     assert [m[1] // 38 for m in messages([10] * 100)] == [64, 36]
     assert all(size <= 65_000 for _, size, _ in messages([1_400] * 100))
+
+
+def test_segments_larger_than_a_frame_are_not_joined() -> None:
+    largest = 1_452 - 16 - 12
+    assert [m[2] for m in messages([largest] * 3)] == [1_452]
+    assert [m[2] for m in messages([largest + 1] * 3)] == [0, 0, 0]
