@@ -80,10 +80,12 @@ def test_without_a_lesson_the_page_says_so_and_waits(
     room = open_room("about:blank")
     nothing = {"title": "No lesson", "status": 404, "code": "lesson.none_now", "detail": "None."}
     room.page.route("**/lessons/current", lambda route: route.fulfill(status=404, json=nothing))
+    room.page.clock.install()
     room.page.goto(server.link(page, login))
     room.page.get_by_text("No lesson within the next day").wait_for()
     room.page.unroute("**/lessons/current")
-    room.page.get_by_text(re.compile("Waiting for the teacher|Your picture")).wait_for(timeout=40_000)
+    room.page.clock.fast_forward(60_000)
+    room.page.get_by_text(re.compile("Waiting for the teacher|Your picture")).wait_for()
 
 
 @pytest.mark.parametrize(("page", "login"), [("teach", "wang"), ("site", "site1")])
