@@ -15,17 +15,21 @@ from media_relay.load_test.report import Report
 from media_relay.load_test.running import LoadTest, Plan
 from tests.benchmarks.figures import Figure, Selection
 from tests.benchmarks.floor import measure_floor
-from tests.nodes import running_node
+from tests.media_relay.nodes import RunningNode, running_node
 
 _SIZES: Final = (1, 10, 60, 100)
 _RSS_BETWEEN: Final = (10, 100)
 _WARM_UP: Final = 2.0
+_CALM_MS: Final = 30.0
+"""A node that was kept waiting for longer found more packets at once, and those cost less than they should."""
+_TRIES: Final = 3
 _PER_SIZE: Final = {
     "us_per_packet": "µs",
     "packets_per_second": "1/s",
     "latency_p50_ms": "ms",
     "latency_p99_ms": "ms",
     "lost_packets": "packets",
+    "loop_lag_ms": "ms",
     "join_first_packet_p50_ms": "ms",
     "floor_us": "µs",
     "ratio_to_floor": "1",
@@ -40,6 +44,7 @@ class Run:
     report: Report
     us_per_packet: float
     packets_per_second: float
+    loop_lag_ms: float
     rss_bytes: int
 
 
@@ -54,7 +59,7 @@ async def relay_figures(wanted: Selection, seconds: float) -> AsyncIterator[Figu
         run = await _measure(size, media, seconds)
         resident[size] = run.rss_bytes
         floor = await asyncio.to_thread(measure_floor, size, media)
-        _tell_load(size)
+        _tell_load(size, run)
         for figure in _of_run(size, run, floor):
             if wanted.takes(figure.name):
                 yield figure
@@ -75,6 +80,7 @@ def _of_run(size: int, run: Run, floor: float) -> list[Figure]:
         "latency_p50_ms": report.latency_p50_ms,
         "latency_p99_ms": report.latency_p99_ms,
         "lost_packets": report.lost_packets,
+        "loop_lag_ms": run.loop_lag_ms,
         "join_first_packet_p50_ms": report.join_p50_ms,
         "floor_us": round(floor, 2),
         "ratio_to_floor": round(run.us_per_packet / floor, 2),
@@ -85,24 +91,41 @@ def _of_run(size: int, run: Run, floor: float) -> list[Figure]:
 
 
 async def _measure(size: int, media: MediaPlan, seconds: float) -> Run:
+    """The calmest of a few windows, the first calm one if there is any."""
     async with running_node() as node, LoadTest(LinkDoor(node.link), Plan(size, media=media)) as load:
         await load.join()
         await asyncio.sleep(_WARM_UP)
-        before = await node.link.stats()
-        report = await load.measure(seconds)
-        after = await node.link.stats()
-        if report.receiving != size:
-            raise RuntimeError(f"only {report.receiving} of {size} subscribers received sound and pictures")
+        runs: list[Run] = []
+        while len(runs) < _TRIES and not (runs and runs[-1].loop_lag_ms <= _CALM_MS):
+            runs.append(await _window(node, load, seconds))
+    calmest = min(runs, key=lambda run: run.loop_lag_ms)
+    if calmest.report.receiving != size:
+        raise RuntimeError(
+            f"only {calmest.report.receiving} of {size} subscribers received sound and pictures"
+        )
+    return calmest
+
+
+async def _window(node: RunningNode, load: LoadTest, seconds: float) -> Run:
+    before = await node.link.stats()
+    report = await load.measure(seconds)
+    after = await node.link.stats()
     forwarded = after.packets_forwarded - before.packets_forwarded
     return Run(
         report=report,
         us_per_packet=(after.cpu_seconds - before.cpu_seconds) / forwarded * 1e6,
         packets_per_second=report.packets_per_second,
+        loop_lag_ms=after.loop_lag_ms,
         rss_bytes=after.rss_bytes,
     )
 
 
-def _tell_load(size: int) -> None:
-    """Who else used the machine: processor figures are the node's own, but latencies are everybody's."""
-    load = os.getloadavg()[0]
-    print(f"n={size}: load average {load:.1f} on {os.cpu_count()} processors", file=sys.stderr)  # noqa: T201
+def _tell_load(size: int, run: Run) -> None:
+    """Who else used the machine."""
+    load, processors = os.getloadavg()[0], os.cpu_count()
+    calm = (
+        ""
+        if run.loop_lag_ms <= _CALM_MS
+        else ", no calm window: costs look too small and latencies too large"
+    )
+    print(f"n={size}: load average {load:.1f} on {processors} processors{calm}", file=sys.stderr)  # noqa: T201

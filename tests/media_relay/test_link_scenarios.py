@@ -9,9 +9,10 @@ import pytest
 
 from media_relay.load_test.doors import LinkDoor
 from media_relay.load_test.running import LoadTest, Plan
+from media_relay.messages import NodeReady
 from tests.emulator import Emulator
 from tests.link import Conditions
-from tests.nodes import RunningNode, running_node
+from tests.media_relay.nodes import RunningNode, running_node
 
 _PERFECT = Conditions()
 
@@ -21,13 +22,17 @@ class EmulatedDoor(LinkDoor):
 
     def __init__(self, node: RunningNode, emulator: Emulator) -> None:
         super().__init__(node.link)
-        self._ports = f" {node.port} typ host", f" {emulator.port} typ host"
+        self._ports = f" {port_of(node)} typ host", f" {emulator.port} typ host"
 
     async def publish(self, offer: str) -> str:
         return (await super().publish(offer)).replace(*self._ports)
 
     async def subscribe(self, offer: str) -> str:
         return (await super().subscribe(offer)).replace(*self._ports)
+
+
+def port_of(node: RunningNode) -> int:
+    return next(event.port for event in node.events if isinstance(event, NodeReady))
 
 
 @asynccontextmanager
@@ -37,7 +42,7 @@ async def lesson(
     """A publisher and subscribers, every one of them behind a link of this kind in both directions."""
     async with (
         running_node() as node,
-        Emulator(("127.0.0.1", node.port), up=conditions, down=conditions) as emulator,
+        Emulator(("127.0.0.1", port_of(node)), up=conditions, down=conditions) as emulator,
         LoadTest(EmulatedDoor(node, emulator), Plan(subscribers, joins_per_second=100)) as load,
     ):
         await load.join()

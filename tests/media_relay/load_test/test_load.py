@@ -9,7 +9,7 @@ from media_relay.__main__ import main
 from media_relay.load_test.doors import LinkDoor, LoadTestError
 from media_relay.load_test.report import Figures, Window, as_text, summarise
 from media_relay.load_test.running import LoadTest, Plan
-from tests.nodes import running_node
+from tests.media_relay.nodes import running_node
 
 
 def test_every_subscriber_of_a_node_receives_everything() -> None:
