@@ -121,7 +121,7 @@ def test_a_second_device_takes_over_and_the_first_stands_back(
     site.wait_for_picture("#main")
     second = open_room(server.link("teach", "wang"))
     second.page.click("#start")
-    lesson.teacher.page.wait_for_selector("text=You went on from another device", timeout=20_000)
+    lesson.teacher.page.wait_for_selector("text=You went on from another device", timeout=3000)
     second.page.wait_for_selector("#status[data-state=live]")
     second.page.wait_for_timeout(3000)  # time enough for the first device to snatch it back, if it would
     assert second.page.locator("#status").get_attribute("data-state") == "live"

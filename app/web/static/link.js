@@ -116,6 +116,13 @@ export class Link {
       if (pc.connectionState === "failed" || pc.connectionState === "closed") this.#handle({ type: "lost" });
     };
     pc.addEventListener("connectionstatechange", report, { signal });
+    // The relay says goodbye by closing DTLS; the connection as a whole goes on calling itself connected.
+    const { sender, receiver } = pc.getTransceivers()[0];
+    const transport = sender.transport ?? receiver.transport;
+    const goodbye = () => {
+      if (!signal.aborted && transport.state === "closed") this.#handle({ type: "lost" });
+    };
+    transport?.addEventListener("statechange", goodbye, { signal });
     report();
   }
 
