@@ -10,32 +10,29 @@ from media_relay.load_test.subscriber import ReceivingClient
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """Sums over all subscribers since they joined."""
+class Window:
+    """What stood on the counters at one end of the time that is reported on."""
 
-    packets: int
+    at: float
+    """Monotonic seconds."""
+    published: int
+    packets: tuple[int, ...]
+    """By subscriber."""
     octets: int
     repaired: int
     refused: int
 
-    @classmethod
-    def of(cls, subscribers: Sequence[ReceivingClient]) -> Figures:
-        """The figures of this moment."""
-        return cls(
-            packets=sum(s.packets for s in subscribers),
-            octets=sum(s.octets for s in subscribers),
-            repaired=sum(t.repaired for s in subscribers for t in s.tracks.values()),
-            refused=sum(s.refused for s in subscribers),
-        )
 
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """The figures at one end of the time that is reported on."""
-
-    at: float
-    published: int
-    figures: Figures
+def look(at: float, published: int, subscribers: Sequence[ReceivingClient]) -> Window:
+    """The counters of this moment."""
+    return Window(
+        at=at,
+        published=published,
+        packets=tuple(s.packets for s in subscribers),
+        octets=sum(s.octets for s in subscribers),
+        repaired=sum(t.repaired for s in subscribers for t in s.tracks.values()),
+        refused=sum(s.refused for s in subscribers),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +41,7 @@ class Report:
 
     subscribers: int
     receiving: int
-    """Subscribers that got both sound and pictures."""
+    """Subscribers that have sound and pictures, got packets in this time and were not sent away."""
     seconds: float
     published_packets: int
     packets: int
@@ -88,19 +85,22 @@ def summarise(
 ) -> Report:
     """The report on the time between two windows; ``latencies`` and ``joins`` are ordered."""
     seconds = end.at - begin.at
-    packets = end.figures.packets - begin.figures.packets
+    packets = [after - before for before, after in zip(begin.packets, end.packets, strict=True)]
     tracks = [track for s in subscribers for track in s.tracks.values()]
     return Report(
         subscribers=len(subscribers),
-        receiving=sum(len(s.tracks) == 2 for s in subscribers),
+        receiving=sum(
+            got > 0 and len(s.tracks) == 2 and not s.failure
+            for got, s in zip(packets, subscribers, strict=True)
+        ),
         seconds=round(seconds, 3),
         published_packets=end.published - begin.published,
-        packets=packets,
-        packets_per_second=round(packets / seconds, 1),
-        megabits_per_second=round((end.figures.octets - begin.figures.octets) * 8 / seconds / 1e6, 2),
+        packets=sum(packets),
+        packets_per_second=round(sum(packets) / seconds, 1),
+        megabits_per_second=round((end.octets - begin.octets) * 8 / seconds / 1e6, 2),
         lost_packets=sum(track.lost(before=end.at) for track in tracks),
-        repaired_packets=end.figures.repaired - begin.figures.repaired,
-        refused_packets=end.figures.refused - begin.figures.refused,
+        repaired_packets=end.repaired - begin.repaired,
+        refused_packets=end.refused - begin.refused,
         latency_p50_ms=percentile(latencies, 0.50),
         latency_p99_ms=percentile(latencies, 0.99),
         latency_max_ms=percentile(latencies, 1.0),

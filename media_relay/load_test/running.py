@@ -14,7 +14,7 @@ from media_relay.load_test.description import AnswerError
 from media_relay.load_test.doors import Door, LoadTestError
 from media_relay.load_test.media import MediaPlan
 from media_relay.load_test.publisher import PublishingClient
-from media_relay.load_test.report import Figures, Report, Window, summarise
+from media_relay.load_test.report import Report, Window, look, summarise
 from media_relay.load_test.subscriber import ReceivingClient
 from media_relay.seams.dtls import DtlsIdentity
 
@@ -101,7 +101,7 @@ class LoadTest:
 
     def _window(self) -> Window:
         published = self.publisher.packets if self.publisher is not None else 0
-        return Window(time.monotonic(), published, Figures.of(self.subscribers))
+        return look(time.monotonic(), published, self.subscribers)
 
     def _joins(self) -> list[float]:
         """Milliseconds from each subscriber's offer to its first packet."""

@@ -26,8 +26,9 @@ class Selection:
     prefix: str = ""
 
     def takes(self, name: str) -> bool:
-        """Whether the figure of this name is wanted."""
-        return name.startswith(self.prefix)
+        """Whether the figure of this name is wanted; n1 does not mean n10."""
+        rest = name.removeprefix(self.prefix)
+        return name.startswith(self.prefix) and not (self.prefix[-1:].isdigit() and rest[:1].isdigit())
 
     def takes_any(self, names: list[str]) -> bool:
         """Whether a run that yields these figures is wanted."""

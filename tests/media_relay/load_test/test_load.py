@@ -7,7 +7,7 @@ import pytest
 
 from media_relay.__main__ import main
 from media_relay.load_test.doors import LinkDoor, LoadTestError
-from media_relay.load_test.report import Figures, Window, as_text, summarise
+from media_relay.load_test.report import Window, as_text, summarise
 from media_relay.load_test.running import LoadTest, Plan
 from tests.media_relay.nodes import running_node
 
@@ -27,6 +27,19 @@ def test_every_subscriber_of_a_node_receives_everything() -> None:
         assert report.latency_p50_ms is not None and report.latency_p50_ms > 0
         assert stats.subscribers == 3
         assert not any(stats.drops.values())
+
+    asyncio.run(run())
+
+
+def test_a_subscriber_that_is_sent_away_is_missed() -> None:
+    async def run() -> None:
+        async with running_node() as node, LoadTest(LinkDoor(node.link), Plan(subscribers=2)) as load:
+            await load.join()
+            await load.measure(0.1)
+            await node.link.close("load-test-subscriber-3")
+            report = await load.measure(0.5)
+        assert (report.subscribers, report.receiving) == (2, 1)
+        assert not report.good
 
     asyncio.run(run())
 
@@ -72,8 +85,8 @@ def test_what_cannot_be_run_is_told_in_one_line(
 
 
 def test_a_report_is_for_people_and_for_machines() -> None:
-    begin, end = Window(1.0, 0, Figures(0, 0, 0, 0)), Window(3.0, 600, Figures(1_200, 120_000, 1, 0))
+    begin, end = Window(1.0, 0, (), 0, 0, 0), Window(3.0, 600, (), 120_000, 1, 0)
     report = summarise(begin, end, [], [1.0, 2.0, 3.0], [])
-    assert json.loads(report.as_json())["packets_per_second"] == 600
+    assert json.loads(report.as_json())["published_packets"] == 600
     assert (report.latency_p50_ms, report.latency_max_ms, report.join_p50_ms) == (2.0, 3.0, None)
     assert "p50 2.0 ms" in as_text(report)
