@@ -81,16 +81,16 @@ class Peer:
         forgotten, self._former, self.local = self._former, self.local, new_credentials()
         return forgotten
 
-    def check(self, check: Check, raw: bytes, now: float) -> bool:
-        """Answer a connectivity check from the socket address ``raw``; false when it is not authentic."""
-        address = self.addresses.get(raw) or Address(raw)
+    def check(self, check: Check, address: Address, now: float) -> bool:
+        """Answer a connectivity check that came from ``address``; false when it is not authentic."""
         former = self._former
         known = former if former is not None and former.ufrag == check.local_ufrag else self.local
         response = answer_check(check, known.password, address.host_port)
         if response is None:
             return False
         self.heard_at = now
-        self.addresses[raw] = address
+        if address.raw not in self.addresses or check.nominated:
+            self.addresses[address.raw] = address
         if self._address is None or check.nominated:
             self._address = address
         while len(self.addresses) > _MAX_ADDRESSES:

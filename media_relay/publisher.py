@@ -59,8 +59,11 @@ class Publisher(Peer):
         self._feedback = TransportFeedback() if transport_wide else None
         self._estimate = UploadEstimate() if not transport_wide and "goog-remb" in feedback else None
 
-    def rtp(self, view: memoryview, start: int, end: int, now: float) -> bool:
-        """Take one plain RTP packet; false when it was dropped. Raises ``PacketError``."""
+    def rtp(self, view: memoryview, start: int, end: int, now: float, arrival: float) -> bool:
+        """Take one plain RTP packet; false when it was dropped. Raises ``PacketError``.
+
+        ``arrival`` is the time for transport-wide feedback, on a clock of its own.
+        """
         ssrc = HEADER.unpack_from(view, start)[4]
         known = self._sources.get(ssrc) or self._new_source(ssrc, view[start + 1] & 0x7F)
         payload = payload_start(view, start, end)
@@ -70,7 +73,7 @@ class Publisher(Peer):
         else:
             found.clear()
         if found.transport_sequence >= 0 and self._feedback is not None:
-            self._feedback.receive(found.transport_sequence, now)
+            self._feedback.receive(found.transport_sequence, arrival)
         if view[start] & 0x20 and not 0 < view[end - 1] <= end - payload:
             raise PacketError("RTP padding is longer than its packet")
         if known is None:

@@ -233,7 +233,10 @@ class Relay:
         counters.bytes_received += length
         peer.heard_at = now
         try:
-            taken = peer.rtp(self._receiver.view, start, start + size[0], now)
+            arrival = self._receiver.arrival(index)
+            taken = peer.rtp(
+                self._receiver.view, start, start + size[0], now, now if arrival is None else arrival
+            )
         except PacketError:
             counters.drops["rtp"] += 1
             return
@@ -265,7 +268,7 @@ class Relay:
             self._checks_left -= 1
         check = read_check(datagram)
         peer = self._by_ufrag.get(check.local_ufrag) if check is not None else None
-        if check is None or peer is None or not peer.check(check, raw, now):
+        if check is None or peer is None or not peer.check(check, self._receiver.address(index), now):
             self.counters.drops["stun"] += 1
             return
         if self._by_address.get(raw) is peer:

@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from cffi import FFI
 
+from media_relay.seams import ancillary
+
 ffi: Final = FFI()
 ffi.cdef(
     """
@@ -46,6 +48,7 @@ _MSG_TRUNC: Final = int(socket.MSG_TRUNC)
 # cmsg_len counts the header and the two bytes of the segment size, not the padding (CMSG_LEN).
 _SEGMENT_CMSG_LEN: Final = 16 + 2
 _SEGMENT_CMSG_SPACE: Final = 24
+_CONTROL_SPACE: Final = _SEGMENT_CMSG_SPACE + 40
 _WRITABLE_WAIT_MS: Final = 5
 
 
@@ -62,6 +65,9 @@ class Receiver:
         """Pointers to the slots, for calls into C."""
         self._names = ffi.new("uint8_t[]", batch * NAME)
         self.names: Any = ffi.buffer(self._names)
+        self._control = ffi.new("uint8_t[]", batch * ancillary.CONTROL)
+        self._control_view = memoryview(ffi.buffer(self._control)).cast("B")
+        self._control_lengths = [0] * batch
         self._vectors = ffi.new("iovec_t[]", batch)
         self._messages = ffi.new("mmsghdr_t[]", batch)
         for i in range(batch):
@@ -72,6 +78,9 @@ class Receiver:
             header.msg_namelen = NAME
             header.msg_iov = ffi.addressof(self._vectors, i)
             header.msg_iovlen = 1
+            header.msg_control = self._control + i * ancillary.CONTROL
+            header.msg_controllen = ancillary.CONTROL
+        ancillary.ask_for(sock)
         self.truncated = 0
 
     def receive(self) -> list[int]:
@@ -82,7 +91,7 @@ class Receiver:
         count = _libc.recvmmsg(self._fd, self._messages, self._batch, _MSG_DONTWAIT, ffi.NULL)
         if count <= 0:
             return []
-        messages = self._messages
+        messages, controls = self._messages, self._control_lengths
         lengths = [messages[i].msg_len for i in range(count)]
         for i in range(count):
             header = messages[i].msg_hdr
@@ -90,7 +99,25 @@ class Receiver:
                 self.truncated += 1
                 lengths[i] = 0
             header.msg_namelen = NAME
+            controls[i] = header.msg_controllen
+            header.msg_controllen = ancillary.CONTROL
         return lengths
+
+    def arrival(self, index: int) -> float | None:
+        """Seconds since the epoch at which datagram ``index`` reached the kernel, where it says so."""
+        if not self._control_lengths[index]:
+            return None
+        return ancillary.arrival(self._control_view, index * ancillary.CONTROL)
+
+    def address(self, index: int) -> Address:
+        """Where to answer datagram ``index``: its source, from our address that it was sent to."""
+        raw = self.name(index)
+        start = index * ancillary.CONTROL
+        ours = ancillary.own_address(self._control_view, start, self._control_lengths[index])
+        plain = Address(raw)
+        if ours is None or ours == ancillary.usual_source(plain.host_port[0]):
+            return plain
+        return Address(raw, ancillary.send_from(ours))
 
     def name(self, index: int) -> bytes:
         """The raw socket address that datagram ``index`` came from: a key, and what :class:`Address` is made of."""
@@ -100,12 +127,16 @@ class Receiver:
 
 
 class Address:
-    """A destination as the kernel wants it, kept alive for as long as messages may point to it."""
+    """A destination as the kernel wants it, kept alive for as long as messages may point to it.
 
-    __slots__ = ("length", "pointer", "raw")
+    ``source`` is the control message that names our address to send from, where the kernel would choose another.
+    """
 
-    def __init__(self, raw: bytes) -> None:
+    __slots__ = ("length", "pointer", "raw", "source")
+
+    def __init__(self, raw: bytes, source: bytes = b"") -> None:
         self.raw = raw
+        self.source = source
         family = int.from_bytes(raw[:2], "little" if _LITTLE else "big")
         self.length = 16 if family == socket.AF_INET else 28
         self.pointer: Any = ffi.new("uint8_t[]", raw)
@@ -146,7 +177,8 @@ class Sender:
         self._capacity = messages
         self._count = 0
         self._vectors = ffi.new("iovec_t[]", messages)
-        self._segments = ffi.new("segment_t[]", messages)
+        # For each message room for a segment size and for an address to send from, in this order.
+        self._controls = ffi.new("uint8_t[]", messages * _CONTROL_SPACE)
         self._messages = ffi.new("mmsghdr_t[]", messages)
         self._headers: list[Any] = []
         self._vector: list[Any] = []
@@ -156,7 +188,7 @@ class Sender:
             header = self._messages[i].msg_hdr
             header.msg_iov = ffi.addressof(self._vectors, i)
             header.msg_iovlen = 1
-            segment: Any = ffi.addressof(self._segments, i)
+            segment: Any = ffi.cast("segment_t *", self._controls + i * _CONTROL_SPACE)
             segment.cmsg_len = _SEGMENT_CMSG_LEN
             segment.cmsg_level = _SOL_UDP
             segment.cmsg_type = _UDP_SEGMENT
@@ -192,7 +224,19 @@ class Sender:
         else:
             header.msg_control = ffi.NULL
             header.msg_controllen = 0
+        if address.source:
+            self._add_source(index, address.source, bool(segment))
         self._count = index + 1
+
+    def _add_source(self, index: int, source: bytes, segmented: bool) -> None:
+        header = self._headers[index]
+        after = self._controls + (index * _CONTROL_SPACE + _SEGMENT_CMSG_SPACE)
+        ffi.memmove(after, source, len(source))
+        if segmented:
+            header.msg_controllen = _SEGMENT_CMSG_SPACE + len(source)
+        else:
+            header.msg_control = after
+            header.msg_controllen = len(source)
 
     def send(self, address: Address, data: bytes) -> None:
         """Queue one datagram of its own, flushing first when it does not fit."""

@@ -4,6 +4,7 @@ import gc
 import os
 import secrets
 import socket
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -140,3 +141,46 @@ def test_addresses_of_both_families_read_back() -> None:
             assert receiver.receive() == [1]
             assert Address(receiver.name(0)).host_port == ("::1", v6.getsockname()[1])
             assert str(Address(receiver.name(0))).startswith("[::1]:")
+
+
+@pytest.fixture
+def wildcard() -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        sock.bind(("::", 0))
+        sock.setblocking(False)
+        yield sock
+
+
+@pytest.mark.parametrize("ours", ["127.0.0.1", "127.0.0.2", "::1"])
+def test_an_answer_leaves_from_the_address_that_was_asked(wildcard: socket.socket, ours: str) -> None:
+    receiver, sender = Receiver(wildcard), Sender(wildcard)
+    family = socket.AF_INET6 if ":" in ours else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as client:
+        client.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
+        client.connect((ours, wildcard.getsockname()[1]))  # from now on it hears this address only
+        client.settimeout(2)
+        client.send(b"check")
+        assert receiver.receive() == [5]
+        address = receiver.address(0)
+        # Only where the kernel would choose another address is there anything to say.
+        assert bool(address.source) == (ours == "127.0.0.2")
+        sender.send(address, b"plain")
+        sender.view[5:15] = b"onetwolast"
+        sender.queue(address, 5, 10, 3)
+        sender.flush()
+        assert [client.recv(100) for _ in range(5)] == [b"plain", b"one", b"two", b"las", b"t"]
+
+
+def test_the_kernel_tells_when_a_datagram_arrived(wildcard: socket.socket) -> None:
+    receiver = Receiver(wildcard)
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as client:
+        before = time.time()
+        for text in (b"one", b"two"):
+            client.sendto(text, ("::1", wildcard.getsockname()[1]))
+        between = time.time()
+    assert receiver.receive() == [3, 3]
+    first, second = receiver.arrival(0), receiver.arrival(1)
+    assert first is not None
+    assert second is not None
+    assert before <= first <= second <= between
