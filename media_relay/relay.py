@@ -38,7 +38,8 @@ TICK: Final = 0.020
 MAX_SESSIONS: Final = 1_000
 _ROUNDS: Final = 8
 """Batches read before other events get their turn."""
-_FEEDBACK_TICKS: Final = 3
+_FEEDBACK_TICKS: Final = 5
+"""Transport-wide feedback every 100 ms, libwebrtc's own default."""
 _SLOW_TICKS: Final = 10
 _REPORT_TICKS: Final = 50
 _CHECKS_PER_TICK: Final = 100
@@ -309,30 +310,34 @@ class Relay:
     # --- time -------------------------------------------------------------------------------------------------------
 
     def tick(self) -> None:
-        """Every 20 ms: NACKs, feedback, reports, handshake timers and expiry."""
+        """Every 20 ms: NACKs and keyframe requests; less often feedback, reports, handshake timers and expiry."""
         now = time.monotonic()
         self._ticks += 1
         self._checks_left = _CHECKS_PER_TICK
         slow = self._ticks % _SLOW_TICKS == 0
         reports = self._ticks % _REPORT_TICKS == 0
         feedback = self._ticks % _FEEDBACK_TICKS == 0
+        for stream in self._streams.values():
+            publisher = stream.publisher
+            if publisher is not None and publisher.state is PeerState.CONNECTED:
+                publisher.ask_again(now)
+                if feedback:
+                    publisher.send_transport_feedback()
+                if reports:
+                    publisher.report(now)
+            if reports:
+                stream.report_senders(now)
+        if slow:
+            self._look_after(now)
+        self._sender.flush()
+
+    def _look_after(self, now: float) -> None:
+        """Every 200 ms: repeat handshakes and let go of clients that are gone."""
         for peer in list(self._peers.values()):
             if peer.state is PeerState.CONNECTING:
                 peer.repeat_handshake()
-            elif isinstance(peer, Publisher):
-                peer.ask_again(now)
-                if feedback:
-                    peer.send_transport_feedback()
-                if reports:
-                    peer.report(now)
-            else:
-                peer.tick()
-            if slow and peer.expired(now):
+            if peer.expired(now):
                 self._close(peer, "timeout")
-        if reports:
-            for stream in self._streams.values():
-                stream.report_senders(now)
-        self._sender.flush()
 
     def shut_down(self) -> None:
         """Close every session with a goodbye."""

@@ -51,11 +51,6 @@ class Subscriber(Peer):
         """Also a subscriber whose pictures paused too long to go on: its client plays anew."""
         return super().expired(now) or any(s.stale for s in self.subscriptions.values())
 
-    def tick(self) -> None:
-        """Renew the allowance for retransmissions."""
-        for subscription in self.subscriptions.values():
-            subscription.tick()
-
     def rtcp(self, packets: list[rtcp.AnyRtcpPacket], now: float) -> None:
         """Act on the feedback of the client."""
         for packet in packets:

@@ -6,7 +6,8 @@ from typing import Final
 
 from media_relay.core.sequence import extend
 
-_RESENDS_PER_TICK: Final = 128
+_RESENDS: Final = 128
+_RESENDS_EVERY: Final = 0.020
 _RESEND_INTERVAL: Final = 0.030
 _MAX_REMEMBERED: Final = 512
 _MAX_PAUSE: Final = 1 << 15
@@ -18,7 +19,8 @@ class Subscription:
     __slots__ = (
         "_first",
         "_paused_at",
-        "_resends",
+        "_resends_left",
+        "_resends_renewed",
         "_resent",
         "fraction_lost",
         "jitter",
@@ -37,7 +39,8 @@ class Subscription:
         self.fraction_lost = 0
         self.jitter = 0
         self.rtt: float | None = None
-        self._resends = 0
+        self._resends_left = _RESENDS
+        self._resends_renewed = float("-inf")
         self._resent: dict[int, float] = {}
 
     def begin(self, number: int) -> None:
@@ -69,10 +72,12 @@ class Subscription:
         """The extended number of a NACKed packet to send again, or ``None``.
 
         ``None`` while the subscriber waits, for a packet from before it began (its SRTP rollover counter starts
-        there), for one sent again less than 30 ms ago, and above 128 packets a tick: a hostile or hopeless link must
-        not turn the history into a flood.
+        there), for one sent again less than 30 ms ago, and above 128 packets in 20 ms: a hostile or hopeless link
+        must not turn the history into a flood.
         """
-        if self.waiting or self._resends >= _RESENDS_PER_TICK:
+        if now - self._resends_renewed >= _RESENDS_EVERY:
+            self._resends_left, self._resends_renewed = _RESENDS, now
+        if self.waiting or self._resends_left <= 0:
             return None
         extended = extend(number, highest)
         if (
@@ -80,12 +85,8 @@ class Subscription:
             or now - self._resent.get(extended, -1.0) < _RESEND_INTERVAL
         ):
             return None
-        self._resends += 1
+        self._resends_left -= 1
         self._resent[extended] = now
         if len(self._resent) > _MAX_REMEMBERED:
             del self._resent[next(iter(self._resent))]
         return extended
-
-    def tick(self) -> None:
-        """A new tick: the allowance for sending again is full."""
-        self._resends = 0

@@ -90,7 +90,6 @@ class Path:
             for number in _numbers(datagram):
                 self.media_up.put(self.sent[number], now)
         if tick:
-            self.subscription.tick()
             for generator, wire in ((self.source.nacks, self.nacks_down), (self.ear.nacks, self.nacks_up)):
                 if lost := generator.due(now):
                     wire.put(b"".join(number.to_bytes(2, "big") for number in lost), now)
