@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
-from media_relay.core.forwarding import Layout, WireFormat, render
+from media_relay.core.forwarding import Layout, WireFormat, render, render_repairs
 from media_relay.core.history import SLOT, History
 from media_relay.counters import Counters
 from media_relay.seams.datagrams import MAX_GSO_BYTES, MAX_SEGMENTS, Address, Sender, ffi
@@ -16,7 +16,8 @@ from media_relay.seams.srtp import new_length, protect_rtp
 
 MAX_BATCH: Final = 128
 """Most packets of one batch."""
-_TAG_ROOM: Final = 16
+_ROOM: Final = 18
+"""What a packet may grow by: the original sequence number of a retransmission, and the SRTP tag."""
 
 
 class Target(Protocol):
@@ -37,7 +38,7 @@ class Fanout:
     def __init__(self, sender: Sender, counters: Counters) -> None:
         self._sender = sender
         self._counters = counters
-        self._template: Any = ffi.new("uint8_t[]", MAX_BATCH * (SLOT + _TAG_ROOM))
+        self._template: Any = ffi.new("uint8_t[]", MAX_BATCH * (SLOT + _ROOM))
         self._view = memoryview(ffi.buffer(self._template)).cast("B")
         self._length = new_length()
         self._max_segments = MAX_SEGMENTS if sender.gso else 1
@@ -62,6 +63,21 @@ class Fanout:
                 self._copy(layout, targets)
                 sent += len(layout.packets)
         return sent
+
+    def repair(
+        self,
+        history: History,
+        slots: Sequence[int],
+        wire: WireFormat,
+        target: Target,
+        *,
+        ssrc: int,
+        first: int,
+    ) -> int:
+        """Queue retransmissions of ``slots`` for one target, numbered from ``first``; returns how many."""
+        slots = slots[:MAX_BATCH]
+        self._copy(render_repairs(history, slots, wire, self._view, ssrc=ssrc, first=first), [target])
+        return len(slots)
 
     def _copy(self, layout: Layout, targets: Sequence[Target]) -> None:
         sender, length, template = self._sender, self._length, self._template

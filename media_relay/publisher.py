@@ -7,6 +7,7 @@ from typing import Final
 from media_relay.core.bandwidth import UploadEstimate
 from media_relay.core.packet import (
     HEADER,
+    MARKER,
     Codec,
     Extension,
     Extensions,
@@ -51,6 +52,10 @@ class Publisher(Peer):
         self._codecs: dict[str, dict[int, Codec]] = {
             s.kind: {p.number: p.codec for p in s.payloads()} for s in offer.accepted
         }
+        self._repairs = {
+            p.repair: (s.kind, p.number) for s in offer.accepted for p in s.payloads() if p.repair
+        }
+        self._repair_ssrcs: set[int] = set()
         extensions = {number: int(e) for s in offer.accepted for number, e in s.known_extensions().items()}
         self._extensions = extension_table(extensions)
         self._found = Extensions()
@@ -65,7 +70,12 @@ class Publisher(Peer):
         ``arrival`` is the time for transport-wide feedback, on a clock of its own.
         """
         ssrc = HEADER.unpack_from(view, start)[4]
-        known = self._sources.get(ssrc) or self._new_source(ssrc, view[start + 1] & 0x7F)
+        repair = self._repairs.get(view[start + 1] & 0x7F)
+        known = (
+            self._repaired_source(ssrc, repair[0])
+            if repair is not None
+            else self._sources.get(ssrc) or self._new_source(ssrc, view[start + 1] & 0x7F)
+        )
         payload = payload_start(view, start, end)
         found = self._found
         if view[start] & 0x10:
@@ -79,20 +89,39 @@ class Publisher(Peer):
         if known is None:
             return False
         kind, source = known
-        return self.stream.tracks[kind].ingest(source, view, start, end, payload, found, now)
+        if repair is not None:
+            if end - payload < 2 + (view[end - 1] if view[start] & 0x20 else 0):
+                return False  # padding, to probe the link
+            _restore(view, start, payload, source.ssrc, repair[1])
+            payload += 2
+        track = self.stream.tracks[kind]
+        return track.ingest(source, view, start, end, payload, found, now, repaired=repair is not None)
+
+    def _repaired_source(self, ssrc: int, kind: str) -> tuple[str, Source] | None:
+        """The source that a retransmission stream repairs: the one that sends this kind now."""
+        if ssrc not in self._repair_ssrcs:
+            if len(self._repair_ssrcs) >= _MAX_SOURCES:
+                self._forget(ssrc)
+                return None
+            self._repair_ssrcs.add(ssrc)
+        current = self.stream.tracks[kind].source
+        return next((known for known in self._sources.values() if known[1] is current), None)
 
     def _new_source(self, ssrc: int, payload_type: int) -> tuple[str, Source] | None:
         """Bundled payload types belong to one section (RFC 8843 section 10.1.2), so they tell the kind."""
         kind = next((k for k, codecs in self._codecs.items() if payload_type in codecs), None)
         if kind is None or len(self._sources) >= _MAX_SOURCES:
-            # Or a client that makes up sources would fill libsrtp's memory.
-            if self.inbound is not None:
-                self.inbound.forget(ssrc)
+            self._forget(ssrc)
             return None
         source = Source(ssrc, self._codecs[kind], self.stream.tracks[kind].clock_rate)
         self._sources[ssrc] = kind, source
         self.stream.new_source(kind)
         return kind, source
+
+    def _forget(self, ssrc: int) -> None:
+        """A client that makes up sources must not fill libsrtp's memory."""
+        if self.inbound is not None:
+            self.inbound.forget(ssrc)
 
     def rtcp(self, packets: list[rtcp.AnyRtcpPacket], now: float) -> None:
         """Act on the reports of the client."""
@@ -131,3 +160,10 @@ class Publisher(Peer):
     def _send(self, feedback: bytes) -> None:
         # An empty report in front makes the packet a legal compound for clients without RFC 5506.
         self.send_rtcp(rtcp.receiver_report(_LOCAL_SSRC, []) + feedback)
+
+
+def _restore(view: memoryview, start: int, payload: int, ssrc: int, payload_type: int) -> None:
+    """Give a retransmission the header of the packet it repeats (RFC 4588 section 4)."""
+    first, second, _, timestamp, _ = HEADER.unpack_from(view, start)
+    original = view[payload] << 8 | view[payload + 1]
+    HEADER.pack_into(view, start, first, second & MARKER | payload_type, original, timestamp, ssrc)

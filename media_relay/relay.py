@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from media_relay.answers import OutgoingTrack, Transport, answer, restart_fragment
 from media_relay.core.packet import HEADER_SIZE, PacketError
 from media_relay.counters import Counters
 from media_relay.fanout import Fanout
@@ -18,15 +19,7 @@ from media_relay.ice import read_check
 from media_relay.messages import Event, SessionClosed, SessionConnected, StreamStarted, StreamStopped
 from media_relay.peer import Peer, PeerState
 from media_relay.publisher import Publisher
-from media_relay.sdp import (
-    OfferError,
-    OutgoingTrack,
-    Transport,
-    answer,
-    parse_fragment,
-    parse_offer,
-    restart_fragment,
-)
+from media_relay.sdp import OfferError, parse_fragment, parse_offer
 from media_relay.seams import rtcp
 from media_relay.seams.datagrams import SLOT, Receiver, Sender
 from media_relay.seams.dtls import DtlsError, DtlsIdentity
@@ -95,7 +88,8 @@ class Relay:
         stream.subscribers[session] = peer
         self._register(peer)
         tracks = {
-            kind: OutgoingTrack(track.ssrc, stream.cname, f"{name}") for kind, track in stream.tracks.items()
+            kind: OutgoingTrack(track.ssrc, track.repair_ssrc, stream.cname, name)
+            for kind, track in stream.tracks.items()
         }
         return answer(parsed, self._transport(peer), publishing=False, tracks=tracks)
 

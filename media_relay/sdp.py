@@ -1,4 +1,4 @@
-"""SDP offers in, answers out (RFC 8829, RFC 9143, RFC 8843), for exactly what WHIP and WHEP need.
+"""SDP offers (RFC 8829, RFC 9143), read for exactly what WHIP and WHEP need; :mod:`media_relay.answers` answers them.
 
 An own parser, because ``aiortc.sdp`` drops attributes that a forwarder needs and fails with assertions on input that
 comes from the network. What is read is bounded; everything wrong with an offer is an :class:`OfferError` that tells a
@@ -8,8 +8,7 @@ person what to change.
 from __future__ import annotations
 
 import re
-import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -49,6 +48,8 @@ class Payload:
     rtpmap: str
     fmtp: str
     feedback: tuple[str, ...]
+    repair: int
+    """The payload type of its retransmissions (RFC 4588), 0 where none was offered."""
 
 
 @dataclass(slots=True)
@@ -83,12 +84,23 @@ class MediaSection:
             if codec is None or not 0 < number < 128 or codec.is_video != (self.kind == "video"):
                 continue
             offered = [*self.feedback.get(text, []), *self.feedback.get("*", [])]
-            payload = Payload(
-                number, codec, rtpmap, self.fmtps.get(number, ""), tuple(f for f in _FEEDBACK if f in offered)
-            )
+            feedback = tuple(f for f in _FEEDBACK if f in offered)
+            fmtp = self.fmtps.get(number, "")
+            payload = Payload(number, codec, rtpmap, fmtp, feedback, self._repair_of(number))
             if codec not in best or _rank(payload) > _rank(best[codec]):
                 best[codec] = payload
         return list(best.values())
+
+    def _repair_of(self, number: int) -> int:
+        for text in self.formats:
+            candidate = _number(text)
+            if (
+                0 < candidate < 128
+                and self.rtpmaps.get(candidate, "").lower() == "rtx/90000"
+                and self.fmtps.get(candidate, "").partition(";")[0].strip() == f"apt={number}"
+            ):
+                return candidate
+        return 0
 
     def known_extensions(self) -> dict[int, Extension]:
         """Offered header extensions that the relay reads or carries, by id; ids above 14 have no one-byte form."""
@@ -301,106 +313,6 @@ def _fingerprints(session: dict[str, list[str]], section: MediaSection) -> tuple
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
-class Transport:
-    """The relay's end of the transport, as told in an answer."""
-
-    ufrag: str
-    password: str
-    fingerprint: str
-    port: int
-    addresses: Sequence[str]
-
-    def candidates(self) -> list[str]:
-        """One host candidate a address (RFC 8839); the first address has the highest priority."""
-        return [
-            f"a=candidate:{i + 1} 1 udp {(126 << 24) + ((65_535 - i) << 8) + 255} {address} {self.port} typ host"
-            for i, address in enumerate(self.addresses)
-        ]
-
-
-@dataclass(frozen=True, slots=True)
-class OutgoingTrack:
-    """What an answer to a subscriber says about one track."""
-
-    ssrc: int
-    cname: str
-    stream_id: str
-
-
-def answer(
-    offer: Offer, transport: Transport, *, publishing: bool, tracks: Mapping[str, OutgoingTrack] | None = None
-) -> str:
-    """The answer to ``offer``. ``tracks`` gives the outgoing track by kind when the client plays."""
-    accepted = offer.accepted
-    lines = [
-        "v=0",
-        f"o=- {secrets.randbits(62)} 1 IN IP4 127.0.0.1",
-        "s=-",
-        "t=0 0",
-        "a=ice-lite",
-        "a=extmap-allow-mixed",
-        "a=msid-semantic: WMS *",
-    ]
-    # A bundle may be answered, not proposed (RFC 9143 section 7.3).
-    if mids := [s.mid for s in accepted if s.mid in offer.bundle]:
-        lines.insert(4, f"a=group:BUNDLE {' '.join(mids)}")
-    for section in offer.media:
-        if any(section is s for s in accepted):
-            track = tracks.get(section.kind) if tracks else None
-            lines += _answer_section(section, transport, publishing=publishing, track=track)
-        else:
-            lines += [
-                f"m={section.kind} 0 {section.protocol} {' '.join(section.formats)}",
-                "c=IN IP4 0.0.0.0",
-            ]
-            lines += [f"a=mid:{section.mid}"] if section.mid else []
-            lines += ["a=inactive"] if section.kind in ("audio", "video") else []
-    return "\r\n".join(lines) + "\r\n"
-
-
-def _answer_section(
-    section: MediaSection, transport: Transport, *, publishing: bool, track: OutgoingTrack | None
-) -> list[str]:
-    payloads = section.payloads()
-    version = 6 if ":" in transport.addresses[0] else 4
-    lines = [
-        f"m={section.kind} {transport.port} {section.protocol} {' '.join(str(p.number) for p in payloads)}",
-        f"c=IN IP{version} {transport.addresses[0]}",
-        "a=recvonly" if publishing else "a=sendonly",
-        "a=rtcp-mux",
-    ]
-    lines += [f"a=mid:{section.mid}"] if section.mid else []
-    lines += ["a=rtcp-rsize"] if section.rtcp_rsize else []
-    lines += [f"a=ice-ufrag:{transport.ufrag}", f"a=ice-pwd:{transport.password}"]
-    lines += [f"a=fingerprint:sha-256 {transport.fingerprint}", "a=setup:passive"]
-    lines += [*transport.candidates(), "a=end-of-candidates"]
-    for number, extension in section.known_extensions().items():
-        # Subscribers are told apart by SSRC and need no MID; they send no media, so transport-wide numbers neither.
-        if publishing or extension > 0:
-            lines.append(f"a=extmap:{number} {section.extensions[number]}")
-    for payload in payloads:
-        lines.append(f"a=rtpmap:{payload.number} {payload.rtpmap}")
-        lines += [f"a=fmtp:{payload.number} {payload.fmtp}"] if payload.fmtp else []
-        lines += [f"a=rtcp-fb:{payload.number} {f}" for f in _answer_feedback(section, payload, publishing)]
-    if track is not None:
-        lines.append(f"a=msid:{track.stream_id} {track.stream_id}-{section.kind}")
-        lines.append(f"a=ssrc:{track.ssrc} cname:{track.cname}")
-        lines.append(f"a=ssrc:{track.ssrc} msid:{track.stream_id} {track.stream_id}-{section.kind}")
-    return lines
-
-
-def _answer_feedback(section: MediaSection, payload: Payload, publishing: bool) -> list[str]:
-    """Accepted feedback: transport-wide where the extension is there too, REMB only where it is not."""
-    transport_wide = Extension.TRANSPORT_SEQUENCE in section.known_extensions().values()
-    left_out = set()
-    if not publishing or not transport_wide:
-        left_out.add("transport-cc")
-    if publishing and transport_wide and "transport-cc" in payload.feedback:
-        left_out.add("goog-remb")
-    return [f for f in payload.feedback if f not in left_out]
-
-
 def parse_fragment(text: str) -> Credentials | None:
     """The ICE credentials of a trickle fragment (RFC 8840 section 9), or ``None`` when it has none."""
     if len(text) > MAX_OFFER:
@@ -417,9 +329,3 @@ def parse_fragment(text: str) -> Credentials | None:
     if not _ICE_UFRAG.fullmatch(ufrag) or not _ICE_PWD.fullmatch(password):
         raise OfferError("offer.malformed", "The fragment's ICE credentials are incomplete or not valid.")
     return Credentials(ufrag, password)
-
-
-def restart_fragment(transport: Transport) -> str:
-    """The relay's new credentials and candidates after an ICE restart (RFC 9725 section 4.3.3)."""
-    lines = ["a=ice-lite", f"a=ice-ufrag:{transport.ufrag}", f"a=ice-pwd:{transport.password}"]
-    return "\r\n".join([*lines, *transport.candidates(), "a=end-of-candidates"]) + "\r\n"

@@ -127,6 +127,7 @@ class Stream:
 def _new_track(kind: str) -> Track:
     return Track(
         is_video=kind == "video",
-        ssrc=secrets.randbits(31) | 1,
+        ssrc=secrets.randbits(31) << 1,
+        repair_ssrc=secrets.randbits(31) << 1 | 1,
         first_sequence=secrets.randbelow(1 << 14) + 1,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from media_relay.core.forwarding import WireFormat
 from media_relay.core.packet import extension_table
 from media_relay.core.subscription import Subscription
+from media_relay.core.track import Track
 from media_relay.counters import Counters
 from media_relay.fanout import Fanout
 from media_relay.peer import Peer
@@ -79,13 +80,23 @@ class Subscriber(Peer):
             if sequence is not None and (slot := track.history.find(sequence)) >= 0:
                 slots.append(slot)
         if slots:
-            sent = self._fanout.forward(track.history, slots, self.wire(kind), [self])
-            self._counters.packets_retransmitted += sent
+            self._counters.packets_retransmitted += self._send_again(track, subscription, kind, slots)
+
+    def _send_again(self, track: Track, subscription: Subscription, kind: str, slots: list[int]) -> int:
+        """By RTX where it was negotiated, else as they were on the same SSRC."""
+        wire = self.wire(kind)
+        if not any(wire.repair_types):
+            return self._fanout.forward(track.history, slots, wire, [self])
+        first = subscription.repairs_sent
+        sent = self._fanout.repair(track.history, slots, wire, self, ssrc=track.repair_ssrc, first=first)
+        subscription.repairs_sent += sent
+        return sent
 
 
 def _wire_format(section: MediaSection, tag: int) -> WireFormat:
-    payload_types = bytearray(128)
+    payload_types, repair_types = bytearray(128), bytearray(128)
     for payload in section.payloads():
         payload_types[payload.codec] = payload.number
+        repair_types[payload.codec] = payload.repair
     carried = {int(ext): number for number, ext in section.known_extensions().items() if ext > 0}
-    return WireFormat(bytes(payload_types), extension_table(carried), tag)
+    return WireFormat(bytes(payload_types), bytes(repair_types), extension_table(carried), tag)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from media_relay.core.history import SLOT, History
-from media_relay.core.packet import MARKER, ExtensionTable, translate_extensions
+from media_relay.core.packet import HEADER, HEADER_SIZE, MARKER, ExtensionTable, translate_extensions
 
 _EXTENDED: Final = 0x10
 _MAX_SEGMENT: Final = 1_452
@@ -24,6 +24,8 @@ class WireFormat:
 
     payload_types: bytes
     """128 entries: the negotiated payload type for each canonical one, 0 where the codec was not negotiated."""
+    repair_types: bytes
+    """The same for retransmissions (RFC 4588): 0 where lost packets are sent again as they were."""
     extensions: ExtensionTable
     """Negotiated extension ids by canonical id."""
     tag: int
@@ -69,6 +71,36 @@ def render(
         packets.append((position, length))
         position += length + tag
     return Layout(packets, _messages(packets, tag, max_segments, max_message), position)
+
+
+def render_repairs(
+    history: History, slots: Sequence[int], wire: WireFormat, out: memoryview, *, ssrc: int, first: int
+) -> Layout:
+    """Write the packets of ``slots`` as retransmissions (RFC 4588 section 4), numbered from ``first`` on.
+
+    Only for codecs with a repair type; each becomes a message of its own.
+    """
+    stored, lengths, tag = history.view, history.lengths, wire.tag
+    packets: list[tuple[int, int]] = []
+    position = 0
+    for number, slot in enumerate(slots, first):
+        at = slot * SLOT
+        length = lengths[slot]
+        header = HEADER_SIZE
+        if stored[at] & _EXTENDED:
+            header += 4 + 4 * int.from_bytes(stored[at + 14 : at + 16], "big")
+        top, second, original, timestamp, _ = HEADER.unpack_from(stored, at)
+        out[position : position + header] = stored[at : at + header]
+        repair_type = second & MARKER | wire.repair_types[second & 0x7F]
+        HEADER.pack_into(out, position, top, repair_type, number & 0xFFFF, timestamp, ssrc)
+        if top & _EXTENDED:
+            translate_extensions(out, position, wire.extensions)
+        after = position + header
+        out[after : after + 2] = original.to_bytes(2, "big")
+        out[after + 2 : position + length + 2] = stored[at + header : at + length]
+        packets.append((position, length + 2))
+        position += length + 2 + tag
+    return Layout(packets, [(offset, size + tag, 0) for offset, size in packets], position)
 
 
 def _messages(

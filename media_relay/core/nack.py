@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 _REORDER_WAIT: Final = 0.010
-_RETRY: Final = 0.100
+_FIRST_RETRY: Final = 0.100
+"""Seconds between two requests while the round trip is unknown."""
+_SHORTEST_RETRY: Final = 0.020
+_LONGEST_RETRY: Final = 0.250
+_RTT_WEIGHT: Final = 0.125
 _MAX_TRIES: Final = 6
 _MAX_AGE: Final = 1.0
 _MAX_MISSING: Final = 256
@@ -14,11 +18,14 @@ _MAX_MISSING: Final = 256
 class NackGenerator:
     """Follows one source's sequence numbers. Times are seconds of any monotonic clock."""
 
-    __slots__ = ("_highest", "_missing", "gave_up")
+    __slots__ = ("_highest", "_missing", "gave_up", "rtt")
 
     def __init__(self) -> None:
         self._highest: int | None = None
         self._missing: dict[int, list[float]] = {}
+        """By number: missing since, ask next at, asked last at, times asked."""
+        self.rtt: float | None = None
+        """Seconds from a request to its answer, smoothed as in RFC 6298 section 2."""
         self.gave_up = 0
         """Packets no longer asked for."""
 
@@ -30,22 +37,26 @@ class NackGenerator:
         elif number > highest:
             self._miss(highest + 1, number, now)
             self._highest = number
-        elif self._missing:
-            self._missing.pop(number, None)
+        elif self._missing and (entry := self._missing.pop(number, None)) is not None:
+            _, _, asked_at, tries = entry
+            if tries == 1:  # an answer to one of several requests measures nothing (Karn)
+                sample = now - asked_at
+                self.rtt = sample if self.rtt is None else self.rtt + _RTT_WEIGHT * (sample - self.rtt)
 
     def due(self, now: float) -> list[int]:
-        """Numbers to ask for now, oldest first; each is asked for every 100 ms, at most six times in a second."""
+        """Numbers to ask for now, oldest first; each again after 1.5 round trips, at most six times in a second."""
         if not self._missing:
             return []
+        retry = _FIRST_RETRY if self.rtt is None else 1.5 * self.rtt
+        retry = max(_SHORTEST_RETRY, min(retry, _LONGEST_RETRY))
         ask: list[int] = []
         for number, entry in list(self._missing.items()):
-            since, next_at, tries = entry
+            since, next_at, _, tries = entry
             if now - since > _MAX_AGE or tries >= _MAX_TRIES:
                 del self._missing[number]
                 self.gave_up += 1
             elif now >= next_at:
-                entry[1] = now + _RETRY
-                entry[2] = tries + 1
+                entry[1:] = now + retry, now, tries + 1
                 ask.append(number)
         return ask
 
@@ -56,7 +67,7 @@ class NackGenerator:
             self._missing.clear()
             return
         for number in range(first, stop):
-            self._missing[number] = [now, now + _REORDER_WAIT, 0]
+            self._missing[number] = [now, now + _REORDER_WAIT, 0.0, 0]
         while len(self._missing) > _MAX_MISSING:
             del self._missing[next(iter(self._missing))]
             self.gave_up += 1

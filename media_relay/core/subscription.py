@@ -24,6 +24,7 @@ class Subscription:
         "_resent",
         "fraction_lost",
         "jitter",
+        "repairs_sent",
         "rtt",
         "stale",
         "waiting",
@@ -39,6 +40,8 @@ class Subscription:
         self.fraction_lost = 0
         self.jitter = 0
         self.rtt: float | None = None
+        self.repairs_sent = 0
+        """Retransmissions on an SSRC of their own so far: they are numbered from it."""
         self._resends_left = _RESENDS
         self._resends_renewed = float("-inf")
         self._resent: dict[int, float] = {}

@@ -80,15 +80,18 @@ class Track:
         "keyframe_sequence",
         "octets",
         "packets",
+        "repair_ssrc",
         "sender_time",
         "source",
         "ssrc",
     )
 
-    def __init__(self, *, is_video: bool, ssrc: int, first_sequence: int) -> None:
+    def __init__(self, *, is_video: bool, ssrc: int, repair_ssrc: int, first_sequence: int) -> None:
         """``first_sequence`` below 2**15 keeps SRTP's rollover counter unambiguous for the first packets."""
         self.is_video = is_video
         self.ssrc = ssrc
+        self.repair_ssrc = repair_ssrc
+        """Of retransmissions to subscribers that negotiated them (RFC 4588)."""
         self.clock_rate = 90_000 if is_video else 48_000
         self.history = History(VIDEO_SLOTS if is_video else AUDIO_SLOTS)
         self.source: Source | None = None
@@ -120,8 +123,12 @@ class Track:
         payload: int,
         found: Extensions,
         now: float,
+        *,
+        repaired: bool = False,
     ) -> bool:
         """Take the plain RTP packet ``view[start:end]`` whose payload begins at ``payload``.
+
+        ``repaired`` tells that it came as a retransmission on another SSRC: it then says nothing about the link.
 
         False when the packet was left out: padding only, an unknown payload type, a duplicate, too old, too large, or
         a picture before the source's first keyframe. Such pictures must not take numbers: a subscriber that waits
@@ -138,7 +145,8 @@ class Track:
         extended = extend(number, source.highest)
         if extended > source.highest:
             source.highest = extended
-        source.reception.receive(extended, timestamp, now)
+        if not repaired:
+            source.reception.receive(extended, timestamp, now)
         source.nacks.receive(extended, now)
         sequence = source.sequence
         if sequence is None:

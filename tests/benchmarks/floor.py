@@ -76,7 +76,7 @@ def _lay_out(payloads: list[bytes], template: bytearray) -> Layout:
         at = history.store(number, HEADER.size + len(payload)) * SLOT
         HEADER.pack_into(history.view, at, 0x80, _PAYLOAD_TYPE, number, 0, 1)
         history.view[at + HEADER.size : at + HEADER.size + len(payload)] = payload
-    wire = WireFormat(bytes(range(128)), extension_table({}), _TAG)
+    wire = WireFormat(bytes(range(128)), bytes(128), extension_table({}), _TAG)
     return render(
         history,
         range(len(payloads)),

@@ -30,6 +30,9 @@ VP8 = 96
 KEYFRAME = b"\x10\x00"
 """A VP8 payload descriptor and the first byte of a keyframe (RFC 7741); any bytes may follow."""
 DELTA = b"\x10\x01"
+WITH_RTX = ("VP8/90000", "rtx/90000")
+"""Video codecs of an offer with retransmissions, payload types 96 and 97 (RFC 4588)."""
+RTX = 97
 
 _EXTENSIONS = (
     "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level",
@@ -68,7 +71,8 @@ def offer_text(
         ]
         for number, name in codecs.items():
             lines.append(f"a=rtpmap:{number} {name}")
-            lines += [f"a=rtcp-fb:{number} {f}" for f in _FEEDBACK]
+            lines += [f"a=fmtp:{number} apt={VP8}"] if name == "rtx/90000" else []
+            lines += [f"a=rtcp-fb:{number} {f}" for f in _FEEDBACK if name != "rtx/90000"]
     return "\r\n".join(lines) + "\r\n"
 
 

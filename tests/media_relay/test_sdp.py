@@ -10,25 +10,17 @@ from aiortc import RTCPeerConnection
 from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 from aiortc.sdp import MediaDescription, SessionDescription
 
+from media_relay.answers import OutgoingTrack, Transport, answer, restart_fragment
 from media_relay.core.packet import Codec, Extension
 from media_relay.ice import Credentials
-from media_relay.sdp import (
-    Offer,
-    OfferError,
-    OutgoingTrack,
-    Transport,
-    answer,
-    parse_fragment,
-    parse_offer,
-    restart_fragment,
-)
+from media_relay.sdp import Offer, OfferError, parse_fragment, parse_offer
 
 OFFERS = Path(__file__).parent / "offers"
 PRINT = ":".join(["AB"] * 32)
 TRANSPORT = Transport("ufrag123", "password-password-passwo", PRINT, 8_189, ["203.0.113.5", "2001:db8::5"])
 TRACKS = {
-    "audio": OutgoingTrack(1_111, "cname", "main"),
-    "video": OutgoingTrack(2_222, "cname", "main"),
+    "audio": OutgoingTrack(1_111, 1_112, "cname", "main"),
+    "video": OutgoingTrack(2_222, 2_223, "cname", "main"),
 }
 PUBLISHERS = ["chromium", "firefox", "obs", "gstreamer"]
 
@@ -75,7 +67,9 @@ def check_section(section: MediaDescription, asked: MediaDescription, *, publish
     offered = {c.payloadType: c for c in asked.rtp.codecs}
     assert section.rtp.codecs, "something must be sent"
     for codec in section.rtp.codecs:
-        assert codec.name.lower() in ("opus", "vp8", "h264")
+        assert codec.name.lower() in ("opus", "vp8", "h264", "rtx")
+        if codec.name.lower() == "rtx":
+            assert codec.parameters["apt"] in {c.payloadType for c in section.rtp.codecs}, "of what is taken"
         assert codec.mimeType.lower() == offered[codec.payloadType].mimeType.lower()
         assert codec.parameters == offered[codec.payloadType].parameters
         wanted = {(f.type, f.parameter) for f in offered[codec.payloadType].rtcpFeedback}
@@ -99,7 +93,8 @@ def test_publishers_are_answered(client: str) -> None:
 def test_chromium_publishes_with_transport_wide_feedback_and_no_remb() -> None:
     _, read = answered(text_of("chromium_publish"), publishing=True)
     video = next(m for m in read.media if m.kind == "video")
-    for codec in video.rtp.codecs:
+    assert [c.name.upper() for c in video.rtp.codecs].count("RTX") == 2, "of VP8 and of H.264"
+    for codec in (c for c in video.rtp.codecs if c.name != "rtx"):
         feedback = {(f.type, f.parameter) for f in codec.rtcpFeedback}
         assert ("transport-cc", None) in feedback and ("goog-remb", None) not in feedback
         assert {("nack", None), ("nack", "pli"), ("ccm", "fir")} <= feedback
@@ -120,7 +115,8 @@ def test_chromium_plays() -> None:
     offer, read = answered(text_of("chromium_play"), publishing=False)
     video, audio = read.media
     assert (video.kind, audio.kind) == ("video", "audio")
-    assert [s.ssrc for s in video.ssrc] == [2_222] and [s.ssrc for s in audio.ssrc] == [1_111]
+    assert [s.ssrc for s in video.ssrc] == [2_222, 2_223] and [s.ssrc for s in audio.ssrc] == [1_111]
+    assert [(g.semantic, g.items) for g in video.ssrc_group] == [("FID", [2_222, 2_223])]
     assert video.ssrc[0].cname == audio.ssrc[0].cname == "cname", "one CNAME: lips and voice belong together"
     assert video.msid is not None and video.msid.split()[0] == "main"
     extensions = {e.uri for m in read.media for e in m.rtp.headerExtensions}

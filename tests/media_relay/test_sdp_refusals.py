@@ -9,15 +9,8 @@ from aiortc.sdp import SessionDescription
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media_relay.sdp import (
-    MAX_OFFER,
-    OfferError,
-    OutgoingTrack,
-    Transport,
-    answer,
-    parse_fragment,
-    parse_offer,
-)
+from media_relay.answers import OutgoingTrack, Transport, answer
+from media_relay.sdp import MAX_OFFER, OfferError, parse_fragment, parse_offer
 
 OFFERS = Path(__file__).parent / "offers"
 GOOD = (OFFERS / "obs_publish.sdp").read_text()
@@ -29,7 +22,9 @@ CODES = {
     "offer.too_large",
 }
 TRANSPORT = Transport("ufrag123", "password-password-passwo", ":".join(["AB"] * 32), 8_189, ["203.0.113.5"])
-TRACKS = {kind: OutgoingTrack(i, "cname", "main") for i, kind in enumerate(("audio", "video"), start=1)}
+TRACKS = {
+    kind: OutgoingTrack(i, i + 10, "cname", "main") for i, kind in enumerate(("audio", "video"), start=1)
+}
 
 
 def without(*starts: str) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
+from aiortc.rtp import HeaderExtensionsMap, RtpPacket, unwrap_rtx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media_relay.core.forwarding import WireFormat, render
+from media_relay.core.forwarding import WireFormat, render, render_repairs
 from media_relay.core.history import SLOT, History
 from media_relay.core.packet import extension_table
 from tests.media_relay.core.packets import one_byte_block, packet
@@ -54,7 +56,7 @@ def test_every_packet_lies_where_the_layout_says(
     given_packets: list[Given], types: dict[int, int], tag: int
 ) -> None:
     history, slots = stored(given_packets)
-    wire = WireFormat(bytes(types.get(n, 0) for n in range(128)), extension_table({1: 9}), tag)
+    wire = WireFormat(bytes(types.get(n, 0) for n in range(128)), bytes(128), extension_table({1: 9}), tag)
     out = memoryview(bytearray(128 * (SLOT + 16)))
     layout = render(history, slots, wire, out, max_segments=64, max_message=65_000)
 
@@ -87,9 +89,36 @@ def test_every_packet_lies_where_the_layout_says(
     assert datagrams == [(at, length + tag) for at, length in layout.packets]
 
 
+@settings(max_examples=60)
+@given(packets, st.integers(0, 100_000))
+def test_a_retransmission_unwraps_to_the_packet_it_repeats(given_packets: list[Given], first: int) -> None:
+    history, slots = stored(given_packets)
+    types = {96: 120, 102: 121, 111: 122}
+    repairs = bytes(types.get(n, 0) for n in range(128))
+    wire = WireFormat(bytes(range(128)), repairs, extension_table({1: 9}), 16)
+    out = memoryview(bytearray(128 * (SLOT + 18)))
+    layout = render_repairs(history, slots, wire, out, ssrc=77, first=first)
+    extensions = HeaderExtensionsMap()
+    level = RTCRtpHeaderExtensionParameters(id=9, uri="urn:ietf:params:rtp-hdrext:ssrc-audio-level")
+    extensions.configure(RTCRtpParameters(headerExtensions=[level]))
+    for index, (one, (at, length)) in enumerate(zip(given_packets, layout.packets, strict=True)):
+        repair = RtpPacket.parse(bytes(out[at : at + length]), extensions)
+        assert (repair.ssrc, repair.sequence_number) == (77, (first + index) & 0xFFFF)
+        assert repair.payload_type == types[one.payload_type]
+        original = unwrap_rtx(repair, payload_type=one.payload_type, ssrc=1)
+        assert (original.sequence_number, original.timestamp, original.marker) == (index, index * 10, 1)
+        assert original.payload == bytes(one.size)
+        if one.level is not None:
+            assert original.extensions.audio_level == (bool(one.level & 0x80), one.level & 0x7F)
+    assert [(at, size, 0) for at, size, _ in layout.messages] == [
+        (at, length + 16, 0) for at, length in layout.packets
+    ]
+
+
 def messages(sizes: list[int], max_segments: int = 64) -> list[tuple[int, int, int]]:
     history, slots = stored([Given(96, size, None) for size in sizes])
-    wire = WireFormat(bytes(96 if n == 96 else 0 for n in range(128)), extension_table({}), 16)
+    types = bytes(96 if n == 96 else 0 for n in range(128))
+    wire = WireFormat(types, bytes(128), extension_table({}), 16)
     out = memoryview(bytearray(128 * (SLOT + 16)))
     return render(history, slots, wire, out, max_segments=max_segments, max_message=65_000).messages
 

@@ -1,5 +1,6 @@
 """Asking a publisher again: everything missing, not too often, not for ever."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,6 +44,45 @@ def test_it_gives_up_after_six_tries_or_a_second() -> None:
     nacks.receive(4, 10.0)
     assert nacks.due(11.5) == [], "too old when we come to it"
     assert nacks.gave_up == 2
+
+
+def test_a_retry_waits_for_the_round_trip() -> None:
+    nacks = NackGenerator()
+    nacks.receive(0, 0.0)
+    nacks.receive(2, 0.0)
+    assert nacks.due(0.010) == [1]
+    nacks.receive(1, 0.050)
+    assert nacks.rtt == pytest.approx(0.040)
+    nacks.receive(4, 1.0)
+    assert nacks.due(1.010) == [3]
+    assert nacks.due(1.060) == [], "its answer may be under way"
+    assert nacks.due(1.071) == [3]
+
+
+def test_the_answer_to_a_second_request_measures_nothing() -> None:
+    nacks = NackGenerator()
+    nacks.receive(0, 0.0)
+    nacks.receive(2, 0.0)
+    assert nacks.due(0.010) == [1]
+    assert nacks.due(0.110) == [1]
+    nacks.receive(1, 0.120)
+    assert nacks.rtt is None
+
+
+@given(st.lists(st.floats(0.0, 2.0), min_size=1, max_size=50))
+def test_a_strange_round_trip_neither_floods_nor_stops_asking(answers: list[float]) -> None:
+    nacks, now, number = NackGenerator(), 0.0, 0
+    nacks.receive(0, now)
+    for delay in answers:
+        number += 2
+        nacks.receive(number, now)
+        nacks.due(now + 0.010)
+        nacks.receive(number - 1, now + 0.010 + delay)
+        now += 0.010 + delay
+    nacks.receive(number + 2, now)
+    asked = [t for t in range(1_000) if nacks.due(now + t / 1_000)]
+    assert 3 <= len(asked) <= 6
+    assert all(later - earlier >= 19 for earlier, later in zip(asked, asked[1:], strict=False))
 
 
 def test_a_jump_is_a_new_start() -> None:

@@ -56,7 +56,7 @@ class Path:
         self.media_up, self.nacks_down, self.media_down, self.nacks_up = (
             Wire(Link(conditions, seed + i)) for i in range(4)
         )
-        self.track = Track(is_video=False, ssrc=7, first_sequence=0)
+        self.track = Track(is_video=False, ssrc=7, repair_ssrc=8, first_sequence=0)
         self.source = Source(1, {_PAYLOAD_TYPE: Codec.OPUS}, _CLOCK)
         self.subscription = Subscription()
         self.ear = Ear()

@@ -1,0 +1,132 @@
+"""The relay's SDP answers, and the fragment that answers an ICE restart (RFC 8829, RFC 8839, RFC 9725)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from media_relay.core.packet import Extension
+from media_relay.sdp import MediaSection, Offer, Payload
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """The relay's end of the transport, as told in an answer."""
+
+    ufrag: str
+    password: str
+    fingerprint: str
+    port: int
+    addresses: Sequence[str]
+
+    def candidates(self) -> list[str]:
+        """One host candidate a address (RFC 8839); the first address has the highest priority."""
+        return [
+            f"a=candidate:{i + 1} 1 udp {(126 << 24) + ((65_535 - i) << 8) + 255} {address} {self.port} typ host"
+            for i, address in enumerate(self.addresses)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingTrack:
+    """What an answer to a subscriber says about one track."""
+
+    ssrc: int
+    repair_ssrc: int
+    """Of retransmissions, where they are negotiated."""
+    cname: str
+    stream_id: str
+
+
+def answer(
+    offer: Offer, transport: Transport, *, publishing: bool, tracks: Mapping[str, OutgoingTrack] | None = None
+) -> str:
+    """The answer to ``offer``. ``tracks`` gives the outgoing track by kind when the client plays."""
+    accepted = offer.accepted
+    lines = [
+        "v=0",
+        f"o=- {secrets.randbits(62)} 1 IN IP4 127.0.0.1",
+        "s=-",
+        "t=0 0",
+        "a=ice-lite",
+        "a=extmap-allow-mixed",
+        "a=msid-semantic: WMS *",
+    ]
+    # A bundle may be answered, not proposed (RFC 9143 section 7.3).
+    if mids := [s.mid for s in accepted if s.mid in offer.bundle]:
+        lines.insert(4, f"a=group:BUNDLE {' '.join(mids)}")
+    for section in offer.media:
+        if any(section is s for s in accepted):
+            track = tracks.get(section.kind) if tracks else None
+            lines += _answer_section(section, transport, publishing=publishing, track=track)
+        else:
+            lines += [
+                f"m={section.kind} 0 {section.protocol} {' '.join(section.formats)}",
+                "c=IN IP4 0.0.0.0",
+            ]
+            lines += [f"a=mid:{section.mid}"] if section.mid else []
+            lines += ["a=inactive"] if section.kind in ("audio", "video") else []
+    return "\r\n".join(lines) + "\r\n"
+
+
+def _answer_section(
+    section: MediaSection, transport: Transport, *, publishing: bool, track: OutgoingTrack | None
+) -> list[str]:
+    payloads = section.payloads()
+    formats = [str(number) for p in payloads for number in (p.number, p.repair) if number]
+    version = 6 if ":" in transport.addresses[0] else 4
+    lines = [
+        f"m={section.kind} {transport.port} {section.protocol} {' '.join(formats)}",
+        f"c=IN IP{version} {transport.addresses[0]}",
+        "a=recvonly" if publishing else "a=sendonly",
+        "a=rtcp-mux",
+    ]
+    lines += [f"a=mid:{section.mid}"] if section.mid else []
+    lines += ["a=rtcp-rsize"] if section.rtcp_rsize else []
+    lines += [f"a=ice-ufrag:{transport.ufrag}", f"a=ice-pwd:{transport.password}"]
+    lines += [f"a=fingerprint:sha-256 {transport.fingerprint}", "a=setup:passive"]
+    lines += [*transport.candidates(), "a=end-of-candidates"]
+    for number, extension in section.known_extensions().items():
+        # Subscribers are told apart by SSRC and need no MID; they send no media, so transport-wide numbers neither.
+        if publishing or extension > 0:
+            lines.append(f"a=extmap:{number} {section.extensions[number]}")
+    for payload in payloads:
+        lines.append(f"a=rtpmap:{payload.number} {payload.rtpmap}")
+        lines += [f"a=fmtp:{payload.number} {payload.fmtp}"] if payload.fmtp else []
+        lines += [f"a=rtcp-fb:{payload.number} {f}" for f in _answer_feedback(section, payload, publishing)]
+        if payload.repair:
+            lines += [f"a=rtpmap:{payload.repair} rtx/90000", f"a=fmtp:{payload.repair} apt={payload.number}"]
+    if track is not None:
+        lines += _outgoing(track, section.kind, repaired=any(p.repair for p in payloads))
+    return lines
+
+
+def _outgoing(track: OutgoingTrack, kind: str, *, repaired: bool) -> list[str]:
+    """The SSRCs that a subscriber will receive (RFC 5576)."""
+    msid = f"{track.stream_id} {track.stream_id}-{kind}"
+    lines = [f"a=msid:{msid}"]
+    ssrcs = [track.ssrc]
+    if repaired:
+        ssrcs.append(track.repair_ssrc)
+        lines.append(f"a=ssrc-group:FID {track.ssrc} {track.repair_ssrc}")
+    for ssrc in ssrcs:
+        lines += [f"a=ssrc:{ssrc} cname:{track.cname}", f"a=ssrc:{ssrc} msid:{msid}"]
+    return lines
+
+
+def _answer_feedback(section: MediaSection, payload: Payload, publishing: bool) -> list[str]:
+    """Accepted feedback: transport-wide where the extension is there too, REMB only where it is not."""
+    transport_wide = Extension.TRANSPORT_SEQUENCE in section.known_extensions().values()
+    left_out = set()
+    if not publishing or not transport_wide:
+        left_out.add("transport-cc")
+    if publishing and transport_wide and "transport-cc" in payload.feedback:
+        left_out.add("goog-remb")
+    return [f for f in payload.feedback if f not in left_out]
+
+
+def restart_fragment(transport: Transport) -> str:
+    """The relay's new credentials and candidates after an ICE restart (RFC 9725 section 4.3.3)."""
+    lines = ["a=ice-lite", f"a=ice-ufrag:{transport.ufrag}", f"a=ice-pwd:{transport.password}"]
+    return "\r\n".join([*lines, *transport.candidates(), "a=end-of-candidates"]) + "\r\n"
