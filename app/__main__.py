@@ -68,7 +68,8 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _fill_run(parser: argparse.ArgumentParser) -> None:
-    _add_settings(parser, Settings.model_fields)
+    # A command line is read by everybody on the machine, so a secret has no place there.
+    _add_settings(parser, [name for name in Settings.model_fields if not name.endswith("_secret")])
 
     def run(options: argparse.Namespace, settings: Settings) -> int:
         from app.run import serve

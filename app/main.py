@@ -22,6 +22,7 @@ from app.keys import load_keys
 from app.live.doors import MediaDoors
 from app.live.figures import MediaFigures
 from app.live.runtime import on_air
+from app.live.turn import IceServers
 from app.logs import RequestLog
 from app.openapi import DESCRIPTION, TAGS, Api
 from app.settings import Settings
@@ -54,6 +55,7 @@ def create_app(settings: Settings) -> FastAPI:
     engine = make_engine(settings.database_url)
     api.state.settings = settings
     api.state.keys = load_keys(settings.data_dir)
+    api.state.ice_servers = IceServers(settings.turn_urls, settings.turn_secret.get_secret_value())
     api.state.engine = engine
     api.state.session_factory = make_session_factory(engine)
     api.state.sign_in_limiter = AttemptLimiter()

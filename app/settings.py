@@ -5,11 +5,12 @@ and never change afterwards.
 """
 
 import ipaddress
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.errors import StartupError
@@ -41,6 +42,17 @@ def _with_driver(url: str) -> str:
 Port = Annotated[int, Field(ge=1, le=65535)]
 DatabaseUrl = Annotated[str, AfterValidator(_with_driver)]
 
+_HOST = r"([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
+_ICE_SERVER = re.compile(rf"(?i:stuns?:{_HOST}|turns?:{_HOST}(\?transport=(udp|tcp))?)")
+"""STUN and TURN URLs (RFC 7064, RFC 7065): no slashes, and nobody's name or password in them."""
+
+
+def _read_secret(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"cannot be read ({getattr(error, 'strerror', 'no text')})") from None
+
 
 class Settings(BaseSettings):
     """What an operator can change, with defaults that suit one machine."""
@@ -71,9 +83,18 @@ class Settings(BaseSettings):
     )
     token_minutes: int = Field(12 * 60, ge=1, le=7 * 24 * 60, description="Life of a person's token")
     grant_minutes: int = Field(15, ge=1, le=24 * 60, description="Life of a lesson grant beyond its lesson")
+    turn_urls: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Comma-separated turn:, turns: and stun: URLs, handed to media clients"
+    )
+    turn_secret_file: Path | None = Field(
+        None, description="File with the secret shared with the TURN server, in its only line"
+    )
+    turn_secret: SecretStr = Field(
+        SecretStr(""), description="The secret itself: coturn's static-auth-secret with use-auth-secret"
+    )
     demo: bool = Field(False, description="Seed the demo county and keep a synthetic lesson on air")
 
-    @field_validator("media_addresses", mode="before")
+    @field_validator("media_addresses", "turn_urls", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -85,6 +106,44 @@ class Settings(BaseSettings):
     def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for address in value:
             ipaddress.ip_address(address)
+        return value
+
+    @field_validator("turn_urls")
+    @classmethod
+    def _are_ice_servers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for number, url in enumerate(value, 1):
+            if not _ICE_SERVER.fullmatch(url):
+                raise ValueError(
+                    f"number {number} is not like turn:host:3478, turn:host:3478?transport=tcp, turns:host:5349 "
+                    "or stun:host:3478"
+                )
+        return value
+
+    @field_validator("turn_secret_file")
+    @classmethod
+    def _can_be_read(cls, value: Path | None) -> Path | None:
+        if value is not None and not _read_secret(value):
+            raise ValueError("the file is empty")
+        return value
+
+    @field_validator("turn_secret", mode="before")
+    @classmethod
+    def _may_be_in_a_file(cls, value: SecretStr | str, info: ValidationInfo) -> SecretStr | str:
+        path = info.data.get("turn_secret_file")
+        if path is None:
+            return value
+        if value not in ("", SecretStr("")):
+            raise ValueError(f"is set, and so is {PREFIX}TURN_SECRET_FILE; keep one of them")
+        return _read_secret(path)
+
+    @field_validator("turn_secret")
+    @classmethod
+    def _is_there_if_needed(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        if not value and any(url.lower().startswith("turn") for url in info.data.get("turn_urls", ())):
+            raise ValueError(
+                f"{PREFIX}TURN_URLS names TURN servers, so their shared secret is needed, here or in "
+                f"{PREFIX}TURN_SECRET_FILE"
+            )
         return value
 
     @field_validator("public_url", mode="before")
@@ -115,6 +174,6 @@ def load_settings(**given: object) -> Settings:
         first = error.errors(include_url=False)[0]
         name = PREFIX + "_".join(str(part) for part in first["loc"][:1]).upper()
         reason = first["msg"].removeprefix("Value error, ")
-        may_hold_a_password = name.endswith("_URL")
+        may_hold_a_password = name.endswith(("_URL", "_URLS", "_SECRET"))
         shown = "" if may_hold_a_password else f" (it is set to {str(first['input'])!r})"
         raise SettingsError(f"{name}: {reason}{shown}") from None

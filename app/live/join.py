@@ -18,6 +18,7 @@ from app.lessons.schemas import LessonOut
 from app.live.rules import Direction
 from app.live.schemas import Join, PublishOffer, WatchOffer
 from app.live.signalling import coordinator_of
+from app.live.turn import IceServers
 
 router = APIRouter(prefix="/api/v1", tags=["lessons"])
 
@@ -36,8 +37,9 @@ def join_lesson(
 ) -> Join:
     """What the signed-in person may publish and watch in a lesson, with URLs and grants for any media client.
 
-    Before the lesson opens and after it has closed the two lists are empty; `lesson.opens_at` tells when to
-    ask again. A grant is good until a little after the lesson, so a client may come back with it at any time.
+    Before the lesson opens and after it has closed the lists are empty; `lesson.opens_at` tells when to ask
+    again. A grant is good until a little after the lesson, so a client may come back with it at any time; so
+    are the credentials of TURN servers.
     """
     response.headers["Cache-Control"] = "no-store"
     now = datetime.now(UTC)
@@ -55,9 +57,11 @@ def join_lesson(
     )
     if _takes_media(lesson, now):
         state = request.app.state
+        ice_servers: IceServers = state.ice_servers
         expires_at = lesson.ends_at + timedelta(minutes=state.settings.grant_minutes)
         grant = _granter(state.keys, lesson.id, principal.person_id, expires_at)
         live = coordinator_of(request).live_streams(lesson.id)
+        join.ice_servers = ice_servers.for_person(principal.person_id, expires_at)
         join.publish = [
             PublishOffer(
                 stream=stream,

@@ -26,6 +26,11 @@ _LOCATION: Final = {
     "description": "The session's URL, a secret: whoever knows it may patch or end the session",
     "schema": {"type": "string", "format": "uri-reference"},
 }
+_LINK: Final = {
+    "description": "A STUN or TURN server, where some are handed out; one header each (RFC 9725 §4.6)",
+    "schema": {"type": "string"},
+    "example": '<stun:turn.example.org:3478>; rel="ice-server"',
+}
 _ETAG: Final = {"description": "Names the ICE session; for If-Match", "schema": {"type": "string"}}
 
 
@@ -43,7 +48,7 @@ PATCH_BODY: Final = _body(
 OPEN_RESPONSES: Final[Responses] = {
     201: {
         "description": "The session is open; the body is the SDP answer",
-        "headers": {"Location": _LOCATION, "ETag": _ETAG},
+        "headers": {"Location": _LOCATION, "ETag": _ETAG, "Link": _LINK},
         "content": {"application/sdp": _TEXT},
     },
     **responses(

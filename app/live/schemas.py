@@ -39,12 +39,17 @@ class WatchOffer(Output):
     publishing: bool = Field(description="Whether media arrive at the moment")
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class IceServer(Output):
     """A STUN or TURN server, as RTCPeerConnection takes it."""
 
-    urls: list[str] = Field(examples=[["turn:turn.example.org:3478"]])
-    username: str | None = None
-    credential: str | None = None
+    urls: list[str] = Field(examples=[["turn:turn.example.org:3478", "turns:turn.example.org:443"]])
+    # Left out of a STUN server: browsers would take null for a user of that name.
+    username: str | None = Field(None, exclude_if=_is_none, description="Holds when it runs out; TURN only")
+    credential: str | None = Field(None, exclude_if=_is_none, description="A secret; TURN only")
 
 
 class Join(Output):
@@ -54,7 +59,9 @@ class Join(Output):
     role: ParticipantRole
     publish: list[PublishOffer] = Field(description="Empty outside the lesson's time")
     watch: list[WatchOffer] = Field(description="Empty outside the lesson's time")
-    ice_servers: list[IceServer] = Field(description="Empty: the relay is reached directly (ICE-lite)")
+    ice_servers: list[IceServer] = Field(
+        description="Ways around a firewall, good as long as the grants; often empty: the relay is reached directly"
+    )
     channel: str = Field(
         description="WebSocket of the classroom channel, relative to this server",
         examples=["/api/v1/lessons/5c0c1b6e-3f0e-4c59-9d25-1f4a8f6f0d10/channel"],

@@ -10,6 +10,7 @@ import uuid
 from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from app.errors import TooManyRequests, Unavailable
 from app.live.rules import Direction, Limits, new_entity_tag
@@ -35,6 +36,8 @@ class Admission:
     person_id: uuid.UUID
     site_code: str | None = None
     """The teaching site the person assists in this lesson, if that is their part."""
+    lesson_ends_at: datetime = field(kw_only=True, compare=False)
+    """When the lesson was to end as leave was given; it may be moved while it lasts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ bits, and knowing it is enough: a grant that has run out must not keep anybody f
 
 import asyncio
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
 from fastapi import Depends, Request, Response
@@ -29,7 +29,9 @@ from app.errors import (
 from app.live import access
 from app.live.coordinator import Coordinator, Opened
 from app.live.rules import MAX_BODY_BYTES, Direction, matches
+from app.live.schemas import IceServer
 from app.live.sessions import Admission, MediaSession, StreamKey
+from app.live.turn import IceServers, link_headers
 
 SDP: Final = "application/sdp"
 SDP_FRAGMENT: Final = "application/trickle-ice-sdpfrag"
@@ -120,16 +122,26 @@ async def read_text(request: Request) -> str:
         raise BadRequest("offer.malformed", "Offer not understood", "The body is not UTF-8 text.") from None
 
 
-def created(opened: Opened, endpoint: str) -> Response:
-    """201 with the answer (RFC 9725 §4.2)."""
+def created(request: Request, opened: Opened) -> Response:
+    """201 with the answer (RFC 9725 §4.2), and the ICE servers to be used, if any (§4.6)."""
     headers = {
-        "Location": f"{endpoint}/{opened.session.secret}",
+        "Location": f"{request.url.path}/{opened.session.secret}",
         "ETag": opened.session.entity_tag,
         "Accept-Patch": SDP_FRAGMENT,
         # The answer belongs to this one client, and the address in it is a secret.
         "Cache-Control": "no-store",
     }
-    return Response(opened.sdp, status_code=201, media_type=SDP, headers=headers)
+    response = Response(opened.sdp, status_code=201, media_type=SDP, headers=headers)
+    for link in link_headers(_ice_servers(request, opened.session.admission)):
+        response.headers.append("Link", link)
+    return response
+
+
+def _ice_servers(request: Request, admission: Admission) -> list[IceServer]:
+    state = request.app.state
+    servers: IceServers = state.ice_servers
+    until = admission.lesson_ends_at + timedelta(minutes=state.settings.grant_minutes)
+    return servers.for_person(admission.person_id, until)
 
 
 def find_session(

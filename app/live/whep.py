@@ -23,7 +23,7 @@ async def watch(request: Request, lesson_id: str, stream: str, token: signalling
     admission = await signalling.admit(request, token, Direction.WATCH, lesson_id, stream)
     offer = await signalling.read_offer(request)
     opened = await signalling.coordinator_of(request).watch(admission, offer)
-    return signalling.created(opened, request.url.path)
+    return signalling.created(request, opened)
 
 
 @router.patch("/{secret}", responses=PATCH_RESPONSES, openapi_extra=PATCH_BODY)

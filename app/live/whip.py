@@ -19,7 +19,7 @@ async def publish(request: Request, lesson_id: str, stream: str, token: signalli
     admission = await signalling.admit(request, token, Direction.PUBLISH, lesson_id, stream)
     offer = await signalling.read_offer(request)
     opened = await signalling.coordinator_of(request).publish(admission, offer)
-    return signalling.created(opened, request.url.path)
+    return signalling.created(request, opened)
 
 
 @router.patch("/{secret}", responses=PATCH_RESPONSES, openapi_extra=PATCH_BODY)

@@ -30,9 +30,9 @@ def test_an_empty_variable_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
 def test_every_spelling_of_postgresql_is_understood(scheme: str) -> None:
-    settings = Settings(database_url=f"{scheme}://me:secret@db/tongtang")
-    assert settings.database_url == "postgresql+psycopg://me:secret@db/tongtang"
-    assert "secret" not in repr(settings)
+    settings = Settings(database_url=f"{scheme}://me:hush@db/tongtang")
+    assert settings.database_url == "postgresql+psycopg://me:hush@db/tongtang"
+    assert "hush" not in repr(settings)
 
 
 def test_addresses_are_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,6 +57,14 @@ def test_without_addresses_this_machine_s_are_announced_loopback_last() -> None:
         ("PUBLIC_URL", "lessons.example.org", "pattern"),
         ("DATABASE_URL", "mysql://me:secret@db/x", "use sqlite:/// or postgresql://"),
         ("DATABASE_URL", "tongtang.db", "must look like"),
+        ("TURN_URLS", "http://turn.example.org", "number 1 is not like turn:host:3478"),
+        ("TURN_URLS", "stun:turn.example.org, turn://turn.example.org", "number 2 is not like"),
+        ("TURN_URLS", "turn:turn.example.org?transport=sctp", "number 1"),
+        ("TURN_URLS", "stun:turn.example.org?transport=udp", "number 1"),
+        ("TURN_URLS", "turn:me:secret@turn.example.org", "number 1"),
+        ("TURN_URLS", 'turn:turn.example.org">', "number 1"),
+        ("TURN_SECRET_FILE", "/nowhere/to/be/found", "cannot be read (No such file or directory)"),
+        ("TURN_SECRET_FILE", "/dev/null", "the file is empty"),
     ],
 )
 def test_a_bad_setting_is_one_line_that_names_it(
@@ -69,6 +77,41 @@ def test_a_bad_setting_is_one_line_that_names_it(
     assert reason in message
     assert "\n" not in message
     assert "secret" not in message
+
+
+# --- TURN ---
+
+TURN = "turn:turn.example.org:3478, turn:[2001:db8::1]:3478?transport=tcp, turns:turn.example.org:443"
+
+
+def test_turn_servers_come_with_a_secret_that_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TONGTANG_TURN_URLS", f"stun:turn.example.org, {TURN},")
+    monkeypatch.setenv("TONGTANG_TURN_SECRET", "hush")
+    settings = load_settings()
+    assert settings.turn_urls == ("stun:turn.example.org", *TURN.split(", "))
+    assert settings.turn_secret.get_secret_value() == "hush"
+    assert "hush" not in repr(settings)
+    assert "hush" not in settings.model_dump_json()
+
+
+def test_the_turn_secret_may_be_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "turn").write_text("hush\n")
+    monkeypatch.setenv("TONGTANG_TURN_URLS", TURN)
+    monkeypatch.setenv("TONGTANG_TURN_SECRET_FILE", str(tmp_path / "turn"))
+    assert load_settings().turn_secret.get_secret_value() == "hush"
+    monkeypatch.setenv("TONGTANG_TURN_SECRET", "another")
+    with pytest.raises(SettingsError, match=r"^TONGTANG_TURN_SECRET: .*keep one of them$"):
+        load_settings()
+
+
+def test_turn_servers_without_a_secret_are_refused_and_stun_servers_need_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TONGTANG_TURN_URLS", "stun:turn.example.org")
+    assert load_settings().turn_secret.get_secret_value() == ""
+    monkeypatch.setenv("TONGTANG_TURN_URLS", TURN)
+    with pytest.raises(SettingsError, match=r"^TONGTANG_TURN_SECRET: .*shared secret is needed.*$"):
+        load_settings()
 
 
 def test_every_setting_is_described() -> None:

@@ -75,6 +75,8 @@ def test_a_data_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         ("database_url", "mysql://localhost/x", "TONGTANG_DATABASE_URL"),
         ("relay_nodes", "0", "TONGTANG_RELAY_NODES"),
         ("log_level", "shouting", "TONGTANG_LOG_LEVEL"),
+        ("turn_urls", "turn.example.org", "TONGTANG_TURN_URLS"),
+        ("turn_urls", "turn:turn.example.org", "TONGTANG_TURN_SECRET"),
     ],
 )
 def test_a_bad_setting_is_named(tmp_path: Path, option: str, value: str, variable: str) -> None:
@@ -87,6 +89,9 @@ def test_the_help_names_every_setting_with_its_variable() -> None:
     assert done.returncode == 0
     for variable in ("DATA_DIR", "DATABASE_URL", "HTTP_PORT", "MEDIA_PORT", "MEDIA_ADDRESSES", "RELAY_NODES"):
         assert f"TONGTANG_{variable}" in done.stdout
+    # Whatever is on a command line, everybody on the machine can read.
+    assert "--turn-urls" in done.stdout
+    assert "--turn-secret " not in done.stdout
 
 
 @pytest.mark.parametrize("name", ["run", "migrate", "seed", "demo", "create-county", "synthetic-teacher"])

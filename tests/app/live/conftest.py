@@ -18,6 +18,7 @@ from app.accounts.models import Person
 from app.accounts.rules import Role
 from app.keys import Keys
 from app.lessons.models import Lesson
+from app.live.turn import IceServers
 from app.main import create_app
 from app.settings import Settings
 from app.timetables.rules import Bell
@@ -139,3 +140,15 @@ async def _offer() -> str:
 def sdp_headers(keys: Keys, person: Person) -> dict[str, str]:
     """The headers of an offer sent by this person."""
     return {**factories.bearer(keys, person), "Content-Type": "application/sdp"}
+
+
+TURN_URLS = ("stun:turn.example.org:3478", "turn:turn.example.org:3478", "turns:turn.example.org:443")
+
+
+@pytest.fixture
+def turn(app: FastAPI) -> Iterator[IceServers]:
+    """The application hands out a STUN server and two ways to a TURN server."""
+    before = app.state.ice_servers
+    app.state.ice_servers = IceServers(TURN_URLS, "hush")
+    yield app.state.ice_servers
+    app.state.ice_servers = before

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
@@ -23,6 +24,12 @@ from app.settings import Settings
 LESSON = uuid.uuid4()
 MAIN = StreamKey(LESSON, "main")
 WANG, LI, SITE_ONE = uuid.uuid4(), uuid.uuid4(), uuid.uuid4()
+ENDS_AT = datetime.now(UTC) + timedelta(hours=1)
+
+
+def leave(who: uuid.UUID) -> Admission:
+    """Leave to publish the main stream."""
+    return Admission(MAIN, Direction.PUBLISH, who, lesson_ends_at=ENDS_AT)
 
 
 @dataclass
@@ -88,15 +95,13 @@ async def peer(*tracks: MediaStreamTrack) -> AsyncIterator[RTCPeerConnection]:
 
 
 async def publish(coordinator: Coordinator, connection: RTCPeerConnection, who: uuid.UUID = WANG) -> Opened:
-    opened = await coordinator.publish(
-        Admission(MAIN, Direction.PUBLISH, who), connection.localDescription.sdp
-    )
+    opened = await coordinator.publish(leave(who), connection.localDescription.sdp)
     await connection.setRemoteDescription(RTCSessionDescription(opened.sdp, "answer"))
     return opened
 
 
 async def watch(coordinator: Coordinator, connection: RTCPeerConnection) -> Opened:
-    admission = Admission(MAIN, Direction.WATCH, SITE_ONE, "S1")
+    admission = Admission(MAIN, Direction.WATCH, SITE_ONE, "S1", lesson_ends_at=ENDS_AT)
     opened = await coordinator.watch(admission, connection.localDescription.sdp)
     await connection.setRemoteDescription(RTCSessionDescription(opened.sdp, "answer"))
     return opened
@@ -224,7 +229,7 @@ def test_offers_that_cannot_be_answered_say_why(keep: str, error: type[Exception
             else:
                 offer = "\x00garbage"
             with pytest.raises(error, match=code.replace(".", r"\.")):
-                await coordinator.publish(Admission(MAIN, Direction.PUBLISH, WANG), offer)
+                await coordinator.publish(leave(WANG), offer)
             assert coordinator.session_counts()[Direction.PUBLISH] == 0
 
     asyncio.run(scenario())
@@ -276,9 +281,9 @@ def test_offers_have_a_pace(monkeypatch: pytest.MonkeyPatch) -> None:
         async with running() as coordinator:
             for _ in range(2):
                 with pytest.raises(BadRequest):
-                    await coordinator.publish(Admission(MAIN, Direction.PUBLISH, WANG), "")
+                    await coordinator.publish(leave(WANG), "")
             with pytest.raises(TooManyRequests, match=r"session\.too_fast") as refusal:
-                await coordinator.publish(Admission(MAIN, Direction.PUBLISH, WANG), "")
+                await coordinator.publish(leave(WANG), "")
             assert 90 <= int(refusal.value.headers["Retry-After"]) <= 100
 
     asyncio.run(scenario())

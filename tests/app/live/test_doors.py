@@ -16,6 +16,8 @@ from app.lessons import service as lessons
 from app.lessons.rules import LessonState
 from app.live.rules import MAX_BODY_BYTES
 from app.live.runtime import sweep
+from app.live.schemas import IceServer
+from app.live.turn import IceServers, link_headers
 from tests import factories
 from tests.app.live.conftest import Scene, sdp_headers
 
@@ -155,6 +157,40 @@ def test_outside_the_lessons_time_the_answer_has_the_times(
     ]
     assert times == sorted(times)
     assert times[0] > datetime.now(UTC)
+
+
+# --- ICE servers ---
+
+
+def test_media_clients_are_told_of_turn_servers_as_pages_are(
+    live: TestClient, scene: Scene, keys: Keys, offer: str, turn: IceServers
+) -> None:
+    address = f"/api/v1/lessons/{scene.lesson_id}/join"
+    told = live.get(address, headers=factories.bearer(keys, scene.teacher)).json()["ice_servers"]
+    links = link_headers(IceServer.model_validate(server) for server in told)
+    assert len(links) == 3
+    site = scene.site_streams[0]
+    for door in (scene.whip(), scene.whep(site)):
+        answer = live.post(door, content=offer, headers=sdp_headers(keys, scene.teacher))
+        assert answer.status_code == 201
+        assert answer.headers.get_list("link") == links  # one header each (RFC 9725 §4.6)
+        assert "Link" in answer.headers["access-control-expose-headers"]
+
+
+def test_only_who_gets_in_is_told_of_turn_servers(
+    live: TestClient, scene: Scene, keys: Keys, offer: str, turn: IceServers
+) -> None:
+    for answer in (
+        live.options(scene.whep()),
+        live.post(scene.whep(), content=offer, headers={"Content-Type": "application/sdp"}),
+        live.post(scene.whep(), content=offer, headers=sdp_headers(keys, scene.stranger)),
+        live.post(scene.whep(), content="v=0", headers=sdp_headers(keys, scene.assistant)),
+    ):
+        assert "link" not in answer.headers
+
+
+def test_without_turn_servers_there_are_no_links(published: Response) -> None:
+    assert "link" not in published.headers
 
 
 # --- bad bodies ---

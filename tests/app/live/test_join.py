@@ -8,6 +8,7 @@ from starlette.testclient import TestClient
 from app.accounts.grants import read_grant
 from app.accounts.models import Person
 from app.keys import Keys
+from app.live.turn import IceServers, credential
 from tests import factories
 from tests.app.live.conftest import Scene, sdp_headers
 
@@ -88,3 +89,23 @@ def test_whoever_has_no_part_is_refused(live: TestClient, keys: Keys, scene: Sce
     assert live.get(address, headers=factories.bearer(keys, scene.foreigner)).status_code == 403
     unknown = "/api/v1/lessons/00000000-0000-4000-8000-000000000000/join"
     assert live.get(unknown, headers=factories.bearer(keys, scene.teacher)).status_code == 404
+
+
+def test_turn_servers_are_handed_out_as_long_as_the_grants(
+    live: TestClient, keys: Keys, scene: Scene, turn: IceServers
+) -> None:
+    body = join(live, keys, scene, scene.assistant)
+    stun, relay = body["ice_servers"]
+    assert stun == {"urls": ["stun:turn.example.org:3478"]}
+    assert relay["urls"] == ["turn:turn.example.org:3478", "turns:turn.example.org:443"]
+    expiry, _, name = relay["username"].partition(":")
+    assert datetime.fromtimestamp(int(expiry), UTC) == datetime.fromisoformat(body["watch"][0]["expires_at"])
+    assert name == str(scene.assistant.id)
+    assert relay["credential"] == credential("hush", relay["username"])
+
+
+def test_outside_a_lesson_s_time_no_turn_servers_are_handed_out(
+    live: TestClient, keys: Keys, scene: Scene, turn: IceServers
+) -> None:
+    address = f"/api/v1/lessons/{scene.tomorrow_id}/join"
+    assert live.get(address, headers=factories.bearer(keys, scene.teacher)).json()["ice_servers"] == []

@@ -1,6 +1,7 @@
 """The register of media sessions."""
 
 import uuid
+from datetime import UTC, datetime
 
 import pytest
 
@@ -13,6 +14,7 @@ MAIN = StreamKey(LESSON, "main")
 BOARD = StreamKey(LESSON, "board")
 WANG = uuid.uuid4()
 LI = uuid.uuid4()
+ENDS_AT = datetime(2026, 11, 23, 10, tzinfo=UTC)
 
 
 def session(
@@ -21,7 +23,7 @@ def session(
     person_id: uuid.UUID = WANG,
     node: int = 0,
 ) -> MediaSession:
-    return MediaSession.new(Admission(key, direction, person_id), node)
+    return MediaSession.new(Admission(key, direction, person_id, lesson_ends_at=ENDS_AT), node)
 
 
 def test_a_session_is_found_by_its_whole_address_only() -> None:
