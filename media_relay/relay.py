@@ -319,6 +319,7 @@ class Relay:
                     publisher.send_transport_feedback()
                 if reports:
                     publisher.report(now)
+            stream.catch_up()
             if reports:
                 stream.report_senders(now)
         if slow:

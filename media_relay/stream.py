@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from media_relay.core.forwarding import WireFormat
 from media_relay.core.history import SLOT
 from media_relay.core.keyframes import KeyframeRequests
+from media_relay.core.replay import Replay, worth_replaying
 from media_relay.core.track import Track
 from media_relay.fanout import Fanout
 from media_relay.peer import PeerState
@@ -34,6 +35,7 @@ class Stream:
         self._fanout = fanout
         self._ready: dict[str, dict[WireFormat, list[Subscriber]]] = {kind: {} for kind in KINDS}
         self._waiting: list[Subscriber] = []
+        self._catching_up: list[Subscriber] = []
 
     @property
     def idle(self) -> bool:
@@ -41,15 +43,18 @@ class Stream:
         return self.publisher is None and not self.subscribers
 
     def regroup(self) -> None:
-        """Sort the subscribers anew, after one connected, left, or began or ceased to wait for a keyframe."""
+        """Sort the subscribers anew, after one connected, left, or began or ceased to wait or to catch up."""
         self._ready = {kind: {} for kind in KINDS}
         self._waiting = []
+        self._catching_up = []
         for subscriber in self.subscribers.values():
             if subscriber.state is not PeerState.CONNECTED:
                 continue
             for kind, subscription in subscriber.subscriptions.items():
                 if subscription.waiting:
                     self._waiting.append(subscriber)
+                elif subscription.replay is not None:
+                    self._catching_up.append(subscriber)
                 else:
                     self._ready[kind].setdefault(subscriber.wire(kind), []).append(subscriber)
 
@@ -88,13 +93,44 @@ class Stream:
                     subscriber.send_rtcp(report)
 
     def welcome(self, subscriber: Subscriber, now: float) -> None:
-        """A subscriber has just connected: sound begins at once, pictures with the next keyframe."""
+        """A subscriber has just connected: sound begins at once, pictures with the last keyframe or the next."""
         self.flush()
         if "audio" in subscriber.subscriptions:
             subscriber.subscriptions["audio"].begin(self.tracks["audio"].highest + 1)
+        if "video" in subscriber.subscriptions and not self._replay_to(subscriber, now):
+            self.keyframes.ask()
         self.regroup()
         self._report_to(subscriber, now)
-        self.keyframes.ask()
+        self.catch_up()
+
+    def _replay_to(self, subscriber: Subscriber, now: float) -> bool:
+        """Begin a subscriber's pictures with the last keyframe, if that is recent and of a codec it takes."""
+        track = self.tracks["video"]
+        keyframe = track.keyframe_sequence
+        if keyframe is None or not worth_replaying(keyframe, track.keyframe_at, track.highest, now):
+            return False
+        slot = track.history.find(keyframe)
+        if self.publisher is None or slot < 0 or not self._takes(subscriber, track, slot):
+            return False
+        subscription = subscriber.subscriptions["video"]
+        subscription.begin(keyframe)
+        subscription.replay = Replay(keyframe)
+        return True
+
+    def catch_up(self) -> None:
+        """Every 20 ms: send those who joined late a bounded part of what they missed."""
+        if not self._catching_up:
+            return
+        self.flush()
+        track = self.tracks["video"]
+        for subscriber in self._catching_up:
+            subscription = subscriber.subscriptions["video"]
+            if subscription.replay is not None:
+                slots = subscription.replay.step(track.history, track.highest)
+                self._fanout.forward(track.history, slots, subscriber.wire("video"), [subscriber])
+                if subscription.replay.done(track.highest):
+                    subscription.replay = None
+        self.regroup()
 
     def _report_to(self, subscriber: Subscriber, now: float) -> None:
         """Send one subscriber the sender reports at once, so that its lips and voice agree from the start."""
@@ -113,11 +149,15 @@ class Stream:
 
     def _begin(self, track: Track, slot: int) -> None:
         """Let those who wait go on with the keyframe in ``slot``, unless they cannot decode it."""
-        payload_type = track.history.view[slot * SLOT + 1] & 0x7F
         for subscriber in self._waiting:
-            if subscriber.wire("video").payload_types[payload_type]:
+            if track.keyframe_sequence is not None and self._takes(subscriber, track, slot):
                 subscriber.subscriptions["video"].begin(track.keyframe_sequence)
         self.regroup()
+
+    @staticmethod
+    def _takes(subscriber: Subscriber, track: Track, slot: int) -> bool:
+        payload_type = track.history.view[slot * SLOT + 1] & 0x7F
+        return bool(subscriber.wire("video").payload_types[payload_type])
 
     def _forward(self, kind: str, track: Track, slots: list[int]) -> None:
         for wire, group in self._ready[kind].items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from media_relay.core.replay import Replay
 from media_relay.core.sequence import extend
 
 _RESENDS: Final = 128
@@ -24,6 +25,7 @@ class Subscription:
         "_resent",
         "fraction_lost",
         "jitter",
+        "replay",
         "repairs_sent",
         "rtt",
         "stale",
@@ -33,6 +35,8 @@ class Subscription:
     def __init__(self) -> None:
         self.waiting = True
         """Nothing is forwarded before :meth:`begin`: pictures wait for a keyframe."""
+        self.replay: Replay | None = None
+        """While the subscriber catches up with the stream."""
         self.stale = False
         """Whether the pause was too long to go on: the client must play anew."""
         self._first = 0
@@ -60,6 +64,7 @@ class Subscription:
 
     def pause(self, highest: int) -> None:
         """Forward nothing after the packet with this extended number until :meth:`begin`."""
+        self.replay = None
         if not self.waiting:
             self.waiting = True
             self._paused_at = highest

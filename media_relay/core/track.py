@@ -70,6 +70,7 @@ class Track:
     __slots__ = (
         "_last_at",
         "_last_sequence",
+        "_keyframe_timestamp",
         "_last_timestamp",
         "_reported",
         "batch",
@@ -77,6 +78,7 @@ class Track:
         "clock_rate",
         "history",
         "is_video",
+        "keyframe_at",
         "keyframe_sequence",
         "octets",
         "packets",
@@ -102,8 +104,11 @@ class Track:
         """Slots of the packets that came since the last :meth:`take_batch`."""
         self.batch_keyframe = -1
         """Index in the batch of the first packet of a keyframe, or -1."""
-        self.keyframe_sequence = 0
-        """Extended outgoing number of that packet."""
+        self.keyframe_sequence: int | None = None
+        """Extended outgoing number of the first packet of the last keyframe."""
+        self.keyframe_at = 0.0
+        """When that packet came."""
+        self._keyframe_timestamp: int | None = None
         self.packets = 0
         self.octets = 0
         self.sender_time: SenderTime | None = None
@@ -194,10 +199,16 @@ class Track:
             # for those that began before it and ask for it.
             return True
         if self.is_video and self.batch_keyframe < 0 and starts_keyframe(codec, view, payload, end):
-            self.batch_keyframe = len(self.batch)
-            self.keyframe_sequence = outgoing
+            self._keyframe(outgoing, timestamp, now)
         self.batch.append(slot)
         return True
+
+    def _keyframe(self, outgoing: int, timestamp: int, now: float) -> None:
+        # In H.264 the parameter sets and the picture each look like a start; only the first of a frame is one.
+        if timestamp != self._keyframe_timestamp:
+            self._keyframe_timestamp = timestamp
+            self.keyframe_sequence, self.keyframe_at = outgoing, now
+            self.batch_keyframe = len(self.batch)
 
     def _is_missing(self, outgoing: int) -> bool:
         """Whether a late packet still has its place in the history, and that is empty."""

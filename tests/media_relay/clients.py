@@ -257,6 +257,11 @@ class Bench:
     def subscriber(self, session: str = "site") -> Client:
         return self.join(Client(session))
 
+    def age_keyframes(self) -> None:
+        """Make the last keyframes too old to be replayed to a newcomer."""
+        for stream in self.relay._streams.values():
+            stream.tracks["video"].keyframe_at -= 60
+
     def pump(self) -> int:
         """Let the relay and the clients read what has arrived, until nothing moves any more."""
         total = 0

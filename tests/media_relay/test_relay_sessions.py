@@ -58,6 +58,7 @@ def test_one_who_comes_late_begins_with_a_keyframe(bench: Bench) -> None:
     teacher, first = bench.publisher(), bench.subscriber("first")
     teacher.send_rtp(picture(1, KEYFRAME))
     bench.until(lambda: len(first.packets) == 1)
+    bench.age_keyframes()
     late = bench.subscriber("late")
     bench.until(lambda: any(isinstance(r, rtcp.RtcpPsfbPacket) for r in teacher.reports))
     teacher.send_rtp(picture(2))
@@ -116,6 +117,7 @@ def test_what_came_before_the_subscriber_is_not_sent_again(bench: Bench) -> None
     for number in range(5):
         teacher.send_rtp(picture(number, KEYFRAME if number == 0 else DELTA))
     bench.until(lambda: len(first.packets) == 5)
+    bench.age_keyframes()
     late = bench.subscriber("late")
     teacher.send_rtp(picture(5, KEYFRAME))
     bench.until(lambda: len(late.packets) == 1)
@@ -301,7 +303,7 @@ def test_a_codec_the_subscriber_lacks_is_not_sent_to_it(bench: Bench) -> None:
     teacher.send_rtp(rtp(VIDEO_SSRC, 1, 0, b"\x65" + bytes(20), payload_type=96))
     bench.pump()
     assert site.packets == []
-    teacher.send_rtp(rtp(VIDEO_SSRC, 2, 0, KEYFRAME, payload_type=97))
+    teacher.send_rtp(rtp(VIDEO_SSRC, 2, 3_000, KEYFRAME, payload_type=97))
     bench.until(lambda: len(site.packets) == 1)
     assert site.packets[0].payload_type == 96, "in the subscriber's own numbering"
 

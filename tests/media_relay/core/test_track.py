@@ -80,13 +80,23 @@ def test_the_keyframe_is_marked_in_the_batch() -> None:
     video = Video(first=10)
     source = video.source()
     for number, payload in enumerate((KEY, DELTA, DELTA)):
-        video.feed(source, packet(number, 0, payload))
+        video.feed(source, packet(number, 3_000, payload), now=1.0)
     assert video.track.take_batch()[1] == 0
     for number, payload in enumerate((DELTA, DELTA, KEY, KEY), start=3):
-        video.feed(source, packet(number, 0, payload))
+        video.feed(source, packet(number, 6_000 if payload == DELTA else 9_000, payload), now=2.0)
     slots, keyframe = video.track.take_batch()
     assert keyframe == 2 and video.read(slots[2]).number == video.track.keyframe_sequence == 15
+    assert video.track.keyframe_at == 2.0
     assert video.track.take_batch() == ([], -1)
+
+
+def test_a_keyframe_begins_once_however_many_of_its_packets_look_like_a_start() -> None:
+    video = Video(first=10)
+    source = video.source()
+    for number in range(3):  # in H.264 the parameter sets and the picture, in batches of their own
+        video.feed(source, packet(number, 3_000, KEY), now=float(number))
+        assert video.track.take_batch()[1] == (0 if number == 0 else -1)
+    assert (video.track.keyframe_sequence, video.track.keyframe_at) == (10, 0.0)
 
 
 def test_a_new_publisher_continues_numbers_and_time() -> None:
