@@ -32,6 +32,8 @@ from media_relay.messages import (
     Reply,
     SessionClosed,
     SessionConnected,
+    SpeakerChanged,
+    StreamMuted,
     StreamStarted,
     StreamStopped,
     Subscribe,
@@ -42,7 +44,10 @@ from media_relay.messages import (
 
 __all__ = ["ControlLink", "NodeLost", "OfferRefused", "RelayError", "node_command"]
 
-_EVENTS = (NodeReady, SessionConnected, SessionClosed, StreamStarted, StreamStopped)
+_EVENTS = (
+    *(NodeReady, SessionConnected, SessionClosed, StreamStarted, StreamStopped),
+    *(SpeakerChanged, StreamMuted),
+)
 _COMMAND_TIMEOUT = 5.0
 
 

@@ -172,9 +172,34 @@ class StreamStopped:
     stream: str
 
 
+@dataclass(frozen=True, slots=True)
+class SpeakerChanged:
+    """Somebody else speaks in the lesson now; an empty ``stream`` when nobody does."""
+
+    lesson: str
+    stream: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamMuted:
+    """No sound comes from a stream's publisher any more, or it is back. Every publisher begins unmuted."""
+
+    lesson: str
+    stream: str
+    muted: bool
+
+
 Command = Publish | Subscribe | Trickle | Close | KeepOnly | GetStats
 Reply = Answer | Refused | Done | NodeStats
-Event = NodeReady | SessionConnected | SessionClosed | StreamStarted | StreamStopped
+Event = (
+    NodeReady
+    | SessionConnected
+    | SessionClosed
+    | StreamStarted
+    | StreamStopped
+    | SpeakerChanged
+    | StreamMuted
+)
 Message = Command | Reply | Event
 
 _TYPES: Final[dict[str, type[Any]]] = {
@@ -183,6 +208,7 @@ _TYPES: Final[dict[str, type[Any]]] = {
         *(Publish, Subscribe, Trickle, Close, KeepOnly, GetStats),
         *(Answer, Refused, Done, NodeStats),
         *(NodeReady, SessionConnected, SessionClosed, StreamStarted, StreamStopped),
+        *(SpeakerChanged, StreamMuted),
     )
 }
 
@@ -194,6 +220,7 @@ def _is_int(value: object) -> bool:
 # By annotation: what a field may hold. A new kind of field needs a line here.
 _CHECKS: Final[dict[str, Callable[[Any], bool]]] = {
     "int": _is_int,
+    "bool": lambda value: isinstance(value, bool),
     "float": lambda value: _is_int(value) or isinstance(value, float),
     "str": lambda value: isinstance(value, str),
     "tuple[str, ...]": lambda value: isinstance(value, tuple) and all(isinstance(v, str) for v in value),

@@ -16,6 +16,7 @@ from media_relay.core.packet import (
     payload_start,
     read_extensions,
 )
+from media_relay.core.speech import Voice
 from media_relay.core.track import Source
 from media_relay.core.transport_feedback import TransportFeedback
 from media_relay.counters import Counters
@@ -48,6 +49,8 @@ class Publisher(Peer):
         self.stream = stream
         self.started = False
         """Whether media arrived."""
+        self.voice: Voice | None = None
+        """What is heard of it since then, if it offered sound."""
         self._sources: dict[int, tuple[str, Source]] = {}
         self._codecs: dict[str, dict[int, Codec]] = {
             s.kind: {p.number: p.codec for p in s.payloads()} for s in offer.accepted
@@ -95,7 +98,16 @@ class Publisher(Peer):
             _restore(view, start, payload, source.ssrc, repair[1])
             payload += 2
         track = self.stream.tracks[kind]
-        return track.ingest(source, view, start, end, payload, found, now, repaired=repair is not None)
+        taken = track.ingest(source, view, start, end, payload, found, now, repaired=repair is not None)
+        if taken and not track.is_video and self.voice is not None:
+            self.voice.hear(found.audio_level, now)
+        return taken
+
+    def start(self, now: float) -> None:
+        """Media has begun to arrive."""
+        self.started = True
+        if "audio" in self._codecs:
+            self.voice = Voice(now)
 
     def _repaired_source(self, ssrc: int, kind: str) -> tuple[str, Source] | None:
         """The source that a retransmission stream repairs: the one that sends this kind now."""

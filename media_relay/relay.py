@@ -24,6 +24,7 @@ from media_relay.seams import rtcp
 from media_relay.seams.datagrams import SLOT, Receiver, Sender
 from media_relay.seams.dtls import DtlsError, DtlsIdentity
 from media_relay.seams.srtp import SrtpError, new_length, unprotect_rtp
+from media_relay.speech import Speech
 from media_relay.stream import Stream
 from media_relay.subscriber import Subscriber
 
@@ -32,7 +33,7 @@ MAX_SESSIONS: Final = 1_000
 _ROUNDS: Final = 8
 """Batches read before other events get their turn."""
 _FEEDBACK_TICKS: Final = 5
-"""Transport-wide feedback every 100 ms, libwebrtc's own default."""
+"""Transport-wide feedback every 100 ms, libwebrtc's own default; as often a look at who speaks."""
 _SLOW_TICKS: Final = 10
 _REPORT_TICKS: Final = 50
 _CHECKS_PER_TICK: Final = 100
@@ -57,6 +58,7 @@ class Relay:
         self._by_address: dict[bytes, Publisher | Subscriber] = {}
         self._streams: dict[tuple[str, str], Stream] = {}
         self._touched: set[Stream] = set()
+        self._speech = Speech(emit)
         self._ticks = 0
         self._checks_left = _CHECKS_PER_TICK
 
@@ -240,7 +242,7 @@ class Relay:
             return
         self._touched.add(peer.stream)
         if not peer.started:
-            peer.started = True
+            peer.start(now)
             self._emit(StreamStarted(peer.stream.lesson, peer.stream.name))
 
     def _rtcp(self, peer: Publisher | Subscriber, datagram: bytes, now: float) -> None:
@@ -322,6 +324,8 @@ class Relay:
             stream.catch_up()
             if reports:
                 stream.report_senders(now)
+        if feedback:
+            self._speech.look(self._streams.values(), now)
         if slow:
             self._look_after(now)
         self._sender.flush()

@@ -17,6 +17,9 @@ HEADER: Final = struct.Struct("!BBHII")
 HEADER_SIZE: Final = HEADER.size
 MARKER: Final = 0x80
 
+NO_LEVEL: Final = -1
+"""In place of the level byte of a packet that carries none (RFC 6464)."""
+
 _EXTENSION_HEADER: Final = struct.Struct("!HH")
 _ONE_BYTE: Final = 0xBEDE
 _TWO_BYTE: Final = 0x1000
@@ -52,6 +55,8 @@ class Extension(IntEnum):
     TRANSPORT_SEQUENCE = -2
 
 
+_AUDIO_LEVEL: Final = int(Extension.AUDIO_LEVEL)
+
 EXTENSION_URIS: Final[Mapping[str, Extension]] = {
     "urn:ietf:params:rtp-hdrext:ssrc-audio-level": Extension.AUDIO_LEVEL,
     "urn:3gpp:video-orientation": Extension.VIDEO_ORIENTATION,
@@ -78,9 +83,11 @@ class PacketError(ValueError):
 class Extensions:
     """What :func:`read_extensions` found; one instance is reused for all packets of a publisher."""
 
-    __slots__ = ("carried", "mid", "transport_sequence")
+    __slots__ = ("audio_level", "carried", "mid", "transport_sequence")
 
     def __init__(self) -> None:
+        self.audio_level = NO_LEVEL
+        """The byte of voice mark and loudness (RFC 6464), also carried on."""
         self.carried = b""
         """Elements to carry on, in one-byte form with canonical ids, unpadded."""
         self.mid = b""
@@ -88,6 +95,7 @@ class Extensions:
 
     def clear(self) -> None:
         """For a packet without an extension block."""
+        self.audio_level = NO_LEVEL
         self.carried = b""
         self.mid = b""
         self.transport_sequence = -1
@@ -115,9 +123,7 @@ def read_extensions(view: memoryview, start: int, end: int, table: ExtensionTabl
     stop = position + 4 * words
     if stop > end:
         raise PacketError("RTP header extension is longer than its packet")
-    found.carried = b""
-    found.mid = b""
-    found.transport_sequence = -1
+    found.clear()
     one_byte = profile == _ONE_BYTE
     if not one_byte and profile & 0xFFF0 != _TWO_BYTE:
         return stop
@@ -141,6 +147,8 @@ def read_extensions(view: memoryview, start: int, end: int, table: ExtensionTabl
         if target > 0:
             if 0 < size <= 16:
                 found.carried += bytes((target << 4 | size - 1,)) + view[position : position + size]
+                if target == _AUDIO_LEVEL:
+                    found.audio_level = view[position]
         elif target == Extension.TRANSPORT_SEQUENCE and size == 2:
             found.transport_sequence = view[position] << 8 | view[position + 1]
         elif target == Extension.MID:

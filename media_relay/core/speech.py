@@ -12,8 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-NO_LEVEL: Final = -1
-"""In place of the level byte of a packet that carries none."""
+from media_relay.core.packet import NO_LEVEL
 
 SILENCE: Final = 127
 """The level of digital silence, in -dBov."""
@@ -83,7 +82,7 @@ class Voice:
 
     def hear(self, level: int, now: float) -> None:
         """Take the level byte of one packet (voice mark and -dBov), or ``NO_LEVEL``. Called for every packet."""
-        if level < 0:
+        if level == NO_LEVEL:
             self._sound_at = now
             return
         loudness = SILENCE - (level & 0x7F)
@@ -92,7 +91,8 @@ class Voice:
         before = self._heard_at
         self._heard_at = now
         if before is None:
-            self._floor = self._crest = self._strength = loudness
+            self._crest = self._strength = loudness
+            self._floor = min(loudness, FAINTEST)  # somebody may come in talking
             return
         passed = min(max(0.0, now - before), _LONGEST_PACKET)
         if level & 0x80:

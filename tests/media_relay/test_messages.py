@@ -24,6 +24,7 @@ from media_relay.messages import (
 TEXT = st.text(st.characters(exclude_categories=()), max_size=40)
 BY_ANNOTATION: dict[str, st.SearchStrategy[Any]] = {
     "int": st.integers(),
+    "bool": st.booleans(),
     "float": st.floats(allow_nan=False, allow_infinity=False),
     "str": TEXT,
     "tuple[str, ...]": st.lists(TEXT, max_size=4).map(tuple),

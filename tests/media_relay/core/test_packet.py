@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from media_relay.core.packet import (
     EXTENSION_URIS,
+    NO_LEVEL,
     Codec,
     Extension,
     Extensions,
@@ -88,6 +89,17 @@ def test_mid_and_transport_number_are_read_and_not_carried() -> None:
     found = read(one_byte_block([(4, b"video"), (3, b"\x12\x34"), (1, b"\x80")]), ids)
     assert (found.mid, found.transport_sequence) == (b"video", 0x1234)
     assert carried_elements(found.carried) == [(int(Extension.AUDIO_LEVEL), b"\x80")]
+
+
+def test_the_audio_level_is_read_and_carried() -> None:
+    found = Extensions()
+    ids = extension_table({1: int(Extension.AUDIO_LEVEL)})
+    block = one_byte_block([(1, b"\x9e")])
+    read_extensions(memoryview(block), 0, len(block), ids, found)
+    assert found.audio_level == 0x9E
+    assert carried_elements(found.carried) == [(int(Extension.AUDIO_LEVEL), b"\x9e")]
+    found.clear()
+    assert found.audio_level == NO_LEVEL
 
 
 def test_what_was_found_in_one_packet_does_not_leak_into_the_next() -> None:

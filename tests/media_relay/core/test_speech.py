@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from media_relay.core.packet import NO_LEVEL
 from media_relay.core.speech import (
     LINGER,
     MUTED_AFTER,
-    NO_LEVEL,
     RELEASE,
     SHORTEST_TURN,
     ActiveSpeaker,
@@ -98,6 +98,13 @@ def test_a_clear_voice_wins_within_half_a_second(
     told = Room({"main": noise(room, seed + 1), "site-S1": voice}).run(start + 1.0).changes
     assert [stream for _, stream in told] == ["site-S1"]
     assert told[0][0] - start <= 0.5
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_somebody_who_comes_in_talking_is_heard_at_once(seed: int) -> None:
+    told = Room({"main": speech(25, seed)}).run(1.0).changes
+    assert [stream for _, stream in told] == ["main"]
+    assert told[0][0] <= 0.5
 
 
 @given(
