@@ -59,6 +59,18 @@ def test_a_wrong_password_is_told_in_words_where_the_reader_is(server: Server, o
     assert room.page.evaluate(FOCUSED) == "password"
 
 
+def test_signing_in_without_a_network_promises_nothing_it_does_not_do(
+    server: Server, open_room: OpenRoom
+) -> None:
+    room = open_room(server.origin)
+    room.context.set_offline(True)
+    sign_in(room.page, "wang", server.password)
+    room.page.get_by_text("press “Sign in” again").wait_for()
+    room.context.set_offline(False)
+    room.page.get_by_role("button", name="Sign in").click()
+    room.page.wait_for_url("**/teach")
+
+
 def test_pages_send_those_who_are_not_signed_in_to_the_door(server: Server, open_room: OpenRoom) -> None:
     for page in ("today", "teach", "site"):
         room = open_room(f"{server.origin}/{page}")
@@ -71,6 +83,8 @@ def test_a_token_that_is_no_good_any_more_leads_to_the_door(
 ) -> None:
     room = open_room(f"{server.origin}/{page}#token=expired")
     room.page.get_by_role("heading", name="Sign in").wait_for()
+    room.page.get_by_text("Your sign-in has run out.").wait_for()
+    assert room.page.url == f"{server.origin}/"
 
 
 @pytest.mark.parametrize(("page", "login"), [("teach", "wang"), ("site", "site1")])

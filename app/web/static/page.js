@@ -2,7 +2,7 @@
 
 import { ApiError, wordsFor } from "./api.js";
 import { say } from "./i18n.js";
-import { signOut, token } from "./session.js";
+import { askAgain, token } from "./session.js";
 
 export const byId = (id) => document.getElementById(id);
 
@@ -14,7 +14,7 @@ export function requireSignIn() {
 
 // A fault in plain words. Being signed out is no fault to stare at: the sign-in page says the rest.
 export function showFault(element, failure) {
-  if (failure instanceof ApiError && failure.status === 401) return signOut();
+  if (failure instanceof ApiError && failure.status === 401) return askAgain();
   say(element, failure.words ?? wordsFor(failure));
   element.hidden = false;
 }

@@ -24,5 +24,20 @@ export function signOut() {
   location.assign("/");
 }
 
+const EXPIRED = "#again";
+
+// The server does not know the token any more; the sign-in page then says so.
+export function askAgain() {
+  sessionStorage.clear();
+  location.assign(`/${EXPIRED}`);
+}
+
+// Whether the sign-in page was reached by askAgain(); a reload forgets it.
+export function wasAskedAgain() {
+  const asked = location.hash === EXPIRED;
+  if (asked) history.replaceState(null, "", location.pathname);
+  return asked;
+}
+
 // A page that comes back out of the browser's memory has left its lesson: it starts anew.
 addEventListener("pageshow", ({ persisted }) => persisted && location.reload());

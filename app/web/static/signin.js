@@ -1,14 +1,15 @@
 // Sign-in: name and password, then the page of the person's role.
 
-import { ApiError, get, requestToken } from "./api.js";
+import { ApiError, get, requestToken, Unreachable } from "./api.js";
 import { say, wireLanguageButton } from "./i18n.js";
 import { byId, showFault } from "./page.js";
-import { signIn, takeTokenFromAddress, token } from "./session.js";
+import { signIn, takeTokenFromAddress, token, wasAskedAgain } from "./session.js";
 
 const HOMES = { teacher: "/teach", site_assistant: "/site" };
 
 wireLanguageButton();
 takeTokenFromAddress();
+if (wasAskedAgain()) showFault(byId("fault"), { words: "error.signed_out" });
 if (token()) goHome().catch(() => sessionStorage.clear());
 
 byId("show").addEventListener("change", ({ target }) => {
@@ -27,6 +28,7 @@ byId("form").addEventListener("submit", async (event) => {
   } catch (failure) {
     const wrong = failure instanceof ApiError && (failure.status === 400 || failure.status === 401);
     if (wrong) complain("signin.wrong", byId("password"));
+    else if (failure instanceof Unreachable) showFault(byId("fault"), { words: "signin.unreachable" });
     else showFault(byId("fault"), failure);
   } finally {
     byId("go").disabled = false;

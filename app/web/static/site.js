@@ -6,7 +6,7 @@ import { clock, say, wireLanguageButton } from "./i18n.js";
 import { keepAwake } from "./media.js";
 import { OwnCamera } from "./own.js";
 import { byId, requireSignIn, wait } from "./page.js";
-import { signOut, takeTokenFromAddress } from "./session.js";
+import { askAgain, takeTokenFromAddress } from "./session.js";
 import { Sound } from "./sound.js";
 import { prepareWatching } from "./whep.js";
 
@@ -78,7 +78,7 @@ async function enter() {
 }
 
 function fault(failure) {
-  if (failure instanceof ApiError && failure.status === 401) signOut();
+  if (failure instanceof ApiError && failure.status === 401) askAgain();
   else tell(wordsFor(failure));
   return LOOK_AGAIN;
 }
@@ -189,6 +189,6 @@ async function goOut(failure) {
 }
 
 function refuse(status) {
-  if (status === 401) signOut();
+  if (status === 401) askAgain();
   else goOut(new ApiError(status, {}));
 }

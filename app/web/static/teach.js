@@ -7,7 +7,7 @@ import { clock, say, wireLanguageButton } from "./i18n.js";
 import { keepAwake } from "./media.js";
 import { DeviceChoice, OwnCamera } from "./own.js";
 import { byId, requireSignIn, showFault, wait } from "./page.js";
-import { signOut, takeTokenFromAddress } from "./session.js";
+import { askAgain, takeTokenFromAddress } from "./session.js";
 import { Sound } from "./sound.js";
 import { fitTiles, Tile } from "./tiles.js";
 
@@ -86,7 +86,7 @@ function guest(lessonId) {
 }
 
 function fault(failure) {
-  if (failure instanceof ApiError && failure.status === 401) signOut();
+  if (failure instanceof ApiError && failure.status === 401) askAgain();
   else tell(wordsFor(failure));
   return LOOK_AGAIN;
 }
@@ -195,7 +195,7 @@ function over(state, hint) {
 }
 
 function refuse(status) {
-  if (status === 401) signOut();
+  if (status === 401) askAgain();
   else over(wordsFor(new ApiError(status, {})));
 }
 
