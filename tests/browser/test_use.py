@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Route
 
 from tests.browser.conftest import OpenRoom
-from tests.browser.server import Server
+from tests.browser.server import Server, running_server
 
 # A lesson that was on before is continued; these tests share one.
 START = re.compile("Start lesson|Continue lesson")
@@ -191,3 +192,10 @@ def test_a_teacher_needs_no_mouse(server: Server, open_room: OpenRoom) -> None:
     assert room.page.evaluate("document.activeElement.value") == "no"
     room.page.keyboard.press("Escape")
     assert room.page.locator("#status").inner_text() == "On air"
+
+
+def test_a_waiting_screen_says_when_the_server_is_gone(tmp_path: Path, open_room: OpenRoom) -> None:
+    with running_server(tmp_path) as server:
+        room = open_room(server.link("site", "site1"))
+        room.page.get_by_text("Waiting for the teacher").wait_for()
+    room.page.get_by_text("The server cannot be reached.").wait_for()

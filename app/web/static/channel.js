@@ -38,6 +38,7 @@ export class Channel {
   }
 
   #receive(socket, message) {
+    if (this.#attempt > 0) this.#onMessage({ type: "found" });
     this.#attempt = 0;
     clearTimeout(this.#watchdog);
     if (message.type === "ping") {
@@ -53,6 +54,8 @@ export class Channel {
     if (this.#closed) return;
     // 4401, 4403, 4404: the answer would be the same again.
     if (code >= 4401 && code <= 4404) return this.#onMessage({ type: "refused", status: code - 4000 });
+    // A server that starts anew is back at once; after two attempts that failed, people should know.
+    if (this.#attempt === 2) this.#onMessage({ type: "missing" });
     this.#timer = setTimeout(() => this.#open(), retryDelay(this.#attempt++));
   }
 }

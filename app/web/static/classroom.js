@@ -34,11 +34,13 @@ export class Classroom {
   #rejoining = null;
   #presence = null; // AbortController of what listens to the page's going
 
-  // `on` holds the page's callbacks: stream(name, publishing), ended(), refused(status).
+  // `on` holds the page's callbacks: stream(name, publishing), ended(), refused(status), and if it likes
+  // reachable(), when the server has gone or is back.
   constructor(lessonId, on) {
     this.lessonId = lessonId;
     this.on = on;
     this.info = null;
+    this.reachable = true; // what the channel said last still holds
   }
 
   async join() {
@@ -152,6 +154,11 @@ export class Classroom {
       case "media_restarted":
         this.#awaitReturn();
         for (const link of this.#links.values()) link.restarted();
+        break;
+      case "missing":
+      case "found":
+        this.reachable = message.type === "found";
+        this.on.reachable?.();
         break;
       case "lesson_ended":
         this.leave();

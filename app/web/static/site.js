@@ -62,7 +62,8 @@ async function enter() {
     tell("lesson.none", "lesson.none.hint");
     return LOOK_AGAIN;
   }
-  classroom = new Classroom(lessonId, { stream: noteStream, ended: () => goOut(), refused: refuse });
+  const on = { stream: noteStream, reachable: showState, ended: () => goOut(), refused: refuse };
+  classroom = new Classroom(lessonId, on);
   const { lesson, watch } = await classroom.join();
   const [from, to] = [new Date(lesson.starts_at), new Date(lesson.ends_at)];
   byId("title").textContent = lesson.title || lesson.subject;
@@ -129,9 +130,12 @@ function showState() {
   if (!mainLink) return;
   const shows = byId("main").videoWidth > 0;
   seen ||= shows;
+  const arrives = mainLink.phase === "connected";
+  // Without a server nobody can say that the teacher has come.
+  if (!classroom.isOnAir("main") && !classroom.reachable) return tell("error.unreachable");
   if (!classroom.isOnAir("main")) return tell("site.waiting", "site.waiting.hint");
-  if (mainLink.phase === "connected" && shows) return void (stage.dataset.words = "none");
-  if (mainLink.phase === "connected" && heard) return tell("site.sound_only", "site.sound_only.hint");
+  if (arrives && shows) return void (stage.dataset.words = "none");
+  if (arrives && heard) return tell("site.sound_only", "site.sound_only.hint");
   if (!seen) return tell("site.connecting", "site.connecting.hint");
   tell("site.reconnecting", "site.reconnecting.hint");
   stage.dataset.words = "strip";
