@@ -128,6 +128,14 @@ def test_today_shows_the_lesson_that_is_on_and_leads_there(server: Server, open_
     assert room.page.get_by_role("heading", level=1).inner_text() == title
 
 
+def test_a_site_page_that_leads_nowhere_shows_the_way_out(server: Server, open_room: OpenRoom) -> None:
+    nowhere = "00000000-0000-0000-0000-000000000000"
+    room = open_room(server.link(f"site?lesson={nowhere}", "site1"))
+    room.page.get_by_text("This lesson was not found.").wait_for()
+    room.page.get_by_role("link", name="Today’s lessons").click()
+    room.page.get_by_role("heading", name="Today’s lessons").wait_for()
+
+
 def test_a_visitor_watches_without_being_asked_for_a_camera(server: Server, open_room: OpenRoom) -> None:
     room = open_room(server.link("today", "admin"))
     room.page.get_by_role("link", name="Go to the lesson").first.click()

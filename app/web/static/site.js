@@ -143,6 +143,7 @@ function showState() {
 
 function tell(state, hint, stateValues, hintValues) {
   stage.dataset.words = "all";
+  byId("way").hidden = mainLink !== null; // who is in the lesson is where they want to be
   say(byId("state"), state, stateValues);
   byId("hint").hidden = !hint;
   if (hint) say(byId("hint"), hint, hintValues);
