@@ -76,6 +76,22 @@ def test_the_shared_screen_becomes_large_and_goes_again(lesson: Lesson) -> None:
     site.wait_for_picture("#main")
 
 
+def test_a_camera_that_is_off_is_said_and_covers_no_board(lesson: Lesson) -> None:
+    teacher, site = lesson.teacher.page, lesson.sites[0]
+    site.wait_for_picture("#main")
+    site.wait_for_sound()
+    teacher.click("#camera")
+    site.page.get_by_text("The teacher’s camera is off.").wait_for()
+    teacher.click("#share")
+    site.wait_for_picture("#board")
+    board, words = site.page.locator("#board").bounding_box(), site.page.locator("#words").bounding_box()
+    assert board is not None and words is not None
+    assert board["x"] + board["width"] <= words["x"] + 1, "the words cover what is written"
+    teacher.click("#camera")
+    site.page.locator("#words").wait_for(state="hidden")
+    site.wait_for_picture("#main")
+
+
 def test_muting_silences_the_room(lesson: Lesson) -> None:
     site = lesson.sites[0]
     site.wait_for_picture("#main")

@@ -2,6 +2,7 @@
 
 import { ApiError, wordsFor } from "./api.js";
 import { Classroom, findLesson } from "./classroom.js";
+import { DarkWatch } from "./dark.js";
 import { clock, say, wireLanguageButton } from "./i18n.js";
 import { keepAwake } from "./media.js";
 import { OwnCamera } from "./own.js";
@@ -17,6 +18,7 @@ const PICTURE_FIRST = 3000;
 const stage = byId("stage");
 const sound = new Sound(byId("sound"));
 const own = new OwnCamera("site");
+const picture = new DarkWatch(byId("main"), showState);
 let classroom = null;
 let mainLink = null;
 let boardLink = null;
@@ -128,14 +130,14 @@ function noteSound(level) {
 
 function showState() {
   if (!mainLink) return;
-  const shows = byId("main").videoWidth > 0;
+  const shows = byId("main").videoWidth > 0 && !picture.dark;
   seen ||= shows;
   const arrives = mainLink.phase === "connected";
   // Without a server nobody can say that the teacher has come.
   if (!classroom.isOnAir("main") && !classroom.reachable) return tell("error.unreachable");
   if (!classroom.isOnAir("main")) return tell("site.waiting", "site.waiting.hint");
   if (arrives && shows) return void (stage.dataset.words = "none");
-  if (arrives && heard) return tell("site.sound_only", "site.sound_only.hint");
+  if (arrives && (heard || picture.dark)) return tell("site.sound_only", "site.sound_only.hint");
   if (!seen) return tell("site.connecting", "site.connecting.hint");
   tell("site.reconnecting", "site.reconnecting.hint");
   stage.dataset.words = "strip";
