@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +29,7 @@ class Server:
     origin: str
     process: subprocess.Popen[str]
     password: str
+    log: Path
     tokens: dict[str, str] = field(default_factory=dict)
 
     def token(self, login: str) -> str:
@@ -54,7 +55,9 @@ class Server:
 
 
 @contextmanager
-def running_server(folder: Path, *, demo: bool = False) -> Iterator[Server]:
+def running_server(
+    folder: Path, *, demo: bool = False, settings: Mapping[str, str] | None = None
+) -> Iterator[Server]:
     """Start a server and end it; with `demo`, its synthetic teacher is on air."""
     port = _free_port(socket.SOCK_STREAM)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
@@ -62,6 +65,7 @@ def running_server(folder: Path, *, demo: bool = False) -> Iterator[Server]:
         f"{PREFIX}DATA_DIR": str(folder / "data"),
         f"{PREFIX}HTTP_PORT": str(port),
         f"{PREFIX}MEDIA_PORT": str(_free_port(socket.SOCK_DGRAM)),
+        **(settings or {}),
     }
     if not demo:
         subprocess.run([sys.executable, "-m", "app", "seed", "small"], cwd=ROOT, env=environment, check=True)
@@ -72,7 +76,7 @@ def running_server(folder: Path, *, demo: bool = False) -> Iterator[Server]:
         _wait_until_ready(f"http://127.0.0.1:{port}", process, folder / "server.log")
         password = json.loads((folder / "data" / "demo.json").read_text())["password"]
         # localhost, not 127.0.0.1: what people type, and a secure context, so that cameras work.
-        yield Server(f"http://localhost:{port}", process, password)
+        yield Server(f"http://localhost:{port}", process, password, folder / "server.log")
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(10)
