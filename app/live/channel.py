@@ -3,13 +3,17 @@
 The first message of the client says who it is, so that no token stands in an address:
 
     → {"type": "hello", "token": …}
-    ← {"type": "welcome", "role": …, "streams": [{"stream": …, "publishing": …}], "lesson_state": …}
-    ← {"type": "stream_started" | "stream_stopped", "stream": …}
+    ← {"type": "welcome", "role": …, "streams": [{"stream": …, "publishing": …, "muted": …}], "speaker": …,
+       "lesson_state": …}
+    ← {"type": "stream_started" | "stream_stopped", "stream": …}      a stream begins unmuted
+    ← {"type": "speaker", "stream": … | null}     whose turn it is, by the sound; null: nobody's
+    ← {"type": "muted", "stream": …, "muted": …}  no sound comes from there any more, or it is back
     ← {"type": "media_restarted"}     a relay node was lost: publish and watch again now
     ← {"type": "lesson_ended"}        then the socket is closed
     ⇄ {"type": "ping"} / {"type": "pong"}
     ← {"type": "error", "code": …, "detail": …}   then the socket is closed with 4400 to 4408
 
+A page hears about the streams it may publish or watch, and no others; another's turn is nobody's to it.
 Messages of types the server does not know are left alone: they may come from a newer page.
 """
 
@@ -64,12 +68,16 @@ class Seat:
     role: ParticipantRole
     streams: tuple[str, ...]
 
-    def welcome(self, live: frozenset[str]) -> Message:
+    def welcome(self, live: frozenset[str], muted: frozenset[str], speaker: str | None) -> Message:
         """The first message to the page."""
         return {
             "type": "welcome",
             "role": self.role,
-            "streams": [{"stream": stream, "publishing": stream in live} for stream in self.streams],
+            "streams": [
+                {"stream": stream, "publishing": stream in live, "muted": stream in muted}
+                for stream in self.streams
+            ],
+            "speaker": speaker,
             "lesson_state": self.lesson_state,
         }
 
@@ -81,10 +89,12 @@ async def channel(socket: WebSocket, lesson_id: str) -> None:
     coordinator = coordinator_of(socket)
     try:
         seat = await _seat_of(socket, lesson_id)
-        member = coordinator.channels.join(seat.lesson_id)
+        member = coordinator.channels.join(seat.lesson_id, seat.streams)
         try:
             # No await between joining and this: the page misses nothing and hears nothing twice.
-            member.send(seat.welcome(coordinator.live_streams(seat.lesson_id)))
+            speech = coordinator.speech(seat.lesson_id)
+            live = coordinator.live_streams(seat.lesson_id)
+            member.send(seat.welcome(live, speech.muted, member.speaker_of(speech.speaker)))
             await _converse(socket, member)
         finally:
             coordinator.channels.leave(member)

@@ -22,6 +22,7 @@ from app.live.nodes import RelayPool
 from app.live.refusals import refusal_of, relay_down
 from app.live.rules import Direction, Limits, Throttle, least_loaded
 from app.live.sessions import Admission, MediaSession, SessionRegister, StreamKey
+from app.live.speech import Speech, SpeechRecord
 from media_relay.api import NodeLost, OfferRefused, RelayError
 from media_relay.messages import (
     Event,
@@ -29,6 +30,8 @@ from media_relay.messages import (
     NodeStats,
     SessionClosed,
     SessionConnected,
+    SpeakerChanged,
+    StreamMuted,
     StreamStarted,
     StreamStopped,
 )
@@ -80,6 +83,7 @@ class Coordinator:
         self._pace = Throttle(burst=OFFERS_AT_ONCE, per_second=OFFERS_PER_SECOND)
         self._stats: dict[int, NodeStats] = {}
         self._live: dict[uuid.UUID, frozenset[str]] = {}
+        self._speech = SpeechRecord()
         self._locks: weakref.WeakValueDictionary[StreamKey, asyncio.Lock] = weakref.WeakValueDictionary()
         self._background: set[asyncio.Task[None]] = set()
 
@@ -109,6 +113,10 @@ class Coordinator:
     def live_streams(self, lesson_id: uuid.UUID) -> frozenset[str]:
         """The lesson's streams whose media arrive."""
         return self._live.get(lesson_id, frozenset())
+
+    def speech(self, lesson_id: uuid.UUID) -> Speech:
+        """Who speaks in the lesson and whose sound is off."""
+        return self._speech.of(lesson_id)
 
     def lessons(self) -> set[uuid.UUID]:
         """The lessons that have media sessions or listeners."""
@@ -265,6 +273,10 @@ class Coordinator:
                 self._stream_changed(StreamKey(uuid.UUID(lesson), stream), live=True)
             case StreamStopped(lesson=lesson, stream=stream):
                 self._stream_changed(StreamKey(uuid.UUID(lesson), stream), live=False)
+            case SpeakerChanged(lesson=lesson, stream=stream):
+                self._speaker_changed(uuid.UUID(lesson), stream or None)
+            case StreamMuted(lesson=lesson, stream=stream, muted=muted):
+                self._mute_changed(StreamKey(uuid.UUID(lesson), stream), muted)
 
     def _node_down(self, number: int) -> None:
         lost = [session for session in self._sessions.of_node(number) if self._forget(session.id)]
@@ -272,6 +284,8 @@ class Coordinator:
             for stream in self._live.pop(lesson_id, frozenset()):
                 self._log.stream_changed(StreamKey(lesson_id, stream), live=False)
             self.channels.broadcast(lesson_id, {"type": "media_restarted"})
+            self._speaker_changed(lesson_id, None)
+            self._speech.forget(lesson_id)
 
     def _stream_changed(self, key: StreamKey, *, live: bool) -> None:
         before = self._live.get(key.lesson_id, frozenset())
@@ -283,9 +297,25 @@ class Coordinator:
         else:
             del self._live[key.lesson_id]
         self._log.stream_changed(key, live=live)
-        self.channels.broadcast(
-            key.lesson_id, {"type": "stream_started" if live else "stream_stopped", "stream": key.stream}
+        self.channels.tell_of_stream(
+            key.lesson_id,
+            key.stream,
+            {"type": "stream_started" if live else "stream_stopped", "stream": key.stream},
         )
+        if not live:
+            self._speech.set_muted(key, False)  # goes without saying: every publisher begins unmuted
+            if self._speech.of(key.lesson_id).speaker == key.stream:
+                self._speaker_changed(key.lesson_id, None)
+
+    def _speaker_changed(self, lesson_id: uuid.UUID, stream: str | None) -> None:
+        known = stream is None or stream in self.live_streams(lesson_id)
+        if known and self._speech.set_speaker(lesson_id, stream):
+            self.channels.tell_speaker(lesson_id, stream)
+
+    def _mute_changed(self, key: StreamKey, muted: bool) -> None:
+        if key.stream in self.live_streams(key.lesson_id) and self._speech.set_muted(key, muted):
+            message = {"type": "muted", "stream": key.stream, "muted": muted}
+            self.channels.tell_of_stream(key.lesson_id, key.stream, message)
 
     def _report_presence(self, session: MediaSession) -> None:
         """A site is in class while it receives the main stream on at least one connection."""

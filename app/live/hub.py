@@ -8,7 +8,7 @@ import asyncio
 import json
 import uuid
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import IntEnum
 from typing import Any, Final
 
@@ -36,8 +36,11 @@ class CloseCode(IntEnum):
 class Member:
     """One socket in a lesson's channel. One event loop owns it."""
 
-    def __init__(self, lesson_id: uuid.UUID) -> None:
+    def __init__(self, lesson_id: uuid.UUID, streams: Collection[str]) -> None:
         self.lesson_id = lesson_id
+        self.streams = frozenset(streams)
+        """The streams it may hear about."""
+        self._speaker: str | None = None
         self._waiting: deque[str] = deque()
         self._something = asyncio.Event()
         self._closed: CloseCode | None = None
@@ -45,6 +48,17 @@ class Member:
     def send(self, message: Message) -> None:
         """Queue a message; a full queue closes the member."""
         self._queue(json.dumps(message, ensure_ascii=False))
+
+    def speaker_of(self, stream: str | None) -> str | None:
+        """Who speaks, as this member is told: a stream it may not hear about is nobody. Notes what it was told."""
+        self._speaker = stream if stream in self.streams else None
+        return self._speaker
+
+    def tell_speaker(self, stream: str | None) -> None:
+        """Say who speaks now, if that is news to this member."""
+        before = self._speaker
+        if self.speaker_of(stream) != before:
+            self.send({"type": "speaker", "stream": self._speaker})
 
     def close(self, code: CloseCode) -> None:
         """Close the socket once what waits has been sent."""
@@ -81,14 +95,14 @@ class ChannelHub:
     def __len__(self) -> int:
         return sum(len(members) for members in self._members.values())
 
-    def join(self, lesson_id: uuid.UUID) -> Member:
-        """A new member of the lesson's channel."""
+    def join(self, lesson_id: uuid.UUID, streams: Collection[str]) -> Member:
+        """A new member of the lesson's channel, who may hear about these streams."""
         members = self._members.setdefault(lesson_id, set())
         if len(members) >= MEMBERS_PER_LESSON:
             raise Unavailable(
                 "channel.full", "Channel full", "The lesson's channel is full; try again later."
             )
-        member = Member(lesson_id)
+        member = Member(lesson_id, streams)
         members.add(member)
         return member
 
@@ -107,6 +121,17 @@ class ChannelHub:
         """Send to everybody in the lesson."""
         for member in self._members.get(lesson_id, ()):
             member.send(message)
+
+    def tell_of_stream(self, lesson_id: uuid.UUID, stream: str, message: Message) -> None:
+        """Send to everybody in the lesson who may hear about the stream."""
+        for member in self._members.get(lesson_id, ()):
+            if stream in member.streams:
+                member.send(message)
+
+    def tell_speaker(self, lesson_id: uuid.UUID, stream: str | None) -> None:
+        """Say to everybody in the lesson who speaks now, as far as they may hear about it."""
+        for member in self._members.get(lesson_id, ()):
+            member.tell_speaker(stream)
 
     def close_lesson(self, lesson_id: uuid.UUID) -> None:
         """Say goodbye to everybody in the lesson."""

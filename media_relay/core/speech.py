@@ -26,8 +26,8 @@ ATTACK: Final = 0.16
 """Seconds of loudness before somebody speaks: longer than a cough or a dropped book."""
 RELEASE: Final = 0.8
 """Seconds without loudness before somebody has stopped: longer than a pause for breath."""
-MUTED_AFTER: Final = 1.0
-"""Seconds without any sound at all, not even a room's own noise."""
+MUTED_AFTER: Final = 1.5
+"""Seconds without any sound at all, not even a room's own noise: longer than a link's hiccup."""
 
 _DIP_STARTS: Final = 1.0
 """How recent a dip must be for somebody to begin to speak, seconds."""

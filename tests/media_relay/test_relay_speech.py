@@ -70,13 +70,13 @@ def test_question_and_answer_are_told(lesson: Lesson) -> None:
 
 def test_digital_silence_is_mute_and_a_new_publisher_begins_unmuted(lesson: Lesson) -> None:
     site = lesson.publisher("site-S1")
-    lesson.pass_time(0.9, silent=(site,))
+    lesson.pass_time(1.4, silent=(site,))
     assert lesson.told() == []
     lesson.pass_time(0.4, silent=(site,))
     assert lesson.told() == [StreamMuted("lesson", "site-S1", True)]
     lesson.bench.relay.close("site-S1")
     again = lesson.publisher("site-S1")
-    lesson.pass_time(0.9, silent=(again,))
+    lesson.pass_time(1.4, silent=(again,))
     assert lesson.told() == []
     lesson.pass_time(0.4, silent=(again,))
     assert lesson.told() == [StreamMuted("lesson", "site-S1", True)]

@@ -51,7 +51,8 @@ def test_everybody_is_welcomed_with_their_part(live: TestClient, keys: Keys, sce
             welcome = socket.receive_json()
             assert (welcome["type"], welcome["role"]) == ("welcome", role)
             assert {stream["stream"] for stream in welcome["streams"]} == streams
-            assert not any(stream["publishing"] for stream in welcome["streams"])
+            assert not any(stream["publishing"] or stream["muted"] for stream in welcome["streams"])
+            assert welcome["speaker"] is None
             assert welcome["lesson_state"] in set(LessonState)
 
 

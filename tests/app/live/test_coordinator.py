@@ -94,8 +94,13 @@ async def peer(*tracks: MediaStreamTrack) -> AsyncIterator[RTCPeerConnection]:
         await connection.close()
 
 
-async def publish(coordinator: Coordinator, connection: RTCPeerConnection, who: uuid.UUID = WANG) -> Opened:
-    opened = await coordinator.publish(leave(who), connection.localDescription.sdp)
+async def publish(
+    coordinator: Coordinator,
+    connection: RTCPeerConnection,
+    who: uuid.UUID = WANG,
+    admission: Admission | None = None,
+) -> Opened:
+    opened = await coordinator.publish(admission or leave(who), connection.localDescription.sdp)
     await connection.setRemoteDescription(RTCSessionDescription(opened.sdp, "answer"))
     return opened
 
@@ -121,7 +126,7 @@ def test_a_stream_travels_and_the_records_hear_of_it() -> None:
     async def scenario() -> Log:
         log = Log()
         async with running(log) as coordinator, peer(*camera()) as teacher, peer() as site:
-            member = coordinator.channels.join(LESSON)
+            member = coordinator.channels.join(LESSON, {"main"})
             await publish(coordinator, teacher)
             opened = await watch(coordinator, site)
             await picture(site)
@@ -144,7 +149,7 @@ def test_a_node_that_is_killed_comes_back_and_lessons_move_to_one_that_is_up() -
     async def scenario() -> None:
         async with running(nodes=2) as coordinator, peer(*camera()) as before, peer() as site:
             await coordinator.wait_ready(10)
-            member = coordinator.channels.join(LESSON)
+            member = coordinator.channels.join(LESSON, {"main"})
             opened = await publish(coordinator, before)
             await watch(coordinator, site)
             await picture(site)
@@ -261,7 +266,7 @@ def test_ice_restart_renews_the_entity_tag_and_candidates_do_not() -> None:
 def test_the_end_of_a_lesson_ends_its_media_and_its_channel() -> None:
     async def scenario() -> None:
         async with running() as coordinator, peer(*camera()) as teacher:
-            member = coordinator.channels.join(LESSON)
+            member = coordinator.channels.join(LESSON, {"main"})
             opened = await publish(coordinator, teacher)
             await coordinator.end_lesson(LESSON)
             assert coordinator.find(MAIN, Direction.PUBLISH, opened.session.secret) is None

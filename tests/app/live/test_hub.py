@@ -11,7 +11,11 @@ LESSON = uuid.uuid4()
 def test_everybody_in_the_lesson_hears_it_in_order_and_nobody_else() -> None:
     async def scenario() -> None:
         hub = ChannelHub()
-        first, second, elsewhere = hub.join(LESSON), hub.join(LESSON), hub.join(uuid.uuid4())
+        first, second, elsewhere = (
+            hub.join(LESSON, {"main"}),
+            hub.join(LESSON, {"main"}),
+            hub.join(uuid.uuid4(), {"main"}),
+        )
         hub.broadcast(LESSON, {"type": "stream_started", "stream": "main"})
         hub.close_lesson(LESSON)
         for member in (first, second):
@@ -30,7 +34,7 @@ def test_everybody_in_the_lesson_hears_it_in_order_and_nobody_else() -> None:
 def test_a_listener_that_does_not_keep_up_is_dropped_not_waited_for() -> None:
     async def scenario() -> None:
         hub = ChannelHub()
-        slow = hub.join(LESSON)
+        slow = hub.join(LESSON, {"main"})
         for _ in range(QUEUE_LENGTH + 1):
             hub.broadcast(LESSON, {"type": "ping"})
         assert await slow.next() == CloseCode.TRY_AGAIN
@@ -41,7 +45,7 @@ def test_a_listener_that_does_not_keep_up_is_dropped_not_waited_for() -> None:
 def test_waiting_ends_when_something_comes() -> None:
     async def scenario() -> None:
         hub = ChannelHub()
-        member = hub.join(LESSON)
+        member = hub.join(LESSON, {"main"})
         waiting = asyncio.create_task(member.next())
         await asyncio.sleep(0)
         member.send({"type": "pong"})
@@ -52,7 +56,7 @@ def test_waiting_ends_when_something_comes() -> None:
 
 def test_members_that_left_are_forgotten() -> None:
     hub = ChannelHub()
-    member = hub.join(LESSON)
+    member = hub.join(LESSON, {"main"})
     hub.leave(member)
     hub.leave(member)
     assert (len(hub), hub.lessons()) == (0, ())
