@@ -1,5 +1,6 @@
 """A real TURN server for tests: coturn on loopback, sharing a secret with whoever hands out credentials."""
 
+import ipaddress
 import secrets
 import socket
 import subprocess
@@ -7,16 +8,24 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 START_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Coturn:
-    """A running ``turnserver``; one port takes UDP and TCP."""
+    """A running ``turnserver``; one port takes UDP and TCP, another one TLS."""
 
     port: int
+    tls_port: int
+    certificate: Path
     secret: str = field(repr=False)
     log: Path
 
@@ -27,6 +36,10 @@ class Coturn:
     @property
     def tcp(self) -> str:
         return f"turn:127.0.0.1:{self.port}?transport=tcp"
+
+    @property
+    def tls(self) -> str:
+        return f"turns:127.0.0.1:{self.tls_port}?transport=tcp"
 
     def settings(self, *urls: str) -> dict[str, str]:
         """The environment of a server that hands these URLs out."""
@@ -42,7 +55,9 @@ class Coturn:
 def running_coturn(folder: Path) -> Iterator[Coturn]:
     """Start coturn and end it."""
     folder.mkdir(parents=True, exist_ok=True)
-    coturn = Coturn(_free_port(), secrets.token_urlsafe(16), folder / "coturn.log")
+    certificate = folder / "certificate.pem"
+    certificate.write_bytes(_self_signed())
+    coturn = Coturn(_free_port(), _free_port(), certificate, secrets.token_urlsafe(16), folder / "coturn.log")
     with coturn.log.open("w") as log:
         process = subprocess.Popen(_command(coturn, folder), stdout=log, stderr=log, stdin=subprocess.DEVNULL)
     try:
@@ -58,7 +73,8 @@ def _command(coturn: Coturn, folder: Path) -> list[str]:
         *("turnserver", "-n", "--verbose", "--log-file=stdout"),
         *("--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1", f"--listening-port={coturn.port}"),
         *("--use-auth-secret", f"--static-auth-secret={coturn.secret}", "--realm=turn.example.org"),
-        *("--no-tls", "--no-dtls", "--no-rfc5780"),
+        *(f"--tls-listening-port={coturn.tls_port}", f"--cert={coturn.certificate}"),
+        *(f"--pkey={coturn.certificate}", "--no-dtls", "--no-rfc5780"),
         # As docs/operations.md has it: nobody is relayed anywhere but to the media of lessons.
         *("--denied-peer-ip=0.0.0.0-255.255.255.255", "--allowed-peer-ip=127.0.0.1"),
         # coturn insists on a password for its console wherever peers on loopback are allowed.
@@ -78,6 +94,25 @@ def _wait_until_ready(coturn: Coturn, process: subprocess.Popen[bytes]) -> None:
         except OSError:
             time.sleep(0.05)  # another process: nothing of it can be awaited
     raise AssertionError(f"coturn did not start:\n{coturn.log.read_text()}")
+
+
+def _self_signed() -> bytes:
+    """A key and a certificate for 127.0.0.1, in one PEM file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "turn.example.org")])
+    now = datetime.now(UTC)
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(address, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return private + certificate.public_bytes(serialization.Encoding.PEM)
 
 
 def _free_port() -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,12 +64,14 @@ ENERGY = """async () => {
 }"""
 
 
-def launch(playwright: Playwright, *, allowed: bool = True, camera: Path | None = None) -> Browser:
+def launch(
+    playwright: Playwright, *, allowed: bool = True, camera: Path | None = None, options: Sequence[str] = ()
+) -> Browser:
     """A real Chromium with a synthetic camera and microphone, which pages may use or may not.
 
     `camera` is a film that the camera sees, instead of Chromium's own moving figure.
     """
-    arguments = [*QUIET, DEVICES, *(ALLOWED if allowed else ())]
+    arguments = [*QUIET, DEVICES, *(ALLOWED if allowed else ()), *options]
     if camera is not None:
         arguments.append(f"--use-file-for-fake-video-capture={camera}")
     return playwright.chromium.launch(

@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Playwright
 
-from tests.browser.rooms import Room
+from tests.browser.rooms import Room, launch
 from tests.browser.server import Server, running_server
 from tests.coturn import Coturn, running_coturn
 
@@ -21,7 +21,7 @@ window.asked = [];
 window.RTCPeerConnection = class extends RTCPeerConnection {
   constructor(given) {
     window.asked.push(given.iceServers);
-    const open = (url) => url.endsWith("?transport=" + %s);
+    const open = (url) => url === %s;
     const iceServers = given.iceServers.map((server) => ({ ...server, urls: server.urls.filter(open) }));
     super({ ...given, iceServers, iceTransportPolicy: "relay" });
   }
@@ -54,14 +54,14 @@ def coturn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coturn]:
 @pytest.fixture(scope="module")
 def walled_server(tmp_path_factory: pytest.TempPathFactory, coturn: Coturn) -> Iterator[Server]:
     """The demo with a TURN server in its settings; its synthetic teacher needs none."""
-    settings = coturn.settings(coturn.udp, coturn.tcp)
+    settings = coturn.settings(coturn.udp, coturn.tcp, coturn.tls)
     with running_server(tmp_path_factory.mktemp("walled"), demo=True, settings=settings) as server:
         yield server
 
 
-def walled_room(browser: Browser, transport: str) -> Room:
+def walled_room(browser: Browser, way: str) -> Room:
     room = Room(browser)
-    room.context.add_init_script(FIREWALL % json.dumps(transport))
+    room.context.add_init_script(FIREWALL % json.dumps(way))
     return room
 
 
@@ -80,11 +80,19 @@ def publishing(server: Server, stream: str) -> bool:
     return bool(offer["publishing"])
 
 
-@pytest.mark.parametrize(("transport", "login"), [("udp", "site1"), ("tcp", "site2")])
+@pytest.fixture(scope="module")
+def trusting_browser(playwright: Playwright) -> Iterator[Browser]:
+    """A Chromium that believes a certificate nobody vouches for."""
+    browser = launch(playwright, options=["--ignore-certificate-errors"])
+    yield browser
+    browser.close()
+
+
+@pytest.mark.parametrize(("transport", "login"), [("udp", "site1"), ("tcp", "site2"), ("tls", "site3")])
 def test_a_site_sees_hears_and_answers_through_turn(
-    browser: Browser, walled_server: Server, transport: str, login: str
+    trusting_browser: Browser, walled_server: Server, coturn: Coturn, transport: str, login: str
 ) -> None:
-    site = walled_room(browser, transport)
+    site = walled_room(trusting_browser, getattr(coturn, transport))
     site.page.goto(walled_server.link("site", login))
     site.wait_for_picture("#main", 30)  # the demo's teacher may still be walking in
     site.wait_for_sound()
@@ -98,12 +106,12 @@ def test_a_site_sees_hears_and_answers_through_turn(
 
 
 def test_pages_use_the_servers_they_are_told(browser: Browser, walled_server: Server, coturn: Coturn) -> None:
-    site = walled_room(browser, "udp")
+    site = walled_room(browser, coturn.udp)
     with site.page.expect_response("**/join") as told:
         site.page.goto(walled_server.link("site", "site1"))
     servers = told.value.json()["ice_servers"]
     site.wait_for_picture("#main", 30)
-    assert [server["urls"] for server in servers] == [[coturn.udp, coturn.tcp]]
+    assert [server["urls"] for server in servers] == [[coturn.udp, coturn.tcp, coturn.tls]]
     prepared, *others = site.page.evaluate("window.asked")
     assert prepared == []  # made before anything was known, and thrown away
     assert site.page.evaluate("window.connections[0].signalingState") == "closed"
