@@ -51,6 +51,26 @@ SAMPLE = """(selector) => {
   return Array.from(pen.getImageData(0, 0, 64, 36).data.filter((_, index) => index % 4 !== 3));
 }"""
 
+# Somebody speaks into the page's open microphone: syllables and the gaps between them, in place of Chromium's beep.
+TALK = """async () => {
+  const audio = new AudioContext();
+  const tone = new OscillatorNode(audio, { frequency: 300 });
+  const voice = new GainNode(audio, { gain: 0 });
+  const out = new MediaStreamAudioDestinationNode(audio);
+  tone.connect(voice).connect(out);
+  for (let at = 0; at < 60; at += 0.25) {
+    voice.gain.setValueAtTime(0.3, at);
+    voice.gain.setValueAtTime(0.003, at + 0.17);
+  }
+  tone.start();
+  for (const pc of window.connections) {
+    for (const sender of pc.getSenders()) {
+      if (sender.track?.kind === "audio") await sender.replaceTrack(out.stream.getAudioTracks()[0]);
+    }
+  }
+  document.getElementById("microphone").addEventListener("click", () => voice.disconnect());
+}"""
+
 # Sound energy received so far, over all open connections.
 ENERGY = """async () => {
   let energy = 0;
@@ -136,6 +156,10 @@ class Room:
     def wait_for_picture(self, selector: str, seconds: float = 15.0) -> float:
         """Wait until a picture moves."""
         return self.wait_for(lambda: self.moves(selector), seconds)
+
+    def talk(self) -> None:
+        """Speak into the microphone, until it is switched off."""
+        self.page.evaluate(TALK)
 
     def wait_for_sound(self, seconds: float = 15.0) -> None:
         """Wait until sound keeps arriving."""

@@ -106,6 +106,23 @@ def test_muting_silences_the_room(lesson: Lesson) -> None:
     site.wait_for_sound()
 
 
+def test_the_teacher_sees_who_speaks_and_whose_microphone_is_off(lesson: Lesson) -> None:
+    teacher, site = lesson.teacher, lesson.sites[0]
+    speaking = teacher.page.locator(f"{tile(1)}[data-speaking]").get_by_text("Speaking")
+    muted = teacher.page.locator(tile(1)).get_by_text("Microphone off")
+    teacher.wait_for_picture(f"{tile(1)} video")
+    assert speaking.count() == 0
+    site.talk()
+    speaking.wait_for(timeout=5000)
+    assert teacher.page.locator("[data-speaking]").count() == 1
+    site.page.click("#microphone")
+    muted.wait_for(timeout=5000)
+    assert teacher.page.get_by_text("Microphone off").locator("visible=true").count() == 1
+    teacher.wait_for(lambda: teacher.page.locator("[data-speaking]").count() == 0, 5)
+    teacher.page.click("#language")
+    teacher.page.locator(tile(1)).get_by_text("麦克风已关").wait_for()
+
+
 def test_after_a_crash_of_the_relay_everybody_is_back_in_time(server: Server, lesson: Lesson) -> None:
     for site in lesson.sites:
         site.wait_for_picture("#main")

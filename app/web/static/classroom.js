@@ -35,7 +35,7 @@ export class Classroom {
   #presence = null; // AbortController of what listens to the page's going
 
   // `on` holds the page's callbacks: stream(name, publishing), ended(), refused(status), and if it likes
-  // reachable(), when the server has gone or is back.
+  // reachable(), when the server has gone or is back, speaker(name or null) and muted(name, whether).
   constructor(lessonId, on) {
     this.lessonId = lessonId;
     this.on = on;
@@ -143,13 +143,23 @@ export class Classroom {
   #receive(message) {
     switch (message.type) {
       case "welcome":
-        for (const { stream, publishing } of message.streams) this.#note(stream, publishing);
+        for (const { stream, publishing, muted } of message.streams) {
+          this.#note(stream, publishing);
+          this.on.muted?.(stream, muted);
+        }
+        this.on.speaker?.(message.speaker);
         break;
       case "stream_started":
         this.#note(message.stream, true);
         break;
       case "stream_stopped":
         this.#note(message.stream, false);
+        break;
+      case "speaker":
+        this.on.speaker?.(message.stream);
+        break;
+      case "muted":
+        this.on.muted?.(message.stream, message.muted);
         break;
       case "media_restarted":
         this.#awaitReturn();
@@ -184,5 +194,6 @@ export class Classroom {
     this.#returning.delete(stream);
     this.#onAir.set(stream, publishing);
     this.on.stream(stream, publishing);
+    this.on.muted?.(stream, false); // whoever begins to send is not muted until the channel says so
   }
 }

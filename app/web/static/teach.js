@@ -62,7 +62,13 @@ async function enter() {
     tell("lesson.none", "lesson.none.hint");
     return LOOK_AGAIN;
   }
-  classroom = new Classroom(lessonId, { stream: noteStream, ended: () => over("lesson.over"), refused: refuse });
+  classroom = new Classroom(lessonId, {
+    stream: noteStream,
+    speaker: noteSpeaker,
+    muted: (stream, muted) => sites.get(stream)?.tile.mute(muted),
+    ended: () => over("lesson.over"),
+    refused: refuse,
+  });
   const { lesson, role, publish } = await classroom.join();
   const [from, to] = [new Date(lesson.starts_at), new Date(lesson.ends_at)];
   byId("title").textContent = lesson.title || lesson.subject;
@@ -178,6 +184,10 @@ function noteStream(stream, publishing) {
   } else if (stream === "main" && desk.dataset.scene === "ready") {
     offerStart();
   }
+}
+
+function noteSpeaker(speaker) {
+  for (const [stream, { tile }] of sites) tile.speak(stream === speaker);
 }
 
 // --- the end ---

@@ -1,7 +1,14 @@
-// One teaching site as the teacher sees it: picture, name, state in words, how loud it is.
+// One teaching site as the teacher sees it: picture, name, state in words, how loud it is, whether it speaks or is mute.
 
 import { say } from "./i18n.js";
 import { showLevel } from "./media.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+const NO_MICROPHONE = [
+  "M12 3a3 3 0 0 0-3 3v6a3 3 0 0 0 6 0V6a3 3 0 0 0-3-3z",
+  "M5.5 11.5a6.5 6.5 0 0 0 13 0M12 18v3",
+  "M4 4l16 16",
+];
 
 // waiting: has not come yet · connecting · connected · lost: was here, is not now
 export class Tile {
@@ -16,7 +23,9 @@ export class Tile {
     const title = make("span", "tile-name");
     title.textContent = name;
     const caption = make("p", "tile-caption");
-    caption.append(this.level, title);
+    this.speaking = sign("tile-speaking", "tile.speaking");
+    this.muted = sign("tile-muted", "tile.muted", icon(NO_MICROPHONE));
+    caption.append(this.level, title, this.speaking, this.muted);
     this.element.append(this.video, caption, this.state);
     this.wasHere = false;
     this.show("waiting");
@@ -32,6 +41,16 @@ export class Tile {
     } else {
       this.show(this.wasHere ? "lost" : "waiting");
     }
+  }
+
+  // It is this site's turn: outlined, and said in words.
+  speak(speaking) {
+    this.element.toggleAttribute("data-speaking", speaking);
+    this.speaking.hidden = !speaking;
+  }
+
+  mute(muted) {
+    this.muted.hidden = !muted;
   }
 
   hear(level) {
@@ -73,6 +92,24 @@ export function bestColumns(count, width, height, gap) {
 function tileWidth(columns, count, width, height, gap) {
   const rows = Math.ceil(count / columns);
   return Math.max(1, Math.min((width - gap * (columns - 1)) / columns, ((height - gap * (rows - 1)) / rows) * SHAPE));
+}
+
+function sign(className, words, ...before) {
+  const element = make("span", `tile-sign ${className}`);
+  const text = document.createElement("span");
+  say(text, words);
+  element.append(...before, text);
+  element.hidden = true;
+  return element;
+}
+
+function icon(paths) {
+  const drawing = document.createElementNS(SVG, "svg");
+  drawing.setAttribute("class", "icon");
+  drawing.setAttribute("viewBox", "0 0 24 24");
+  drawing.setAttribute("aria-hidden", "true");
+  for (const d of paths) drawing.appendChild(document.createElementNS(SVG, "path")).setAttribute("d", d);
+  return drawing;
 }
 
 function make(tag, className) {
