@@ -49,6 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
         version=__version__,
         description=DESCRIPTION,
         openapi_tags=TAGS,
+        docs_url=None,  # `app.web` has its own
         redoc_url=None,
         lifespan=_lifespan,
     )

@@ -67,6 +67,12 @@ def site(request: Request) -> HTMLResponse:
     return _page(request, "site")
 
 
+@router.get("/docs")
+def docs(request: Request) -> HTMLResponse:
+    """The API's reference, of our own making: FastAPI's loads its scripts from the internet."""
+    return _page(request, "docs")
+
+
 @router.get("/static/{version}/{name}")
 def static(version: str, name: str, accept_encoding: Annotated[str, Header()] = "") -> Response:
     """A style sheet or a module. An older version's address still answers, but is not kept."""

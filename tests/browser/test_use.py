@@ -128,6 +128,19 @@ def test_today_shows_the_lesson_that_is_on_and_leads_there(server: Server, open_
     assert room.page.get_by_role("heading", level=1).inner_text() == title
 
 
+def test_the_reference_of_the_api_needs_nothing_from_elsewhere(server: Server, open_room: OpenRoom) -> None:
+    room = open_room("about:blank")
+    asked: list[str] = []
+    room.page.on("request", lambda request: asked.append(request.url))
+    room.page.goto(f"{server.origin}/docs#publish_whip__lesson_id___stream__post")
+    room.page.get_by_text("Publish a stream of a lesson").wait_for()
+    assert {url for url in asked if not url.startswith(server.origin)} == set()
+    room.page.locator("summary", has_text="Plan a weekly lesson").click()
+    room.page.locator("details[open] pre", has_text="timetable.clash").wait_for()
+    room.page.set_viewport_size({"width": 390, "height": 844})
+    assert room.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def test_a_site_page_that_leads_nowhere_shows_the_way_out(server: Server, open_room: OpenRoom) -> None:
     nowhere = "00000000-0000-0000-0000-000000000000"
     room = open_room(server.link(f"site?lesson={nowhere}", "site1"))
@@ -159,7 +172,7 @@ def test_the_language_changes_in_place_and_is_remembered(server: Server, open_ro
 
 @pytest.mark.parametrize("size", [(1366, 768), (1920, 1080), (390, 844)])
 @pytest.mark.parametrize(
-    ("page", "login"), [("", ""), ("today", "admin"), ("teach", "wang"), ("site", "site3")]
+    ("page", "login"), [("", ""), ("today", "admin"), ("docs", "admin"), ("teach", "wang"), ("site", "site3")]
 )
 def test_everything_has_a_name_and_nothing_sticks_out(
     server: Server, open_room: OpenRoom, page: str, login: str, size: tuple[int, int]

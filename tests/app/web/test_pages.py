@@ -14,7 +14,7 @@ import app.web
 from app.errors import install_error_handlers
 from app.web.routes import router
 
-PAGES = ("/", "/today", "/teach", "/site")
+PAGES = ("/", "/today", "/teach", "/site", "/docs")
 MOST_BYTES = 150_000
 BASE_CSS = (Path(app.web.__file__).parent / "static" / "base.css").read_text("utf-8")
 
@@ -22,7 +22,7 @@ BASE_CSS = (Path(app.web.__file__).parent / "static" / "base.css").read_text("ut
 @pytest.fixture
 def client() -> TestClient:
     """The pages by themselves: they need no database."""
-    api = FastAPI()
+    api = FastAPI(docs_url=None)
     install_error_handlers(api)
     api.include_router(router)
     return TestClient(api)
