@@ -251,7 +251,9 @@ async def _on_http_exception(_request: Request, error: Exception) -> JSONRespons
         return _no_such_address()
     title = HTTPStatus(error.status_code).phrase
     code = "route.method_not_allowed" if error.status_code == 405 else f"http.{error.status_code}"
-    return problem(error.status_code, code, title, f"{error.detail}.", error.headers)
+    allowed = (error.headers or {}).get("Allow") if error.status_code == 405 else None
+    detail = f"This address answers {allowed} only." if allowed else f"{error.detail}."
+    return problem(error.status_code, code, title, detail, error.headers)
 
 
 async def _on_database_trouble(_request: Request, error: Exception) -> JSONResponse:

@@ -71,7 +71,9 @@ def test_the_router_answers_in_the_same_form(
 
 
 def test_a_wrong_method_learns_the_right_one(plain: TestClient) -> None:
-    assert plain.get("/body").headers["Allow"] == "POST"
+    answer = plain.get("/body")
+    assert answer.headers["Allow"] == "POST"
+    assert answer.json()["detail"] == "This address answers POST only."
 
 
 def test_broken_json_is_a_bad_request(plain: TestClient) -> None:
