@@ -110,7 +110,8 @@ class NodeStats:
     """Counters of one node since its start.
 
     ``cpu_seconds`` is user plus system time of the process; ``drops`` counts datagrams by the reason they were
-    dropped for; ``loop_lag_ms`` is the largest delay of the 20 ms tick since the last reading.
+    dropped for; ``loop_lag_ms`` is the largest delay of the 20 ms tick since the last reading;
+    ``stress`` goes from 0, idle, to 1, where running lessons suffer.
     """
 
     request: int
@@ -126,6 +127,7 @@ class NodeStats:
     packets_retransmitted: int
     keyframe_requests: int
     loop_lag_ms: float
+    stress: float
     drops: dict[str, int]
 
 

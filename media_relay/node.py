@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+from media_relay.core.stress import Stress, Work
 from media_relay.messages import (
     MAX_LINE,
     Answer,
@@ -76,6 +77,7 @@ class Node:
         self._stop = asyncio.Event()
         self._due = 0.0
         self._lag = 0.0
+        self._stress = Stress(time.monotonic(), self._work())
 
     async def run(self, control: socket.socket) -> None:
         """Serve until the control link ends or the process is told to stop."""
@@ -102,11 +104,20 @@ class Node:
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
-        self._lag = max(self._lag, now - self._due)
+        late = max(0.0, now - self._due)
+        self._lag = max(self._lag, late)
         # A late tick is not made up for by a burst of ticks. The next one comes whatever happens in this one.
         self._due = max(self._due + TICK, now + TICK / 2)
         loop.call_at(self._due, self._tick)
         self._relay.tick()
+        if self._stress.tick(late, now):
+            self._stress.measure(self._work(), now)
+            self._relay.full = self._stress.full
+
+    def _work(self) -> Work:
+        counters = self._relay.counters
+        packets = counters.packets_received + counters.packets_forwarded + counters.packets_retransmitted
+        return Work(time.process_time(), packets, self._relay.send_drops)
 
     async def _commands(self, reader: asyncio.StreamReader) -> None:
         while line := await _next_line(reader):
@@ -158,6 +169,7 @@ class Node:
             packets_retransmitted=counters.packets_retransmitted,
             keyframe_requests=counters.keyframe_requests,
             loop_lag_ms=round(lag * 1000, 1),
+            stress=round(self._stress.value, 3),
             drops=self._relay.drops(),
         )
 

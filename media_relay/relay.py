@@ -59,13 +59,20 @@ class Relay:
         self._streams: dict[tuple[str, str], Stream] = {}
         self._touched: set[Stream] = set()
         self._speech = Speech(emit)
+        self.full = False
+        """Set by the caller while newcomers would harm those who are here."""
         self._ticks = 0
         self._checks_left = _CHECKS_PER_TICK
 
     # --- sessions ---------------------------------------------------------------------------------------------------
 
     def publish(self, session: str, lesson: str, name: str, offer: str) -> str:
-        """Answer a publisher; one that already publishes the stream is replaced. Raises ``OfferError``."""
+        """Answer a publisher; one that already publishes the stream is replaced. Raises ``OfferError``.
+
+        While the node is full, a publisher of a lesson that is here is let in: it brings back what people wait for.
+        """
+        if self.full and all(here != lesson for here, _ in self._streams):
+            raise _full()
         parsed = parse_offer(offer, publishing=True)
         self._make_room(session)
         stream = self._stream(lesson, name)
@@ -80,6 +87,8 @@ class Relay:
 
     def subscribe(self, session: str, lesson: str, name: str, offer: str) -> str:
         """Answer a subscriber; it waits when nobody publishes the stream yet. Raises ``OfferError``."""
+        if self.full and session not in self._peers:
+            raise _full()
         parsed = parse_offer(offer, publishing=False)
         self._make_room(session)
         stream = self._stream(lesson, name)
@@ -133,6 +142,11 @@ class Relay:
     def subscribers(self) -> int:
         """Sessions that play."""
         return len(self._peers) - self.publishers
+
+    @property
+    def send_drops(self) -> int:
+        """Datagrams that the socket had no room for."""
+        return self._sender.dropped
 
     def drops(self) -> dict[str, int]:
         """Datagrams dropped, by reason."""
@@ -343,3 +357,7 @@ class Relay:
         for peer in list(self._peers.values()):
             self._close(peer, "closed")
         self._sender.flush()
+
+
+def _full() -> OfferError:
+    return OfferError("node.full", "This relay node has all it can carry; try again in a moment.")

@@ -238,12 +238,17 @@ class Coordinator:
             raise relay_down() from None
         # From here to `add` nothing may await: all sessions of a lesson have to land on one node.
         siblings = self._sessions.of_lesson(admission.key.lesson_id)
-        node = siblings[0].node if siblings else least_loaded(self._sessions.loads(self._pool.ready))
+        node = siblings[0].node if siblings else self._place()
         if node is None:
             raise relay_down()
         session = MediaSession.new(admission, node)
         self._sessions.add(session)
         return session
+
+    def _place(self) -> int | None:
+        """The node for a lesson that is on none yet."""
+        stress = {number: stats.stress for number, stats in self._stats.items()}
+        return least_loaded(self._sessions.loads(self._pool.ready), stress)
 
     def _forget(self, session_id: str) -> MediaSession | None:
         session = self._sessions.remove(session_id)

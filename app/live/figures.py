@@ -57,12 +57,16 @@ def _node_figures(stats: dict[int, NodeStats]) -> Iterator[Metric]:
         yield counter
     memory = GaugeMetricFamily("tongtang_relay_memory_bytes", "Resident memory of the node", labels=["node"])
     lag = GaugeMetricFamily("tongtang_relay_loop_lag_seconds", "Longest delay of the tick", labels=["node"])
+    stress = GaugeMetricFamily(
+        "tongtang_relay_stress", "From 0, idle, to 1, where running lessons suffer", labels=["node"]
+    )
     drops = CounterMetricFamily(
         "tongtang_relay_drops", "Datagrams dropped, by reason", labels=["node", "reason"]
     )
     for node, figures in stats.items():
         memory.add_metric([str(node)], figures.rss_bytes)
         lag.add_metric([str(node)], figures.loop_lag_ms / 1000)
+        stress.add_metric([str(node)], figures.stress)
         for reason, count in figures.drops.items():
             drops.add_metric([str(node), reason], count)
-    yield from (memory, lag, drops)
+    yield from (memory, lag, stress, drops)

@@ -3,6 +3,7 @@
 import re
 import secrets
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -79,9 +80,21 @@ class Throttle:
 # --- placement and patience ---
 
 
-def least_loaded(loads: dict[int, int]) -> int | None:
-    """The node with the fewest sessions, the lowest number among equals; ``None`` when there is no node."""
-    return min(loads, key=lambda node: (loads[node], node), default=None)
+STRESSED: Final = 0.7
+"""A node above this soon turns newcomers away (see `media_relay.core.stress`)."""
+
+
+def least_loaded(loads: Mapping[int, int], stress: Mapping[int, float]) -> int | None:
+    """The node with the fewest sessions, the lowest number among equals; ``None`` when there is no node.
+
+    Nodes under stress come last, the least stressed first: sessions are not equally heavy.
+    """
+
+    def rank(node: int) -> tuple[float, int, int]:
+        strain = stress.get(node, 0.0)
+        return strain if strain >= STRESSED else 0.0, loads[node], node
+
+    return min(loads, key=rank, default=None)
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import signal
 import socket
@@ -46,6 +47,39 @@ def test_it_says_when_it_is_ready_and_where() -> None:
             other.bind(("0.0.0.0", ready.port))
 
     run(scenario, "192.0.2.9", "2001:db8::9")
+
+
+@pytest.mark.slow
+def test_under_stress_it_turns_newcomers_away_until_it_is_well_again() -> None:
+    names = itertools.count()
+
+    async def refusal(node: RunningNode) -> str | None:
+        try:
+            await node.link.subscribe(f"site{next(names)}", "lesson", "main", PLAYER)
+        except OfferRefused as refused:
+            return refused.code
+        return None
+
+    async def scenario(node: RunningNode) -> None:
+        assert (await node.link.stats()).stress < 0.5
+        async with asyncio.timeout(30):
+            while await refusal(node) is None:
+                # The machine gives it no time to run, for longer than any jitter buffer bridges.
+                node.process.send_signal(signal.SIGSTOP)
+                await asyncio.sleep(0.5)
+                node.process.send_signal(signal.SIGCONT)
+                await asyncio.sleep(0.05)
+        assert await refusal(node) == "node.full"
+        assert (await node.link.stats()).stress > 0.7
+        await node.link.publish("teacher", "lesson", "main", OBS)  # of a lesson that is here
+        with pytest.raises(OfferRefused, match="try again"):
+            await node.link.publish("elsewhere", "other", "main", OBS)
+        async with asyncio.timeout(30):
+            while (code := await refusal(node)) is not None:
+                assert code == "node.full"
+                await asyncio.sleep(0.2)
+
+    run(scenario)
 
 
 def test_it_answers_offers_and_refuses_bad_ones_with_a_code() -> None:

@@ -267,6 +267,26 @@ def test_a_full_node_says_so(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> N
     assert bench.relay.subscribers == 2
 
 
+def test_under_stress_newcomers_wait_and_who_is_here_goes_on(bench: Bench) -> None:
+    site = bench.subscriber("site")
+    bench.relay.full = True
+    for newcomer, lesson in (
+        (Client("late"), "lesson"),
+        (Client("late"), "other"),
+        (Client("elsewhere", publishing=True), "other"),
+    ):
+        with pytest.raises(OfferError) as refused:
+            bench.offer(newcomer, lesson)
+        assert refused.value.code == "node.full"
+    teacher = bench.publisher()
+    teacher.send_rtp(picture(1, KEYFRAME))
+    bench.until(lambda: len(site.packets) == 1)
+    again = bench.subscriber("site")
+    assert again.connected, "its own session anew"
+    bench.relay.full = False
+    assert bench.subscriber("late").connected
+
+
 def test_one_who_never_connects_is_forgotten(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("media_relay.peer.CONNECT_TIMEOUT", -1.0)
     bench.offer(Client("nobody"))

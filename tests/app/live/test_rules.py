@@ -65,8 +65,15 @@ def test_throttle_remembers_a_bounded_number_of_keys() -> None:
 
 
 def test_the_least_loaded_node_is_chosen() -> None:
-    assert least_loaded({0: 5, 1: 2, 2: 2}) == 1
-    assert least_loaded({}) is None
+    assert least_loaded({0: 5, 1: 2, 2: 2}, {}) == 1
+    assert least_loaded({0: 5, 1: 2, 2: 2}, {0: 0.1, 1: 0.69, 2: 0.3}) == 1
+    assert least_loaded({}, {}) is None
+
+
+def test_a_node_under_stress_comes_last_and_the_least_stressed_of_those_first() -> None:
+    assert least_loaded({0: 5, 1: 2, 2: 2}, {1: 0.8}) == 2
+    assert least_loaded({0: 5, 1: 2}, {1: 0.8}) == 0
+    assert least_loaded({0: 5, 1: 2}, {0: 0.9, 1: 0.95}) == 0
 
 
 def test_backoff_answers_the_first_death_at_once_and_young_deaths_ever_later() -> None:
