@@ -43,6 +43,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 DatabaseUrl = Annotated[str, AfterValidator(_with_driver)]
 
 _HOST = r"([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
+_ORIGIN = re.compile(r"https?://[^\s/?#]+")
 _ICE_SERVER = re.compile(rf"(?i:stuns?:{_HOST}|turns?:{_HOST}(\?transport=(udp|tcp))?)")
 """STUN and TURN URLs (RFC 7064, RFC 7065): no slashes, and nobody's name or password in them."""
 
@@ -78,7 +79,6 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = Field("console", description="Lines for people or for machines")
     public_url: str = Field(
         default_factory=lambda values: f"http://localhost:{values.get('http_port', 8000)}",
-        pattern=r"^https?://[^\s/?#]+$",
         description="Origin under which browsers reach the server, without a trailing slash",
     )
     token_minutes: int = Field(12 * 60, ge=1, le=7 * 24 * 60, description="Life of a person's token")
@@ -146,10 +146,13 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("public_url", mode="before")
+    @field_validator("public_url")
     @classmethod
-    def _without_slash(cls, value: object) -> object:
-        return value.rstrip("/") if isinstance(value, str) else value
+    def _is_an_origin(cls, value: str) -> str:
+        origin = value.rstrip("/")
+        if not _ORIGIN.fullmatch(origin):
+            raise ValueError("is not like https://lessons.example.org, with http:// or https:// and no path")
+        return origin
 
     @cached_property
     def announced_addresses(self) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ def test_without_addresses_this_machine_s_are_announced_loopback_last() -> None:
         ("MEDIA_ADDRESSES", "school.example", "does not appear to be an IPv4 or IPv6 address"),
         ("RELAY_NODES", "0", "greater than or equal to 1"),
         ("LOG_LEVEL", "loud", "'debug', 'info', 'warning' or 'error'"),
-        ("PUBLIC_URL", "lessons.example.org", "pattern"),
+        ("PUBLIC_URL", "lessons.example.org", "https://"),
         ("DATABASE_URL", "mysql://me:secret@db/x", "use sqlite:/// or postgresql://"),
         ("DATABASE_URL", "tongtang.db", "must look like"),
         ("TURN_URLS", "http://turn.example.org", "number 1 is not like turn:host:3478"),
