@@ -162,12 +162,23 @@ class Publisher(Peer):
 
     def report(self, now: float) -> None:
         """Send a receiver report, and REMB to a client without transport-wide feedback."""
+        self._count_losses()
         blocks = [b for _, s in self._sources.values() if (b := s.reception.report(s.ssrc, now)) is not None]
         packet = rtcp.receiver_report(_LOCAL_SSRC, blocks)
         if self._estimate is not None and blocks:
             bitrate = self._estimate.update(max(b.fraction_lost for b in blocks))
             packet += rtcp.remb(_LOCAL_SSRC, bitrate, [b.ssrc for b in blocks])
         self.send_rtcp(packet)
+
+    def _count_losses(self) -> None:
+        """Add what was given up since the last call to what the node tells."""
+        for _, source in self._sources.values():
+            if source.nacks.gave_up:
+                self._counters.drops["not_repaired"] += source.nacks.gave_up
+                source.nacks.gave_up = 0
+        if self._feedback is not None and self._feedback.overflowed:
+            self._counters.drops["feedback"] += self._feedback.overflowed
+            self._feedback.overflowed = 0
 
     def _send(self, feedback: bytes) -> None:
         # An empty report in front makes the packet a legal compound for clients without RFC 5506.

@@ -27,7 +27,7 @@ class NackGenerator:
         self.rtt: float | None = None
         """Seconds from a request to its answer, smoothed as in RFC 6298 section 2."""
         self.gave_up = 0
-        """Packets no longer asked for."""
+        """Packets no longer asked for, since whoever counts them set it to zero."""
 
     def receive(self, number: int, now: float) -> None:
         """A packet with this extended sequence number arrived."""

@@ -28,7 +28,7 @@ class TransportFeedback:
         self._highest = 0
         self._count = 0
         self.overflowed = 0
-        """Arrivals forgotten because feedback was not built in time."""
+        """Arrivals forgotten because feedback was not built in time, since whoever counts them set it to zero."""
 
     def receive(self, number: int, now: float) -> None:
         """A packet with this 16-bit transport-wide number arrived."""

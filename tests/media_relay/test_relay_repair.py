@@ -125,3 +125,16 @@ def test_without_the_offer_a_packet_is_repeated_as_it_was(bench: Bench) -> None:
     bench.until(lambda: bench.relay.counters.packets_retransmitted == 1)
     bench.pump()
     assert site.undecodable == 1, "the client's replay protection knows it"
+
+
+def test_what_could_not_be_repaired_is_told(bench: Bench) -> None:
+    teacher = join(bench, "teacher", publishing=True)
+    join(bench, "site", publishing=False)
+    teacher.send_rtp(picture(1, key=True))
+    teacher.send_rtp(picture(3))
+
+    def given_up() -> int:
+        bench.tick()
+        return bench.relay.drops().get("not_repaired", 0)
+
+    bench.until(lambda: given_up() == 1)
