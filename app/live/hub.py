@@ -24,7 +24,6 @@ class CloseCode(IntEnum):
     """Why a channel is closed: RFC 6455 codes, and from 4000 on the HTTP status the reason has elsewhere."""
 
     NORMAL = 1000
-    TOO_BIG = 1009
     TRY_AGAIN = 1013
     BAD_MESSAGE = 4400
     UNAUTHENTICATED = 4401

@@ -44,7 +44,6 @@ class Client:
         self.inbound: SrtpContext | None = None
         self.outbound: SrtpContext | None = None
         self.connected = asyncio.Event()
-        self.connected_at = 0.0
         self.failure = ""
         """Why the session ended by itself, for a person."""
         self.dropped = 0
@@ -212,7 +211,6 @@ class Client:
             self.failure = self.failure or "the server closed the session"
         elif dtls.complete and self.inbound is None:
             self.inbound, self.outbound = dtls.inbound, dtls.outbound
-            self.connected_at = now
             self.connected.set()
 
     def _send_all(self, datagrams: list[bytes]) -> None:

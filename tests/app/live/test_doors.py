@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
 from app.accounts.grants import issue_grant
+from app.accounts.models import Person
 from app.database import SessionFactory
 from app.keys import Keys
 from app.lessons import service as lessons
@@ -95,18 +96,23 @@ def test_without_a_good_token_nobody_gets_in(live: TestClient, scene: Scene, key
     assert (expired.status_code, code_of(expired)) == (401, "token.expired")
 
 
-def test_a_grant_opens_its_own_stream_in_its_own_direction_only(
-    live: TestClient, scene: Scene, keys: Keys, offer: str
-) -> None:
+def publishing_grant(keys: Keys, scene: Scene, person: Person) -> dict[str, str]:
+    """The headers of an offer to publish `main`, with a grant that names this person."""
     grant = issue_grant(
         keys,
         lesson_id=scene.lesson_id,
         stream="main",
         direction="publish",
-        person_id=scene.teacher.id,
+        person_id=person.id,
         until=datetime.now(UTC) + timedelta(minutes=5),
     )
-    headers = {"Authorization": f"Bearer {grant}", "Content-Type": "application/sdp"}
+    return {"Authorization": f"Bearer {grant}", "Content-Type": "application/sdp"}
+
+
+def test_a_grant_opens_its_own_stream_in_its_own_direction_only(
+    live: TestClient, scene: Scene, keys: Keys, offer: str
+) -> None:
+    headers = publishing_grant(keys, scene, scene.teacher)
     assert live.post(scene.whip("main"), content=offer, headers=headers).status_code == 201
     for address in (scene.whip("board"), scene.whep("main"), f"/whip/{scene.tomorrow_id}/main"):
         refused = live.post(address, content=offer, headers=headers)
@@ -116,15 +122,7 @@ def test_a_grant_opens_its_own_stream_in_its_own_direction_only(
 def test_a_grant_gives_nobody_more_than_their_part(
     live: TestClient, scene: Scene, keys: Keys, offer: str
 ) -> None:
-    grant = issue_grant(
-        keys,
-        lesson_id=scene.lesson_id,
-        stream="main",
-        direction="publish",
-        person_id=scene.stranger.id,
-        until=datetime.now(UTC) + timedelta(minutes=5),
-    )
-    headers = {"Authorization": f"Bearer {grant}", "Content-Type": "application/sdp"}
+    headers = publishing_grant(keys, scene, scene.stranger)
     assert live.post(scene.whip(), content=offer, headers=headers).status_code == 403
 
 
