@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
-from starlette.concurrency import run_in_threadpool
 
 from app.database import SessionFactory
 from app.lessons import service as lessons
 from app.lessons.rules import MAIN_STREAM
 from app.live.sessions import StreamKey
+from app.live.threads import finish_in_threadpool
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Ledger:
     async def flush(self) -> None:
         """Write what is noted now; what could not be written stays noted."""
         for subject, note in list(self._notes.items()):
-            await run_in_threadpool(self._write, subject, note)
+            await finish_in_threadpool(self._write, subject, note)
             if self._notes.get(subject) == note:
                 del self._notes[subject]
 

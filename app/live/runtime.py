@@ -10,7 +10,6 @@ from typing import Final
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
-from starlette.concurrency import run_in_threadpool
 
 from app.database import SessionFactory
 from app.errors import NotFound
@@ -18,6 +17,7 @@ from app.lessons import service as lessons
 from app.lessons.rules import TAKES_MEDIA
 from app.live.coordinator import Coordinator
 from app.live.ledger import Ledger
+from app.live.threads import finish_in_threadpool
 from app.settings import Settings
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -77,7 +77,7 @@ async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
 
 async def sweep(coordinator: Coordinator, factory: SessionFactory, now: datetime) -> None:
     """Let the clock move the lessons' states, and end the media of those that are closed."""
-    closed = await run_in_threadpool(_closed_lessons, factory, coordinator.lessons(), now)
+    closed = await finish_in_threadpool(_closed_lessons, factory, coordinator.lessons(), now)
     for lesson_id in closed:
         await coordinator.end_lesson(lesson_id)
 
