@@ -27,9 +27,12 @@ from media_relay.messages import (
     MessageError,
     NodeReady,
     NodeStats,
+    Prefer,
     Publish,
     Refused,
     Reply,
+    RungChanged,
+    Samples,
     SessionClosed,
     SessionConnected,
     SpeakerChanged,
@@ -46,7 +49,7 @@ __all__ = ["ControlLink", "NodeLost", "OfferRefused", "RelayError", "node_comman
 
 _EVENTS = (
     *(NodeReady, SessionConnected, SessionClosed, StreamStarted, StreamStopped),
-    *(SpeakerChanged, StreamMuted),
+    *(SpeakerChanged, StreamMuted, RungChanged, Samples),
 )
 _COMMAND_TIMEOUT = 5.0
 
@@ -114,9 +117,16 @@ class ControlLink:
         """Answer a publisher's offer; raises :class:`OfferRefused`, :class:`NodeLost`."""
         return self._answer(await self._ask(Publish(next(self._requests), session, lesson, stream, offer)))
 
-    async def subscribe(self, session: str, lesson: str, stream: str, offer: str) -> Answer:
+    async def subscribe(
+        self, session: str, lesson: str, stream: str, offer: str, *, viewer: str = ""
+    ) -> Answer:
         """Answer a subscriber's offer; raises :class:`OfferRefused`, :class:`NodeLost`."""
-        return self._answer(await self._ask(Subscribe(next(self._requests), session, lesson, stream, offer)))
+        command = Subscribe(next(self._requests), session, lesson, stream, offer, viewer)
+        return self._answer(await self._ask(command))
+
+    async def prefer(self, lesson: str, viewer: str, stream: str) -> None:
+        """Say which of a viewer's streams matters most to it; raises :class:`NodeLost`."""
+        await self._ask(Prefer(next(self._requests), lesson, viewer, stream))
 
     async def trickle(self, session: str, fragment: str) -> Answer | None:
         """Hand on an SDP fragment: ``None`` for candidates, the node's new credentials for an ICE restart."""

@@ -10,10 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Final
+from typing import Any, Final, cast
 
 MAX_LINE: Final = 1 << 20
 """Longest line accepted, bytes; an SDP offer is at most 64 KiB."""
+
+SAMPLES_AT_ONCE: Final = 256
+"""Most samples of one event: with the names we give sessions and lessons it stays below a fifth of a line."""
 
 
 class MessageError(ValueError):
@@ -36,13 +39,17 @@ class Publish:
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
-    """Answer a subscriber's SDP offer; it receives the stream now, or as soon as a publisher comes."""
+    """Answer a subscriber's SDP offer; it receives the stream now, or as soon as a publisher comes.
+
+    Sessions of one ``viewer`` share a link, so they share what it can carry; without a viewer a session is alone.
+    """
 
     request: int
     session: str
     lesson: str
     stream: str
     offer: str
+    viewer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,16 @@ class Trickle:
     request: int
     session: str
     fragment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prefer:
+    """Which of a viewer's streams matters most to it while its link cannot carry all; unknown viewers do no harm."""
+
+    request: int
+    lesson: str
+    viewer: str
+    stream: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +208,58 @@ class StreamMuted:
     muted: bool
 
 
-Command = Publish | Subscribe | Trickle | Close | KeepOnly | GetStats
+@dataclass(frozen=True, slots=True)
+class RungChanged:
+    """A subscriber is given a larger or smaller picture from now on, or none.
+
+    ``rung`` is ``full``, ``middle``, ``low`` or ``audio_only``; ``reason`` is ``start``, ``congestion`` (delay grows),
+    ``loss``, ``recovered``, ``publisher`` (it sends other layers now) or ``preferred`` (the viewer chose a stream).
+    """
+
+    session: str
+    lesson: str
+    stream: str
+    rung: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Figures of one session. Counts are of the time since its last sample; ``None`` where nothing is known yet."""
+
+    session: str
+    lesson: str
+    stream: str
+    publishes: bool
+    seconds: float
+    """The time that the counts are of."""
+    loss: float
+    """Share of the packets that were lost on the way, before repair: 0 to 1."""
+    rtt_ms: float | None
+    jitter_ms: float
+    bitrate: int
+    """Bits a second of RTP payload that were sent to the subscriber, or came from the publisher."""
+    repaired: int
+    """Packets that were sent to the subscriber again, or that a publisher had to send again."""
+    viewer: str = ""
+    rung: str = ""
+    """What the subscriber is given, as in :class:`RungChanged`; empty while nothing is."""
+    estimate: int | None = None
+    """Bits a second that the subscriber's link can carry."""
+    freezes: int = 0
+    """Times that the subscriber's picture stood still, as far as can be told from here."""
+    layers: int = 0
+    """Encodings of the picture that came from the publisher."""
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Every few seconds: how the node's sessions are doing. One event holds up to :data:`SAMPLES_AT_ONCE`."""
+
+    samples: tuple[Sample, ...]
+
+
+Command = Publish | Subscribe | Trickle | Prefer | Close | KeepOnly | GetStats
 Reply = Answer | Refused | Done | NodeStats
 Event = (
     NodeReady
@@ -201,16 +269,18 @@ Event = (
     | StreamStopped
     | SpeakerChanged
     | StreamMuted
+    | RungChanged
+    | Samples
 )
 Message = Command | Reply | Event
 
 _TYPES: Final[dict[str, type[Any]]] = {
     cls.__name__: cls
     for cls in (
-        *(Publish, Subscribe, Trickle, Close, KeepOnly, GetStats),
+        *(Publish, Subscribe, Trickle, Prefer, Close, KeepOnly, GetStats),
         *(Answer, Refused, Done, NodeStats),
         *(NodeReady, SessionConnected, SessionClosed, StreamStarted, StreamStopped),
-        *(SpeakerChanged, StreamMuted),
+        *(SpeakerChanged, StreamMuted, RungChanged, Samples),
     )
 }
 
@@ -225,7 +295,10 @@ _CHECKS: Final[dict[str, Callable[[Any], bool]]] = {
     "bool": lambda value: isinstance(value, bool),
     "float": lambda value: _is_int(value) or isinstance(value, float),
     "str": lambda value: isinstance(value, str),
+    "int | None": lambda value: value is None or _is_int(value),
+    "float | None": lambda value: value is None or _is_int(value) or isinstance(value, float),
     "tuple[str, ...]": lambda value: isinstance(value, tuple) and all(isinstance(v, str) for v in value),
+    "tuple[Sample, ...]": lambda value: isinstance(value, tuple) and all(isinstance(v, dict) for v in value),
     "dict[str, int]": lambda value: isinstance(value, dict) and all(_is_int(v) for v in value.values()),
 }
 
@@ -245,6 +318,14 @@ def decode(line: bytes) -> Message:
         cls = _TYPES[body.pop("type")]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise MessageError(f"not a control message: {line[:80]!r}") from error
+    message: Message = _build(cls, body)
+    if isinstance(message, Samples):
+        return Samples(tuple(_build(Sample, cast(dict[str, Any], sample)) for sample in message.samples))
+    return message
+
+
+def _build(cls: type[Any], body: dict[str, Any]) -> Any:
+    """An instance with the fields of a JSON object; those of a newer version are passed over."""
     checks = {field.name: _CHECKS[str(field.type)] for field in fields(cls)}
     values = {
         key: tuple(value) if isinstance(value, list) else value
@@ -255,7 +336,6 @@ def decode(line: bytes) -> Message:
         if not checks[key](value):
             raise MessageError(f"{cls.__name__}.{key} cannot be {str(value)[:40]!r}")
     try:
-        message: Message = cls(**values)
+        return cls(**values)
     except TypeError as error:
         raise MessageError(f"incomplete {cls.__name__}: {error}") from error
-    return message

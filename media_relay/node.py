@@ -137,7 +137,9 @@ class Node:
                     sdp = relay.publish(command.session, command.lesson, command.stream, command.offer)
                     return Answer(request, sdp)
                 case Subscribe():
-                    sdp = relay.subscribe(command.session, command.lesson, command.stream, command.offer)
+                    sdp = relay.subscribe(
+                        command.session, command.lesson, command.stream, command.offer, command.viewer
+                    )
                     return Answer(request, sdp)
                 case Trickle():
                     fragment = relay.trickle(command.session, command.fragment)

@@ -85,8 +85,11 @@ class Relay:
         self._register(peer)
         return answer(parsed, self._transport(peer), publishing=True)
 
-    def subscribe(self, session: str, lesson: str, name: str, offer: str) -> str:
-        """Answer a subscriber; it waits when nobody publishes the stream yet. Raises ``OfferError``."""
+    def subscribe(self, session: str, lesson: str, name: str, offer: str, viewer: str = "") -> str:
+        """Answer a subscriber; it waits when nobody publishes the stream yet. Raises ``OfferError``.
+
+        Sessions of one ``viewer`` share a link; without one a session is its own viewer.
+        """
         if self.full and session not in self._peers:
             raise _full()
         parsed = parse_offer(offer, publishing=False)
@@ -96,6 +99,7 @@ class Relay:
         peer = Subscriber(
             session, stream, parsed, self._identity, self._sender, self._fanout, self.counters, now
         )
+        peer.viewer = viewer or session
         stream.subscribers[session] = peer
         self._register(peer)
         tracks = {

@@ -32,6 +32,8 @@ class Subscriber(Peer):
     ) -> None:
         super().__init__(session, offer, identity, sender, counters, now)
         self.stream = stream
+        self.viewer = session
+        """Whoever shares a link with this session; by itself it shares with nobody."""
         self._fanout = fanout
         self.subscriptions = {s.kind: Subscription() for s in offer.accepted}
         self._sections = {s.kind: s for s in offer.accepted}

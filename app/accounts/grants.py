@@ -3,6 +3,7 @@
 A grant is all a media client needs, and it is checked without a database.
 """
 
+import secrets
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +25,13 @@ class Grant:
     direction: Direction
     person_id: uuid.UUID
     until: datetime
+    viewer: str = ""
+    """The page or program it was given to: all grants of one answer share it, and their media share a link."""
+
+
+def new_viewer() -> str:
+    """A name for a page or program that joins, which nobody can guess."""
+    return secrets.token_urlsafe(12)
 
 
 def issue_grant(
@@ -34,10 +42,13 @@ def issue_grant(
     direction: Direction,
     person_id: uuid.UUID,
     until: datetime,
+    viewer: str = "",
     now: datetime | None = None,
 ) -> str:
     """A grant as a bearer token."""
     claims = {"sub": str(person_id), "lesson": str(lesson_id), "stream": stream, "dir": direction}
+    if viewer:
+        claims["viewer"] = viewer
     return sign(keys, TokenKind.GRANT, claims, now=now or datetime.now(UTC), until=until)
 
 
@@ -51,6 +62,7 @@ def read_grant(keys: Keys, token: str, now: datetime | None = None) -> Grant:
             direction=claims["dir"],
             person_id=uuid.UUID(claims["sub"]),
             until=datetime.fromtimestamp(claims["exp"], UTC),
+            viewer=str(claims.get("viewer", "")),
         )
     except (KeyError, ValueError):
         raise Unauthenticated("token.invalid", "Unknown token", "The grant is incomplete.") from None

@@ -42,7 +42,10 @@ def admit(
         part = lessons.participation(session, lesson, principal)
         _require_stream(lesson, part, key.stream, direction)
         lessons.check_on_air(lesson, now)
-    return Admission(key, direction, principal.person_id, site_of(part), lesson_ends_at=lesson.ends_at)
+    viewer = grant.viewer if grant is not None else ""
+    return Admission(
+        key, direction, principal.person_id, site_of(part), viewer, lesson_ends_at=lesson.ends_at
+    )
 
 
 def site_of(part: Participation) -> str | None:

@@ -218,8 +218,12 @@ class Coordinator:
         session = await self._register(admission)
         try:
             link = self._pool.link(session.node)
-            ask = link.publish if admission.direction is Direction.PUBLISH else link.subscribe
-            answer = await ask(session.id, str(admission.key.lesson_id), admission.key.stream, offer)
+            key = admission.key
+            names = session.id, str(key.lesson_id), key.stream
+            if admission.direction is Direction.PUBLISH:
+                answer = await link.publish(*names, offer)
+            else:
+                answer = await link.subscribe(*names, offer, viewer=admission.viewer)
         except RelayError as error:
             self._forget(session.id)
             raise refusal_of(error) from error

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from fastapi import APIRouter, Request, Response
 
-from app.accounts.grants import issue_grant
+from app.accounts.grants import issue_grant, new_viewer
 from app.accounts.service import CurrentPrincipal
 from app.database import SessionDep
 from app.errors import Forbidden, NotFound, Unauthenticated, responses
@@ -52,6 +52,7 @@ def join_lesson(
         publish=[],
         watch=[],
         ice_servers=[],
+        viewer=new_viewer(),
         channel=f"/api/v1/lessons/{lesson.id}/channel",
         server_time=now,
     )
@@ -59,7 +60,7 @@ def join_lesson(
         state = request.app.state
         ice_servers: IceServers = state.ice_servers
         expires_at = lesson.ends_at + timedelta(minutes=state.settings.grant_minutes)
-        grant = _granter(state.keys, lesson.id, principal.person_id, expires_at)
+        grant = _granter(state.keys, lesson.id, principal.person_id, join.viewer, expires_at)
         live = coordinator_of(request).live_streams(lesson.id)
         join.ice_servers = ice_servers.for_person(principal.person_id, expires_at)
         join.publish = [
@@ -90,7 +91,7 @@ def _takes_media(lesson: Lesson, now: datetime) -> bool:
 
 
 def _granter(
-    keys: Keys, lesson_id: uuid.UUID, person_id: uuid.UUID, until: datetime
+    keys: Keys, lesson_id: uuid.UUID, person_id: uuid.UUID, viewer: str, until: datetime
 ) -> Callable[[str, Direction], str]:
     def grant(stream: str, direction: Direction) -> str:
         return issue_grant(
@@ -99,6 +100,7 @@ def _granter(
             stream=stream,
             direction=direction.value,
             person_id=person_id,
+            viewer=viewer,
             until=until,
         )
 

@@ -62,6 +62,11 @@ class Join(Output):
     ice_servers: list[IceServer] = Field(
         description="Ways around a firewall, good as long as the grants; often empty: the relay is reached directly"
     )
+    viewer: str = Field(
+        description="Names this page or program: all that its grants open shares one link. "
+        "Say it in the channel's hello",
+        examples=["Jx0mT5lZq0H2nV4c"],
+    )
     channel: str = Field(
         description="WebSocket of the classroom channel, relative to this server",
         examples=["/api/v1/lessons/5c0c1b6e-3f0e-4c59-9d25-1f4a8f6f0d10/channel"],

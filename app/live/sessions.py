@@ -36,6 +36,8 @@ class Admission:
     person_id: uuid.UUID
     site_code: str | None = None
     """The teaching site the person assists in this lesson, if that is their part."""
+    viewer: str = field(default="", compare=False)
+    """The page or program that shares one link over all its sessions; empty: this session is alone."""
     lesson_ends_at: datetime = field(kw_only=True, compare=False)
     """When the lesson was to end as leave was given; it may be moved while it lasts."""
 

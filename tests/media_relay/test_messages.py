@@ -17,6 +17,8 @@ from media_relay.messages import (
     MessageError,
     Publish,
     Reply,
+    Sample,
+    Samples,
     decode,
     encode,
 )
@@ -28,8 +30,13 @@ BY_ANNOTATION: dict[str, st.SearchStrategy[Any]] = {
     "float": st.floats(allow_nan=False, allow_infinity=False),
     "str": TEXT,
     "tuple[str, ...]": st.lists(TEXT, max_size=4).map(tuple),
+    "int | None": st.none() | st.integers(),
+    "float | None": st.none() | st.floats(allow_nan=False, allow_infinity=False),
     "dict[str, int]": st.dictionaries(TEXT, st.integers(), max_size=4),
 }
+BY_ANNOTATION["tuple[Sample, ...]"] = st.lists(
+    st.builds(Sample, **{f.name: BY_ANNOTATION[str(f.type)] for f in fields(Sample)}), max_size=3
+).map(tuple)
 CLASSES: list[type[Any]] = [*get_args(Command), *get_args(Reply), *get_args(Event)]
 
 
@@ -94,6 +101,9 @@ def test_any_line_is_a_message_with_fields_of_its_kind_or_the_documented_error(l
         b'{"type":"KeepOnly","request":1,"sessions":"abc"}',
         b'{"type":"KeepOnly","request":1,"sessions":[1]}',
         b'{"type":"Close","request":1,"session":"\xff"}',
+        b'{"type":"Samples","samples":[1]}',
+        b'{"type":"Samples","samples":[{}]}',
+        b'{"type":"Samples","samples":[{"session":1}]}',
         b"[" * 100_000,
         b'{"type":"Close","request":' + b"9" * 5_000 + b',"session":"s"}',
     ],
@@ -110,3 +120,12 @@ def test_fields_of_a_newer_version_are_passed_over() -> None:
 
 def test_the_largest_offer_fits_a_line() -> None:
     assert len(encode(Publish(1, "s" * 64, "l" * 64, "main", "\x01" * 65_536))) < MAX_LINE
+
+
+def test_a_full_event_of_samples_fits_a_line_many_times_over() -> None:
+    sample = Sample(
+        *("s" * 64, "l" * 64, "site-" + "x" * 32, True, 1e-9, 1e-9, 1e-9, 1e-9, 1 << 40, 1 << 40),
+        *("v" * 64, "audio_only", 1 << 40, 1 << 40, 3),
+    )
+    line = encode(Samples((sample,) * messages.SAMPLES_AT_ONCE))
+    assert len(line) < MAX_LINE / 5

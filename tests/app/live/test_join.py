@@ -56,6 +56,14 @@ def test_the_grants_are_for_this_person_stream_and_direction(
     assert live.post(main["url"], content=offer, headers=headers).status_code == 201
 
 
+def test_all_grants_of_one_answer_name_one_viewer(live: TestClient, keys: Keys, scene: Scene) -> None:
+    bodies = [join(live, keys, scene, scene.assistant) for _ in range(2)]
+    for body in bodies:
+        doors = body["publish"] + body["watch"]
+        assert {read_grant(keys, door["token"]).viewer for door in doors} == {body["viewer"]}
+    assert bodies[0]["viewer"] != bodies[1]["viewer"], "another page has a link of its own"
+
+
 def test_the_lesson_and_the_way_to_its_channel_come_along(live: TestClient, keys: Keys, scene: Scene) -> None:
     body = join(live, keys, scene, scene.assistant)
     assert body["lesson"]["id"] == str(scene.lesson_id)
