@@ -8,6 +8,8 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable, Sequence
 
+from pydantic.fields import FieldInfo
+
 from app.errors import AppError, StartupError
 from app.settings import PREFIX, Settings, load_settings
 
@@ -49,14 +51,21 @@ def _add_settings(parser: argparse.ArgumentParser, names: Iterable[str]) -> None
     group = parser.add_argument_group("settings")
     for name in names:
         field = Settings.model_fields[name]
-        variable = PREFIX + name.upper()
-        words = f"{field.description} (environment: {variable})"
+        words = f"{field.description} ({_default_of(field)}environment: {PREFIX}{name.upper()})"
         flag = "--" + name.replace("_", "-")
         if field.annotation is bool:
             group.add_argument(flag, action=argparse.BooleanOptionalAction, help=words, default=None)
         else:
             group.add_argument(flag, metavar="VALUE", help=words)
     parser.set_defaults(setting_names=tuple(names))
+
+
+def _default_of(field: FieldInfo) -> str:
+    """What holds when nobody says otherwise; nothing where the description tells it or there is none."""
+    default = field.get_default()
+    if default is None or default == () or field.annotation is bool or field.default_factory is not None:
+        return ""
+    return f"default: {default}; "
 
 
 def _settings(options: argparse.Namespace) -> Settings:

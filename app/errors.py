@@ -228,7 +228,7 @@ async def _on_app_error(_request: Request, error: Exception) -> JSONResponse:
 async def _on_invalid_request(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     if all(item["loc"][:1] == ("path",) for item in error.errors()):
-        return _no_such_address()  # what cannot be an id is the id of nothing
+        return no_such_address()  # what cannot be an id is the id of nothing
     if any(item["type"] == "json_invalid" for item in error.errors()):
         return problem(400, "request.malformed", BadRequest.summary, "The body is not valid JSON.")
     # The refused input is left out on purpose: it may be a password.
@@ -241,14 +241,15 @@ async def _on_invalid_request(_request: Request, error: Exception) -> JSONRespon
     return problem(422, "request.invalid", Invalid.summary, detail, errors=errors)
 
 
-def _no_such_address() -> JSONResponse:
+def no_such_address() -> JSONResponse:
+    """The answer for an address that no route has."""
     return problem(404, "route.not_found", NotFound.summary, "Nothing lives at this address.")
 
 
 async def _on_http_exception(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
-        return _no_such_address()
+        return no_such_address()
     title = HTTPStatus(error.status_code).phrase
     code = "route.method_not_allowed" if error.status_code == 405 else f"http.{error.status_code}"
     allowed = (error.headers or {}).get("Allow") if error.status_code == 405 else None

@@ -63,6 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
     api.state.coordinator = None  # until the lifespan is entered
     api.state.metrics = metrics.Metrics()
     install_error_handlers(api)
+    api.add_exception_handler(404, app.web.routes.no_such_page)
     for router in _ROUTERS:
         api.include_router(router)
     # The last one added is the outermost.

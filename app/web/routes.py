@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from app.errors import NotFound
+from app.errors import NotFound, no_such_address
 from app.web.assets import Assets
 from app.web.language import COOKIE, choose, texts
 
@@ -94,12 +94,19 @@ def favicon() -> RedirectResponse:
     return RedirectResponse(_assets().url("mark.svg"))
 
 
-def _page(request: Request, page: str) -> HTMLResponse:
+async def no_such_page(request: Request, _error: Exception) -> Response:
+    """A mistyped address: a page for a person at a browser, problem details for programs."""
+    if "text/html" in request.headers.get("accept", ""):
+        return _page(request, "missing", status=404)
+    return no_such_address()
+
+
+def _page(request: Request, page: str, status: int = 200) -> HTMLResponse:
     """The page's name is the name of its template, its module and its texts."""
     language = choose(request.cookies.get(COOKIE), request.headers.get("accept-language"))
     template = _environment().get_template(f"{page}.html")
     body = template.render(page=page, language=language, text=texts(language), assets=_assets())
-    return HTMLResponse(body, headers=PAGE_HEADERS | {"Content-Language": language.tag})
+    return HTMLResponse(body, status, headers=PAGE_HEADERS | {"Content-Language": language.tag})
 
 
 @cache

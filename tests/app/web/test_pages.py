@@ -12,9 +12,9 @@ from fastapi.testclient import TestClient
 
 import app.web
 from app.errors import install_error_handlers
-from app.web.routes import router
+from app.web.routes import no_such_page, router
 
-PAGES = ("/", "/today", "/teach", "/site", "/docs")
+PAGES = ("/", "/today", "/teach", "/site", "/docs", "/nowhere")
 MOST_BYTES = 150_000
 BASE_CSS = (Path(app.web.__file__).parent / "static" / "base.css").read_text("utf-8")
 
@@ -24,8 +24,9 @@ def client() -> TestClient:
     """The pages by themselves: they need no database."""
     api = FastAPI(docs_url=None)
     install_error_handlers(api)
+    api.add_exception_handler(404, no_such_page)
     api.include_router(router)
-    return TestClient(api)
+    return TestClient(api, headers={"Accept": "text/html"})
 
 
 def files_of(html: str) -> set[str]:
@@ -129,3 +130,14 @@ def test_text_stands_out_from_its_ground(text: str, ground: str) -> None:
 def test_white_on_the_danger_colour_is_readable() -> None:
     colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", BASE_CSS))
     assert contrast("#ffffff", colours["danger"]) >= 4.5
+
+
+def test_a_mistyped_address_is_explained_to_people_and_to_programs(client: TestClient) -> None:
+    page = client.get("/tech", headers={"Accept": "text/html,*/*;q=0.8", "Accept-Language": "en"})
+    assert page.status_code == 404
+    assert "There is no page here" in page.text
+    assert 'href="/"' in page.text
+    problem = client.get("/tech", headers={"Accept": "*/*"})
+    assert problem.status_code == 404
+    assert problem.headers["content-type"] == "application/problem+json"
+    assert problem.json()["code"] == "route.not_found"
