@@ -4,7 +4,8 @@ The exception tree:
 
 - :exc:`RelayError`
     - :exc:`OfferRefused` — the node read the offer and says no, with a stable ``code``.
-    - :exc:`NodeLost` — the node's process or link ended; what it was asked may or may not have happened.
+    - :exc:`NodeLost` — the node's process or link ended, or it failed over a fault of its own; what it was asked
+      may or may not have happened.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from media_relay.messages import (
     MAX_LINE,
+    NODE_FAULT,
     Answer,
     Close,
     Command,
@@ -72,7 +74,7 @@ class OfferRefused(RelayError):
 
 
 class NodeLost(RelayError):
-    """The node is gone, or did not answer within five seconds."""
+    """The node is gone, did not answer within five seconds, or failed over a fault of its own."""
 
 
 def node_command(control_fd: int, port: int, addresses: Sequence[str]) -> list[str]:
@@ -171,6 +173,8 @@ class ControlLink:
         finally:
             self._pending.pop(command.request, None)
         if isinstance(reply, Refused):
+            if reply.code == NODE_FAULT:
+                raise NodeLost(reply.detail)
             raise OfferRefused(reply.code, reply.detail)
         return reply
 
@@ -181,12 +185,14 @@ class ControlLink:
         return reply
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
+        loop = asyncio.get_running_loop()
         # A line that is no message means the other end is not our node: give the link up.
         with contextlib.suppress(ConnectionError, MessageError, ValueError):
             while line := await reader.readline():
                 message = decode(line)
                 if isinstance(message, _EVENTS):
-                    self._on_event(message)
+                    # In a call of its own: what goes wrong there is told by the loop, and does not end the link.
+                    loop.call_soon(self._on_event, message)
                 elif not isinstance(message, Command):
                     future = self._pending.get(message.request)
                     if future is not None and not future.done():

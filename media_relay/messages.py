@@ -17,6 +17,8 @@ MAX_LINE: Final = 1 << 20
 
 SAMPLES_AT_ONCE: Final = 256
 """Most samples of one event: with the names we give sessions and lessons it stays below a fifth of a line."""
+NODE_FAULT: Final = "node.fault"
+"""The code of a refusal that is no answer but a fault of the node."""
 
 
 class MessageError(ValueError):

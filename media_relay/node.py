@@ -9,11 +9,12 @@ import signal
 import socket
 import time
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from media_relay.core.stress import Stress, Work
 from media_relay.messages import (
     MAX_LINE,
+    NODE_FAULT,
     Answer,
     Close,
     Command,
@@ -38,6 +39,8 @@ from media_relay.sdp import OfferError
 _SOCKET_BUFFER: Final = 4 << 20
 _SO_RCVBUFFORCE: Final = 33
 _SO_SNDBUFFORCE: Final = 32
+_MAX_UNSENT: Final = 8 << 20
+"""Bytes that wait for a web process that does not read: lessons go on without it, and memory stays bounded."""
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -84,6 +87,7 @@ class Node:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop.set)
+        loop.set_exception_handler(self._callback_failed)
         reader, self._writer = await asyncio.open_connection(sock=control, limit=MAX_LINE)
         loop.add_reader(self._sock.fileno(), self._relay.readable)
         self._due = loop.time() + TICK
@@ -98,7 +102,7 @@ class Node:
         stopped.cancel()
         self._writer.close()
         if commands.done():
-            commands.result()  # a fault of ours ends the process with its traceback, not as if told to stop
+            commands.result()  # a fault of the link itself ends the process with its traceback
         commands.cancel()
 
     def _tick(self) -> None:
@@ -114,6 +118,10 @@ class Node:
             self._stress.measure(self._work(), now)
             self._relay.full = self._stress.full
 
+    def _callback_failed(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        message: str = context["message"]
+        self._relay.faults.note(message, context.get("exception") or RuntimeError(message))
+
     def _work(self) -> Work:
         counters = self._relay.counters
         packets = counters.packets_received + counters.packets_forwarded + counters.packets_retransmitted
@@ -126,7 +134,15 @@ class Node:
             except MessageError:
                 return
             if isinstance(message, Command):
-                self._say(self._carry_out(message))
+                self._say(self._try(message))
+
+    def _try(self, command: Command) -> Reply:
+        try:
+            return self._carry_out(command)
+        except Exception as fault:  # of ours: whoever asked is told, and running lessons go on
+            kind = type(command).__name__
+            self._relay.faults.note(f"carrying out {kind}", fault)
+            return Refused(command.request, NODE_FAULT, f"The relay node failed to carry out {kind}.")
 
     def _carry_out(self, command: Command) -> Reply:
         request = command.request
@@ -176,8 +192,12 @@ class Node:
         )
 
     def _say(self, message: Message) -> None:
-        if self._writer is not None and not self._writer.is_closing():
-            self._writer.write(encode(message))
+        if self._writer is None or self._writer.is_closing():
+            return
+        if self._writer.transport.get_write_buffer_size() > _MAX_UNSENT:
+            self._relay.counters.drops["control"] += 1
+            return
+        self._writer.write(encode(message))
 
 
 async def _next_line(reader: asyncio.StreamReader) -> bytes:

@@ -15,6 +15,7 @@ from media_relay.answers import OutgoingTrack, Transport, answer, restart_fragme
 from media_relay.core.packet import HEADER_SIZE, PacketError
 from media_relay.counters import Counters
 from media_relay.fanout import Fanout
+from media_relay.faults import Faults
 from media_relay.ice import read_check
 from media_relay.messages import Event, SessionClosed, SessionConnected, StreamStarted, StreamStopped
 from media_relay.peer import Peer, PeerState
@@ -47,6 +48,7 @@ class Relay:
         self.port: int = sock.getsockname()[1]
         self.addresses = tuple(addresses)
         self.counters = Counters()
+        self.faults = Faults(self.counters)
         self._emit = emit
         self._identity = DtlsIdentity()
         self._receiver = Receiver(sock)
@@ -209,9 +211,15 @@ class Relay:
                 break
             now = time.monotonic()
             for index, length in enumerate(lengths):
-                self._datagram(index, length, now)
+                try:
+                    self._datagram(index, length, now)
+                except Exception as fault:  # of ours: it costs this datagram, not the 127 others
+                    self.faults.note("reading a datagram", fault)
             for stream in self._touched:
-                stream.flush()
+                try:
+                    stream.flush()
+                except Exception as fault:
+                    self.faults.note("forwarding a stream", fault)
             self._touched.clear()
             self._sender.flush()
 
@@ -332,29 +340,41 @@ class Relay:
         reports = self._ticks % _REPORT_TICKS == 0
         feedback = self._ticks % _FEEDBACK_TICKS == 0
         for stream in self._streams.values():
-            publisher = stream.publisher
-            if publisher is not None and publisher.state is PeerState.CONNECTED:
-                publisher.ask_again(now)
-                if feedback:
-                    publisher.send_transport_feedback()
-                if reports:
-                    publisher.report(now)
-            stream.catch_up()
-            if reports:
-                stream.report_senders(now)
+            try:
+                self._serve(stream, now, feedback=feedback, reports=reports)
+            except Exception as fault:  # of ours: other streams are served all the same
+                self.faults.note("serving a stream", fault)
         if feedback:
             self._speech.look(self._streams.values(), now)
         if slow:
             self._look_after(now)
         self._sender.flush()
 
+    @staticmethod
+    def _serve(stream: Stream, now: float, *, feedback: bool, reports: bool) -> None:
+        publisher = stream.publisher
+        if publisher is not None and publisher.state is PeerState.CONNECTED:
+            publisher.ask_again(now)
+            if feedback:
+                publisher.send_transport_feedback()
+            if reports:
+                publisher.report(now)
+        stream.catch_up()
+        if reports:
+            stream.report_senders(now)
+
     def _look_after(self, now: float) -> None:
-        """Every 200 ms: repeat handshakes and let go of clients that are gone."""
+        """Every 200 ms: repeat handshakes and let go of clients that are gone, and of streams nobody uses."""
         for peer in list(self._peers.values()):
-            if peer.state is PeerState.CONNECTING:
-                peer.repeat_handshake()
-            if peer.expired(now):
-                self._close(peer, "timeout")
+            try:
+                if peer.state is PeerState.CONNECTING:
+                    peer.repeat_handshake()
+                if peer.expired(now):
+                    self._close(peer, "timeout")
+            except Exception as fault:
+                self.faults.note("looking after a session", fault)
+        for key in [key for key, stream in self._streams.items() if stream.idle]:
+            del self._streams[key]
 
     def shut_down(self) -> None:
         """Close every session with a goodbye."""

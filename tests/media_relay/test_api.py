@@ -11,7 +11,7 @@ import pytest
 
 from media_relay import api
 from media_relay.api import ControlLink, NodeLost, OfferRefused, RelayError
-from media_relay.messages import Event, SessionConnected, encode
+from media_relay.messages import NODE_FAULT, Event, Refused, SessionConnected, encode
 
 
 class Pair:
@@ -133,6 +133,37 @@ def test_a_node_that_does_not_answer_is_lost_in_time(monkeypatch: pytest.MonkeyP
         with pytest.raises(NodeLost):
             await pair.link.stats()
         assert not pair.link._pending
+
+    run(scenario)
+
+
+def test_an_event_that_the_web_process_fails_over_does_not_end_the_link() -> None:
+    def fail(_: Event) -> None:
+        raise ValueError("a mistake")
+
+    async def scenario(pair: Pair) -> None:
+        told = asyncio.Event()
+        asyncio.get_running_loop().set_exception_handler(lambda *_: told.set())
+        pair.link._on_event = fail
+        await pair.say(encode(SessionConnected("a")))
+        await told.wait()
+        asked = asyncio.create_task(pair.link.close("a"))
+        command = await pair.read_command()
+        await pair.say(json.dumps({"type": "Done", "request": command["request"]}).encode() + b"\n")
+        await asked
+
+    run(scenario)
+
+
+def test_a_fault_of_the_node_is_no_refusal_of_the_offer() -> None:
+    async def scenario(pair: Pair) -> None:
+        asked = asyncio.create_task(pair.link.publish("a", "lesson", "main", "offer"))
+        command = await pair.read_command()
+        request = command["request"]
+        assert isinstance(request, int)
+        await pair.say(encode(Refused(request, NODE_FAULT, "The node failed.")))
+        with pytest.raises(NodeLost, match="failed"):
+            await asked
 
     run(scenario)
 
