@@ -44,7 +44,7 @@ class LinkDoor:
     async def publish(self, offer: str) -> str:
         """The node's answer to a publisher's offer."""
         try:
-            session = f"{self._lesson}-publisher-{next(self._numbers)}"
+            session = f"{self._lesson}-{self._stream}-publisher-{next(self._numbers)}"
             return (await self._link.publish(session, self._lesson, self._stream, offer)).sdp
         except RelayError as error:
             raise LoadTestError(str(error)) from error
@@ -52,7 +52,7 @@ class LinkDoor:
     async def subscribe(self, offer: str) -> str:
         """The node's answer to a subscriber's offer."""
         try:
-            session = f"{self._lesson}-subscriber-{next(self._numbers)}"
+            session = f"{self._lesson}-{self._stream}-subscriber-{next(self._numbers)}"
             return (await self._link.subscribe(session, self._lesson, self._stream, offer)).sdp
         except RelayError as error:
             raise LoadTestError(str(error)) from error

@@ -52,10 +52,13 @@ class PublishingClient(Client):
             self._packetizers[kind] = packetizer
             self._sent[packetizer.ssrc] = OrderedDict()
 
-    def play(self, now: float) -> None:
-        """Send the frames that are due, each in one go: an encoder hands a frame over as a whole."""
+    def play(self, now: float) -> float:
+        """Send the frames that are due, each in one go: an encoder hands a frame over as a whole.
+
+        Returns when the next one is due.
+        """
         if self.outbound is None or self.socket is None:
-            return
+            return now + AUDIO_PERIOD
         if self._began is None:
             self._began = now
         elapsed = now - self._began
@@ -73,6 +76,8 @@ class PublishingClient(Client):
         if now >= self._report_at:
             self._report_at = now + _REPORT_EVERY
             self._report(elapsed, time.time() - (time.monotonic() - now))
+        next_video = self._video_frames / self._plan.frames_per_second
+        return self._began + min(self._audio_frames * AUDIO_PERIOD, next_video)
 
     def feedback(self, packets: list[rtcp.AnyRtcpPacket], now: float) -> None:
         """Repeat what is asked for again; the next frame is a keyframe when one is asked for."""

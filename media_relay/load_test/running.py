@@ -1,27 +1,19 @@
-"""A load test from the first offer to the report, on one event loop and one thread."""
+"""A load test of one stream, from the first offer to the report."""
 
 from __future__ import annotations
 
 import asyncio
-import select
 import time
 from dataclasses import dataclass, field
 from typing import Final
 
-from media_relay.load_test.arrivals import Arrivals
-from media_relay.load_test.client import Client
-from media_relay.load_test.description import AnswerError
-from media_relay.load_test.doors import Door, LoadTestError
+from media_relay.load_test.doors import Door
 from media_relay.load_test.media import MediaPlan
+from media_relay.load_test.pool import Pool
 from media_relay.load_test.publisher import PublishingClient
 from media_relay.load_test.report import Report, Window, look, summarise
 from media_relay.load_test.subscriber import ReceivingClient
-from media_relay.seams.dtls import DtlsIdentity
 
-_PUMP: Final = 0.004
-"""Seconds between two looks at the sockets. Latencies do not depend on it: the kernel stamps arrivals."""
-_TICK: Final = 0.020
-_CONNECT_TIMEOUT: Final = 10.0
 _DECRYPT_ALL: Final = 10
 """Up to so many subscribers every packet is decrypted; above, about so many in all."""
 SETTLE: Final = 1.5
@@ -44,25 +36,17 @@ class LoadTest:
     def __init__(self, door: Door, plan: Plan) -> None:
         self._door = door
         self._plan = plan
-        self._identity = DtlsIdentity()
-        self._arrivals = Arrivals()
-        self._epoll = select.epoll()
-        self._clients: dict[int, Client] = {}
-        self._pump_task: asyncio.Task[None] | None = None
+        self._pool = Pool()
         self._joined: dict[ReceivingClient, float] = {}
         self.publisher: PublishingClient | None = None
         self.subscribers: list[ReceivingClient] = []
 
     async def __aenter__(self) -> LoadTest:
-        self._pump_task = asyncio.create_task(self._pump(), name="load-test pump")
+        await self._pool.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._pump_task is not None:
-            self._pump_task.cancel()
-        for client in self._clients.values():
-            client.close()
-        self._epoll.close()
+        await self._pool.__aexit__()
         await self._door.close()
 
     async def join(self) -> None:
@@ -110,43 +94,13 @@ class LoadTest:
         )
 
     async def _publish(self, media: MediaPlan) -> None:
-        self.publisher = PublishingClient(self._identity, media)
-        await self._connect(self.publisher, await self._door.publish(self.publisher.offer()))
+        former, self.publisher = self.publisher, PublishingClient(self._pool.identity, media)
+        if former is not None:
+            self._pool.retire(former)
+        await self._pool.connect(self.publisher, await self._door.publish(self.publisher.offer()))
 
     async def _subscribe(self, every: int) -> None:
-        subscriber = ReceivingClient(self._identity, every=every)
+        subscriber = ReceivingClient(self._pool.identity, every=every)
         self._joined[subscriber] = time.monotonic()
-        await self._connect(subscriber, await self._door.subscribe(subscriber.offer()))
+        await self._pool.connect(subscriber, await self._door.subscribe(subscriber.offer()))
         self.subscribers.append(subscriber)
-
-    async def _connect(self, client: Client, answer: str) -> None:
-        try:
-            sock = client.connect(answer)
-        except AnswerError as error:
-            raise LoadTestError(str(error)) from error
-        self._clients[sock.fileno()] = client
-        self._epoll.register(sock.fileno(), select.EPOLLIN)
-        try:
-            async with asyncio.timeout(_CONNECT_TIMEOUT):
-                await client.connected.wait()
-        except TimeoutError:
-            raise LoadTestError(
-                "no answer on the media port: is its UDP port open, is its address right?"
-            ) from None
-        if client.failure:
-            raise LoadTestError(client.failure)
-
-    async def _pump(self) -> None:
-        clients, arrivals, epoll = self._clients, self._arrivals, self._epoll
-        tick_at = 0.0
-        while True:
-            now = time.monotonic()
-            if self.publisher is not None:
-                self.publisher.play(now)
-            for descriptor, _ in epoll.poll(0):
-                clients[descriptor].drain(arrivals, now)
-            if now >= tick_at:
-                tick_at = now + _TICK
-                for client in clients.values():
-                    client.tick(now)
-            await asyncio.sleep(_PUMP)

@@ -36,7 +36,7 @@ def test_a_subscriber_that_is_sent_away_is_missed() -> None:
         async with running_node() as node, LoadTest(LinkDoor(node.link), Plan(subscribers=2)) as load:
             await load.join()
             await load.measure(0.1)
-            await node.link.close("load-test-subscriber-3")
+            await node.link.close("load-test-main-subscriber-3")
             report = await load.measure(0.5)
         assert (report.subscribers, report.receiving) == (2, 1)
         assert not report.good
