@@ -1,4 +1,4 @@
-"""The ICE-lite side of the one port (RFC 8445 section 2.5): answer connectivity checks, never send any.
+"""The ICE-lite side of the one port (RFC 8445 section 2.5): answer connectivity checks; ask only who fell silent.
 
 STUN itself (RFC 8489) is aioice's.
 """
@@ -15,6 +15,10 @@ from aioice import stun
 
 _LETTERS: Final = string.ascii_letters + string.digits
 _COOKIE: Final = b"\x21\x12\xa4\x42"
+_BINDING_SUCCESS: Final = b"\x01\x01"
+_PRIORITY: Final = (110 << 24) + (65_535 << 8) + 255
+"""Of a peer-reflexive candidate (RFC 8445 section 5.1.2); every request has to name one."""
+_TIE_BREAKER: Final = secrets.randbits(64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,30 @@ def read_check(datagram: bytes) -> Check | None:
     if not separator or len(integrity) != 20:
         return None
     return Check(message, local, remote, "USE-CANDIDATE" in message.attributes)
+
+
+def ask_consent(local: Credentials, remote: Credentials) -> tuple[bytes, bytes]:
+    """A binding request to a client that fell silent, and the transaction it is answered by (RFC 7675 section 5.1).
+
+    A lite agent need not ask. But a full one answers wherever it is asked (RFC 8445 section 7.3), so this tells a
+    client that has nothing to say from one that is gone.
+    """
+    message = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
+    message.attributes["USERNAME"] = f"{remote.ufrag}:{local.ufrag}"
+    message.attributes["PRIORITY"] = _PRIORITY
+    message.attributes["ICE-CONTROLLED"] = _TIE_BREAKER
+    message.add_message_integrity(remote.password.encode())
+    return bytes(message), message.transaction_id
+
+
+def gives_consent(datagram: bytes, transaction: bytes, password: str) -> bool:
+    """Whether this is the authentic answer to that question; ``password`` is the client's."""
+    if len(datagram) < 20 or datagram[:2] != _BINDING_SUCCESS or datagram[8:20] != transaction:
+        return False
+    try:
+        return stun.parse_message(datagram).check_message_integrity(password.encode())
+    except (ValueError, IndexError, struct.error):
+        return False
 
 
 def answer_check(check: Check, password: str, source: tuple[str, int]) -> bytes | None:

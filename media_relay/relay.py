@@ -37,6 +37,8 @@ _FEEDBACK_TICKS: Final = 5
 """Transport-wide feedback every 100 ms, libwebrtc's own default; as often a look at who speaks."""
 _SLOW_TICKS: Final = 10
 _REPORT_TICKS: Final = 50
+_PAUSE: Final = 1.0
+"""Seconds between two looks after the clients beyond which the process was stopped, or starved."""
 _CHECKS_PER_TICK: Final = 100
 """Connectivity checks from unknown addresses answered in 20 ms: each costs an HMAC, and anybody can send them."""
 
@@ -44,12 +46,22 @@ _CHECKS_PER_TICK: Final = 100
 class Relay:
     """All sessions and streams of a node."""
 
-    def __init__(self, sock: socket.socket, addresses: Sequence[str], emit: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        addresses: Sequence[str],
+        emit: Callable[[Event], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``clock`` tells seconds of any monotonic clock."""
+        self._socket = sock
         self.port: int = sock.getsockname()[1]
         self.addresses = tuple(addresses)
         self.counters = Counters()
         self.faults = Faults(self.counters)
         self._emit = emit
+        self._clock = clock
+        self._looked_at = clock()
         self._identity = DtlsIdentity()
         self._receiver = Receiver(sock)
         self._sender = Sender(sock)
@@ -81,7 +93,7 @@ class Relay:
         if stream.publisher is not None:
             self._close(stream.publisher, "replaced")
             stream = self._stream(lesson, name)
-        now = time.monotonic()
+        now = self._clock()
         peer = Publisher(session, stream, parsed, self._identity, self._sender, self.counters, now)
         stream.publisher = peer
         self._register(peer)
@@ -97,7 +109,7 @@ class Relay:
         parsed = parse_offer(offer, publishing=False)
         self._make_room(session)
         stream = self._stream(lesson, name)
-        now = time.monotonic()
+        now = self._clock()
         peer = Subscriber(
             session, stream, parsed, self._identity, self._sender, self._fanout, self.counters, now
         )
@@ -201,6 +213,10 @@ class Relay:
             self._streams.pop((stream.lesson, stream.name), None)
         self._emit(SessionClosed(peer.session, reason))
 
+    def fileno(self) -> int:
+        """What the caller waits on."""
+        return self._socket.fileno()
+
     # --- datagrams --------------------------------------------------------------------------------------------------
 
     def readable(self) -> None:
@@ -209,7 +225,7 @@ class Relay:
             lengths = self._receiver.receive()
             if not lengths:
                 break
-            now = time.monotonic()
+            now = self._clock()
             for index, length in enumerate(lengths):
                 try:
                     self._datagram(index, length, now)
@@ -289,6 +305,11 @@ class Relay:
                 self.counters.drops["stun_flood"] += 1
                 return
             self._checks_left -= 1
+        if datagram[0]:  # no request: an answer to one of ours, or nothing for us
+            asked = self._by_address.get(raw)
+            if asked is None or not asked.take_consent(datagram, now):
+                self.counters.drops["stun"] += 1
+            return
         check = read_check(datagram)
         peer = self._by_ufrag.get(check.local_ufrag) if check is not None else None
         if check is None or peer is None or not peer.check(check, self._receiver.address(index), now):
@@ -333,7 +354,7 @@ class Relay:
 
     def tick(self) -> None:
         """Every 20 ms: NACKs and keyframe requests; less often feedback, reports, handshake timers and expiry."""
-        now = time.monotonic()
+        now = self._clock()
         self._ticks += 1
         self._checks_left = _CHECKS_PER_TICK
         slow = self._ticks % _SLOW_TICKS == 0
@@ -364,11 +385,20 @@ class Relay:
             stream.report_senders(now)
 
     def _look_after(self, now: float) -> None:
-        """Every 200 ms: repeat handshakes and let go of clients that are gone, and of streams nobody uses."""
+        """Every 200 ms: repeat handshakes, ask who is silent, let go of clients that are gone and of unused streams.
+
+        Time in which this process did not run is not the clients' silence.
+        """
+        paused = now - self._looked_at - _PAUSE
+        self._looked_at = now
         for peer in list(self._peers.values()):
+            if paused > 0:
+                peer.heard_at += paused
             try:
                 if peer.state is PeerState.CONNECTING:
                     peer.repeat_handshake()
+                else:
+                    peer.ask_consent(now)
                 if peer.expired(now):
                     self._close(peer, "timeout")
             except Exception as fault:

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from aioice import stun
 from aiortc.sdp import SessionDescription
 
-from media_relay.ice import Credentials, new_credentials
+from media_relay.ice import Credentials, answer_check, new_credentials, read_check
 from media_relay.messages import Event
 from media_relay.node import bind
-from media_relay.relay import Relay
+from media_relay.relay import TICK, Relay
 from media_relay.seams import rtcp
 from media_relay.seams.dtls import DtlsEndpoint, DtlsIdentity
 from media_relay.seams.srtp import SrtpContext, SrtpError
@@ -124,6 +124,8 @@ class Client:
         self.reports: list[rtcp.AnyRtcpPacket] = []
         self.raw_reports: list[bytes] = []
         self.stun_answers: list[stun.Message] = []
+        self.questions = 0
+        """Checks that the relay made, all answered."""
         self.undecodable = 0
         self.dtls: DtlsEndpoint | None = None
 
@@ -188,13 +190,23 @@ class Client:
     def _take(self, datagram: bytes) -> None:
         first = datagram[0]
         if first < 4:
-            self.stun_answers.append(stun.parse_message(datagram))
+            self._take_stun(datagram)
         elif first < 64:
             assert self.dtls is not None
             for reply in self.dtls.receive(datagram):
                 self.send(reply)
         else:
             self._take_media(datagram)
+
+    def _take_stun(self, datagram: bytes) -> None:
+        question = read_check(datagram)
+        if question is None:
+            self.stun_answers.append(stun.parse_message(datagram))
+            return
+        answer = answer_check(question, self.local.password, self.target)
+        assert answer is not None, "the relay's questions are authentic"
+        self.questions += 1
+        self.send(answer)
 
     def _take_media(self, datagram: bytes) -> None:
         if self.dtls is None or self.dtls.inbound is None:
@@ -214,9 +226,12 @@ class Client:
 class Bench:
     """A relay on a real socket and its clients."""
 
-    def __init__(self, relay: Relay, events: list[Event]) -> None:
-        self.relay = relay
-        self.events = events
+    def __init__(self, sock: socket.socket) -> None:
+        self.events: list[Event] = []
+        self.ahead = 0.0
+        """Seconds by which the relay's clock is ahead of the machine's."""
+        self.clock: Callable[[], float] = lambda: time.monotonic() + self.ahead
+        self.relay = Relay(sock, ["127.0.0.1"], self.events.append, clock=lambda: self.clock())
         self.clients: list[Client] = []
 
     def join(
@@ -272,6 +287,12 @@ class Bench:
             if not moved:
                 return total
 
+    def live(self, seconds: float) -> None:
+        """Let time pass, tick by tick, in no time."""
+        for _ in range(round(seconds / TICK)):
+            self.ahead += TICK
+            self.tick()
+
     def tick(self, times: int = 1) -> None:
         for _ in range(times):
             self.relay.tick()
@@ -288,9 +309,8 @@ class Bench:
 @contextmanager
 def relay_bench() -> Iterator[Bench]:
     """A :class:`Bench` on a free port."""
-    events: list[Event] = []
     sock = bind(0)
-    bench = Bench(Relay(sock, ["127.0.0.1"], events.append), events)
+    bench = Bench(sock)
     try:
         yield bench
     finally:

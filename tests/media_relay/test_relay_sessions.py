@@ -295,15 +295,6 @@ def test_one_who_never_connects_is_forgotten(bench: Bench, monkeypatch: pytest.M
     assert bench.relay.subscribers == 0
 
 
-def test_one_who_falls_silent_is_forgotten(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench.subscriber()
-    bench.tick(10)
-    assert bench.relay.subscribers == 1
-    monkeypatch.setattr("media_relay.peer.CONSENT_TIMEOUT", -1.0)
-    bench.tick(10)
-    assert SessionClosed("site", "timeout") in bench.events
-
-
 def test_a_certificate_other_than_offered_ends_the_session(bench: Bench) -> None:
     site = Client("site")
     bench.offer(site)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import struct
-import time
 from collections.abc import Sequence
-from types import SimpleNamespace
 
 import pytest
 
-from media_relay import relay as relay_module
 from media_relay.messages import Event, SpeakerChanged, StreamMuted
 from media_relay.relay import TICK
 from tests.media_relay.clients import KEYFRAME, OPUS, Bench, Client, rtp
@@ -23,10 +20,10 @@ def sound(number: int, level: int) -> bytes:
 class Lesson:
     """A lesson's publishers, who send a packet every 20 ms of made-up time."""
 
-    def __init__(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, bench: Bench) -> None:
         self.bench = bench
-        self.now = time.monotonic()
-        monkeypatch.setattr(relay_module, "time", SimpleNamespace(monotonic=lambda: self.now))
+        self.now = bench.clock()
+        bench.clock = lambda: self.now
         self.number = 0
 
     def publisher(self, stream: str, kinds: tuple[str, ...] = ("audio", "video")) -> Client:
@@ -51,8 +48,8 @@ class Lesson:
 
 
 @pytest.fixture
-def lesson(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Lesson:
-    return Lesson(bench, monkeypatch)
+def lesson(bench: Bench) -> Lesson:
+    return Lesson(bench)
 
 
 def test_question_and_answer_are_told(lesson: Lesson) -> None:
