@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from typing import Any, Final
 
+from media_relay.core.figures import Figures
 from media_relay.counters import Counters
 from media_relay.ice import (
     Check,
@@ -56,6 +57,7 @@ class Peer:
         now: float,
     ) -> None:
         self.session = session
+        self.figures = Figures(now)
         self.offer = offer
         self.state = PeerState.CONNECTING
         self.local = new_credentials()

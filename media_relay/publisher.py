@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from media_relay.core.bandwidth import UploadEstimate
@@ -99,9 +100,16 @@ class Publisher(Peer):
             payload += 2
         track = self.stream.tracks[kind]
         taken = track.ingest(source, view, start, end, payload, found, now, repaired=repair is not None)
+        if taken and repair is not None:
+            self.figures.repaired += 1
         if taken and not track.is_video and self.voice is not None:
             self.voice.hear(found.audio_level, now)
         return taken
+
+    @property
+    def sources(self) -> Collection[tuple[str, Source]]:
+        """What it sends, each with its kind."""
+        return self._sources.values()
 
     def start(self, now: float) -> None:
         """Media has begun to arrive."""

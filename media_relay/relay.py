@@ -20,6 +20,7 @@ from media_relay.ice import read_check
 from media_relay.messages import Event, SessionClosed, SessionConnected, StreamStarted, StreamStopped
 from media_relay.peer import Peer, PeerState
 from media_relay.publisher import Publisher
+from media_relay.sampling import Sampling
 from media_relay.sdp import OfferError, parse_fragment, parse_offer
 from media_relay.seams import rtcp
 from media_relay.seams.datagrams import SLOT, Receiver, Sender
@@ -73,6 +74,7 @@ class Relay:
         self._streams: dict[tuple[str, str], Stream] = {}
         self._touched: set[Stream] = set()
         self._speech = Speech(emit)
+        self._sampling = Sampling(emit)
         self.full = False
         """Set by the caller while newcomers would harm those who are here."""
         self._ticks = 0
@@ -405,6 +407,10 @@ class Relay:
                 self.faults.note("looking after a session", fault)
         for key in [key for key, stream in self._streams.items() if stream.idle]:
             del self._streams[key]
+        try:
+            self._sampling.look(self._peers.values(), now)
+        except Exception as fault:
+            self.faults.note("telling how the sessions are doing", fault)
 
     def shut_down(self) -> None:
         """Close every session with a goodbye."""

@@ -50,12 +50,20 @@ class Subscriber(Peer):
             found = self._wires[kind] = _wire_format(self._sections[kind], tag)
         return found
 
+    @property
+    def playing(self) -> bool:
+        """Whether it is in the middle of a publisher's pictures: neither waiting for a keyframe nor catching up."""
+        video = self.subscriptions.get("video")
+        flows = self.stream.publisher is not None and self.stream.publisher.started
+        return flows and video is not None and not video.waiting and video.replay is None
+
     def expired(self, now: float) -> bool:
         """Also a subscriber whose pictures paused too long to go on: its client plays anew."""
         return super().expired(now) or any(s.stale for s in self.subscriptions.values())
 
     def rtcp(self, packets: list[rtcp.AnyRtcpPacket], now: float) -> None:
         """Act on the feedback of the client."""
+        self.figures.freezes.hear(now)
         for packet in packets:
             if isinstance(packet, rtcp.RtcpRrPacket | rtcp.RtcpSrPacket):
                 for block in packet.reports:
@@ -63,8 +71,10 @@ class Subscriber(Peer):
                     if kind is not None:
                         rtt = self.stream.tracks[kind].round_trip(block.lsr, block.dlsr, now)
                         self.subscriptions[kind].report(block.fraction_lost, block.jitter, rtt)
+                        self.figures.loss.note(block.ssrc, block.highest_sequence, block.packets_lost)
             elif isinstance(packet, rtcp.RtcpPsfbPacket):
                 if rtcp.asks_keyframe(packet):
+                    self.figures.freezes.asks_keyframe(now, playing=self.playing)
                     self.stream.keyframes.ask()
                 elif (bitrate := rtcp.remb_bitrate(packet)) is not None:
                     self.remb = bitrate
@@ -82,7 +92,9 @@ class Subscriber(Peer):
             if sequence is not None and (slot := track.history.find(sequence)) >= 0:
                 slots.append(slot)
         if slots:
-            self._counters.packets_retransmitted += self._send_again(track, subscription, kind, slots)
+            sent = self._send_again(track, subscription, kind, slots)
+            self._counters.packets_retransmitted += sent
+            self.figures.repaired += sent
 
     def _send_again(self, track: Track, subscription: Subscription, kind: str, slots: list[int]) -> int:
         """By RTX where it was negotiated, else as they were on the same SSRC."""

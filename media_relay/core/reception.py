@@ -61,6 +61,16 @@ class Reception:
                 self._jitter += (change - self._jitter) / 16
         self._transit = transit
 
+    @property
+    def expected(self) -> int:
+        """Packets that should have come since the first."""
+        return 0 if self._first is None else self.highest - self._first + 1
+
+    @property
+    def jitter(self) -> float:
+        """Seconds by which the packets' times of travel differ, smoothed."""
+        return self._jitter / self._clock_rate
+
     def sender_report(self, ntp: int, now: float) -> None:
         """A sender report with this 64-bit NTP timestamp arrived."""
         self._sr_middle = (ntp >> 16) & 0xFFFFFFFF
@@ -70,7 +80,7 @@ class Reception:
         """The block to report since the last call, or ``None`` before the first packet."""
         if self._first is None:
             return None
-        expected = self.highest - self._first + 1
+        expected = self.expected
         lost_total = expected - self.received
         expected_interval = expected - self._expected_before
         lost_interval = expected_interval - (self.received - self._received_before)

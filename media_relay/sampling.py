@@ -1,0 +1,108 @@
+"""Reads the figures of every session every few seconds, each at its own time, so that no tick has to do all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from media_relay.core.track import Track
+from media_relay.messages import SAMPLES_AT_ONCE, Sample, Samples
+from media_relay.peer import PeerState
+from media_relay.publisher import Publisher
+from media_relay.subscriber import Subscriber
+
+EVERY: Final = 5.0
+"""Seconds from one sample of a session to the next; from its connection to the first, as long."""
+
+
+class Sampling:
+    """Emits the samples of the sessions that are due."""
+
+    def __init__(self, emit: Callable[[Samples], None]) -> None:
+        self._emit = emit
+
+    def look(self, peers: Iterable[Publisher | Subscriber], now: float) -> None:
+        """A few times a second."""
+        due: list[Sample] = []
+        for peer in peers:
+            if peer.state is not PeerState.CONNECTED:
+                continue
+            figures = peer.figures
+            if isinstance(peer, Subscriber):
+                figures.freezes.look(now, playing=peer.playing)
+            if figures.sampled_at is None:
+                _sample(peer, now)  # begins the first one's time
+            elif now - figures.sampled_at >= EVERY:
+                due.append(_sample(peer, now))
+        for start in range(0, len(due), SAMPLES_AT_ONCE):
+            self._emit(Samples(tuple(due[start : start + SAMPLES_AT_ONCE])))
+
+
+def _sample(peer: Publisher | Subscriber, now: float) -> Sample:
+    return _of_publisher(peer, now) if isinstance(peer, Publisher) else _of_subscriber(peer, now)
+
+
+def _of_subscriber(peer: Subscriber, now: float) -> Sample:
+    tracks = {kind: peer.stream.tracks[kind] for kind in peer.subscriptions}
+    jitters = {kind: s.jitter / tracks[kind].clock_rate for kind, s in peer.subscriptions.items()}
+    rtts = [s.rtt for s in peer.subscriptions.values() if s.rtt is not None]
+    carried = _octets(peer, [track for kind, track in tracks.items() if not peer.subscriptions[kind].waiting])
+    seconds, loss, freezes, repaired = peer.figures.take(now)
+    return Sample(
+        session=peer.session,
+        lesson=peer.stream.lesson,
+        stream=peer.stream.name,
+        publishes=False,
+        seconds=round(seconds, 2),
+        loss=round(loss, 4),
+        rtt_ms=_milliseconds(min(rtts, default=None)),
+        jitter_ms=_milliseconds(_of_the_link(jitters)) or 0.0,
+        bitrate=_bitrate(carried, seconds),
+        repaired=repaired,
+        viewer=peer.viewer,
+        estimate=peer.remb,
+        freezes=freezes,
+    )
+
+
+def _of_publisher(peer: Publisher, now: float) -> Sample:
+    jitters, rtts = {}, []
+    for kind, source in peer.sources:
+        reception = source.reception
+        peer.figures.loss.note(source.ssrc, reception.expected, reception.expected - reception.received)
+        jitters[kind] = reception.jitter
+        if source.nacks.rtt is not None:
+            rtts.append(source.nacks.rtt)
+    carried = _octets(peer, list(peer.stream.tracks.values()))
+    seconds, loss, _, repaired = peer.figures.take(now)
+    return Sample(
+        session=peer.session,
+        lesson=peer.stream.lesson,
+        stream=peer.stream.name,
+        publishes=True,
+        seconds=round(seconds, 2),
+        loss=round(loss, 4),
+        rtt_ms=_milliseconds(min(rtts, default=None)),
+        jitter_ms=_milliseconds(_of_the_link(jitters)) or 0.0,
+        bitrate=_bitrate(carried, seconds),
+        repaired=repaired,
+        layers=sum(kind == "video" for kind in jitters),
+    )
+
+
+def _octets(peer: Publisher | Subscriber, tracks: list[Track]) -> int:
+    """Bytes of RTP payload that these tracks brought since the last sample."""
+    return sum(peer.figures.count(track.ssrc, track.octets) for track in tracks)
+
+
+def _bitrate(octets: int, seconds: float) -> int:
+    return round(octets * 8 / seconds) if seconds > 0 else 0
+
+
+def _of_the_link(jitters: dict[str, float]) -> float | None:
+    """The sound's, if there is any: a picture's packets leave in bunches, which looks like jitter of the link."""
+    return jitters.get("audio", jitters.get("video"))
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(max(0.0, seconds) * 1e3, 1)
