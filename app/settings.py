@@ -104,9 +104,11 @@ class Settings(BaseSettings):
     @field_validator("media_addresses")
     @classmethod
     def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for address in value:
-            ipaddress.ip_address(address)
-        return value
+        # IPv6 in brackets too, as it stands in URLs; a zone means nothing to anybody else.
+        found = [ipaddress.ip_address(a[1:-1] if a.startswith("[") and a.endswith("]") else a) for a in value]
+        if any(address.is_unspecified or getattr(address, "scope_id", None) for address in found):
+            raise ValueError("0.0.0.0, :: and addresses with a %zone lead nowhere: give reachable ones")
+        return tuple(dict.fromkeys(str(address) for address in found))
 
     @field_validator("turn_urls")
     @classmethod
@@ -156,14 +158,17 @@ class Settings(BaseSettings):
 
     @cached_property
     def announced_addresses(self) -> tuple[str, ...]:
-        """Addresses for the relay's ICE candidates: those set, or the machine's IPv4 ones and loopback."""
+        """Addresses for the relay's ICE candidates: those set, or the machine's and loopback."""
         if self.media_addresses:
             return self.media_addresses
         import ifaddr  # only needed where no address is set
 
-        found = {str(ip.ip) for adapter in ifaddr.get_adapters() for ip in adapter.ips if ip.is_IPv4}
+        ips = [ip.ip for adapter in ifaddr.get_adapters() for ip in adapter.ips]
+        # Of IPv6 ifaddr gives address, flow and scope; a link-local address is good on its own cable only.
+        found = {ipaddress.ip_address(ip if isinstance(ip, str) else ip[0]) for ip in ips}
+        usable = [ip for ip in found if not ip.is_loopback and not ip.is_link_local]
         # Loopback last: from another machine it is a wrong address, and browsers prefer what comes first.
-        return (*sorted(found - {"127.0.0.1"}), "127.0.0.1")
+        return (*(str(ip) for ip in sorted(usable, key=lambda ip: (ip.version, int(ip)))), "127.0.0.1")
 
 
 def load_settings(**given: object) -> Settings:

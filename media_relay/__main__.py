@@ -65,8 +65,11 @@ def _port(text: str) -> int:
 
 
 def _address(text: str) -> str:
+    bare = text.strip()
+    if bare.startswith("[") and bare.endswith("]"):
+        bare = bare[1:-1]  # as it stands in URLs
     try:
-        return str(ipaddress.ip_address(text.strip()))
+        return str(ipaddress.ip_address(bare))
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no IP address") from None
 

@@ -1,7 +1,9 @@
 """Settings: defaults that suit one machine, and one line for what cannot be."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
+import ifaddr
 import pytest
 
 from app.settings import PREFIX, Settings, SettingsError, load_settings
@@ -36,8 +38,8 @@ def test_every_spelling_of_postgresql_is_understood(scheme: str) -> None:
 
 
 def test_addresses_are_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TONGTANG_MEDIA_ADDRESSES", "10.0.0.5, 2001:db8::1,")
-    assert load_settings().announced_addresses == ("10.0.0.5", "2001:db8::1")
+    monkeypatch.setenv("TONGTANG_MEDIA_ADDRESSES", "10.0.0.5, [2001:DB8::1], 2001:db8:0::1, 2001:db8::2,")
+    assert load_settings().announced_addresses == ("10.0.0.5", "2001:db8::1", "2001:db8::2")
 
 
 def test_without_addresses_this_machine_s_are_announced_loopback_last() -> None:
@@ -46,12 +48,23 @@ def test_without_addresses_this_machine_s_are_announced_loopback_last() -> None:
     assert len(set(announced)) == len(announced)
 
 
+def test_of_this_machine_s_addresses_those_of_use_are_announced(monkeypatch: pytest.MonkeyPatch) -> None:
+    ips = ["127.0.0.1", "203.0.113.9", "9.9.9.9", ("::1", 0, 0), ("fe80::1", 0, 3), ("2001:db8::9", 0, 0)]
+    adapter = SimpleNamespace(ips=[SimpleNamespace(ip=ip) for ip in ips])
+    monkeypatch.setattr(ifaddr, "get_adapters", lambda: [adapter])
+    assert load_settings().announced_addresses == ("9.9.9.9", "203.0.113.9", "2001:db8::9", "127.0.0.1")
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "reason"),
     [
         ("HTTP_PORT", "eighty", "valid integer"),
         ("MEDIA_PORT", "70000", "less than or equal to 65535"),
         ("MEDIA_ADDRESSES", "school.example", "does not appear to be an IPv4 or IPv6 address"),
+        ("MEDIA_ADDRESSES", "203.0.113.9:8189", "does not appear to be an IPv4 or IPv6 address"),
+        ("MEDIA_ADDRESSES", "0.0.0.0", "lead nowhere"),
+        ("MEDIA_ADDRESSES", "[::]", "lead nowhere"),
+        ("MEDIA_ADDRESSES", "fe80::1%eth0", "lead nowhere"),
         ("RELAY_NODES", "0", "greater than or equal to 1"),
         ("LOG_LEVEL", "loud", "'debug', 'info', 'warning' or 'error'"),
         ("PUBLIC_URL", "lessons.example.org", "https://"),

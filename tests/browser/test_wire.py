@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
-from playwright.sync_api import Browser
+import pytest
+from playwright.sync_api import Browser, Playwright
 
 from media_relay.messages import SessionClosed
 from tests.browser.relays import Terminal, live_relay
+from tests.browser.rooms import launch
 
 
 def test_a_browser_that_waits_for_a_lesson_is_not_forgotten(browser: Browser) -> None:
@@ -24,3 +27,23 @@ def test_a_browser_that_waits_for_a_lesson_is_not_forgotten(browser: Browser) ->
             assert time.monotonic() < gone
             time.sleep(0.05)  # another thread's work: nothing of it can be awaited
         assert isinstance(relay.events[-1], SessionClosed)
+
+
+@pytest.fixture(scope="module")
+def loopback_browser(playwright: Playwright) -> Iterator[Browser]:
+    """A Chromium that uses the loopback interface too, for addresses that no machine lacks."""
+    browser = launch(playwright, options=["--allow-loopback-in-peer-connection"])
+    yield browser
+    browser.close()
+
+
+def test_browsers_send_and_receive_over_ipv6(loopback_browser: Browser) -> None:
+    with live_relay("::1") as relay:
+        teacher, site = (Terminal(loopback_browser, relay) for _ in range(2))
+        teacher.publish("teacher")
+        site.play("site")
+        seen = site.until("site", "f.frames > 10 && f.heard > 1")
+        assert (seen["address"], seen["protocol"]) == ("::1", "udp")
+        assert teacher.figures("teacher")["address"] == "::1"
+        for terminal in (teacher, site):
+            terminal.leave()

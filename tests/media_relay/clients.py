@@ -119,7 +119,9 @@ class Client:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.socket.setblocking(False)
-        self.target = ("127.0.0.1", 0)
+        self.host = "127.0.0.1"
+        """Where the relay is."""
+        self.target = (self.host, 0)
         self.packets: list[Received] = []
         self.reports: list[rtcp.AnyRtcpPacket] = []
         self.raw_reports: list[bytes] = []
@@ -152,7 +154,7 @@ class Client:
         ice, dtls = media.ice, media.dtls
         assert ice is not None and ice.usernameFragment and ice.password and dtls is not None
         self.remote = Credentials(ice.usernameFragment, ice.password)
-        self.target = ("127.0.0.1", media.port)
+        self.target = (self.host, media.port)
         prints = [(f.algorithm, f.value) for f in dtls.fingerprints]
         self.dtls = DtlsEndpoint(self.identity, prints, server=False)
 

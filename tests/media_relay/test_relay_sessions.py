@@ -184,6 +184,23 @@ def test_a_client_of_many_addresses_keeps_the_newest(bench: Bench) -> None:
         old.close()
 
 
+def test_clients_of_both_address_families_meet(bench: Bench) -> None:
+    """One socket serves both; the sender of IPv6 repairs and groups as any other (GSO, RTX)."""
+    teacher, old = bench.publisher(), bench.subscriber("old")
+    new = Client("new")
+    new.socket.close()
+    new.socket = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    new.socket.bind(("::1", 0))
+    new.socket.setblocking(False)
+    new.host = "::1"
+    bench.join(new)
+    assert new.stun_answers[0].attributes["XOR-MAPPED-ADDRESS"] == new.socket.getsockname()[:2]
+    for number in range(1, 20):
+        teacher.send_rtp(rtp(VIDEO_SSRC, number, 3_000, (KEYFRAME if number == 1 else DELTA) + bytes(1_100)))
+    bench.until(lambda: len(old.packets) == len(new.packets) == 19)
+    assert [p.payload for p in old.packets] == [p.payload for p in new.packets]
+
+
 def test_one_address_belongs_to_the_newest_of_two_clients(bench: Bench) -> None:
     first = bench.subscriber("first")
     # The same socket, as behind a NAT that gives a port away again.
