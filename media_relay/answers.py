@@ -88,8 +88,8 @@ def _answer_section(
     lines += [f"a=fingerprint:sha-256 {transport.fingerprint}", "a=setup:passive"]
     lines += [*transport.candidates(), "a=end-of-candidates"]
     for number, extension in section.known_extensions().items():
-        # Subscribers are told apart by SSRC and need no MID; they send no media, so transport-wide numbers neither.
-        if publishing or extension > 0:
+        # Subscribers tell what they receive apart by SSRC and need no MID.
+        if publishing or extension is not Extension.MID:
             lines.append(f"a=extmap:{number} {section.extensions[number]}")
     for payload in payloads:
         lines.append(f"a=rtpmap:{payload.number} {payload.rtpmap}")
@@ -119,9 +119,9 @@ def _answer_feedback(section: MediaSection, payload: Payload, publishing: bool) 
     """Accepted feedback: transport-wide where the extension is there too, REMB only where it is not."""
     transport_wide = Extension.TRANSPORT_SEQUENCE in section.known_extensions().values()
     left_out = set()
-    if not publishing or not transport_wide:
+    if not transport_wide:
         left_out.add("transport-cc")
-    if publishing and transport_wide and "transport-cc" in payload.feedback:
+    if transport_wide and "transport-cc" in payload.feedback:
         left_out.add("goog-remb")
     return [f for f in payload.feedback if f not in left_out]
 

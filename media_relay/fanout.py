@@ -5,17 +5,22 @@ Nothing here allocates per packet beyond small integers; nothing awaits.
 
 from __future__ import annotations
 
+import struct
+import time
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 from media_relay.core.forwarding import Layout, WireFormat, render, render_repairs
 from media_relay.core.history import SLOT, History
+from media_relay.core.packet import TRANSPORT_NUMBER
+from media_relay.core.transport_log import TransportLog
 from media_relay.counters import Counters
 from media_relay.seams.datagrams import MAX_GSO_BYTES, MAX_SEGMENTS, Address, Sender, ffi
 from media_relay.seams.srtp import new_length, protect_rtp
 
 MAX_BATCH: Final = 128
 """Most packets of one batch."""
+_put_number: Final = struct.Struct("!H").pack_into
 _ROOM: Final = 18
 """What a packet may grow by: the original sequence number of a retransmission, and the SRTP tag."""
 
@@ -30,6 +35,10 @@ class Target(Protocol):
     @property
     def destination(self) -> Address:
         """Where to send."""
+
+    @property
+    def transport(self) -> TransportLog:
+        """The transport-wide numbers of what it is sent."""
 
 
 class Fanout:
@@ -60,7 +69,7 @@ class Fanout:
                 max_message=MAX_GSO_BYTES,
             )
             if layout.packets:
-                self._copy(layout, targets)
+                self._copy(layout, targets, wire)
                 sent += len(layout.packets)
         return sent
 
@@ -76,18 +85,43 @@ class Fanout:
     ) -> int:
         """Queue retransmissions of ``slots`` for one target, numbered from ``first``; returns how many."""
         slots = slots[:MAX_BATCH]
-        self._copy(render_repairs(history, slots, wire, self._view, ssrc=ssrc, first=first), [target])
+        layout = render_repairs(history, slots, wire, self._view, ssrc=ssrc, first=first)
+        self._copy(layout, [target], wire)
         return len(slots)
 
-    def _copy(self, layout: Layout, targets: Sequence[Target]) -> None:
+    def repeat(self, history: History, slots: Sequence[int], wire: WireFormat, target: Target) -> int:
+        """Queue packets again as they were, with their old transport-wide numbers; returns how many.
+
+        A header that differs would be authenticated with the same nonce, which gives away the key that authenticates
+        (RFC 7714 section 8.4): a packet whose number is forgotten is not sent again.
+        """
+        if not wire.transport:
+            return self.forward(history, slots, wire, [target])
+        sent = 0
+        for slot in slots:
+            layout = render(history, [slot], wire, self._view, max_segments=1, max_message=MAX_GSO_BYTES)
+            number = target.transport.number_of(layout.ssrc, layout.numbers[0]) if layout.packets else None
+            if number is not None:
+                self._copy(layout, [target], wire, number)
+                sent += 1
+        return sent
+
+    def _copy(
+        self, layout: Layout, targets: Sequence[Target], wire: WireFormat, again: int | None = None
+    ) -> None:
+        """A copy for each target. ``again`` is the transport-wide number of what was sent before."""
         sender, length, template = self._sender, self._length, self._template
-        memory, memmove, protect, queue, room = (
+        memory, view, memmove, protect, queue, room, put_number = (
             sender.memory,
+            sender.view,
             ffi.memmove,
             protect_rtp,
             sender.queue,
             sender.room,
+            _put_number,
         )
+        now = time.monotonic()
+        numbered = bool(wire.transport)
         packets, messages, size = layout.packets, layout.messages, layout.size
         count = len(messages)
         failed = 0
@@ -97,13 +131,19 @@ class Fanout:
             base = sender.used
             memmove(memory + base, template, size)
             context = target.context
+            number = target.transport.next if again is None else again
             for offset, plain in packets:
                 length[0] = plain
+                if numbered:
+                    put_number(view, base + offset + TRANSPORT_NUMBER, number)
+                    number = (number + 1) & 0xFFFF
                 if protect(context, memory + (base + offset), length):
                     # What is not protected must not leave: the target misses this batch and asks again.
                     failed += 1
                     break
             else:
+                if numbered and again is None:
+                    target.transport.note(layout, now)
                 destination = target.destination
                 for offset, total, segment in messages:
                     queue(destination, base + offset, total, segment)

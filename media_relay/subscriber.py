@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from media_relay.core.forwarding import WireFormat
-from media_relay.core.packet import extension_table
+from media_relay.core.packet import Extension, extension_table
 from media_relay.core.subscription import Subscription
 from media_relay.core.track import Track
+from media_relay.core.transport_log import TransportLog
 from media_relay.counters import Counters
 from media_relay.fanout import Fanout
 from media_relay.peer import Peer
@@ -39,6 +40,7 @@ class Subscriber(Peer):
         self._sections = {s.kind: s for s in offer.accepted}
         self._wires: dict[str, WireFormat] = {}
         self._kinds = {stream.tracks[kind].ssrc: kind for kind in self.subscriptions}
+        self.transport = TransportLog()
         self.remb: int | None = None
         """Bits a second the client says it can receive, if it says so."""
 
@@ -100,7 +102,7 @@ class Subscriber(Peer):
         """By RTX where it was negotiated, else as they were on the same SSRC."""
         wire = self.wire(kind)
         if not any(wire.repair_types):
-            return self._fanout.forward(track.history, slots, wire, [self])
+            return self._fanout.repeat(track.history, slots, wire, self)
         first = subscription.repairs_sent
         sent = self._fanout.repair(track.history, slots, wire, self, ssrc=track.repair_ssrc, first=first)
         subscription.repairs_sent += sent
@@ -112,5 +114,7 @@ def _wire_format(section: MediaSection, tag: int) -> WireFormat:
     for payload in section.payloads():
         payload_types[payload.codec] = payload.number
         repair_types[payload.codec] = payload.repair
-    carried = {int(ext): number for number, ext in section.known_extensions().items() if ext > 0}
-    return WireFormat(bytes(payload_types), bytes(repair_types), extension_table(carried), tag)
+    numbers = {ext: number for number, ext in section.known_extensions().items()}
+    carried = {int(ext): number for ext, number in numbers.items() if ext > 0}
+    transport = numbers.get(Extension.TRANSPORT_SEQUENCE, 0)
+    return WireFormat(bytes(payload_types), bytes(repair_types), extension_table(carried), tag, transport)

@@ -6,14 +6,21 @@ packet and, where equal sizes follow each other, one message with segmentation o
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from media_relay.core.history import SLOT, History
-from media_relay.core.packet import HEADER, HEADER_SIZE, MARKER, ExtensionTable, translate_extensions
+from media_relay.core.packet import (
+    HEADER,
+    HEADER_SIZE,
+    MARKER,
+    ExtensionTable,
+    block_size,
+    translate_extensions,
+)
 
-_EXTENDED: Final = 0x10
 _MAX_SEGMENT: Final = 1_452
 """What an Ethernet frame carries over UDP and IPv6: the kernel fragments a larger datagram, but refuses the segment."""
 
@@ -30,6 +37,8 @@ class WireFormat:
     """Negotiated extension ids by canonical id."""
     tag: int
     """Bytes that SRTP adds to a packet."""
+    transport: int = 0
+    """The id of the transport-wide sequence number, 0 where it was not negotiated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,10 @@ class Layout:
     messages: list[tuple[int, int, int]]
     """(offset, size, segment size or 0) of each message."""
     size: int
+    ssrc: int
+    """Of all packets; 0 when there are none."""
+    numbers: array[int]
+    """Their 16-bit sequence numbers on the wire."""
 
 
 def render(
@@ -54,8 +67,9 @@ def render(
 ) -> Layout:
     """Write the packets of ``slots`` in wire form to ``out``; those of a codec that was not negotiated are left out."""
     stored, lengths = history.view, history.lengths
-    payload_types, extensions, tag = wire.payload_types, wire.extensions, wire.tag
+    payload_types, extensions, tag, transport = wire.payload_types, wire.extensions, wire.tag, wire.transport
     packets: list[tuple[int, int]] = []
+    numbers = array("H")
     position = 0
     for slot in slots:
         at = slot * SLOT
@@ -66,11 +80,12 @@ def render(
             continue
         out[position : position + length] = stored[at : at + length]
         out[position + 1] = second & MARKER | payload_type
-        if stored[at] & _EXTENDED:
-            translate_extensions(out, position, extensions)
+        translate_extensions(out, position, extensions, transport)
         packets.append((position, length))
+        numbers.append(stored[at + 2] << 8 | stored[at + 3])
         position += length + tag
-    return Layout(packets, _messages(packets, tag, max_segments, max_message), position)
+    ssrc = int.from_bytes(out[8:12], "big") if packets else 0
+    return Layout(packets, _messages(packets, tag, max_segments, max_message), position, ssrc, numbers)
 
 
 def render_repairs(
@@ -82,25 +97,25 @@ def render_repairs(
     """
     stored, lengths, tag = history.view, history.lengths, wire.tag
     packets: list[tuple[int, int]] = []
+    numbers = array("H")
     position = 0
     for number, slot in enumerate(slots, first):
         at = slot * SLOT
         length = lengths[slot]
-        header = HEADER_SIZE
-        if stored[at] & _EXTENDED:
-            header += 4 + 4 * int.from_bytes(stored[at + 14 : at + 16], "big")
+        header = HEADER_SIZE + block_size(stored, at)
         top, second, original, timestamp, _ = HEADER.unpack_from(stored, at)
         out[position : position + header] = stored[at : at + header]
         repair_type = second & MARKER | wire.repair_types[second & 0x7F]
         HEADER.pack_into(out, position, top, repair_type, number & 0xFFFF, timestamp, ssrc)
-        if top & _EXTENDED:
-            translate_extensions(out, position, wire.extensions)
+        translate_extensions(out, position, wire.extensions, wire.transport)
         after = position + header
         out[after : after + 2] = original.to_bytes(2, "big")
         out[after + 2 : position + length + 2] = stored[at + header : at + length]
         packets.append((position, length + 2))
+        numbers.append(number & 0xFFFF)
         position += length + 2 + tag
-    return Layout(packets, [(offset, size + tag, 0) for offset, size in packets], position)
+    messages = [(offset, size + tag, 0) for offset, size in packets]
+    return Layout(packets, messages, position, ssrc, numbers)
 
 
 def _messages(

@@ -1,8 +1,9 @@
 """The RTP header (RFC 3550 section 5.1) and its extensions (RFC 8285), read and written in place.
 
-Inside the relay a packet has one *canonical* form: no CSRCs, no padding, payload types and extension ids of our own.
-What a publisher or a subscriber negotiated is translated from and to it at the edge, so that one stored packet serves
-everybody.
+Inside the relay a packet has one *canonical* form: no CSRCs, no padding, payload types and extension ids of our own,
+and an extension block that begins with room for the transport-wide sequence number, which each subscriber counts for
+itself. What a publisher or a subscriber negotiated is translated from and to it at the edge, so that one stored packet
+serves everybody.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ NO_LEVEL: Final = -1
 """In place of the level byte of a packet that carries none (RFC 6464)."""
 
 _EXTENSION_HEADER: Final = struct.Struct("!HH")
+TRANSPORT_ELEMENT: Final = HEADER_SIZE + 4
+"""Where in a canonical packet the element of the transport-wide number lies: id and length, then two bytes."""
+TRANSPORT_NUMBER: Final = TRANSPORT_ELEMENT + 1
+_TRANSPORT_SIZE: Final = 3
 _ONE_BYTE: Final = 0xBEDE
 _TWO_BYTE: Final = 0x1000
 
@@ -44,7 +49,7 @@ class Codec(IntEnum):
 
 
 class Extension(IntEnum):
-    """Header extensions: above zero those carried to subscribers (canonical ids), below zero those read here."""
+    """Header extensions: above zero those carried to subscribers (canonical ids), below zero those of one hop."""
 
     AUDIO_LEVEL = 1
     VIDEO_ORIENTATION = 2
@@ -157,17 +162,34 @@ def read_extensions(view: memoryview, start: int, end: int, table: ExtensionTabl
     return stop
 
 
-def extension_block(carried: bytes) -> bytes:
-    """The whole block for one-byte elements: profile, length and padding included."""
-    words = (len(carried) + 3) // 4
-    return _EXTENSION_HEADER.pack(_ONE_BYTE, words) + carried.ljust(4 * words, b"\0")
+def canonical_block(carried: bytes) -> bytes:
+    """A canonical packet's extension block: three bytes for the transport-wide number, then one-byte elements."""
+    if not carried:
+        return _PLAIN_BLOCK
+    size = _TRANSPORT_SIZE + len(carried)
+    words = (size + 3) // 4
+    padding = bytes(4 * words - size)
+    return _EXTENSION_HEADER.pack(_ONE_BYTE, words) + bytes(_TRANSPORT_SIZE) + carried + padding
 
 
-def translate_extensions(view: memoryview, start: int, table: ExtensionTable) -> None:
-    """Rewrite the ids of a canonical packet's extension block in place; what ``table`` lacks becomes padding."""
-    words: int = _EXTENSION_HEADER.unpack_from(view, start + HEADER_SIZE)[1]
-    position = start + HEADER_SIZE + 4
-    stop = position + 4 * words
+_PLAIN_BLOCK: Final = _EXTENSION_HEADER.pack(_ONE_BYTE, 1) + bytes(4)
+
+
+def block_size(view: memoryview, start: int) -> int:
+    """Bytes of a canonical packet's extension block, its header included."""
+    return 4 + 4 * (view[start + HEADER_SIZE + 2] << 8 | view[start + HEADER_SIZE + 3])
+
+
+def translate_extensions(view: memoryview, start: int, table: ExtensionTable, transport: int) -> None:
+    """Rewrite the ids of a canonical packet's extension block in place; what ``table`` lacks becomes padding.
+
+    ``transport`` is the id of the transport-wide number, 0 where it was not negotiated.
+    """
+    position = start + TRANSPORT_ELEMENT
+    stop = start + HEADER_SIZE + block_size(view, start)
+    if transport:
+        view[position] = transport << 4 | 1
+    position += _TRANSPORT_SIZE
     while position < stop:
         first = view[position]
         if first == 0:

@@ -20,7 +20,7 @@ from media_relay.core.packet import (
     MARKER,
     Codec,
     Extensions,
-    extension_block,
+    canonical_block,
 )
 from media_relay.core.reception import Reception
 from media_relay.core.sequence import SequenceMap, extend
@@ -173,7 +173,7 @@ class Track:
         self, outgoing: int, second: int, timestamp: int, view: memoryview, payload: int, end: int,
         carried: bytes, codec: Codec, now: float,
     ) -> bool:  # fmt: skip
-        block = extension_block(carried) if carried else b""
+        block = canonical_block(carried)
         size = HEADER_SIZE + len(block) + end - payload
         if size > SLOT:
             return False
@@ -181,12 +181,10 @@ class Track:
         slot = history.store(outgoing, size)
         at = slot * SLOT
         stored = history.view
-        first = _VERSION | _EXTENDED if block else _VERSION
-        HEADER.pack_into(stored, at, first, second, outgoing & 0xFFFF, timestamp, self.ssrc)
+        HEADER.pack_into(stored, at, _VERSION | _EXTENDED, second, outgoing & 0xFFFF, timestamp, self.ssrc)
         at += HEADER_SIZE
-        if block:
-            stored[at : at + len(block)] = block
-            at += len(block)
+        stored[at : at + len(block)] = block
+        at += len(block)
         stored[at : at + end - payload] = view[payload:end]
         if outgoing > self._last_sequence:
             self._last_sequence = outgoing

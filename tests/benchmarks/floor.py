@@ -16,7 +16,7 @@ from pylibsrtp import Policy
 
 from media_relay.core.forwarding import Layout, WireFormat, render
 from media_relay.core.history import SLOT, History
-from media_relay.core.packet import HEADER, extension_table
+from media_relay.core.packet import HEADER, canonical_block, extension_table
 from media_relay.load_test.arrivals import Arrivals, open_socket
 from media_relay.load_test.media import AUDIO_PERIOD, Frames, MediaPlan
 from media_relay.node import bind
@@ -73,9 +73,10 @@ def _lay_out(payloads: list[bytes], template: bytearray) -> Layout:
     """The batch as the relay would lay it out."""
     history = History(len(payloads))
     for number, payload in enumerate(payloads):
-        at = history.store(number, HEADER.size + len(payload)) * SLOT
-        HEADER.pack_into(history.view, at, 0x80, _PAYLOAD_TYPE, number, 0, 1)
-        history.view[at + HEADER.size : at + HEADER.size + len(payload)] = payload
+        rest = canonical_block(b"") + payload
+        at = history.store(number, HEADER.size + len(rest)) * SLOT
+        HEADER.pack_into(history.view, at, 0x90, _PAYLOAD_TYPE, number, 0, 1)
+        history.view[at + HEADER.size : at + HEADER.size + len(rest)] = rest
     wire = WireFormat(bytes(range(128)), bytes(128), extension_table({}), _TAG)
     return render(
         history,

@@ -34,9 +34,10 @@ WITH_RTX = ("VP8/90000", "rtx/90000")
 """Video codecs of an offer with retransmissions, payload types 96 and 97 (RFC 4588)."""
 RTX = 97
 
+TRANSPORT_SEQUENCE = 3
 _EXTENSIONS = (
     "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level",
-    "a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
+    f"a=extmap:{TRANSPORT_SEQUENCE} http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
     "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid",
 )
 _FEEDBACK = ("nack", "nack pli", "ccm fir", "transport-cc", "goog-remb")
@@ -94,14 +95,30 @@ class Received:
     ssrc: int
     payload: bytes
     marker: bool
+    transport: int | None = None
+    """The transport-wide sequence number, if it has one."""
 
     @classmethod
     def read(cls, packet: bytes) -> Received:
         first, second, number, timestamp, ssrc = struct.unpack_from("!BBHII", packet)
         start = 12 + 4 * (first & 0x0F)
+        transport = None
         if first & 0x10:
-            start += 4 + 4 * int(struct.unpack_from("!H", packet, start + 2)[0])
-        return cls(second & 0x7F, number, timestamp, ssrc, packet[start:], bool(second & 0x80))
+            end = start + 4 + 4 * int(struct.unpack_from("!H", packet, start + 2)[0])
+            transport = _transport_number(packet[start + 4 : end])
+            start = end
+        return cls(second & 0x7F, number, timestamp, ssrc, packet[start:], bool(second & 0x80), transport)
+
+
+def _transport_number(elements: bytes) -> int | None:
+    """That of a block of one-byte elements, with the id that our offers give it."""
+    position = 0
+    while position < len(elements):
+        first = elements[position]
+        if first >> 4 == TRANSPORT_SEQUENCE:
+            return int.from_bytes(elements[position + 1 : position + 3], "big")
+        position += 1 + ((first & 0x0F) + 1 if first else 0)
+    return None
 
 
 class Client:

@@ -121,7 +121,12 @@ def test_chromium_plays() -> None:
     assert video.msid is not None and video.msid.split()[0] == "main"
     extensions = {e.uri for m in read.media for e in m.rtp.headerExtensions}
     assert "urn:ietf:params:rtp-hdrext:ssrc-audio-level" in extensions
-    assert not any("transport-wide" in uri or "sdes:mid" in uri for uri in extensions)
+    assert any("transport-wide" in uri for uri in extensions) and not any(
+        "sdes:mid" in uri for uri in extensions
+    )
+    for media in read.media:
+        feedback = {(f.type, f.parameter) for f in media.rtp.codecs[0].rtcpFeedback}
+        assert ("transport-cc", None) in feedback and ("goog-remb", None) not in feedback
     assert offer.video is not None
     assert Extension.VIDEO_ORIENTATION in offer.video.known_extensions().values()
 

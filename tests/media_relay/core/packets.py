@@ -20,6 +20,13 @@ def one_byte_block(elements: Sequence[Element], gaps: Sequence[int] = ()) -> byt
     return struct.pack("!HH", 0xBEDE, len(body) // 4) + body
 
 
+def canonical_block(elements: Sequence[Element], transport: int = 0, transport_number: int = 0) -> bytes:
+    """A block that begins with a transport-wide number, or with the room for it (``transport`` 0)."""
+    if transport:
+        return one_byte_block([(transport, transport_number.to_bytes(2, "big")), *elements])
+    return one_byte_block(elements, gaps=[3]) if elements else struct.pack("!HHI", 0xBEDE, 1, 0)
+
+
 def two_byte_block(elements: Sequence[Element], appbits: int = 0) -> bytes:
     """An extension block in the two-byte form."""
     body = b"".join(bytes([number, len(data)]) + data for number, data in elements)

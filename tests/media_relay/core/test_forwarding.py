@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from media_relay.core.forwarding import WireFormat, render, render_repairs
 from media_relay.core.history import SLOT, History
 from media_relay.core.packet import extension_table
-from tests.media_relay.core.packets import one_byte_block, packet
+from tests.media_relay.core.packets import canonical_block, packet
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def stored(given_packets: list[Given]) -> tuple[History, list[int]]:
     history = History(128)
     slots = []
     for index, one in enumerate(given_packets):
-        block = one_byte_block([(1, bytes([one.level]))]) if one.level is not None else b""
+        block = canonical_block([(1, bytes([one.level]))] if one.level is not None else [])
         data = packet(
             index, index * 10, bytes(one.size), payload_type=one.payload_type, block=block, marker=True
         )
@@ -50,25 +50,32 @@ def stored(given_packets: list[Given]) -> tuple[History, list[int]]:
 
 @settings(max_examples=60)
 @given(
-    packets, st.dictionaries(st.sampled_from([96, 102, 111]), st.integers(1, 127)), st.sampled_from([10, 16])
+    packets,
+    st.dictionaries(st.sampled_from([96, 102, 111]), st.integers(1, 127)),
+    st.sampled_from([10, 16]),
+    st.sampled_from([0, 3]),
 )
 def test_every_packet_lies_where_the_layout_says(
-    given_packets: list[Given], types: dict[int, int], tag: int
+    given_packets: list[Given], types: dict[int, int], tag: int, transport: int
 ) -> None:
     history, slots = stored(given_packets)
-    wire = WireFormat(bytes(types.get(n, 0) for n in range(128)), bytes(128), extension_table({1: 9}), tag)
+    payload_types = bytes(types.get(n, 0) for n in range(128))
+    wire = WireFormat(payload_types, bytes(128), extension_table({1: 9}), tag, transport)
     out = memoryview(bytearray(128 * (SLOT + 16)))
     layout = render(history, slots, wire, out, max_segments=64, max_message=65_000)
 
     wanted = []
     for index, one in enumerate(given_packets):
         if one.payload_type in types:
-            block = one_byte_block([(9, bytes([one.level]))]) if one.level is not None else b""
+            block = canonical_block([(9, bytes([one.level]))] if one.level is not None else [], transport)
             number = types[one.payload_type]
             wanted.append(
                 packet(index, index * 10, bytes(one.size), payload_type=number, block=block, marker=True)
             )
     assert [bytes(out[at : at + length]) for at, length in layout.packets] == wanted
+
+    assert list(layout.numbers) == [i for i, one in enumerate(given_packets) if one.payload_type in types]
+    assert layout.ssrc == (1 if wanted else 0)
 
     # With its tag each packet ends where the next one begins.
     position = 0
@@ -115,6 +122,10 @@ def test_a_retransmission_unwraps_to_the_packet_it_repeats(given_packets: list[G
     ]
 
 
+BARE = 12 + 8 + 16
+"""Header, the block with room for a transport-wide number, and tag: the size of a packet without a payload."""
+
+
 def messages(sizes: list[int], max_segments: int = 64) -> list[tuple[int, int, int]]:
     history, slots = stored([Given(96, size, None) for size in sizes])
     types = bytes(96 if n == 96 else 0 for n in range(128))
@@ -124,15 +135,15 @@ def messages(sizes: list[int], max_segments: int = 64) -> list[tuple[int, int, i
 
 
 def test_a_frame_of_equal_packets_is_one_message() -> None:
-    assert messages([1_000] * 9 + [300]) == [(0, 9 * 1_028 + 328, 1_028)]
+    assert messages([1_000] * 9 + [300]) == [(0, 9 * (1_000 + BARE) + 300 + BARE, 1_000 + BARE)]
 
 
 def test_a_longer_packet_begins_a_new_message() -> None:
-    assert messages([500, 501]) == [(0, 528, 0), (528, 529, 0)]
+    assert messages([500, 501]) == [(0, 500 + BARE, 0), (500 + BARE, 501 + BARE, 0)]
 
 
 def test_after_a_shorter_packet_a_new_message_begins() -> None:
-    assert [m[2] for m in messages([500, 499, 499, 499])] == [528, 527]
+    assert [m[2] for m in messages([500, 499, 499, 499])] == [500 + BARE, 499 + BARE]
 
 
 def test_without_offload_every_packet_is_a_message() -> None:
@@ -140,11 +151,11 @@ def test_without_offload_every_packet_is_a_message() -> None:
 
 
 def test_no_message_has_more_segments_or_bytes_than_the_kernel_takes() -> None:
-    assert [m[1] // 38 for m in messages([10] * 100)] == [64, 36]
+    assert [m[1] // (10 + BARE) for m in messages([10] * 100)] == [64, 36]
     assert all(size <= 65_000 for _, size, _ in messages([1_400] * 100))
 
 
 def test_segments_larger_than_a_frame_are_not_joined() -> None:
-    largest = 1_452 - 16 - 12
+    largest = 1_452 - BARE
     assert [m[2] for m in messages([largest] * 3)] == [1_452]
     assert [m[2] for m in messages([largest + 1] * 3)] == [0, 0, 0]

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from media_relay.core.packet import (
     EXTENSION_URIS,
     NO_LEVEL,
+    TRANSPORT_NUMBER,
     Codec,
     Extension,
     Extensions,
     PacketError,
-    extension_block,
+    canonical_block,
     extension_table,
     payload_start,
     read_extensions,
@@ -68,20 +69,26 @@ def test_two_byte_elements_are_carried_in_one_byte_form(
     assert carried_elements(found.carried) == expected(elements, ids)
 
 
-@given(one_byte_elements, st.dictionaries(st.integers(1, 5), st.integers(1, 14), max_size=5))
+@given(
+    one_byte_elements,
+    st.dictionaries(st.integers(1, 5), st.integers(1, 13), max_size=5),
+    st.sampled_from([0, 14]),
+)
 def test_a_canonical_block_is_translated_for_a_subscriber(
-    elements: list[Element], ids: dict[int, int]
+    elements: list[Element], ids: dict[int, int], transport: int
 ) -> None:
     canonical = [(n, data) for n, data in elements if n <= 5]
-    block = extension_block(b"".join(bytes([n << 4 | len(d) - 1]) + d for n, d in canonical))
+    block = canonical_block(b"".join(bytes([n << 4 | len(d) - 1]) + d for n, d in canonical))
     out = bytearray(packet(1, 2, b"payload", block=block))
-    translate_extensions(memoryview(out), 0, extension_table(ids))
+    translate_extensions(memoryview(out), 0, extension_table(ids), transport)
     identity = {n: n for n in range(1, 15)}
     found = Extensions()
     payload = read_extensions(memoryview(out), 12, len(out), extension_table(identity), found)
     assert out[payload:] == b"payload"
     assert out[:12] == packet(1, 2, b"payload", block=block)[:12]
-    assert carried_elements(found.carried) == [(ids[n], data) for n, data in canonical if n in ids]
+    number = [(14, bytes(2))] if transport else []
+    assert carried_elements(found.carried) == number + [(ids[n], data) for n, data in canonical if n in ids]
+    assert not transport or out[TRANSPORT_NUMBER - 1] == 14 << 4 | 1
 
 
 def test_mid_and_transport_number_are_read_and_not_carried() -> None:
@@ -136,8 +143,8 @@ def test_any_block_is_read_within_its_bounds_or_refused(
     assert stop == 4 + 4 * words <= len(view)
     assert len(found.carried) <= 4 * words
     # What is carried is itself well-formed, so that it can be translated without a check.
-    rewritten = bytearray(packet(1, 2, b"", block=extension_block(found.carried)))
-    translate_extensions(memoryview(rewritten), 0, extension_table({}))
+    rewritten = bytearray(packet(1, 2, b"", block=canonical_block(found.carried)))
+    translate_extensions(memoryview(rewritten), 0, extension_table({}), 0)
     assert not any(rewritten[16:])
 
 

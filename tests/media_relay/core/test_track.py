@@ -49,8 +49,9 @@ class Video:
         history = self.track.history
         data = bytes(history.view[slot * SLOT : slot * SLOT + history.lengths[slot]])
         first, second, number, timestamp, ssrc = struct.unpack_from("!BBHII", data)
-        assert first == 0x80, "canonical packets have no padding and no CSRCs"
-        return Stored(number, timestamp, ssrc, second & 0x7F, bool(second & 0x80), data[12:])
+        assert first == 0x90, "canonical packets have an extension block, no padding and no CSRCs"
+        end_of_block = 16 + 4 * int.from_bytes(data[14:16], "big")
+        return Stored(number, timestamp, ssrc, second & 0x7F, bool(second & 0x80), data[end_of_block:])
 
 
 def test_a_stream_goes_through_with_its_own_numbers_and_one_ssrc() -> None:
@@ -148,7 +149,7 @@ def test_packets_too_large_for_the_history_are_left_out() -> None:
     source = video.source()
     video.feed(source, packet(1, 0, KEY))
     assert not video.feed(source, packet(2, 0, DELTA + bytes(SLOT)))
-    assert video.feed(source, packet(3, 0, DELTA.ljust(SLOT - 12, b"\0")))
+    assert video.feed(source, packet(3, 0, DELTA.ljust(SLOT - 20, b"\0")))
 
 
 def test_a_late_packet_fills_its_place() -> None:
