@@ -223,23 +223,24 @@ class Relay:
 
     def readable(self) -> None:
         """Read what has arrived, act on it and send what follows from it."""
+        receiver, touched = self._receiver, self._touched
         for _ in range(_ROUNDS):
-            lengths = self._receiver.receive()
-            if not lengths:
-                break
+            lengths = receiver.receive()
             now = self._clock()
             for index, length in enumerate(lengths):
                 try:
                     self._datagram(index, length, now)
                 except Exception as fault:  # of ours: it costs this datagram, not the 127 others
                     self.faults.note("reading a datagram", fault)
-            for stream in self._touched:
+            for stream in touched:
                 try:
                     stream.flush()
                 except Exception as fault:
                     self.faults.note("forwarding a stream", fault)
-            self._touched.clear()
+            touched.clear()
             self._sender.flush()
+            if len(lengths) < receiver.batch:
+                return
 
     def _datagram(self, index: int, length: int, now: float) -> None:
         """Tell STUN, DTLS and SRTP apart by the first byte (RFC 7983)."""
@@ -253,7 +254,7 @@ class Relay:
             elif 192 <= view[start + 1] <= 223:  # RFC 5761 section 4
                 self._rtcp(peer, bytes(view[start : start + length]), now)
             elif isinstance(peer, Publisher):
-                self._rtp(peer, index, start, length, now)
+                self._rtp(peer, peer.inbound.context, index, length, now)
             else:
                 self.counters.drops["not_publishing"] += 1
         elif first < 4:
@@ -263,21 +264,18 @@ class Relay:
         else:
             self.counters.drops["noise"] += 1
 
-    def _rtp(self, peer: Publisher, index: int, start: int, length: int, now: float) -> None:
-        size = self._length
+    def _rtp(self, peer: Publisher, context: object, index: int, length: int, now: float) -> None:
+        size, receiver, counters = self._length, self._receiver, self.counters
         size[0] = length
-        counters = self.counters
-        if peer.inbound is None or unprotect_rtp(peer.inbound.context, self._receiver.slots[index], size):
+        if unprotect_rtp(context, receiver.slots[index], size):
             counters.drops["srtp"] += 1
             return
         counters.packets_received += 1
         counters.bytes_received += length
         peer.heard_at = now
+        start = index * SLOT
         try:
-            arrival = self._receiver.arrival(index)
-            taken = peer.rtp(
-                self._receiver.view, start, start + size[0], now, now if arrival is None else arrival
-            )
+            taken = peer.rtp(receiver.view, start, start + size[0], now, receiver.arrival(index) or now)
         except PacketError:
             counters.drops["rtp"] += 1
             return

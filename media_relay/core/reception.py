@@ -29,6 +29,7 @@ class Reception:
         "_received_before",
         "_sr_at",
         "_sr_middle",
+        "_timestamp",
         "_transit",
         "highest",
         "received",
@@ -42,24 +43,29 @@ class Reception:
         self._expected_before = 0
         self._received_before = 0
         self._jitter = 0.0
-        self._transit: float | None = None
+        self._transit = float("inf")
+        self._timestamp = -1
         self._sr_middle = 0
         self._sr_at = 0.0
 
     def receive(self, number: int, timestamp: int, now: float) -> None:
         """A packet with this extended sequence number and RTP timestamp arrived."""
+        self.received += 1
+        if number > self.highest:
+            self.highest = number
+        if timestamp == self._timestamp:
+            return  # the packets of one frame leave together: only the first tells how long it travelled
         if self._first is None:
             self._first = self.highest = number
-        elif number > self.highest:
-            self.highest = number
-        self.received += 1
+        self._timestamp = timestamp
         transit = now * self._clock_rate - timestamp
-        if self._transit is not None:
-            change = abs(transit - self._transit)
-            # A wrapped timestamp or a clock jump is no jitter.
-            if change < self._clock_rate:
-                self._jitter += (change - self._jitter) / 16
+        change = transit - self._transit
         self._transit = transit
+        if change < 0:
+            change = -change
+        # The first packet, a wrapped timestamp or a clock jump is no jitter.
+        if change < self._clock_rate:
+            self._jitter += (change - self._jitter) / 16
 
     @property
     def expected(self) -> int:

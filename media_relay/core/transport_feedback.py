@@ -24,6 +24,7 @@ class TransportFeedback:
 
     def __init__(self) -> None:
         self._arrivals: dict[int, float] = {}
+        """Since the last feedback, by number as it came, in order of arrival."""
         self._base: int | None = None
         self._highest = 0
         self._count = 0
@@ -31,34 +32,44 @@ class TransportFeedback:
         """Arrivals forgotten because feedback was not built in time, since whoever counts them set it to zero."""
 
     def receive(self, number: int, now: float) -> None:
-        """A packet with this 16-bit transport-wide number arrived."""
-        if self._base is None:
-            extended = number
-            self._base = number
+        """A packet with this 16-bit transport-wide number arrived. Called for every packet."""
+        arrivals = self._arrivals
+        if len(arrivals) < _MAX_RECORDS:
+            arrivals.setdefault(number, now)
         else:
-            extended = extend(number, self._highest)
-        if extended > self._highest:
-            self._highest = extended
-        if len(self._arrivals) >= _MAX_RECORDS:
             self.overflowed += 1
-            return
-        self._arrivals.setdefault(extended, now)
+
+    def _take(self) -> dict[int, float]:
+        """What arrived since the last call, by extended number."""
+        taken, self._arrivals = self._arrivals, {}
+        if taken and self._base is None:
+            self._base = self._highest = next(iter(taken))
+        highest = self._highest
+        extended = {}
+        for number, at in taken.items():
+            known = extend(number, highest)
+            if known > highest:
+                highest = known
+            extended[known] = at
+        self._highest = highest
+        return extended
 
     def build(self) -> bytes | None:
         """The feedback control information since the last call, or ``None`` when nothing arrived."""
-        if not self._arrivals or self._base is None:
+        arrivals = self._take()
+        if not arrivals or self._base is None:
             return None
-        last = max(self._arrivals)
+        last = max(arrivals)
         # Packets from before the last feedback are reported late rather than never.
-        base = min(self._base, min(self._arrivals))
+        base = min(self._base, min(arrivals))
         if last - base >= _MAX_RECORDS:
             base = last - _MAX_RECORDS + 1
-        reference = int(min(self._arrivals.values()) / _REFERENCE)
+        reference = int(min(arrivals.values()) / _REFERENCE)
         clock = reference * _REFERENCE
         symbols: list[int] = []
         deltas = bytearray()
         for number in range(base, last + 1):
-            arrival = self._arrivals.get(number)
+            arrival = arrivals.get(number)
             if arrival is None:
                 symbols.append(0)
                 continue
@@ -75,7 +86,6 @@ class TransportFeedback:
         head += ((reference & 0xFFFFFF) << 8 | self._count).to_bytes(4, "big")
         self._count = (self._count + 1) & 0xFF
         self._base = max(self._base, last + 1)
-        self._arrivals.clear()
         body = head + _chunks(symbols) + bytes(deltas)
         return body + bytes(-len(body) % 4)
 

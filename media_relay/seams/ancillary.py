@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import sys
 from typing import Final
 
 CONTROL: Final = 128
@@ -20,6 +21,7 @@ _SO_TIMESTAMPNS: Final = 35
 _IP_PKTINFO: Final = 8
 _IPV6_RECVPKTINFO: Final = 49
 _IPV6_PKTINFO: Final = 50
+_TIME_KIND: Final = int.from_bytes(struct.pack("@ii", socket.SOL_SOCKET, _SO_TIMESTAMPNS), sys.byteorder)
 _MAPPED: Final = b"\0" * 10 + b"\xff\xff"
 
 
@@ -32,13 +34,15 @@ def ask_for(sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
 
 
-def arrival(control: memoryview, start: int) -> float | None:
-    """Seconds since the epoch at which the datagram arrived. The kernel puts the time stamp first."""
-    seconds: int
-    size, level, kind, seconds, nanoseconds = _TIME.unpack_from(control, start)
-    if size < _TIME.size or (level, kind) != (socket.SOL_SOCKET, _SO_TIMESTAMPNS):
+def arrival(words: memoryview, start: int) -> float | None:
+    """Seconds since the epoch at which the datagram arrived, from control data seen as 64-bit words.
+
+    The kernel puts the time stamp first.
+    """
+    if words[start] != _TIME.size or words[start + 1] != _TIME_KIND:
         return None
-    return seconds + float(nanoseconds) * 1e-9
+    stamp: float = words[start + 2] + words[start + 3] * 1e-9
+    return stamp
 
 
 def own_address(control: memoryview, start: int, length: int) -> bytes | None:

@@ -41,6 +41,13 @@ MAX_SEGMENTS: Final = 64
 """Most segments of one GSO message the kernel takes (``UDP_MAX_SEGMENTS`` of every kernel since 4.18)."""
 MAX_GSO_BYTES: Final = 65_000
 
+_MESSAGE: Final = ffi.sizeof("mmsghdr_t")
+_FIELDS: Final = _MESSAGE // 4
+_LENGTH_FIELD: Final = ffi.offsetof("mmsghdr_t", "msg_len") // 4
+_SIZE: Final = ffi.sizeof("size_t")
+_SIZES: Final = _MESSAGE // _SIZE
+_CONTROL_SIZE: Final = ffi.offsetof("mmsghdr_t", "msg_hdr", "msg_controllen") // _SIZE
+
 _SOL_UDP: Final = 17
 _UDP_SEGMENT: Final = 103
 _MSG_DONTWAIT: Final = socket.MSG_DONTWAIT
@@ -67,7 +74,7 @@ class Receiver:
         self.names: Any = ffi.buffer(self._names)
         self._control = ffi.new("uint8_t[]", batch * ancillary.CONTROL)
         self._control_view = memoryview(ffi.buffer(self._control)).cast("B")
-        self._control_lengths = [0] * batch
+        self._control_words = self._control_view.cast("q")
         self._vectors = ffi.new("iovec_t[]", batch)
         self._messages = ffi.new("mmsghdr_t[]", batch)
         for i in range(batch):
@@ -80,6 +87,12 @@ class Receiver:
             header.msg_iovlen = 1
             header.msg_control = self._control + i * ancillary.CONTROL
             header.msg_controllen = ancillary.CONTROL
+        # The headers as plain memory, and as they must be before each call: a slice costs less than many fields.
+        self._headers = memoryview(ffi.buffer(self._messages)).cast("B")
+        self._fields = self._headers.cast("I")
+        self._sizes = self._headers.cast("P")  # as wide as size_t
+        self._pristine = bytes(self._headers)
+        self._count = 0
         ancillary.ask_for(sock)
         self.truncated = 0
 
@@ -88,32 +101,41 @@ class Receiver:
 
         An ICMP error that the kernel reports here belongs to some earlier datagram and is ignored.
         """
+        used = self._count * _MESSAGE
+        self._headers[:used] = self._pristine[:used]
         count = _libc.recvmmsg(self._fd, self._messages, self._batch, _MSG_DONTWAIT, ffi.NULL)
         if count <= 0:
+            self._count = 0
             return []
-        messages, controls = self._messages, self._control_lengths
-        lengths = [messages[i].msg_len for i in range(count)]
-        for i in range(count):
-            header = messages[i].msg_hdr
-            if header.msg_flags & _MSG_TRUNC:
-                self.truncated += 1
-                lengths[i] = 0
-            header.msg_namelen = NAME
-            controls[i] = header.msg_controllen
-            header.msg_controllen = ancillary.CONTROL
+        self._count = count
+        lengths = self._fields[_LENGTH_FIELD : count * _FIELDS : _FIELDS].tolist()
+        if SLOT in lengths:  # only such a one can be truncated
+            for index, length in enumerate(lengths):
+                if length == SLOT and self._messages[index].msg_hdr.msg_flags & _MSG_TRUNC:
+                    self.truncated += 1
+                    lengths[index] = 0
         return lengths
+
+    @property
+    def batch(self) -> int:
+        """Most datagrams of one call: after fewer there was no more."""
+        return self._batch
 
     def arrival(self, index: int) -> float | None:
         """Seconds since the epoch at which datagram ``index`` reached the kernel, where it says so."""
-        if not self._control_lengths[index]:
+        if not self._control_length(index):
             return None
-        return ancillary.arrival(self._control_view, index * ancillary.CONTROL)
+        return ancillary.arrival(self._control_words, index * (ancillary.CONTROL // 8))
+
+    def _control_length(self, index: int) -> int:
+        length: int = self._sizes[index * _SIZES + _CONTROL_SIZE]
+        return length
 
     def address(self, index: int) -> Address:
         """Where to answer datagram ``index``: its source, from our address that it was sent to."""
         raw = self.name(index)
         start = index * ancillary.CONTROL
-        ours = ancillary.own_address(self._control_view, start, self._control_lengths[index])
+        ours = ancillary.own_address(self._control_view, start, self._control_length(index))
         plain = Address(raw)
         if ours is None or ours == ancillary.usual_source(plain.host_port[0]):
             return plain

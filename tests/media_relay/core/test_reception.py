@@ -20,6 +20,7 @@ class Oracle:
         self.expected_prior = 0
         self.received_prior = 0
         self.transit: float | None = None
+        self.timestamp: int | None = None
         self.jitter = 0.0
 
     def receive(self, number: int, timestamp: int, now: float) -> None:
@@ -27,10 +28,13 @@ class Oracle:
             self.base = self.max = number
         self.max = max(self.max, number)
         self.received += 1
-        transit = now * self.rate - timestamp
-        if self.transit is not None:
-            self.jitter += (1 / 16) * (abs(transit - self.transit) - self.jitter)
-        self.transit = transit
+        # As libwebrtc does: of the packets of one frame only the first tells how long it travelled.
+        if timestamp != self.timestamp:
+            self.timestamp = timestamp
+            transit = now * self.rate - timestamp
+            if self.transit is not None:
+                self.jitter += (1 / 16) * (abs(transit - self.transit) - self.jitter)
+            self.transit = transit
 
     def report(self) -> tuple[int, int]:
         assert self.base is not None
