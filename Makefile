@@ -13,7 +13,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 PIP_COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
-.PHONY: help setup run demo test check fmt bench screenshots lock
+.PHONY: help setup run demo test check fmt bench fuzz screenshots lock
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,6 +46,11 @@ fmt: $(DEV) ## format, and mend what mends itself
 bench: $(DEV) ## benchmarks, one JSON line per figure; ONLY=prefix runs a part
 	@$(BIN)/python -m tests.benchmarks $(if $(ONLY),--only $(ONLY))
 
+fuzz: $(DEV) ## look for inputs that break the relay; TARGET=stun one door, MINUTES=5 for each
+	@$(PIP_INSTALL) requirements-fuzz.lock 2>/dev/null \
+		|| echo "atheris cannot be had for this Python or machine: changes by chance instead of guided ones."
+	@$(BIN)/python -m tests.fuzz $(TARGET) --minutes $(or $(MINUTES),1)
+
 screenshots: $(DEV) ## the README's pictures, taken from the real pages
 	$(BIN)/python -m tests.browser.screenshots
 
@@ -53,6 +58,7 @@ lock: $(DEV) ## the lock files anew, from pyproject.toml
 	$(PIP_COMPILE) --output-file requirements.lock pyproject.toml
 	$(PIP_COMPILE) --extra dev --constraint requirements.lock --allow-unsafe \
 		--output-file requirements-dev.lock pyproject.toml
+	$(PIP_COMPILE) --output-file requirements-fuzz.lock requirements-fuzz.in
 
 $(RUN): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
