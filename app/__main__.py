@@ -132,6 +132,19 @@ def _fill_create_county(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run)
 
 
+def _fill_permissions(parser: argparse.ArgumentParser) -> None:
+    _add_settings(parser, ())
+
+    def run(options: argparse.Namespace, settings: Settings) -> int:
+        from app.gatekeeping import describe
+        from app.main import ROUTERS
+
+        sys.stdout.write(describe([route for router in ROUTERS for route in router.routes]))
+        return 0
+
+    parser.set_defaults(run=run)
+
+
 def _fill_demo(parser: argparse.ArgumentParser) -> None:
     from app.demo import command
 
@@ -153,6 +166,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "migrate": ("bring the database to the newest revision", _fill_migrate),
     "seed": ("put example data in", _fill_seed),
     "create-county": ("found a county with its first bureau admin", _fill_create_county),
+    "permissions": ("print who may do what, as docs/permissions.md shows it", _fill_permissions),
     "demo": ("prove the main job with real media and print a JSON line", _fill_demo),
     "synthetic-teacher": ("publish a test card as the teacher of a lesson", _fill_synthetic_teacher),
 }

@@ -13,7 +13,7 @@ import app.pairings.routes
 import app.schools.routes
 import app.timetables.routes
 import app.web.routes
-from app import __version__, metrics
+from app import __version__, gatekeeping, metrics
 from app.accounts.limiter import AttemptLimiter
 from app.bounds import BodyBound
 from app.database import make_engine, make_session_factory
@@ -27,7 +27,7 @@ from app.logs import RequestLog
 from app.openapi import DESCRIPTION, TAGS, Api
 from app.settings import Settings
 
-_ROUTERS = (
+ROUTERS = (
     app.accounts.routes.router,
     app.schools.routes.router,
     app.pairings.routes.router,
@@ -64,8 +64,9 @@ def create_app(settings: Settings) -> FastAPI:
     api.state.metrics = metrics.Metrics()
     install_error_handlers(api)
     api.add_exception_handler(404, app.web.routes.no_such_page)
-    for router in _ROUTERS:
+    for router in ROUTERS:
         api.include_router(router)
+    gatekeeping.check(api.routes)
     # The last one added is the outermost.
     api.add_middleware(BodyBound)
     api.add_middleware(MediaDoors)

@@ -8,9 +8,12 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.security import OAuth2PasswordRequestForm
 
 from app.accounts import service
+from app.accounts.gates import may
 from app.accounts.models import Person
+from app.accounts.permissions import Action
+from app.accounts.rules import Principal
 from app.accounts.schemas import Me, NewPerson, PersonOut, RoleOut, Token
-from app.accounts.service import CurrentPrincipal, PersonDraft
+from app.accounts.service import PersonDraft
 from app.database import ReadSessionDep, SessionDep
 from app.errors import Conflict, Forbidden, Invalid, NotFound, TooManyRequests, Unauthenticated, responses
 from app.schemas import Page, PageAfter, PageLimit, decode_cursor, encode_cursor
@@ -39,7 +42,7 @@ def sign_in(
 
 
 @router.get("/me", summary="Who am I", responses=responses(Unauthenticated))
-def me(session: SessionDep, principal: CurrentPrincipal) -> Me:
+def me(session: SessionDep, principal: Annotated[Principal, may(Action.ME_SHOW)]) -> Me:
     """The signed-in person with the roles in force today."""
     person = service.get_person(session, principal, principal.person_id)
     return Me(
@@ -63,7 +66,10 @@ def me(session: SessionDep, principal: CurrentPrincipal) -> Me:
     responses=responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid),
 )
 def admit_person(
-    body: NewPerson, session: SessionDep, principal: CurrentPrincipal, response: Response
+    body: NewPerson,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.PERSON_ADMIT)],
+    response: Response,
 ) -> Person:
     """Create a person with roles: bureau admins do so in their county, school admins in their school."""
     draft = PersonDraft(
@@ -81,7 +87,10 @@ def admit_person(
 
 @router.get("/people", summary="List people", responses=responses(Unauthenticated, Forbidden))
 def list_people(
-    session: SessionDep, principal: CurrentPrincipal, limit: PageLimit = 50, after: PageAfter = None
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.PERSON_LIST)],
+    limit: PageLimit = 50,
+    after: PageAfter = None,
 ) -> Page[PersonOut]:
     """The people an administrator looks after, by login."""
     login = decode_cursor(after, 1)[0] if after else None
@@ -98,6 +107,8 @@ def list_people(
     response_model=PersonOut,
     responses=responses(Unauthenticated, Forbidden, NotFound),
 )
-def get_person(person_id: uuid.UUID, session: SessionDep, principal: CurrentPrincipal) -> Person:
+def get_person(
+    person_id: uuid.UUID, session: SessionDep, principal: Annotated[Principal, may(Action.PERSON_SHOW)]
+) -> Person:
     """Oneself, or a person an administrator looks after."""
     return service.get_person(session, principal, person_id)

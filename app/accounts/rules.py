@@ -1,12 +1,9 @@
-"""Who may do what, and where: pure rules."""
+"""Roles, where they are held, and who somebody is on a day: pure rules."""
 
 import uuid
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-
-from app.errors import Forbidden
 
 
 class Role(StrEnum):
@@ -24,12 +21,6 @@ PLACES: dict[Role, frozenset[str]] = {
     Role.SCHOOL_ADMIN: frozenset({"school"}),
     Role.TEACHER: frozenset({"school", "teaching_site"}),
     Role.SITE_ASSISTANT: frozenset({"school", "teaching_site"}),
-}
-
-# Whom an administrator may appoint.
-APPOINTABLE: dict[Role, frozenset[Role]] = {
-    Role.BUREAU_ADMIN: frozenset(Role),
-    Role.SCHOOL_ADMIN: frozenset({Role.TEACHER, Role.SITE_ASSISTANT}),
 }
 
 
@@ -56,42 +47,3 @@ class Principal:
     county_id: uuid.UUID
     assignments: tuple[Duty, ...]
     today: date
-
-
-def permits(principal: Principal, roles: Collection[Role], org_path: Sequence[uuid.UUID]) -> bool:
-    """Whether one of the roles is held today on a unit of the path, which leads from the county down.
-
-    A role reaches downwards: a bureau admin's assignment on the county covers every school below it.
-    """
-    units = frozenset(org_path)
-    return any(
-        duty.role in roles and duty.org_unit_id in units and duty.holds_on(principal.today)
-        for duty in principal.assignments
-    )
-
-
-def require(principal: Principal, roles: Collection[Role], org_path: Sequence[uuid.UUID]) -> None:
-    """Raise `Forbidden` unless `permits` holds."""
-    if org_path and org_path[0] != principal.county_id:
-        raise Forbidden(
-            "access.foreign_county", "Another county", "This belongs to another county than you do."
-        )
-    if not permits(principal, roles, org_path):
-        wanted = " or ".join(sorted(role.value.replace("_", " ") for role in roles))
-        raise Forbidden("access.denied", "Not allowed", f"This takes the role of {wanted} here.")
-
-
-def require_county(principal: Principal, county_id: uuid.UUID) -> None:
-    """Raise `Forbidden` for what belongs to another county."""
-    if county_id != principal.county_id:
-        raise Forbidden(
-            "access.foreign_county", "Another county", "This belongs to another county than you do."
-        )
-
-
-def may_appoint(principal: Principal, role: Role, org_path: Sequence[uuid.UUID]) -> bool:
-    """Whether the person may give this role to somebody on the last unit of the path."""
-    return any(
-        role in appointable and permits(principal, {admin}, org_path)
-        for admin, appointable in APPOINTABLE.items()
-    )

@@ -17,13 +17,19 @@ from app.accounts import queries
 from app.accounts.limiter import AttemptLimiter
 from app.accounts.models import Assignment, Person
 from app.accounts.passwords import hash_password, password_matches
-from app.accounts.rules import PLACES, Duty, Principal, Role, may_appoint, permits
+from app.accounts.permissions import (
+    Action,
+    Reach,
+    Target,
+    may_appoint,
+    require,
+    require_somewhere,
+)
+from app.accounts.rules import PLACES, Duty, Principal, Role
 from app.accounts.tokens import TokenKind, read, sign
 from app.database import SessionDep, violated
 from app.errors import Conflict, Forbidden, Invalid, NotFound, TooManyRequests, Unauthenticated
 from app.keys import Keys
-
-_ADMINS = (Role.BUREAU_ADMIN, Role.SCHOOL_ADMIN)
 
 _bearer = OAuth2PasswordBearer(
     tokenUrl="/api/v1/token", auto_error=False, description="A token of POST /api/v1/token"
@@ -91,9 +97,6 @@ def current_principal(
     return authenticate(session, connection.app.state.keys, token)
 
 
-CurrentPrincipal = Annotated[Principal, Depends(current_principal, scope="function")]
-
-
 def sign_in(
     session: Session, limiter: AttemptLimiter, login: str, password: str, address: str, now: float
 ) -> Person:
@@ -147,7 +150,7 @@ def create_person(session: Session, county_id: uuid.UUID, draft: PersonDraft, to
 
 def admit_person(session: Session, principal: Principal, draft: PersonDraft) -> Person:
     """Create a person on behalf of an administrator, who may only give roles below the own office."""
-    _require_admin(principal)
+    require_somewhere(principal, Action.PERSON_ADMIT)
     units = _check_places(session, principal.county_id, draft)
     for role, unit_id, _first, _last in draft.assignments:
         if not may_appoint(principal, role, units[unit_id].org_path):
@@ -163,23 +166,22 @@ def list_people(
     session: Session, principal: Principal, after: str | None, limit: int
 ) -> tuple[Sequence[Person], bool]:
     """People an administrator looks after, by login, and whether there are more."""
-    below = _offices(session, principal)
+    below = _paths(session, require_somewhere(principal, Action.PERSON_LIST))
     found = queries.people_page(session, principal.county_id, below, after, limit + 1)
     return found[:limit], len(found) > limit
 
 
 def get_person(session: Session, principal: Principal, person_id: uuid.UUID) -> Person:
     """One person: oneself, or somebody an administrator looks after."""
+    missing = NotFound("person.not_found", "No such person", f"There is no person {person_id}.")
     person = queries.person_with_assignments(session, person_id)
     if person is None:
-        raise NotFound("person.not_found", "No such person", f"There is no person {person_id}.")
-    if person.id == principal.person_id:
-        return person
-    if person.county_id != principal.county_id:
-        raise Forbidden("access.foreign_county", "Another county", "The person belongs to another county.")
+        raise missing
     units = queries.units(session, {item.org_unit_id for item in person.assignments})
-    if not any(permits(principal, _ADMINS, unit.org_path) for unit in units.values()):
-        raise Forbidden("access.denied", "Not allowed", "The person belongs to no school of yours.")
+    paths = tuple(unit.org_path for unit in units.values())
+    require(
+        principal, Action.PERSON_SHOW, Target(person.county_id, paths, person_id=person.id), missing=missing
+    )
     return person
 
 
@@ -223,10 +225,8 @@ def _check_places(
     units = queries.units(session, wanted)
     for role, unit_id, _first, _last in draft.assignments:
         unit = units.get(unit_id)
-        if unit is None:
+        if unit is None or unit.county_id != county_id:
             raise NotFound("org_unit.not_found", "No such org unit", f"There is no org unit {unit_id}.")
-        if unit.county_id != county_id:
-            raise Forbidden("access.foreign_county", "Another county", "The org unit is in another county.")
         if unit.kind not in PLACES[role]:
             places = " or ".join(sorted(PLACES[role]))
             raise Invalid(
@@ -238,22 +238,8 @@ def _check_places(
     return units
 
 
-def _require_admin(principal: Principal) -> None:
-    if not _held_offices(principal):
-        raise Forbidden("access.denied", "Not allowed", "Only administrators look after people.")
-
-
-def _held_offices(principal: Principal) -> set[uuid.UUID]:
-    return {
-        duty.org_unit_id
-        for duty in principal.assignments
-        if duty.role in _ADMINS and duty.holds_on(principal.today)
-    }
-
-
-def _offices(session: Session, principal: Principal) -> list[str] | None:
-    """Paths of the units the person administers; None stands for the whole county."""
-    _require_admin(principal)
-    if permits(principal, {Role.BUREAU_ADMIN}, [principal.county_id]):
+def _paths(session: Session, reach: Reach) -> list[str] | None:
+    """Paths of the units within reach; None stands for the whole county."""
+    if reach.county_id is not None:
         return None
-    return [unit.path for unit in queries.units(session, _held_offices(principal)).values()]
+    return [unit.path for unit in queries.units(session, reach.units).values()]

@@ -7,7 +7,9 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime
 
-from app.accounts.service import CurrentPrincipal
+from app.accounts.gates import may
+from app.accounts.permissions import Action
+from app.accounts.rules import Principal
 from app.database import SessionDep
 from app.errors import (
     PROBLEM_JSON,
@@ -41,7 +43,10 @@ _ON_SHOW = responses(Unauthenticated, Forbidden, NotFound)
     responses=_ON_PLAN,
 )
 def add_entry(
-    body: NewTimetableEntry, session: SessionDep, principal: CurrentPrincipal, response: Response
+    body: NewTimetableEntry,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.ENTRY_PLAN)],
+    response: Response,
 ) -> ScheduledEntryOut:
     """Plan a lesson for every week of a term, or for some of its days or weeks, as a bureau admin.
 
@@ -58,7 +63,7 @@ def add_entry(
 @router.get("/lessons", summary="List lessons", responses=responses(Unauthenticated, Invalid))
 def list_lessons(
     session: SessionDep,
-    principal: CurrentPrincipal,
+    principal: Annotated[Principal, may(Action.LESSON_SHOW)],
     starts_from: Annotated[
         AwareDatetime | None, Query(alias="from", description="Only those that start then or later")
     ] = None,
@@ -83,7 +88,9 @@ def list_lessons(
 
 
 @router.get("/lessons/current", summary="Show one's lesson now", responses=_ON_SHOW)
-def current_lesson(session: SessionDep, principal: CurrentPrincipal) -> LessonOut:
+def current_lesson(
+    session: SessionDep, principal: Annotated[Principal, may(Action.LESSON_SHOW)]
+) -> LessonOut:
     """The lesson one teaches or assists now, else the next one within 24 hours.
 
     Without any the answer is 404 `lesson.none_now`.
@@ -92,7 +99,9 @@ def current_lesson(session: SessionDep, principal: CurrentPrincipal) -> LessonOu
 
 
 @router.get("/lessons/{lesson_id}", summary="Show a lesson", responses=_ON_SHOW)
-def show_lesson(lesson_id: UUID, session: SessionDep, principal: CurrentPrincipal) -> LessonOut:
+def show_lesson(
+    lesson_id: UUID, session: SessionDep, principal: Annotated[Principal, may(Action.LESSON_SHOW)]
+) -> LessonOut:
     """One lesson, for those who have a part in it."""
     return _shown(session, service.show_lesson(session, principal, lesson_id))
 
@@ -103,7 +112,10 @@ def show_lesson(lesson_id: UUID, session: SessionDep, principal: CurrentPrincipa
     responses=responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid),
 )
 def cancel_lesson(
-    lesson_id: UUID, body: Cancellation, session: SessionDep, principal: CurrentPrincipal
+    lesson_id: UUID,
+    body: Cancellation,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.LESSON_CANCEL)],
 ) -> LessonOut:
     """Call off a lesson that has not begun, as bureau admin or admin of its school, and free its rooms."""
     return _shown(session, service.cancel_lesson(session, principal, lesson_id, body.reason))

@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.accounts.rules import Principal, Role, require
+from app.accounts.permissions import Action
+from app.accounts.rules import Principal
 from app.database import new_id, take_turns, violated
 from app.errors import Conflict
 from app.lessons import queries
 from app.lessons.models import OVERLAP_RULES
 from app.lessons.rules import LessonState, SiteState
 from app.schools import service as schools
-from app.schools.rules import path_ids
 from app.timetables.clashes import Booking, Clash, Resource, find_clashes
 from app.timetables.planning import EntryDraft, Plan, plan_entry
 from app.timetables.rules import Interval, Occurrence
@@ -26,8 +26,7 @@ MOST_CLASHES = 50
 
 def add_entry(session: Session, principal: Principal, draft: EntryDraft, now: datetime) -> Plan:
     """Schedule an entry on behalf of a bureau admin."""
-    room = schools.get_room(session, draft.main_room_id)
-    require(principal, {Role.BUREAU_ADMIN}, path_ids(schools.get_org_unit(session, room.org_unit_id).path))
+    schools.require_with_room(session, principal, Action.ENTRY_PLAN, draft.main_room_id)
     return create_entry(session, draft, now)
 
 

@@ -8,10 +8,11 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.accounts import service as accounts
-from app.accounts.rules import Principal, Role, permits, require, require_county
-from app.errors import Conflict, Forbidden, NotFound
+from app.accounts.permissions import Action, Target, allows, denied, reach, require
+from app.accounts.rules import Principal
+from app.errors import Conflict, NotFound
 from app.lessons import queries
-from app.lessons.models import Lesson
+from app.lessons.models import Lesson, LessonSite
 from app.lessons.queries import Position as Position
 from app.lessons.queries import Reach, Search
 from app.lessons.rules import (
@@ -24,11 +25,11 @@ from app.lessons.rules import (
     participation_of,
 )
 from app.schools import service as schools
+from app.schools.models import OrgUnit
 from app.schools.rules import path_ids
 
 LOOK_AHEAD = timedelta(hours=24)
 
-_ADMINS = (Role.BUREAU_ADMIN, Role.SCHOOL_ADMIN)
 _CANDIDATES = 50
 
 
@@ -59,14 +60,14 @@ def get_lesson(session: Session, lesson_id: UUID) -> Lesson:
     """One lesson with its sites, whoever asks; raises `NotFound`."""
     lesson = queries.lesson(session, lesson_id)
     if lesson is None:
-        raise NotFound("lesson.not_found", "No such lesson", f"There is no lesson {lesson_id}.")
+        raise _no_lesson(lesson_id)
     return lesson
 
 
 def show_lesson(session: Session, principal: Principal, lesson_id: UUID) -> Lesson:
     """One lesson, for those who have a part in it."""
     lesson = get_lesson(session, lesson_id)
-    participation(session, lesson, principal)
+    require(principal, Action.LESSON_SHOW, _target_of(session, lesson), _no_lesson(lesson_id))
     return lesson
 
 
@@ -119,47 +120,78 @@ def names_for(session: Session, lessons: Collection[Lesson]) -> Names:
 
 
 def _own_reach(session: Session, principal: Principal) -> Reach:
-    assisted = schools.ids_below(session, _units_with(principal, Role.SITE_ASSISTANT))
-    return Reach(teacher_id=principal.person_id, site_ids=assisted)
+    """The lessons somebody teaches or assists."""
+    within = reach(principal, Action.LESSON_SHOW)
+    return Reach(
+        teacher_id=principal.person_id if within.teaches else None,
+        site_ids=schools.ids_below(session, within.assists),
+    )
 
 
 def _reach(session: Session, principal: Principal) -> Reach:
-    if permits(principal, {Role.BUREAU_ADMIN}, [principal.county_id]):
+    """The lessons that `_target_of` and the table of permissions would show one by one."""
+    within = reach(principal, Action.LESSON_SHOW)
+    if within.county_id is not None:
         return Reach(county=True)
     own = _own_reach(session, principal)
-    administered = schools.ids_below(session, _units_with(principal, Role.SCHOOL_ADMIN))
+    administered = schools.ids_below(session, within.units)
     return Reach(teacher_id=own.teacher_id, school_ids=administered, site_ids=own.site_ids | administered)
 
 
-def _units_with(principal: Principal, role: Role) -> set[UUID]:
-    duties = principal.assignments
-    return {each.org_unit_id for each in duties if each.role is role and each.holds_on(principal.today)}
+def _no_lesson(lesson_id: UUID) -> NotFound:
+    return NotFound("lesson.not_found", "No such lesson", f"There is no lesson {lesson_id}.")
+
+
+def _target_of(session: Session, lesson: Lesson) -> Target:
+    """A lesson as the table of permissions sees it: it belongs to its school and to all of its sites."""
+    units = _units_of(session, lesson)
+    sites = tuple(path_ids(units[site.site_id].path) for site in _sites_of(lesson))
+    return Target(
+        county_id=lesson.county_id,
+        paths=(path_ids(units[lesson.school_id].path), *sites),
+        teacher_id=lesson.teacher_id,
+        site_paths=sites,
+    )
+
+
+def _sites_of(lesson: Lesson) -> list[LessonSite]:
+    return [site for site in lesson.sites if belongs(site.state, lesson.state)]
+
+
+def _units_of(session: Session, lesson: Lesson) -> dict[UUID, OrgUnit]:
+    return schools.org_units(session, {lesson.school_id, *(site.site_id for site in lesson.sites)})
 
 
 # --- taking part --------------------------------------------------------------------------------------------
 
 
 def participation(session: Session, lesson: Lesson, principal: Principal) -> Participation:
-    """What a person may publish and watch in a lesson; raises `Forbidden` for whoever has no part in it."""
-    require_county(principal, lesson.county_id)
-    sites = [site for site in lesson.sites if belongs(site.state, lesson.state)]
-    units = schools.org_units(session, {lesson.school_id, *(site.site_id for site in sites)})
-    paths = {unit.id: path_ids(unit.path) for unit in units.values()}
+    """What a person may publish and watch in a lesson; to whoever has no part in it, it is not there."""
+    target = _target_of(session, lesson)
+    require(principal, Action.LESSON_JOIN, target, _no_lesson(lesson.id))
+    sites = _sites_of(lesson)
+    codes = dict(zip((site.site_code for site in sites), target.site_paths, strict=True))
     found = participation_of(
-        is_teacher=lesson.teacher_id == principal.person_id,
+        is_teacher=allows(principal, Action.LESSON_TEACH, target),
         assisted=[
-            site.site_code for site in sites if permits(principal, {Role.SITE_ASSISTANT}, paths[site.site_id])
+            code
+            for code, path in codes.items()
+            if allows(principal, Action.LESSON_ANSWER, Target(lesson.county_id, site_paths=(path,)))
         ],
-        observes=any(permits(principal, _ADMINS, path) for path in paths.values()),
-        site_codes=[site.site_code for site in sites],
+        observes=allows(principal, Action.LESSON_OBSERVE, target),
+        site_codes=codes,
     )
     if found is None:
-        raise Forbidden(
-            "lesson.no_part",
-            "Not your lesson",
-            "You neither teach this lesson nor assist at one of its sites nor administer a school in it.",
-        )
+        raise _no_lesson(lesson.id)
     return found
+
+
+def actions_in(
+    session: Session, lesson: Lesson, principal: Principal, actions: Collection[Action]
+) -> frozenset[Action]:
+    """Those of the actions that somebody may do in a lesson."""
+    target = _target_of(session, lesson)
+    return frozenset(action for action in actions if allows(principal, action, target))
 
 
 def window_of(lesson: Lesson) -> OnAirWindow:
@@ -197,9 +229,10 @@ def _why_not_on_air(state: LessonState, window: OnAirWindow, now: datetime) -> s
 
 def cancel_lesson(session: Session, principal: Principal, lesson_id: UUID, reason: str) -> Lesson:
     """Call off a lesson that has not begun; teacher and rooms are free again."""
-    lesson = get_lesson(session, lesson_id)
-    school = schools.get_org_unit(session, lesson.school_id)
-    require(principal, _ADMINS, path_ids(school.path))
+    lesson = show_lesson(session, principal, lesson_id)
+    school = schools.target_of(schools.get_org_unit(session, lesson.school_id))
+    if not allows(principal, Action.LESSON_CANCEL, school):  # the sites' schools only look on
+        raise denied(Action.LESSON_CANCEL)
     values = {"state_reason": reason, "sequence": Lesson.sequence + 1}
     if not queries.change_state(session, lesson_id, LessonState.CANCELLED, values):
         raise Conflict(

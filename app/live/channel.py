@@ -21,7 +21,7 @@ import asyncio
 import contextlib
 import json
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -30,6 +30,7 @@ import anyio
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from starlette.concurrency import run_in_threadpool
 
+from app.accounts.permissions import Action, denied
 from app.accounts.service import authenticate
 from app.database import SessionFactory, reading
 from app.errors import AppError, BadRequest
@@ -50,6 +51,13 @@ SEND_SECONDS: Final = 10.0
 MESSAGES_AT_ONCE: Final = 20
 MESSAGES_PER_SECOND: Final = 5.0
 
+COMMANDS: Final[Mapping[str, Action]] = {
+    "hello": Action.LESSON_JOIN,
+    "ping": Action.LESSON_JOIN,
+    "pong": Action.LESSON_JOIN,
+}
+"""What a page may say, and the action it takes; everything else is left alone."""
+
 _CLOSE_CODES: Final = {
     401: CloseCode.UNAUTHENTICATED,
     403: CloseCode.FORBIDDEN,
@@ -67,6 +75,8 @@ class Seat:
     lesson_state: LessonState
     role: ParticipantRole
     streams: tuple[str, ...]
+    actions: frozenset[Action]
+    """What its holder may do in this lesson."""
 
     def welcome(self, live: frozenset[str], muted: frozenset[str], speaker: str | None) -> Message:
         """The first message to the page."""
@@ -95,7 +105,7 @@ async def channel(socket: WebSocket, lesson_id: str) -> None:
             speech = coordinator.speech(seat.lesson_id)
             live = coordinator.live_streams(seat.lesson_id)
             member.send(seat.welcome(live, speech.muted, member.speaker_of(speech.speaker)))
-            await _converse(socket, member)
+            await _converse(socket, member, seat)
         finally:
             coordinator.channels.leave(member)
     except AppError as error:
@@ -127,7 +137,8 @@ def _find_seat(factory: SessionFactory, keys: Keys, token: str, lesson_id: uuid.
         every = streams(site.site_code for site in lesson.sites)  # in their order on the pages
         # An assistant hears about the own stream and what is watched, not about the other sites.
         seen = tuple(stream for stream in every if stream in part.publish + part.watch)
-        return Seat(lesson.id, lesson.state, part.role, seen)
+        actions = lessons.actions_in(session, lesson, principal, frozenset(COMMANDS.values()))
+        return Seat(lesson.id, lesson.state, part.role, seen, actions)
 
 
 def _no_hello() -> BadRequest:
@@ -138,20 +149,20 @@ def _no_hello() -> BadRequest:
     )
 
 
-async def _converse(socket: WebSocket, member: Member) -> None:
+async def _converse(socket: WebSocket, member: Member, seat: Seat) -> None:
     """Send and listen until either is over."""
     over: list[Exception] = []
     async with anyio.create_task_group() as both:
 
-        async def run(part: Callable[[WebSocket, Member], Awaitable[None]]) -> None:
+        async def run(part: Callable[[], Awaitable[None]]) -> None:
             try:
-                await part(socket, member)
+                await part()
             except (AppError, TimeoutError, WebSocketDisconnect) as reason:
                 over.append(reason)
             both.cancel_scope.cancel()
 
-        both.start_soon(run, _send)
-        both.start_soon(run, _listen)
+        both.start_soon(run, lambda: _send(socket, member))
+        both.start_soon(run, lambda: _listen(socket, member, seat))
     if over:
         raise over[0]
 
@@ -170,14 +181,18 @@ async def _send(socket: WebSocket, member: Member) -> None:
             await socket.send_text(text)
 
 
-async def _listen(socket: WebSocket, member: Member) -> None:
+async def _listen(socket: WebSocket, member: Member, seat: Seat) -> None:
     pace = Throttle(burst=MESSAGES_AT_ONCE, per_second=MESSAGES_PER_SECOND)
     clock = asyncio.get_running_loop().time
     while True:
         message = await _receive_message(socket)
         if pace.wait(None, clock()) > 0:
             raise BadRequest("channel.too_fast", "Too many messages", "Send fewer messages.")
-        if message.get("type") == "ping":
+        command = message.get("type")
+        action = COMMANDS.get(command) if isinstance(command, str) else None
+        if action is not None and action not in seat.actions:
+            raise denied(action)
+        if command == "ping":
             member.send({"type": "pong"})
 
 

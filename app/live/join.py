@@ -3,11 +3,14 @@
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 
+from app.accounts.gates import may
 from app.accounts.grants import issue_grant, new_viewer
-from app.accounts.service import CurrentPrincipal
+from app.accounts.permissions import Action
+from app.accounts.rules import Principal
 from app.database import SessionDep
 from app.errors import Forbidden, NotFound, Unauthenticated, responses
 from app.keys import Keys
@@ -33,7 +36,7 @@ def join_lesson(
     request: Request,
     response: Response,
     session: SessionDep,
-    principal: CurrentPrincipal,
+    principal: Annotated[Principal, may(Action.LESSON_JOIN)],
 ) -> Join:
     """What the signed-in person may publish and watch in a lesson, with URLs and grants for any media client.
 

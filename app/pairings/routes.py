@@ -6,7 +6,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from app.accounts.service import CurrentPrincipal
+from app.accounts.gates import may
+from app.accounts.permissions import Action
+from app.accounts.rules import Principal
 from app.database import SessionDep
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.pairings import service
@@ -26,7 +28,10 @@ router = APIRouter(prefix="/api/v1", tags=["pairings"])
     responses=responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid),
 )
 def add_pairing(
-    body: NewPairing, session: SessionDep, principal: CurrentPrincipal, response: Response
+    body: NewPairing,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.PAIRING_ADD)],
+    response: Response,
 ) -> Pairing:
     """Make a dated agreement, as a bureau admin. It is active at once, and lessons may be planned on it."""
     draft = PairingDraft(
@@ -45,7 +50,7 @@ def add_pairing(
 @router.get("/pairings", summary="List pairings", responses=responses(Unauthenticated))
 def list_pairings(
     session: SessionDep,
-    principal: CurrentPrincipal,
+    principal: Annotated[Principal, may(Action.PAIRING_SHOW)],
     main_room_id: Annotated[UUID | None, Query(description="Only those of this main room")] = None,
     receiving_room_id: Annotated[UUID | None, Query(description="Only those of this receiving room")] = None,
     on: Annotated[date | None, Query(description="Only those whose days include this one")] = None,
@@ -68,6 +73,8 @@ def list_pairings(
     response_model=PairingOut,
     responses=responses(Unauthenticated, Forbidden, NotFound),
 )
-def show_pairing(pairing_id: UUID, session: SessionDep, principal: CurrentPrincipal) -> Pairing:
+def show_pairing(
+    pairing_id: UUID, session: SessionDep, principal: Annotated[Principal, may(Action.PAIRING_SHOW)]
+) -> Pairing:
     """One pairing of one's own county."""
     return service.show_pairing(session, principal, pairing_id)

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.accounts.rules import Principal, Role, require, require_county
+from app.accounts.permissions import Action, Target, require
+from app.accounts.rules import Principal
 from app.database import take_turns
 from app.errors import Conflict, Invalid, NotFound
 from app.pairings import queries
@@ -17,7 +18,7 @@ from app.pairings.queries import Search as Search
 from app.pairings.rules import OVER, PairingState, Terms, first_uncovered_day
 from app.schools import service as schools
 from app.schools.models import Room
-from app.schools.rules import RoomKind, path_ids
+from app.schools.rules import RoomKind
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,7 @@ class PairingDraft:
 def add_pairing(session: Session, principal: Principal, draft: PairingDraft) -> Pairing:
     """Make an agreement on behalf of a bureau admin; it is active at once."""
     for room_id in (draft.main_room_id, draft.receiving_room_id):
-        unit = schools.get_org_unit(session, schools.get_room(session, room_id).org_unit_id)
-        require(principal, {Role.BUREAU_ADMIN}, path_ids(unit.path))
+        schools.require_with_room(session, principal, Action.PAIRING_ADD, room_id)
     return create_pairing(session, draft)
 
 
@@ -72,10 +72,11 @@ def create_pairing(session: Session, draft: PairingDraft) -> Pairing:
 
 def show_pairing(session: Session, principal: Principal, pairing_id: UUID) -> Pairing:
     """One pairing of one's own county."""
+    missing = NotFound("pairing.not_found", "No such pairing", f"There is no pairing {pairing_id}.")
     pairing = queries.pairing(session, pairing_id)
     if pairing is None:
-        raise NotFound("pairing.not_found", "No such pairing", f"There is no pairing {pairing_id}.")
-    require_county(principal, pairing.county_id)
+        raise missing
+    require(principal, Action.PAIRING_SHOW, Target(pairing.county_id), missing)
     return pairing
 
 

@@ -5,7 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from app.accounts.service import CurrentPrincipal
+from app.accounts.gates import may
+from app.accounts.permissions import Action
+from app.accounts.rules import Principal
 from app.database import SessionDep
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.schemas import Page, PageAfter, PageLimit, decode_cursor, encode_cursor
@@ -30,7 +32,10 @@ _ON_LIST = responses(Unauthenticated)
     responses=_ON_CREATE,
 )
 def add_org_unit(
-    body: NewOrgUnit, session: SessionDep, principal: CurrentPrincipal, response: Response
+    body: NewOrgUnit,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.ORG_UNIT_ADD)],
+    response: Response,
 ) -> OrgUnit:
     """Add a township, school or teaching site, as a bureau admin. Counties come from the command line."""
     draft = OrgUnitDraft(body.kind, body.parent_id, body.code, body.name, body.time_zone)
@@ -42,7 +47,7 @@ def add_org_unit(
 @router.get("/org-units", summary="List org units", responses=_ON_LIST)
 def list_org_units(
     session: SessionDep,
-    principal: CurrentPrincipal,
+    principal: Annotated[Principal, may(Action.ORG_UNIT_SHOW)],
     kind: Annotated[OrgUnitKind | None, Query(description="Only this kind")] = None,
     parent_id: Annotated[uuid.UUID | None, Query(description="Only those directly below")] = None,
     limit: PageLimit = 50,
@@ -60,13 +65,20 @@ def list_org_units(
 @router.get(
     "/org-units/{org_unit_id}", summary="Show an org unit", response_model=OrgUnitOut, responses=_ON_SHOW
 )
-def show_org_unit(org_unit_id: uuid.UUID, session: SessionDep, principal: CurrentPrincipal) -> OrgUnit:
+def show_org_unit(
+    org_unit_id: uuid.UUID, session: SessionDep, principal: Annotated[Principal, may(Action.ORG_UNIT_SHOW)]
+) -> OrgUnit:
     """One unit of one's own county."""
     return service.show_org_unit(session, principal, org_unit_id)
 
 
 @router.post("/rooms", status_code=201, summary="Add a room", response_model=RoomOut, responses=_ON_CREATE)
-def add_room(body: NewRoom, session: SessionDep, principal: CurrentPrincipal, response: Response) -> Room:
+def add_room(
+    body: NewRoom,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.ROOM_ADD)],
+    response: Response,
+) -> Room:
     """Add a room; bureau admins do so in their county, school admins in their school and its sites."""
     draft = RoomDraft(
         body.org_unit_id, body.kind, body.code, body.name, body.link_mbps_declared, body.equipment
@@ -79,7 +91,7 @@ def add_room(body: NewRoom, session: SessionDep, principal: CurrentPrincipal, re
 @router.get("/rooms", summary="List rooms", responses=_ON_LIST)
 def list_rooms(
     session: SessionDep,
-    principal: CurrentPrincipal,
+    principal: Annotated[Principal, may(Action.ROOM_SHOW)],
     kind: Annotated[RoomKind | None, Query(description="Only this kind")] = None,
     org_unit_id: Annotated[uuid.UUID | None, Query(description="Only those of this unit")] = None,
     limit: PageLimit = 50,
@@ -98,6 +110,8 @@ def list_rooms(
 
 
 @router.get("/rooms/{room_id}", summary="Show a room", response_model=RoomOut, responses=_ON_SHOW)
-def show_room(room_id: uuid.UUID, session: SessionDep, principal: CurrentPrincipal) -> Room:
+def show_room(
+    room_id: uuid.UUID, session: SessionDep, principal: Annotated[Principal, may(Action.ROOM_SHOW)]
+) -> Room:
     """One room of one's own county."""
     return service.show_room(session, principal, room_id)

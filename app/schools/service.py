@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.accounts.rules import Principal, Role, require, require_county
+from app.accounts.permissions import Action, Target, require
+from app.accounts.rules import Principal
 from app.database import new_id, violated
 from app.errors import Conflict, Invalid, NotFound
 from app.schools import queries
@@ -22,8 +23,6 @@ from app.schools.rules import (
     path_ids,
     path_of,
 )
-
-_ROOM_KEEPERS = (Role.BUREAU_ADMIN, Role.SCHOOL_ADMIN)
 
 
 @dataclass(frozen=True)
@@ -94,8 +93,7 @@ def create_org_unit(session: Session, draft: OrgUnitDraft) -> OrgUnit:
 
 def add_org_unit(session: Session, principal: Principal, draft: OrgUnitDraft) -> OrgUnit:
     """Add a unit on behalf of a bureau admin."""
-    parent = get_org_unit(session, draft.parent_id)
-    require(principal, {Role.BUREAU_ADMIN}, path_ids(parent.path))
+    require_at(session, principal, Action.ORG_UNIT_ADD, draft.parent_id)
     return create_org_unit(session, draft)
 
 
@@ -103,15 +101,33 @@ def get_org_unit(session: Session, unit_id: uuid.UUID) -> OrgUnit:
     """One unit; raises `NotFound`."""
     unit = session.get(OrgUnit, unit_id)
     if unit is None:
-        raise NotFound("org_unit.not_found", "No such org unit", f"There is no org unit {unit_id}.")
+        raise _no_unit(unit_id)
     return unit
+
+
+def target_of(unit: OrgUnit) -> Target:
+    """An org unit, or what belongs to it, as the table of permissions sees it."""
+    return Target(unit.county_id, (path_ids(unit.path),))
 
 
 def show_org_unit(session: Session, principal: Principal, unit_id: uuid.UUID) -> OrgUnit:
     """One unit of one's own county."""
+    return require_at(session, principal, Action.ORG_UNIT_SHOW, unit_id)
+
+
+def require_at(session: Session, principal: Principal, action: Action, unit_id: uuid.UUID) -> OrgUnit:
+    """The unit at which somebody may do something; raises `NotFound` or `Forbidden`."""
     unit = get_org_unit(session, unit_id)
-    require_county(principal, unit.county_id)
+    require(principal, action, target_of(unit), _no_unit(unit_id))
     return unit
+
+
+def require_with_room(session: Session, principal: Principal, action: Action, room_id: uuid.UUID) -> Room:
+    """The room with which somebody may do something; raises `NotFound` or `Forbidden`."""
+    room = get_room(session, room_id)
+    target = target_of(get_org_unit(session, room.org_unit_id))
+    require(principal, action, target, _no_room(room_id))
+    return room
 
 
 def list_org_units(
@@ -157,6 +173,14 @@ def ancestry(session: Session, unit: OrgUnit) -> list[OrgUnit]:
 def time_zone_of(session: Session, unit: OrgUnit) -> ZoneInfo:
     """The time zone a unit lives in: its own, or that of the nearest unit above."""
     return ZoneInfo(nearest_time_zone([above.time_zone for above in ancestry(session, unit)]))
+
+
+def _no_unit(unit_id: uuid.UUID) -> NotFound:
+    return NotFound("org_unit.not_found", "No such org unit", f"There is no org unit {unit_id}.")
+
+
+def _no_room(room_id: uuid.UUID) -> NotFound:
+    return NotFound("room.not_found", "No such room", f"There is no room {room_id}.")
 
 
 def _insert_unit(session: Session, unit: OrgUnit) -> OrgUnit:
@@ -205,8 +229,7 @@ def create_room(session: Session, draft: RoomDraft) -> Room:
 
 def add_room(session: Session, principal: Principal, draft: RoomDraft) -> Room:
     """Add a room on behalf of a bureau admin or the school's own admin."""
-    unit = get_org_unit(session, draft.org_unit_id)
-    require(principal, _ROOM_KEEPERS, path_ids(unit.path))
+    require_at(session, principal, Action.ROOM_ADD, draft.org_unit_id)
     return create_room(session, draft)
 
 
@@ -214,15 +237,13 @@ def get_room(session: Session, room_id: uuid.UUID) -> Room:
     """One room; raises `NotFound`."""
     room = session.get(Room, room_id)
     if room is None:
-        raise NotFound("room.not_found", "No such room", f"There is no room {room_id}.")
+        raise _no_room(room_id)
     return room
 
 
 def show_room(session: Session, principal: Principal, room_id: uuid.UUID) -> Room:
     """One room of one's own county."""
-    room = get_room(session, room_id)
-    require_county(principal, get_org_unit(session, room.org_unit_id).county_id)
-    return room
+    return require_with_room(session, principal, Action.ROOM_SHOW, room_id)
 
 
 def list_rooms(

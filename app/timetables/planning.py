@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.accounts import service as accounts
 from app.accounts.models import Person
 from app.accounts.rules import Role
-from app.errors import Conflict, Forbidden, Invalid, NotFound
+from app.errors import Conflict, Invalid, NotFound
 from app.pairings import service as pairings
 from app.schools import service as schools
 from app.schools.models import OrgUnit, Room
@@ -98,12 +98,11 @@ def plan_entry(session: Session, draft: EntryDraft, now: datetime) -> Plan:
     """Check an entry against term, bells, people and pairings, and store it.
 
     Lessons that would be over by now are not planned.
-    Raises `NotFound`, `Forbidden`, `Invalid` or `Conflict`.
+    Raises `NotFound`, `Invalid` or `Conflict`; what belongs to another county is not found.
     """
     main_room = _main_room(session, draft.main_room_id)
     school = schools.get_org_unit(session, main_room.org_unit_id)
-    term = get_term(session, draft.term_id)
-    _require_same_county(school.county_id, term.county_id, "term")
+    term = get_term(session, draft.term_id, school.county_id)
     slot = _slot(draft, term)
     occurrences, skipped = _without_past(_expand(session, slot, school), now)
     if not occurrences:
@@ -194,9 +193,8 @@ def _nothing_left(slot: WeeklySlot, skipped: Collection[Skipped]) -> Invalid:
 
 def _teacher(session: Session, person_id: UUID, county_id: UUID, days: Sequence[date]) -> Person:
     person = accounts.find_person(session, person_id)
-    if person is None:
+    if person is None or person.county_id != county_id:
         raise NotFound("person.not_found", "No such person", f"There is no person {person_id}.")
-    _require_same_county(county_id, person.county_id, "teacher")
     places = [assignment.org_unit_id for assignment in person.assignments]
     for day in days:
         if not person.active or not accounts.holds_role(person, Role.TEACHER, places, day):
@@ -213,12 +211,11 @@ def _teacher(session: Session, person_id: UUID, county_id: UUID, days: Sequence[
 def _sites(
     session: Session, main_room: Room, county_id: UUID, draft: EntryDraft, days: Sequence[date]
 ) -> tuple[PlannedSite, ...]:
-    rooms = schools.rooms(session, draft.receiving_room_ids)
+    found = schools.rooms(session, draft.receiving_room_ids)
+    units = schools.org_units(session, {room.org_unit_id for room in found.values()})
+    rooms = {room.id: room for room in found.values() if units[room.org_unit_id].county_id == county_id}
     if missing := set(draft.receiving_room_ids) - rooms.keys():
         raise NotFound("room.not_found", "No such room", f"There is no room {min(missing)}.")
-    units = schools.org_units(session, {room.org_unit_id for room in rooms.values()})
-    for unit in units.values():
-        _require_same_county(county_id, unit.county_id, "receiving room")
     if len(units) < len(rooms):
         raise Invalid(
             "timetable.site_twice",
@@ -256,8 +253,3 @@ def _store(
     session.add(entry)
     session.flush()
     return entry
-
-
-def _require_same_county(county_id: UUID, other: UUID, what: str) -> None:
-    if county_id != other:
-        raise Forbidden("access.foreign_county", "Another county", f"The {what} belongs to another county.")

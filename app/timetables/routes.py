@@ -6,7 +6,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from app.accounts.service import CurrentPrincipal
+from app.accounts.gates import may
+from app.accounts.permissions import Action
+from app.accounts.rules import Principal
 from app.database import SessionDep
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.schemas import Page, PageAfter, PageLimit, decode_pair, encode_cursor
@@ -30,7 +32,12 @@ _ON_LIST = responses(Unauthenticated)
 
 
 @router.post("/terms", status_code=201, summary="Open a term", responses=_ON_CREATE)
-def add_term(body: NewTerm, session: SessionDep, principal: CurrentPrincipal, response: Response) -> TermOut:
+def add_term(
+    body: NewTerm,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.TERM_ADD)],
+    response: Response,
+) -> TermOut:
     """Open a term, as a bureau admin; with `periods` it gets the county's bells in the same step."""
     draft = TermDraft(body.name, body.first_day, body.last_day, bells(body.periods))
     term = service.add_term(session, principal, draft)
@@ -41,7 +48,7 @@ def add_term(body: NewTerm, session: SessionDep, principal: CurrentPrincipal, re
 @router.get("/terms", summary="List terms", responses=_ON_LIST)
 def list_terms(
     session: SessionDep,
-    principal: CurrentPrincipal,
+    principal: Annotated[Principal, may(Action.TERM_SHOW)],
     on: Annotated[date | None, Query(description="Only the term this day lies in")] = None,
     limit: PageLimit = 50,
     after: PageAfter = None,
@@ -56,7 +63,9 @@ def list_terms(
 
 
 @router.get("/terms/{term_id}", summary="Show a term", responses=_ON_SHOW)
-def show_term(term_id: UUID, session: SessionDep, principal: CurrentPrincipal) -> TermOut:
+def show_term(
+    term_id: UUID, session: SessionDep, principal: Annotated[Principal, may(Action.TERM_SHOW)]
+) -> TermOut:
     """One term of one's own county."""
     return TermOut.of(service.show_term(session, principal, term_id))
 
@@ -69,7 +78,10 @@ def show_term(term_id: UUID, session: SessionDep, principal: CurrentPrincipal) -
     responses=_ON_CREATE,
 )
 def add_bell_schedule(
-    body: NewBellSchedule, session: SessionDep, principal: CurrentPrincipal, response: Response
+    body: NewBellSchedule,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.BELLS_ADD)],
+    response: Response,
 ) -> BellSchedule:
     """Give an org unit bells for some days: bureau admins anywhere, school admins in their school."""
     draft = BellDraft(body.org_unit_id, body.name, body.valid_from, body.valid_to, bells(body.periods))
@@ -87,7 +99,7 @@ def add_bell_schedule(
 def bells_in_force(
     org_unit_id: UUID,
     session: SessionDep,
-    principal: CurrentPrincipal,
+    principal: Annotated[Principal, may(Action.BELLS_SHOW)],
     on: Annotated[date | None, Query(description="Today unless given")] = None,
 ) -> BellSchedule:
     """The bells a unit goes by on a day: its own, or those of the nearest unit above that has some."""
@@ -101,7 +113,7 @@ def bells_in_force(
     responses=_ON_SHOW,
 )
 def show_bell_schedule(
-    bell_schedule_id: UUID, session: SessionDep, principal: CurrentPrincipal
+    bell_schedule_id: UUID, session: SessionDep, principal: Annotated[Principal, may(Action.BELLS_SHOW)]
 ) -> BellSchedule:
     """One bell schedule of one's own county."""
     return service.show_bell_schedule(session, principal, bell_schedule_id)
@@ -110,7 +122,7 @@ def show_bell_schedule(
 @router.get("/timetable-entries", summary="List timetable entries", responses=_ON_LIST)
 def list_entries(
     session: SessionDep,
-    principal: CurrentPrincipal,
+    principal: Annotated[Principal, may(Action.ENTRY_SHOW)],
     term_id: Annotated[UUID | None, Query(description="Only those of this term")] = None,
     main_room_id: Annotated[UUID | None, Query(description="Only those of this main room")] = None,
     teacher_id: Annotated[UUID | None, Query(description="Only those of this teacher")] = None,
@@ -140,6 +152,8 @@ def _slot_number(text: str) -> int:
     response_model=TimetableEntryOut,
     responses=_ON_SHOW,
 )
-def show_entry(entry_id: UUID, session: SessionDep, principal: CurrentPrincipal) -> TimetableEntry:
+def show_entry(
+    entry_id: UUID, session: SessionDep, principal: Annotated[Principal, may(Action.ENTRY_SHOW)]
+) -> TimetableEntry:
     """One weekly lesson of one's own county."""
     return service.show_entry(session, principal, entry_id)

@@ -11,7 +11,8 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.accounts.rules import Principal, Role, require, require_county
+from app.accounts.permissions import Action, Target, require
+from app.accounts.rules import Principal
 from app.database import take_turns, violated
 from app.errors import Conflict, Invalid, NotFound
 from app.schools import service as schools
@@ -22,8 +23,6 @@ from app.timetables.queries import Search as Search
 from app.timetables.rules import Bell, overlapping_periods
 
 LONGEST_TERM = timedelta(days=366)
-
-_BELL_KEEPERS = (Role.BUREAU_ADMIN, Role.SCHOOL_ADMIN)
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class BellDraft:
 
 def add_term(session: Session, principal: Principal, draft: TermDraft) -> Term:
     """Open a term in one's own county, as a bureau admin."""
-    require(principal, {Role.BUREAU_ADMIN}, [principal.county_id])
+    schools.require_at(session, principal, Action.TERM_ADD, principal.county_id)
     return create_term(session, principal.county_id, draft)
 
 
@@ -74,18 +73,18 @@ def create_term(session: Session, county_id: UUID, draft: TermDraft) -> Term:
     return term
 
 
-def get_term(session: Session, term_id: UUID) -> Term:
-    """One term; raises `NotFound`."""
+def get_term(session: Session, term_id: UUID, county_id: UUID) -> Term:
+    """One term of a county; raises `NotFound`."""
     term = queries.term(session, term_id)
-    if term is None:
-        raise NotFound("term.not_found", "No such term", f"There is no term {term_id}.")
+    if term is None or term.county_id != county_id:
+        raise _no_term(term_id)
     return term
 
 
 def show_term(session: Session, principal: Principal, term_id: UUID) -> Term:
     """One term of one's own county."""
-    term = get_term(session, term_id)
-    require_county(principal, term.county_id)
+    term = get_term(session, term_id, principal.county_id)
+    require(principal, Action.TERM_SHOW, Target(term.county_id), _no_term(term_id))
     return term
 
 
@@ -107,8 +106,7 @@ def find_term(session: Session, county_id: UUID, day: date) -> Term | None:
 
 def add_bell_schedule(session: Session, principal: Principal, draft: BellDraft) -> BellSchedule:
     """Put bells in force, as a bureau admin or as the admin of that school."""
-    unit = schools.get_org_unit(session, draft.org_unit_id)
-    require(principal, _BELL_KEEPERS, path_ids(unit.path))
+    schools.require_at(session, principal, Action.BELLS_ADD, draft.org_unit_id)
     return create_bell_schedule(session, draft)
 
 
@@ -139,19 +137,20 @@ def create_bell_schedule(session: Session, draft: BellDraft) -> BellSchedule:
 
 def show_bell_schedule(session: Session, principal: Principal, schedule_id: UUID) -> BellSchedule:
     """One bell schedule of one's own county."""
+    missing = NotFound(
+        "bells.not_found", "No such bell schedule", f"There is no bell schedule {schedule_id}."
+    )
     schedule = queries.bell_schedule(session, schedule_id)
     if schedule is None:
-        raise NotFound(
-            "bells.not_found", "No such bell schedule", f"There is no bell schedule {schedule_id}."
-        )
-    require_county(principal, schools.get_org_unit(session, schedule.org_unit_id).county_id)
+        raise missing
+    target = schools.target_of(schools.get_org_unit(session, schedule.org_unit_id))
+    require(principal, Action.BELLS_SHOW, target, missing)
     return schedule
 
 
 def bells_in_force(session: Session, principal: Principal, org_unit_id: UUID, day: date) -> BellSchedule:
     """The bells a unit goes by on a day: its own, or those of the nearest unit above that has some."""
-    unit = schools.get_org_unit(session, org_unit_id)
-    require_county(principal, unit.county_id)
+    unit = schools.require_at(session, principal, Action.BELLS_SHOW, org_unit_id)
     path = path_ids(unit.path)
     found = queries.bell_schedules_of(session, path, day, day)
     if not found:
@@ -164,12 +163,13 @@ def bells_in_force(session: Session, principal: Principal, org_unit_id: UUID, da
 
 def show_entry(session: Session, principal: Principal, entry_id: UUID) -> TimetableEntry:
     """One timetable entry of one's own county."""
+    missing = NotFound(
+        "timetable.entry_not_found", "No such entry", f"There is no timetable entry {entry_id}."
+    )
     entry = queries.entry(session, entry_id)
     if entry is None:
-        raise NotFound(
-            "timetable.entry_not_found", "No such entry", f"There is no timetable entry {entry_id}."
-        )
-    require_county(principal, entry.county_id)
+        raise missing
+    require(principal, Action.ENTRY_SHOW, Target(entry.county_id), missing)
     return entry
 
 
@@ -180,6 +180,10 @@ def list_entries(
     found = queries.entries_page(session, search, after, limit + 1)
     page = found[:limit]
     return page, queries.position(page[-1]) if len(found) > limit else None
+
+
+def _no_term(term_id: UUID) -> NotFound:
+    return NotFound("term.not_found", "No such term", f"There is no term {term_id}.")
 
 
 def _check_days(first_day: date, last_day: date) -> None:

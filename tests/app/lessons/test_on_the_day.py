@@ -38,7 +38,7 @@ def principal(session: Session, person: Person, now: datetime = STARTS) -> Princ
 
 
 def refusal(session: Session, lesson: Lesson, person: Person) -> AppError:
-    with pytest.raises(Forbidden) as refused:
+    with pytest.raises(NotFound) as refused:
         service.participation(session, lesson, principal(session, person))
     return refused.value
 
@@ -86,9 +86,9 @@ def test_nobody_else_has_a_part(session: Session, county: County, lesson: Lesson
         factories.person(session, county.sites[0].unit, Role.SITE_ASSISTANT, valid_from=date(2026, 9, 8)),
     ]
     for stranger in strangers:
-        assert refusal(session, lesson, stranger).code == "lesson.no_part"
+        assert refusal(session, lesson, stranger).code == "lesson.not_found"
     abroad = counties.county(session)
-    assert refusal(session, lesson, abroad.bureau).code == "access.foreign_county"
+    assert refusal(session, lesson, abroad.bureau).code == "lesson.not_found"
 
 
 def test_a_site_that_was_dropped_has_no_part(session: Session, county: County, lesson: Lesson) -> None:
@@ -96,7 +96,7 @@ def test_a_site_that_was_dropped_has_no_part(session: Session, county: County, l
     site = next(each for each in lesson.sites if each.site_id == dropped.unit.id)
     site.state = SiteState.CANCELLED
     session.flush()
-    assert refusal(session, lesson, dropped.assistant).code == "lesson.no_part"
+    assert refusal(session, lesson, dropped.assistant).code == "lesson.not_found"
     who = principal(session, dropped.assistant)
     listed, _ = service.list_lessons(session, who, Wanted(), None, 50)
     assert len(listed) == 19

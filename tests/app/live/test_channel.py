@@ -59,8 +59,8 @@ def test_everybody_is_welcomed_with_their_part(live: TestClient, keys: Keys, sce
 def test_strangers_are_turned_away_with_a_reason(live: TestClient, keys: Keys, scene: Scene) -> None:
     expected: list[tuple[Person, int, str, int]] = [
         (scene.teacher, -1, "token.expired", 4401),
-        (scene.stranger, 10, "lesson.no_part", 4403),
-        (scene.foreigner, 10, "access.foreign_county", 4403),
+        (scene.stranger, 10, "lesson.not_found", 4404),
+        (scene.foreigner, 10, "lesson.not_found", 4404),
     ]
     for person, minutes, code, close in expected:
         with live.websocket_connect(address(scene)) as socket:

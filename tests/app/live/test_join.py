@@ -90,11 +90,11 @@ def test_outside_its_time_a_lesson_gives_no_grants_but_its_times(
     assert datetime.fromisoformat(body["lesson"]["opens_at"]) > datetime.now(UTC)
 
 
-def test_whoever_has_no_part_is_refused(live: TestClient, keys: Keys, scene: Scene) -> None:
+def test_to_whoever_has_no_part_the_lesson_is_not_there(live: TestClient, keys: Keys, scene: Scene) -> None:
     address = f"/api/v1/lessons/{scene.lesson_id}/join"
     assert live.get(address).status_code == 401
-    assert live.get(address, headers=factories.bearer(keys, scene.stranger)).status_code == 403
-    assert live.get(address, headers=factories.bearer(keys, scene.foreigner)).status_code == 403
+    assert live.get(address, headers=factories.bearer(keys, scene.stranger)).status_code == 404
+    assert live.get(address, headers=factories.bearer(keys, scene.foreigner)).status_code == 404
     unknown = "/api/v1/lessons/00000000-0000-4000-8000-000000000000/join"
     assert live.get(unknown, headers=factories.bearer(keys, scene.teacher)).status_code == 404
 

@@ -115,9 +115,9 @@ def test_another_county_is_neither_built_on_nor_read(
     elsewhere = factories.county(session)
     stranger = factories.bearer(keys, factories.person(session, elsewhere, Role.BUREAU_ADMIN))
     session.commit()
-    assert add(client, stranger, county.id)[1]["code"] == "access.foreign_county"
+    assert add(client, stranger, county.id)[1]["code"] == "org_unit.not_found"
     shown = client.get(f"/api/v1/org-units/{county.id}", headers=stranger)
-    assert (shown.status_code, shown.json()["code"]) == (403, "access.foreign_county")
+    assert (shown.status_code, shown.json()["code"]) == (404, "org_unit.not_found")
     listed = client.get("/api/v1/org-units", headers=stranger).json()
     assert [unit["id"] for unit in listed["items"]] == [str(elsewhere.id)]
 

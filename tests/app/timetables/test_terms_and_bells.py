@@ -137,7 +137,7 @@ def test_only_the_bureau_opens_terms(
     assert post(client, admin, "terms", TERM)[1]["code"] == "access.denied"
     _, term = post(client, bureau, "terms", TERM)
     assert client.get(f"/api/v1/terms/{term['id']}", headers=admin).json() == term
-    assert client.get(f"/api/v1/terms/{term['id']}", headers=stranger).status_code == 403
+    assert client.get(f"/api/v1/terms/{term['id']}", headers=stranger).status_code == 404
     assert client.get(f"/api/v1/terms/{school.id}", headers=bureau).json()["code"] == "term.not_found"
 
 

@@ -1,0 +1,218 @@
+"""Who may do what, and how far: the one table of permissions, and the one place that applies it. Pure rules.
+
+What stands in no row of the table is allowed to nobody. A role reaches only as far as its scope, on the days of
+its assignment. `docs/permissions.md` shows the table together with the routes that ask for each action.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.accounts.rules import Principal, Role
+from app.errors import Forbidden, NotFound
+
+Path = Sequence[uuid.UUID]
+"""The ids of org units from the county down to one unit."""
+
+
+class Scope(StrEnum):
+    """How far a role reaches with an action."""
+
+    OWN = "own account"
+    LESSON = "own lesson"  # taught by the person, or reaching a site at which the role is held
+    SUBTREE = "own unit and below"
+    COUNTY = "county"
+
+
+class Action(StrEnum):
+    """Everything the product lets people do."""
+
+    ME_SHOW = "me.show"
+    PERSON_ADMIT = "person.admit"
+    PERSON_LIST = "person.list"
+    PERSON_SHOW = "person.show"
+    ORG_UNIT_ADD = "org_unit.add"
+    ORG_UNIT_SHOW = "org_unit.show"
+    ROOM_ADD = "room.add"
+    ROOM_SHOW = "room.show"
+    PAIRING_ADD = "pairing.add"
+    PAIRING_SHOW = "pairing.show"
+    TERM_ADD = "term.add"
+    TERM_SHOW = "term.show"
+    BELLS_ADD = "bells.add"
+    BELLS_SHOW = "bells.show"
+    ENTRY_PLAN = "entry.plan"
+    ENTRY_SHOW = "entry.show"
+    LESSON_SHOW = "lesson.show"
+    LESSON_CANCEL = "lesson.cancel"
+    LESSON_JOIN = "lesson.join"
+    LESSON_TEACH = "lesson.teach"
+    LESSON_ANSWER = "lesson.answer"
+    LESSON_OBSERVE = "lesson.observe"
+
+
+_NO, _LESSON, _SUBTREE, _COUNTY = None, Scope.LESSON, Scope.SUBTREE, Scope.COUNTY
+
+_ROLES = (Role.BUREAU_ADMIN, Role.SCHOOL_ADMIN, Role.TEACHER, Role.SITE_ASSISTANT)
+_ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None, Scope | None]] = {
+    #                       bureau_admin school_admin teacher  site_assistant
+    Action.PERSON_ADMIT: (_COUNTY, _SUBTREE, _NO, _NO),
+    Action.PERSON_LIST: (_COUNTY, _SUBTREE, _NO, _NO),
+    Action.PERSON_SHOW: (_COUNTY, _SUBTREE, _NO, _NO),
+    Action.ORG_UNIT_ADD: (_COUNTY, _NO, _NO, _NO),
+    Action.ORG_UNIT_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
+    Action.ROOM_ADD: (_COUNTY, _SUBTREE, _NO, _NO),
+    Action.ROOM_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
+    Action.PAIRING_ADD: (_COUNTY, _NO, _NO, _NO),
+    Action.PAIRING_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
+    Action.TERM_ADD: (_COUNTY, _NO, _NO, _NO),
+    Action.TERM_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
+    Action.BELLS_ADD: (_COUNTY, _SUBTREE, _NO, _NO),
+    Action.BELLS_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
+    Action.ENTRY_PLAN: (_COUNTY, _NO, _NO, _NO),
+    Action.ENTRY_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
+    Action.LESSON_SHOW: (_COUNTY, _SUBTREE, _LESSON, _LESSON),
+    Action.LESSON_CANCEL: (_COUNTY, _SUBTREE, _NO, _NO),
+    Action.LESSON_JOIN: (_COUNTY, _SUBTREE, _LESSON, _LESSON),
+    Action.LESSON_TEACH: (_NO, _NO, _LESSON, _NO),
+    Action.LESSON_ANSWER: (_NO, _NO, _NO, _LESSON),
+    Action.LESSON_OBSERVE: (_COUNTY, _SUBTREE, _NO, _NO),
+}
+TABLE: Mapping[Action, Mapping[Role, Scope]] = {
+    action: {role: scope for role, scope in zip(_ROLES, row, strict=True) if scope is not None}
+    for action, row in _ROWS.items()
+}
+
+# What everybody who is signed in may do with the own account, whatever their roles.
+OF_ONESELF = frozenset({Action.ME_SHOW, Action.PERSON_SHOW})
+
+# Whom an administrator may appoint.
+APPOINTABLE: Mapping[Role, frozenset[Role]] = {
+    Role.BUREAU_ADMIN: frozenset(Role),
+    Role.SCHOOL_ADMIN: frozenset({Role.TEACHER, Role.SITE_ASSISTANT}),
+}
+
+# To whom the thing an action is about exists at all: whoever may not even do this is told that it is not there.
+# Actions without a line here are their own measure.
+SEEN_BY: Mapping[Action, Action] = {
+    Action.ORG_UNIT_ADD: Action.ORG_UNIT_SHOW,
+    Action.ROOM_ADD: Action.ORG_UNIT_SHOW,
+    Action.BELLS_ADD: Action.ORG_UNIT_SHOW,
+    Action.PERSON_ADMIT: Action.ORG_UNIT_SHOW,
+    Action.PAIRING_ADD: Action.ROOM_SHOW,
+    Action.ENTRY_PLAN: Action.ROOM_SHOW,
+    Action.TERM_ADD: Action.TERM_SHOW,
+    Action.LESSON_CANCEL: Action.LESSON_SHOW,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What an action is about."""
+
+    county_id: uuid.UUID
+    paths: tuple[Path, ...] = ()
+    """The org units it belongs to."""
+    person_id: uuid.UUID | None = None
+    """Whose account it is."""
+    teacher_id: uuid.UUID | None = None
+    """Who teaches the lesson it is."""
+    site_paths: tuple[Path, ...] = ()
+    """The teaching sites that take part in the lesson it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far one person gets with one action: what any of these finds is within reach."""
+
+    person_id: uuid.UUID
+    county_id: uuid.UUID | None = None
+    """The whole county."""
+    units: frozenset[uuid.UUID] = frozenset()
+    """These org units and everything below them."""
+    teaches: bool = False
+    """The lessons the person teaches."""
+    assists: frozenset[uuid.UUID] = frozenset()
+    """The lessons in which these units or something below them take part."""
+    oneself: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.county_id or self.units or self.teaches or self.assists or self.oneself)
+
+    def includes(self, target: Target) -> bool:
+        """Whether a thing is within reach."""
+        return (
+            (self.county_id is not None and target.county_id == self.county_id)
+            or _any_at_or_below(target.paths, self.units)
+            or (self.teaches and target.teacher_id == self.person_id)
+            or _any_at_or_below(target.site_paths, self.assists)
+            or (self.oneself and target.person_id == self.person_id)
+        )
+
+
+def reach(principal: Principal, action: Action) -> Reach:
+    """How far somebody gets with an action today."""
+    scopes = TABLE.get(action, {})
+    held = [
+        (duty, scopes[duty.role])
+        for duty in principal.assignments
+        if duty.role in scopes and duty.holds_on(principal.today)
+    ]
+    in_lessons = [duty for duty, scope in held if scope is Scope.LESSON]
+    return Reach(
+        person_id=principal.person_id,
+        county_id=principal.county_id if any(scope is Scope.COUNTY for _, scope in held) else None,
+        units=frozenset(duty.org_unit_id for duty, scope in held if scope is Scope.SUBTREE),
+        teaches=any(duty.role is Role.TEACHER for duty in in_lessons),
+        assists=frozenset(duty.org_unit_id for duty in in_lessons if duty.role is Role.SITE_ASSISTANT),
+        oneself=action in OF_ONESELF,
+    )
+
+
+def allows(principal: Principal, action: Action, target: Target) -> bool:
+    """Whether somebody may do this to that."""
+    return reach(principal, action).includes(target)
+
+
+def require(principal: Principal, action: Action, target: Target, missing: NotFound) -> None:
+    """Raise `missing` for what somebody may not even know of, `Forbidden` for what they may know of but not do.
+
+    `missing` is what is raised for an id that nothing has, so that guessing ids tells nothing.
+    """
+    if allows(principal, action, target):
+        return
+    seen_by = SEEN_BY.get(action)
+    if seen_by is None or not allows(principal, seen_by, target):
+        raise missing
+    raise denied(action)
+
+
+def require_somewhere(principal: Principal, action: Action) -> Reach:
+    """How far somebody gets with an action; raises `Forbidden` when they get nowhere."""
+    found = reach(principal, action)
+    if not found:
+        raise denied(action)
+    return found
+
+
+def denied(action: Action) -> Forbidden:
+    """The refusal of an action, with the roles it would take."""
+    roles = " or ".join(role.value.replace("_", " ") for role in TABLE.get(action, {}))
+    return Forbidden("access.denied", "Not allowed", f"This takes the role of {roles} here.")
+
+
+def may_appoint(principal: Principal, role: Role, path: Path) -> bool:
+    """Whether the person may give this role to somebody on the last unit of the path."""
+    scopes = TABLE[Action.PERSON_ADMIT]
+    return any(
+        duty.role in scopes
+        and role in APPOINTABLE.get(duty.role, frozenset())
+        and duty.org_unit_id in path
+        and duty.holds_on(principal.today)
+        for duty in principal.assignments
+    )
+
+
+def _any_at_or_below(paths: Sequence[Path], units: frozenset[uuid.UUID]) -> bool:
+    return any(unit in units for path in paths for unit in path)

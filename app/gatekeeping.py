@@ -1,0 +1,138 @@
+"""Which route asks for which action of the table of permissions, and why some ask for none.
+
+The application does not start with a route that is in neither list: what was forgotten is not open to everybody.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.routing import BaseRoute
+
+from app.accounts.gates import actions_of
+from app.accounts.permissions import OF_ONESELF, SEEN_BY, TABLE, Action
+from app.accounts.rules import Role
+from app.live.channel import COMMANDS
+
+_PAGE: Final = "open: a page without data, which its modules fetch as the person"
+_HEALTH: Final = "open: for operators, says nothing of people"
+_DOOR: Final = (
+    "`lesson.teach`, `lesson.answer` or `lesson.observe`, by the stream, for who bears the token or grant"
+)
+_SECRET: Final = "the address is a secret of 256 bits, told to the session's opener only (RFC 9725 §4.1)"
+
+WITHOUT_GATE: Final[Mapping[str, str]] = {
+    "/api/v1/token": "open: the door itself, which takes a password",
+    "/whip/{lesson_id}/{stream}": _DOOR,
+    "/whep/{lesson_id}/{stream}": _DOOR,
+    "/whip/{lesson_id}/{stream}/{secret}": _SECRET,
+    "/whep/{lesson_id}/{stream}/{secret}": _SECRET,
+    "/api/v1/lessons/{lesson_id}/channel": "by the commands of the channel, above",
+    "/healthz": _HEALTH,
+    "/readyz": _HEALTH,
+    "/metrics": "open to private networks only",
+    "/openapi.json": "open: the description of this API",
+    "/static/{version}/{name}": "open: style sheets and modules",
+    "/favicon.ico": "open: the icon",
+    **dict.fromkeys(("/", "/today", "/teach", "/site", "/docs"), _PAGE),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A route and the action it asks for; none for those of `WITHOUT_GATE`."""
+
+    method: str
+    path: str
+    action: Action | None
+
+
+def guarded_routes(routes: Sequence[BaseRoute]) -> Iterator[Guarded]:
+    """Every route with its action; raises `LookupError` for one that asks for none and has no reason to."""
+    for context in iter_route_contexts(routes):
+        route, path = context.original_route, context.path or ""
+        actions = list(actions_of(route.dependant)) if isinstance(route, APIRoute) else []
+        if len(actions) != 1 and (actions or path not in WITHOUT_GATE):
+            raise LookupError(
+                f"{path} asks for {len(actions)} actions of the table of permissions, not for one"
+            )
+        for method in sorted(context.methods or {"WebSocket"}):
+            yield Guarded(method, path, actions[0] if actions else None)
+
+
+def check(routes: Sequence[BaseRoute]) -> None:
+    """Raise `LookupError` for a route that asks for no action and has no reason to."""
+    for _ in guarded_routes(routes):
+        pass
+
+
+def describe(routes: Sequence[BaseRoute]) -> str:
+    """The table of permissions and the routes behind it, as `docs/permissions.md`."""
+    guarded = list(guarded_routes(routes))
+    asked = {
+        action: ", ".join(f"`{each.method} {each.path}`" for each in guarded if each.action is action)
+        for action in Action
+    }
+    asked |= {
+        action: "; ".join(filter(None, (asked[action], *(f"channel `{name}`" for name in names))))
+        for action, names in _commands_by_action().items()
+    }
+    without = {each.path: WITHOUT_GATE[each.path] for each in guarded if each.action is None}
+    return "\n".join(
+        (
+            _INTRODUCTION,
+            _row("action", *Role, "everybody signed in", "to whom the thing is there"),
+            _row(*["---"] * (len(Role) + 3)),
+            *(_action_row(action) for action in Action),
+            _ROUTES,
+            _row("action", "asked for by"),
+            _row("---", "---"),
+            *(_row(f"`{action}`", asked[action] or "see the media doors below") for action in Action),
+            _OTHERS,
+            _row("address", "who may"),
+            _row("---", "---"),
+            *(_row(f"`{path}`", why) for path, why in without.items()),
+            "",
+        )
+    )
+
+
+def _commands_by_action() -> dict[Action, list[str]]:
+    found: dict[Action, list[str]] = {}
+    for name, action in COMMANDS.items():
+        found.setdefault(action, []).append(name)
+    return found
+
+
+def _action_row(action: Action) -> str:
+    scopes = TABLE.get(action, {})
+    own = "own account" if action in OF_ONESELF else "–"
+    return _row(
+        f"`{action}`", *(scopes.get(role, "–") for role in Role), own, f"`{SEEN_BY.get(action, action)}`"
+    )
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+_INTRODUCTION: Final = """\
+# Who may do what
+
+Made by `python -m app permissions > docs/permissions.md` from the one table in `app/accounts/permissions.py`; a test
+compares. What stands in no row is allowed to nobody. A role holds on the days of its assignment only.
+
+*Own unit and below*: the org unit of the assignment and everything under it in the tree. *Own lesson*: for a teacher
+the lessons they teach, for a site assistant the lessons that reach a site of theirs. Whoever may not do something is
+told 403 when they may know of the thing (last column), and else 404, exactly as for an id that nothing has.
+
+An administrator appoints only below the own office: a bureau admin everybody, a school admin teachers and site
+assistants.
+"""
+_ROUTES: Final = """
+## Where each action is asked for
+"""
+_OTHERS: Final = """
+## Addresses that ask for no action
+"""

@@ -1,0 +1,242 @@
+"""Every route with every role, in its place and out of it, compared with the table of permissions."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import APIRouter, FastAPI
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from starlette.testclient import TestClient
+
+from app.accounts.permissions import TABLE, Action
+from app.accounts.rules import Role
+from app.gatekeeping import WITHOUT_GATE, check, describe, guarded_routes
+from app.keys import Keys
+from app.lessons.models import Lesson
+from app.main import ROUTERS
+from app.timetables.models import BellSchedule
+from tests import counties, factories
+from tests.counties import County
+from tests.roles import Place, Who, everybody
+
+ROUTES = [route for router in ROUTERS for route in router.routes]
+GUARDED = [each for each in guarded_routes(ROUTES) if each.action is not None]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A county with a lesson tomorrow, and everybody who might ask."""
+
+    county: County
+    ids: Mapping[str, uuid.UUID]
+    """What stands for the names in addresses."""
+    cast: list[Who]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """How a route is asked for what is there."""
+
+    body: Any = None
+    query: str = ""
+    finds: str = ""
+    """A list: whoever has the action gets one, and this id is in it only if it is within their reach."""
+    at_home: bool = False
+    """It is about one's own county only: whoever has the action is within reach."""
+
+
+def asks(scene: Scene) -> dict[tuple[str, str], Ask]:
+    """One for each route; a route without one fails the test."""
+    county, school = scene.county, str(scene.county.school.id)
+    person = {
+        "login": "newcomer",
+        "name": "Newcomer",
+        "password": "correct horse",
+        "assignments": [{"role": "teacher", "org_unit_id": school}],
+    }
+    bells = {"name": "Bells", "valid_from": "2020-01-01", "valid_to": "2020-06-01"}
+    period = [{"number": 1, "starts_at": "08:00", "ends_at": "08:40"}]
+    pairing = {
+        "main_room_id": str(county.main_room.id),
+        "receiving_room_id": str(county.sites[0].room.id),
+        "subjects": [],
+        "valid_from": county.term.first_day.isoformat(),
+        "valid_to": county.term.last_day.isoformat(),
+        "capacity": 3,
+    }
+    unit = {"kind": "school", "parent_id": str(county.county.id), "code": "NEW", "name": "New"}
+    term = {"name": "Spring", "first_day": "2020-01-01", "last_day": "2020-06-01"}
+    room = {"org_unit_id": school, "kind": "main", "code": "NEW", "name": "New"}
+    return {
+        ("GET", "/api/v1/me"): Ask(at_home=True),
+        ("POST", "/api/v1/people"): Ask(person),
+        ("GET", "/api/v1/people"): Ask(finds="person_id"),
+        ("GET", "/api/v1/people/{person_id}"): Ask(),
+        ("POST", "/api/v1/org-units"): Ask(unit),
+        ("GET", "/api/v1/org-units"): Ask(finds="org_unit_id"),
+        ("GET", "/api/v1/org-units/{org_unit_id}"): Ask(),
+        ("POST", "/api/v1/rooms"): Ask(room),
+        ("GET", "/api/v1/rooms"): Ask(finds="room_id"),
+        ("GET", "/api/v1/rooms/{room_id}"): Ask(),
+        ("POST", "/api/v1/pairings"): Ask(pairing),
+        ("GET", "/api/v1/pairings"): Ask(finds="pairing_id"),
+        ("GET", "/api/v1/pairings/{pairing_id}"): Ask(),
+        ("POST", "/api/v1/terms"): Ask(term, at_home=True),
+        ("GET", "/api/v1/terms"): Ask(finds="term_id"),
+        ("GET", "/api/v1/terms/{term_id}"): Ask(),
+        ("POST", "/api/v1/bell-schedules"): Ask({"org_unit_id": school, "periods": period, **bells}),
+        ("GET", "/api/v1/bell-schedules/{bell_schedule_id}"): Ask(),
+        ("GET", "/api/v1/org-units/{org_unit_id}/bell-schedule"): Ask(
+            query=f"on={county.term.first_day.isoformat()}"
+        ),
+        ("POST", "/api/v1/timetable-entries"): Ask(county.body(weekday=county.term.first_day.isoweekday())),
+        ("GET", "/api/v1/timetable-entries"): Ask(finds="entry_id"),
+        ("GET", "/api/v1/timetable-entries/{entry_id}"): Ask(),
+        ("GET", "/api/v1/lessons"): Ask(query="limit=200", finds="lesson_id"),
+        ("GET", "/api/v1/lessons/current"): Ask(finds="lesson_id"),
+        ("GET", "/api/v1/lessons/{lesson_id}"): Ask(),
+        ("GET", "/api/v1/lessons/{lesson_id}/join"): Ask(),
+        ("POST", "/api/v1/lessons/{lesson_id}/cancel"): Ask({"reason": "Snow"}),
+    }
+
+
+@pytest.fixture
+def scene(session: Session) -> Scene:
+    first_day = counties.tomorrow()
+    county = counties.county(session, first_day=first_day, weeks=2)
+    plan = county.schedule(session, weekday=first_day.isoweekday())
+    lessons = select(Lesson.id).where(Lesson.entry_id == plan.entry.id).order_by(Lesson.starts_at)
+    bells = select(BellSchedule.id).where(BellSchedule.org_unit_id == county.county.id)
+    ids = {
+        "person_id": county.teacher.id,
+        "org_unit_id": county.school.id,
+        "room_id": county.main_room.id,
+        "pairing_id": county.sites[0].pairing.id,
+        "term_id": county.term.id,
+        "bell_schedule_id": session.scalars(bells).one(),
+        "entry_id": plan.entry.id,
+        "lesson_id": session.scalars(lessons).first() or uuid.UUID(int=0),
+    }
+    scene = Scene(county, ids, everybody(session, county))
+    session.commit()
+    return scene
+
+
+@dataclass
+class Walk:
+    """What was seen to differ from the table."""
+
+    scene: Scene
+    keys: Keys
+    client: TestClient
+    wrong: list[str] = field(default_factory=list)
+
+    def ask(self, who: Who, method: str, path: str, action: Action, how: Ask) -> None:
+        address = path.format(**self.scene.ids)
+        answer = self.client.request(
+            method,
+            f"{address}?{how.query}",
+            json=how.body,
+            headers=factories.bearer(self.keys, who.person),
+        )
+        itself = path == "/api/v1/people/{person_id}" and who.person.id == self.scene.ids["person_id"]
+        within = who.reaches(action) or itself or (how.at_home and who.has(action))
+        if how.finds:
+            allowed = {200} if path != "/api/v1/lessons/current" else {200, 404}
+            expected = allowed if who.has(action) else {403}
+            found = str(self.scene.ids[how.finds]) in answer.text
+            self.note(f"{who}: {method} {path} shows it: {found}", found and not within)
+            if path != "/api/v1/lessons/current":
+                self.note(f"{who}: {method} {path} does not show it", within and not found)
+        else:
+            # Once allowed, the answer may well be that it was done before.
+            expected = {200, 201, 409} if within else {who.refusal(action)}
+        self.note(f"{who}: {method} {path}: {answer.status_code}", answer.status_code not in expected)
+        if answer.status_code == 404 and "{" in path and who.place is Place.ABROAD:
+            self.compare_with_nothing(who, method, path, how, answer.json())
+
+    def compare_with_nothing(self, who: Who, method: str, path: str, how: Ask, hidden: Any) -> None:
+        """What is hidden looks like what does not exist."""
+        nothing = {name: uuid.UUID(int=7) for name in self.scene.ids}
+        answer = self.client.request(
+            method,
+            f"{path.format(**nothing)}?{how.query}",
+            json=how.body,
+            headers=factories.bearer(self.keys, who.person),
+        ).json()
+        (name,) = (name for name in self.scene.ids if f"{{{name}}}" in path)
+        same = str(hidden).replace(str(self.scene.ids[name]), str(nothing[name])) == str(answer)
+        self.note(f"{who}: {method} {path}: {hidden} differs from {answer}", not same)
+
+    def note(self, line: str, is_wrong: bool) -> None:
+        if is_wrong:
+            self.wrong.append(line)
+
+
+def test_every_route_does_what_the_table_says(client: TestClient, scene: Scene, keys: Keys) -> None:
+    walk, known = Walk(scene, keys, client), asks(scene)
+    assert {(each.method, each.path) for each in GUARDED} == known.keys(), "each route needs an `Ask`"
+    # Cancelling comes last: a cancelled lesson is another one.
+    for each in sorted(GUARDED, key=lambda each: each.action is Action.LESSON_CANCEL):
+        assert each.action is not None
+        for who in scene.cast:
+            walk.ask(who, each.method, each.path, each.action, known[each.method, each.path])
+    assert not walk.wrong, "\n".join(walk.wrong)
+
+
+MEDIA = {
+    ("whip", "main"): {Action.LESSON_TEACH},
+    ("whip", "board"): {Action.LESSON_TEACH},
+    ("whip", "site"): {Action.LESSON_ANSWER},
+    ("whep", "main"): {Action.LESSON_ANSWER, Action.LESSON_OBSERVE},
+    ("whep", "board"): {Action.LESSON_ANSWER, Action.LESSON_OBSERVE},
+    ("whep", "site"): {Action.LESSON_TEACH},
+}
+
+
+def test_the_media_doors_do_what_the_table_says(client: TestClient, scene: Scene, keys: Keys) -> None:
+    for (door, stream), actions in MEDIA.items():
+        name = stream if stream != "site" else f"site-{scene.county.sites[0].unit.code}"
+        for who in scene.cast:
+            headers = {**factories.bearer(keys, who.person), "Content-Type": "application/sdp"}
+            answer = client.post(f"/{door}/{scene.ids['lesson_id']}/{name}", content="v=0", headers=headers)
+            if any(who.reaches(action) for action in actions):
+                expected = "lesson.not_on_air"
+            else:
+                expected = "stream.not_yours" if who.reaches(Action.LESSON_JOIN) else "lesson.not_found"
+            assert answer.json()["code"] == expected, f"{who}: {door} {stream}"
+
+
+def test_a_route_without_a_line_keeps_the_application_from_starting() -> None:
+    forgetful = APIRouter()
+    forgetful.add_api_route("/api/v1/secrets", lambda: {})
+    api = FastAPI(docs_url=None, redoc_url=None)
+    api.include_router(forgetful)
+    with pytest.raises(LookupError, match="/api/v1/secrets"):
+        check(api.routes)
+
+
+def test_every_line_without_a_gate_is_a_route(app: FastAPI) -> None:
+    paths = {each.path for each in guarded_routes(app.routes) if each.action is None}
+    assert paths == WITHOUT_GATE.keys()
+
+
+def test_every_action_is_in_the_table_and_asked_for() -> None:
+    own = {Action.ME_SHOW}
+    media = {Action.LESSON_TEACH, Action.LESSON_ANSWER, Action.LESSON_OBSERVE}
+    assert TABLE.keys() | own == set(Action)
+    assert {each.action for each in GUARDED} | media == set(Action)
+
+
+def test_the_document_shows_the_table_as_it_is() -> None:
+    shown = Path("docs/permissions.md").read_text(encoding="utf-8")
+    assert shown == describe(ROUTES), "run `python -m app permissions > docs/permissions.md`"
+
+
+def test_the_cast_is_complete(scene: Scene) -> None:
+    for place in (Place.THERE, Place.ABROAD, Place.FORMERLY):
+        assert {who.role for who in scene.cast if who.place is place} >= set(Role)
