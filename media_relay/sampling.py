@@ -11,8 +11,10 @@ from media_relay.peer import PeerState
 from media_relay.publisher import Publisher
 from media_relay.subscriber import Subscriber
 
+FIRST: Final = 1.0
+"""Seconds from a session's connection to its first sample: the teacher who waits for a site wants to know."""
 EVERY: Final = 5.0
-"""Seconds from one sample of a session to the next; from its connection to the first, as long."""
+"""Seconds from one sample of a session to the next."""
 
 
 class Sampling:
@@ -32,8 +34,10 @@ class Sampling:
                 figures.freezes.look(now, playing=peer.playing)
             if figures.sampled_at is None:
                 _sample(peer, now)  # begins the first one's time
-            elif now - figures.sampled_at >= EVERY:
+                figures.due_at = now + FIRST
+            elif now >= figures.due_at:
                 due.append(_sample(peer, now))
+                figures.due_at = now + EVERY
         for start in range(0, len(due), SAMPLES_AT_ONCE):
             self._emit(Samples(tuple(due[start : start + SAMPLES_AT_ONCE])))
 

@@ -47,6 +47,7 @@ class Action(StrEnum):
     LESSON_SHOW = "lesson.show"
     LESSON_CANCEL = "lesson.cancel"
     LESSON_JOIN = "lesson.join"
+    LESSON_QUALITY = "lesson.quality"
     LESSON_TEACH = "lesson.teach"
     LESSON_ANSWER = "lesson.answer"
     LESSON_OBSERVE = "lesson.observe"
@@ -75,6 +76,7 @@ _ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None, Scope | N
     Action.LESSON_SHOW: (_COUNTY, _SUBTREE, _LESSON, _LESSON),
     Action.LESSON_CANCEL: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.LESSON_JOIN: (_COUNTY, _SUBTREE, _LESSON, _LESSON),
+    Action.LESSON_QUALITY: (_COUNTY, _SUBTREE, _LESSON, _LESSON),
     Action.LESSON_TEACH: (_NO, _NO, _LESSON, _NO),
     Action.LESSON_ANSWER: (_NO, _NO, _NO, _LESSON),
     Action.LESSON_OBSERVE: (_COUNTY, _SUBTREE, _NO, _NO),

@@ -161,6 +161,20 @@ def participation_of(
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Oversight:
+    """Whose links somebody may look at in one lesson: it is they who can do something about them."""
+
+    teacher: bool
+    sites: frozenset[str]
+    """Codes of teaching sites."""
+
+
+def oversight_of(*, of_lesson: bool, own_sites: Iterable[str], site_codes: Iterable[str]) -> Oversight:
+    """Who teaches a lesson, or administers where it is taught, sees all; others see the sites that are theirs."""
+    return Oversight(of_lesson, frozenset(site_codes if of_lesson else own_sites))
+
+
 def nearest(windows: Mapping[_Id, OnAirWindow], now: datetime) -> _Id | None:
     """The lesson somebody wants when they ask for "my lesson": the one running, else one that opens its
     doors, else one that is about to close them, else the next to come."""

@@ -19,9 +19,11 @@ from app.lessons.rules import (
     TAKES_MEDIA,
     LessonState,
     OnAirWindow,
+    Oversight,
     Participation,
     belongs,
     nearest,
+    oversight_of,
     participation_of,
 )
 from app.schools import service as schools
@@ -186,6 +188,25 @@ def participation(session: Session, lesson: Lesson, principal: Principal) -> Par
     return found
 
 
+def oversight(session: Session, lesson: Lesson, principal: Principal) -> Oversight:
+    """Whose links a person may look at; to whoever has no part in the lesson, it is not there."""
+    target = _target_of(session, lesson)
+    require(principal, Action.LESSON_QUALITY, target, _no_lesson(lesson.id))
+    taught = Target(lesson.county_id, paths=target.paths[:1], teacher_id=lesson.teacher_id)
+    codes = dict(zip((site.site_code for site in _sites_of(lesson)), target.site_paths, strict=True))
+    return oversight_of(
+        of_lesson=allows(principal, Action.LESSON_QUALITY, taught),
+        own_sites=[
+            code
+            for code, path in codes.items()
+            if allows(
+                principal, Action.LESSON_QUALITY, Target(lesson.county_id, paths=(path,), site_paths=(path,))
+            )
+        ],
+        site_codes=codes,
+    )
+
+
 def actions_in(
     session: Session, lesson: Lesson, principal: Principal, actions: Collection[Action]
 ) -> frozenset[Action]:
@@ -199,10 +220,15 @@ def window_of(lesson: Lesson) -> OnAirWindow:
     return OnAirWindow.of(lesson.starts_at, lesson.ends_at)
 
 
+def takes_media(lesson: Lesson, now: datetime) -> bool:
+    """Whether media of this lesson are let through now."""
+    return lesson.state in TAKES_MEDIA and window_of(lesson).is_open(now)
+
+
 def check_on_air(lesson: Lesson, now: datetime) -> OnAirWindow:
     """The window of a lesson that takes media now; raises `Conflict` with its times when it does not."""
     window = window_of(lesson)
-    if lesson.state in TAKES_MEDIA and window.is_open(now):
+    if takes_media(lesson, now):
         return window
     raise Conflict(
         "lesson.not_on_air",

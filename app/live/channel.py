@@ -2,12 +2,15 @@
 
 The first message of the client says who it is, so that no token stands in an address:
 
-    → {"type": "hello", "token": …}
+    → {"type": "hello", "token": …, "viewer": …}      the viewer is that of `join`, and may be left out
     ← {"type": "welcome", "role": …, "streams": [{"stream": …, "publishing": …, "muted": …}], "speaker": …,
        "lesson_state": …}
     ← {"type": "stream_started" | "stream_stopped", "stream": …}      a stream begins unmuted
     ← {"type": "speaker", "stream": … | null}     whose turn it is, by the sound; null: nobody's
     ← {"type": "muted", "stream": …, "muted": …}  no sound comes from there any more, or it is back
+    ← {"type": "quality", "sites": …, "own": …}   every few seconds, see `quality_news`
+    ← {"type": "rung", "stream": …, "rung": …, "reason": …}   at once when a picture becomes smaller or larger
+    → {"type": "prefer", "stream": "main" | "board"}      what matters most here while the link does not carry all
     ← {"type": "media_restarted"}     a relay node was lost: publish and watch again now
     ← {"type": "lesson_ended"}        then the socket is closed
     ⇄ {"type": "ping"} / {"type": "pong"}
@@ -24,6 +27,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 import anyio
@@ -36,7 +40,7 @@ from app.database import SessionFactory, reading
 from app.errors import AppError, BadRequest
 from app.keys import Keys
 from app.lessons import service as lessons
-from app.lessons.rules import LessonState, ParticipantRole, streams
+from app.lessons.rules import BOARD_STREAM, MAIN_STREAM, LessonState, ParticipantRole, streams
 from app.live.hub import CloseCode, Member, Message
 from app.live.rules import Throttle
 from app.live.signalling import coordinator_of, stream_key
@@ -55,6 +59,7 @@ COMMANDS: Final[Mapping[str, Action]] = {
     "hello": Action.LESSON_JOIN,
     "ping": Action.LESSON_JOIN,
     "pong": Action.LESSON_JOIN,
+    "prefer": Action.LESSON_JOIN,
 }
 """What a page may say, and the action it takes; everything else is left alone."""
 
@@ -77,6 +82,9 @@ class Seat:
     streams: tuple[str, ...]
     actions: frozenset[Action]
     """What its holder may do in this lesson."""
+    sites: frozenset[str]
+    """The teaching sites whose links its holder may look at."""
+    viewer: str
 
     def welcome(self, live: frozenset[str], muted: frozenset[str], speaker: str | None) -> Message:
         """The first message to the page."""
@@ -99,12 +107,13 @@ async def channel(socket: WebSocket, lesson_id: str) -> None:
     coordinator = coordinator_of(socket)
     try:
         seat = await _seat_of(socket, lesson_id)
-        member = coordinator.channels.join(seat.lesson_id, seat.streams)
+        member = coordinator.channels.join(seat.lesson_id, seat.streams, seat.sites, seat.viewer)
         try:
             # No await between joining and this: the page misses nothing and hears nothing twice.
             speech = coordinator.speech(seat.lesson_id)
             live = coordinator.live_streams(seat.lesson_id)
             member.send(seat.welcome(live, speech.muted, member.speaker_of(speech.speaker)))
+            coordinator.quality.tell_newcomer(member)
             await _converse(socket, member, seat)
         finally:
             coordinator.channels.leave(member)
@@ -120,15 +129,16 @@ async def _seat_of(socket: WebSocket, lesson_id: str) -> Seat:
             hello = await _receive_message(socket)
     except TimeoutError:
         raise _no_hello() from None
-    token = hello.get("token")
-    if hello.get("type") != "hello" or not isinstance(token, str):
+    token, viewer = hello.get("token"), hello.get("viewer", "")
+    if hello.get("type") != "hello" or not isinstance(token, str) or not isinstance(viewer, str):
         raise _no_hello()
     state = socket.app.state
     key = stream_key(lesson_id, "")
-    return await run_in_threadpool(_find_seat, state.session_factory, state.keys, token, key.lesson_id)
+    find = partial(_find_seat, state.session_factory, state.keys, token, key.lesson_id, viewer)
+    return await run_in_threadpool(find)
 
 
-def _find_seat(factory: SessionFactory, keys: Keys, token: str, lesson_id: uuid.UUID) -> Seat:
+def _find_seat(factory: SessionFactory, keys: Keys, token: str, lesson_id: uuid.UUID, viewer: str) -> Seat:
     now = datetime.now(UTC)
     with reading(factory) as session:
         principal = authenticate(session, keys, token, now)
@@ -138,7 +148,8 @@ def _find_seat(factory: SessionFactory, keys: Keys, token: str, lesson_id: uuid.
         # An assistant hears about the own stream and what is watched, not about the other sites.
         seen = tuple(stream for stream in every if stream in part.publish + part.watch)
         actions = lessons.actions_in(session, lesson, principal, frozenset(COMMANDS.values()))
-        return Seat(lesson.id, lesson.state, part.role, seen, actions)
+        sites = lessons.oversight(session, lesson, principal).sites
+        return Seat(lesson.id, lesson.state, part.role, seen, actions, sites, viewer)
 
 
 def _no_hello() -> BadRequest:
@@ -194,6 +205,8 @@ async def _listen(socket: WebSocket, member: Member, seat: Seat) -> None:
             raise denied(action)
         if command == "ping":
             member.send({"type": "pong"})
+        elif command == "prefer" and (stream := message.get("stream")) in (MAIN_STREAM, BOARD_STREAM):
+            await coordinator_of(socket).prefer(member, stream)
 
 
 async def _receive_message(socket: WebSocket) -> dict[str, Any]:

@@ -17,8 +17,9 @@ import structlog
 
 from app.errors import Conflict, TooManyRequests
 from app.lessons.rules import MAIN_STREAM
-from app.live.hub import ChannelHub
+from app.live.hub import ChannelHub, Member
 from app.live.nodes import RelayPool
+from app.live.quality_news import QualityNews
 from app.live.refusals import refusal_of, relay_down
 from app.live.rules import Direction, Limits, Throttle, least_loaded
 from app.live.sessions import Admission, MediaSession, SessionRegister, StreamKey
@@ -28,6 +29,8 @@ from media_relay.messages import (
     Event,
     NodeReady,
     NodeStats,
+    RungChanged,
+    Samples,
     SessionClosed,
     SessionConnected,
     SpeakerChanged,
@@ -84,6 +87,7 @@ class Coordinator:
         self._stats: dict[int, NodeStats] = {}
         self._live: dict[uuid.UUID, frozenset[str]] = {}
         self._speech = SpeechRecord()
+        self.quality = QualityNews(self.channels, self._sessions, self.live_streams)
         self._locks: weakref.WeakValueDictionary[StreamKey, asyncio.Lock] = weakref.WeakValueDictionary()
         self._background: set[asyncio.Task[None]] = set()
 
@@ -163,7 +167,27 @@ class Coordinator:
     async def watch(self, admission: Admission, offer: str) -> Opened:
         """Let somebody receive a stream, now or as soon as somebody sends it."""
         self._check_pace(admission.person_id)
-        return await self._open(admission, offer)
+        opened = await self._open(admission, offer)
+        for member in list(self.channels.members(admission.key.lesson_id)):
+            if member.viewer and member.viewer == admission.viewer and member.prefers is not None:
+                await self._tell_preference(opened.session, member.prefers)
+        return opened
+
+    async def prefer(self, member: Member, stream: str) -> None:
+        """Note which stream matters most to a page whose link does not carry all; its node is told, now and anew."""
+        member.prefers = stream
+        own = [
+            session
+            for session in self._sessions.of_lesson(member.lesson_id)
+            if member.viewer and session.admission.viewer == member.viewer
+        ]
+        if own:  # a lesson is on one node
+            await self._tell_preference(own[0], stream)
+
+    async def _tell_preference(self, session: MediaSession, stream: str) -> None:
+        with contextlib.suppress(NodeLost):  # then the page watches anew, and it is told again
+            link = self._pool.link(session.node)
+            await link.prefer(str(session.key.lesson_id), session.admission.viewer, stream)
 
     def find(self, key: StreamKey, direction: Direction, secret: str) -> MediaSession | None:
         """The session behind a session URL."""
@@ -203,6 +227,10 @@ class Coordinator:
         await self.read_stats()
         for number in self._pool.ready:
             await self._reconcile(number)
+
+    async def tell_quality(self) -> None:
+        """Say in the channels how the links are."""
+        self.quality.tell()
 
     def _check_pace(self, person_id: uuid.UUID) -> None:
         wait = self._pace.wait(person_id, asyncio.get_running_loop().time())
@@ -256,8 +284,10 @@ class Coordinator:
 
     def _forget(self, session_id: str) -> MediaSession | None:
         session = self._sessions.remove(session_id)
-        if session is not None and session.connected:
-            self._report_presence(session)
+        if session is not None:
+            self.quality.forget(session)
+            if session.connected:
+                self._report_presence(session)
         return session
 
     async def _reconcile(self, number: int) -> None:
@@ -274,6 +304,7 @@ class Coordinator:
                 task.add_done_callback(self._background.discard)
             case SessionConnected(session=session_id):
                 if session := self._sessions.mark_connected(session_id):
+                    self.quality.connected(session)
                     self._report_presence(session)
             case SessionClosed(session=session_id, reason=reason):
                 if self._forget(session_id):
@@ -286,6 +317,10 @@ class Coordinator:
                 self._speaker_changed(uuid.UUID(lesson), stream or None)
             case StreamMuted(lesson=lesson, stream=stream, muted=muted):
                 self._mute_changed(StreamKey(uuid.UUID(lesson), stream), muted)
+            case RungChanged():
+                self.quality.stepped(event)
+            case Samples(samples=samples):
+                self.quality.sampled(samples)
 
     def _node_down(self, number: int) -> None:
         lost = [session for session in self._sessions.of_node(number) if self._forget(session.id)]

@@ -27,6 +27,7 @@ class MediaFigures(Collector):
         for direction, count in self._coordinator.session_counts().items():
             sessions.add_metric([direction.value], count)
         yield sessions
+        yield from self._coordinator.quality.figures.collect()
         stats = self._fresh_stats()
         yield GaugeMetricFamily("tongtang_relay_nodes", "Relay nodes that answer", value=len(stats))
         yield from _node_figures(stats)

@@ -35,10 +35,22 @@ class CloseCode(IntEnum):
 class Member:
     """One socket in a lesson's channel. One event loop owns it."""
 
-    def __init__(self, lesson_id: uuid.UUID, streams: Collection[str]) -> None:
+    def __init__(
+        self,
+        lesson_id: uuid.UUID,
+        streams: Collection[str],
+        sites: Collection[str] = (),
+        viewer: str = "",
+    ) -> None:
         self.lesson_id = lesson_id
         self.streams = frozenset(streams)
         """The streams it may hear about."""
+        self.sites = frozenset(sites)
+        """The teaching sites whose links it hears about."""
+        self.viewer = viewer
+        """The page's name in its grants, if it told."""
+        self.prefers: str | None = None
+        """The stream that matters most to the page, if it told."""
         self._speaker: str | None = None
         self._waiting: deque[str] = deque()
         self._something = asyncio.Event()
@@ -94,14 +106,20 @@ class ChannelHub:
     def __len__(self) -> int:
         return sum(len(members) for members in self._members.values())
 
-    def join(self, lesson_id: uuid.UUID, streams: Collection[str]) -> Member:
-        """A new member of the lesson's channel, who may hear about these streams."""
+    def join(
+        self,
+        lesson_id: uuid.UUID,
+        streams: Collection[str],
+        sites: Collection[str] = (),
+        viewer: str = "",
+    ) -> Member:
+        """A new member of the lesson's channel, who may hear about these streams and the links of these sites."""
         members = self._members.setdefault(lesson_id, set())
         if len(members) >= MEMBERS_PER_LESSON:
             raise Unavailable(
                 "channel.full", "Channel full", "The lesson's channel is full; try again later."
             )
-        member = Member(lesson_id, streams)
+        member = Member(lesson_id, streams, sites, viewer)
         members.add(member)
         return member
 
@@ -115,6 +133,10 @@ class ChannelHub:
     def lessons(self) -> tuple[uuid.UUID, ...]:
         """The lessons somebody listens to."""
         return tuple(self._members)
+
+    def members(self, lesson_id: uuid.UUID) -> Collection[Member]:
+        """Everybody in the lesson."""
+        return self._members.get(lesson_id, frozenset())
 
     def broadcast(self, lesson_id: uuid.UUID, message: Message) -> None:
         """Send to everybody in the lesson."""

@@ -15,8 +15,6 @@ from app.database import SessionDep
 from app.errors import Forbidden, NotFound, Unauthenticated, responses
 from app.keys import Keys
 from app.lessons import service as lessons
-from app.lessons.models import Lesson
-from app.lessons.rules import TAKES_MEDIA
 from app.lessons.schemas import LessonOut
 from app.live.rules import Direction
 from app.live.schemas import Join, PublishOffer, WatchOffer
@@ -59,7 +57,7 @@ def join_lesson(
         channel=f"/api/v1/lessons/{lesson.id}/channel",
         server_time=now,
     )
-    if _takes_media(lesson, now):
+    if lessons.takes_media(lesson, now):
         state = request.app.state
         ice_servers: IceServers = state.ice_servers
         expires_at = lesson.ends_at + timedelta(minutes=state.settings.grant_minutes)
@@ -87,10 +85,6 @@ def join_lesson(
             for stream in part.watch
         ]
     return join
-
-
-def _takes_media(lesson: Lesson, now: datetime) -> bool:
-    return lesson.state in TAKES_MEDIA and lessons.window_of(lesson).is_open(now)
 
 
 def _granter(

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from app.live import channel, join, whep, whip
+from app.live import channel, join, quality_routes, whep, whip
 
 router = APIRouter()
-for part in (whip, whep, join, channel):
+for part in (whip, whep, join, quality_routes, channel):
     router.include_router(part.router)

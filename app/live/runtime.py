@@ -23,6 +23,7 @@ from app.settings import Settings
 _log = structlog.stdlib.get_logger(__name__)
 
 SWEEP_SECONDS: Final = 5.0
+QUALITY_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = 1.0
 
 
@@ -42,6 +43,7 @@ async def on_air(settings: Settings, factory: SessionFactory) -> AsyncIterator[C
         "sweep": lambda: _every(SWEEP_SECONDS, lambda: sweep(coordinator, factory, datetime.now(UTC))),
         # By itself, because media go on while the database is away.
         "nodes": lambda: _every(SWEEP_SECONDS, coordinator.check_nodes),
+        "quality": lambda: _every(QUALITY_SECONDS, coordinator.tell_quality),
     }
     tasks = [asyncio.create_task(_keep_going(name, work), name=name) for name, work in works.items()]
     try:

@@ -160,7 +160,7 @@ class SessionRegister:
 
     def counts(self) -> dict[Direction, int]:
         """How many sessions there are in each direction."""
-        found = Counter(session.direction for session in self._by_id.values())
+        found = Counter(session.direction for session in list(self._by_id.values()))  # any thread may ask
         return {direction: found[direction] for direction in Direction}
 
     def loads(self, nodes: Iterable[int]) -> dict[int, int]:

@@ -79,11 +79,13 @@ class Freezes:
 class Figures:
     """One session's counts since its last sample."""
 
-    __slots__ = ("freezes", "loss", "octets", "repaired", "sampled_at")
+    __slots__ = ("due_at", "freezes", "loss", "octets", "repaired", "sampled_at")
 
     def __init__(self, now: float) -> None:
         self.sampled_at: float | None = None
         """``None`` until its time is counted."""
+        self.due_at = now
+        """When the next sample is taken, set by whoever takes them."""
         self.loss = LossShare()
         self.freezes = Freezes(now)
         self.repaired = 0

@@ -100,6 +100,7 @@ def asks(scene: Scene) -> dict[tuple[str, str], Ask]:
         ("GET", "/api/v1/lessons/current"): Ask(finds="lesson_id"),
         ("GET", "/api/v1/lessons/{lesson_id}"): Ask(),
         ("GET", "/api/v1/lessons/{lesson_id}/join"): Ask(),
+        ("GET", "/api/v1/lessons/{lesson_id}/quality"): Ask(),
         ("POST", "/api/v1/lessons/{lesson_id}/cancel"): Ask({"reason": "Snow"}),
     }
 

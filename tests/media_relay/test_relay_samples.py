@@ -15,6 +15,7 @@ LOOK = 10
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "FIRST", 0.0)
     monkeypatch.setattr(sampling, "EVERY", 0.0)
 
 
