@@ -6,16 +6,14 @@ from collections.abc import Collection
 from typing import Final
 
 from media_relay.core.bandwidth import UploadEstimate
+from media_relay.core.blocks import BlockReader
 from media_relay.core.packet import (
     HEADER,
     MARKER,
     Codec,
     Extension,
-    Extensions,
     PacketError,
     extension_table,
-    payload_start,
-    read_extensions,
 )
 from media_relay.core.speech import Voice
 from media_relay.core.track import Source
@@ -61,8 +59,7 @@ class Publisher(Peer):
         }
         self._repair_ssrcs: set[int] = set()
         extensions = {number: int(e) for s in offer.accepted for number, e in s.known_extensions().items()}
-        self._extensions = extension_table(extensions)
-        self._found = Extensions()
+        self._blocks = BlockReader(extension_table(extensions))
         feedback = {f for s in offer.accepted for p in s.payloads() for f in p.feedback}
         transport_wide = Extension.TRANSPORT_SEQUENCE in extensions.values() and "transport-cc" in feedback
         self._feedback = TransportFeedback() if transport_wide else None
@@ -80,12 +77,7 @@ class Publisher(Peer):
             if repair is not None
             else self._sources.get(ssrc) or self._new_source(ssrc, view[start + 1] & 0x7F)
         )
-        payload = payload_start(view, start, end)
-        found = self._found
-        if view[start] & 0x10:
-            payload = read_extensions(view, payload, end, self._extensions, found)
-        else:
-            found.clear()
+        payload, found = self._blocks.read(view, start, end)
         if found.transport_sequence >= 0 and self._feedback is not None:
             self._feedback.receive(found.transport_sequence, arrival)
         if view[start] & 0x20 and not 0 < view[end - 1] <= end - payload:

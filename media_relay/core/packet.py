@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 HEADER: Final = struct.Struct("!BBHII")
@@ -162,6 +163,7 @@ def read_extensions(view: memoryview, start: int, end: int, table: ExtensionTabl
     return stop
 
 
+@lru_cache(maxsize=256)
 def canonical_block(carried: bytes) -> bytes:
     """A canonical packet's extension block: three bytes for the transport-wide number, then one-byte elements."""
     if not carried:
