@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from typing import Any, Final
 
+from media_relay.core.allowance import Allowance
 from media_relay.core.figures import Figures
 from media_relay.counters import Counters
 from media_relay.ice import (
@@ -34,6 +35,10 @@ CONSENT_ASKED_AFTER: Final = 2.6
 CONSENT_ASKED_EVERY: Final = 0.5
 _MAX_ADDRESSES: Final = 8
 _MAX_RTCP_SENDERS: Final = 32
+_REPORTS_RATE: Final = 64_000
+"""Bytes of authentic RTCP a second that are read: twenty times what a browser on a bad link sends."""
+_REPORT_COST: Final = 64
+"""Bytes each datagram counts for beside its own."""
 
 
 class PeerState(enum.Enum):
@@ -68,6 +73,7 @@ class Peer:
         self.inbound: SrtpContext | None = None
         self.outbound: SrtpContext | None = None
         self._rtcp_senders: set[int] = set()
+        self._reports = Allowance(_REPORTS_RATE, _REPORTS_RATE)
         self._dtls = DtlsEndpoint(identity, offer.fingerprints, server=True)
         self._sender = sender
         self._counters = counters
@@ -166,10 +172,11 @@ class Peer:
             except DtlsError:
                 self._counters.drops["dtls"] += 1
 
-    def open_rtcp(self, datagram: bytes) -> bytes:
+    def open_rtcp(self, datagram: bytes, now: float) -> bytes:
         """The plaintext of an SRTCP packet; raises :class:`~media_relay.seams.srtp.SrtpError`.
 
-        A client that makes up senders would fill libsrtp's memory: only the first few are remembered.
+        A client that makes up senders would fill libsrtp's memory: only the first few are remembered. One that sends
+        more than anybody needs to is not listened to for a moment.
         """
         if self.inbound is None:
             raise SrtpError("the peer has no keys yet")
@@ -181,6 +188,8 @@ class Peer:
             else:
                 self.inbound.forget(sender)
                 raise SrtpError("too many senders of reports")
+        if not self._reports.take(len(datagram) + _REPORT_COST, now):
+            raise SrtpError("too many reports")
         return plain
 
     def send_rtcp(self, packet: bytes) -> None:

@@ -289,7 +289,7 @@ class Relay:
 
     def _rtcp(self, peer: Publisher | Subscriber, datagram: bytes, now: float) -> None:
         try:
-            packets = rtcp.parse(peer.open_rtcp(datagram))
+            packets = rtcp.parse(peer.open_rtcp(datagram, now))
         except (SrtpError, rtcp.RtcpError):
             self.counters.drops["rtcp"] += 1
             return
