@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.ports import free_port
+
 START_SECONDS = 10.0
 
 
@@ -57,7 +59,7 @@ def running_coturn(folder: Path) -> Iterator[Coturn]:
     folder.mkdir(parents=True, exist_ok=True)
     certificate = folder / "certificate.pem"
     certificate.write_bytes(_self_signed())
-    coturn = Coturn(_free_port(), _free_port(), certificate, secrets.token_urlsafe(16), folder / "coturn.log")
+    coturn = Coturn(free_port(), free_port(), certificate, secrets.token_urlsafe(16), folder / "coturn.log")
     with coturn.log.open("w") as log:
         process = subprocess.Popen(_command(coturn, folder), stdout=log, stderr=log, stdin=subprocess.DEVNULL)
     try:
@@ -113,16 +115,3 @@ def _self_signed() -> bytes:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     return private + certificate.public_bytes(serialization.Encoding.PEM)
-
-
-def _free_port() -> int:
-    """A port that is free for both UDP and TCP."""
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams, socket.socket() as stream:
-            datagrams.bind(("127.0.0.1", 0))
-            port: int = datagrams.getsockname()[1]
-            try:
-                stream.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port

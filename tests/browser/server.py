@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 import httpx
 
 from app.settings import PREFIX
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 30.0
@@ -59,12 +59,12 @@ def running_server(
     folder: Path, *, demo: bool = False, settings: Mapping[str, str] | None = None
 ) -> Iterator[Server]:
     """Start a server and end it; with `demo`, its synthetic teacher is on air."""
-    port = _free_port(socket.SOCK_STREAM)
+    port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     environment |= {
         f"{PREFIX}DATA_DIR": str(folder / "data"),
         f"{PREFIX}HTTP_PORT": str(port),
-        f"{PREFIX}MEDIA_PORT": str(_free_port(socket.SOCK_DGRAM)),
+        f"{PREFIX}MEDIA_PORT": str(free_port()),
         **(settings or {}),
     }
     if not demo:
@@ -94,13 +94,6 @@ def _wait_until_ready(origin: str, process: subprocess.Popen[str], log: Path) ->
             pass
         time.sleep(0.05)
     raise AssertionError(f"the server did not become ready:\n{log.read_text()}")
-
-
-def _free_port(kind: socket.SocketKind) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _children(pid: int) -> list[int]:

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,15 +12,10 @@ from pathlib import Path
 
 import httpx
 
+from tests.ports import free_port
+
 START_SECONDS = 30.0
 REPOSITORY = Path(__file__).resolve().parents[2]
-
-
-def free_port(kind: socket.SocketKind) -> int:
-    """A port nobody has now."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("0.0.0.0", 0))
-        return int(probe.getsockname()[1])
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -48,8 +42,8 @@ class ServerProcess:
     def __init__(self, data_dir: Path, database_url: str, *options: str) -> None:
         self.data_dir = data_dir
         self.database_url = database_url
-        self.http_port = free_port(socket.SOCK_STREAM)
-        self.media_port = free_port(socket.SOCK_DGRAM)
+        self.http_port = free_port()
+        self.media_port = free_port()
         self.url = f"http://127.0.0.1:{self.http_port}"
         self.log = data_dir / f"server-{self.http_port}.log"
         arguments = {

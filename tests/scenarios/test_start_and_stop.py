@@ -11,8 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.ports import free_port
 from tests.scenarios import server as server_module
-from tests.scenarios.server import command, environment, free_port, is_alive, running_server
+from tests.scenarios.server import command, environment, is_alive, running_server
 
 
 def refusal(*arguments: str) -> str:
@@ -27,8 +28,8 @@ def refusal(*arguments: str) -> str:
 def run_options(folder: Path, **changes: str) -> list[str]:
     options = {
         "data-dir": str(folder / "data"),
-        "http-port": str(free_port(socket.SOCK_STREAM)),
-        "media-port": str(free_port(socket.SOCK_DGRAM)),
+        "http-port": str(free_port()),
+        "media-port": str(free_port()),
     }
     options |= {name.replace("_", "-"): value for name, value in changes.items()}
     return ["run", *(word for name, value in options.items() for word in (f"--{name}", value))]
@@ -52,7 +53,7 @@ def test_a_taken_media_port_is_named(tmp_path: Path) -> None:
 
 
 def test_an_unreachable_database_is_named_without_its_password(tmp_path: Path) -> None:
-    port = free_port(socket.SOCK_STREAM)
+    port = free_port()
     line = refusal(*run_options(tmp_path, database_url=f"postgresql://me:s3cret@127.0.0.1:{port}/lessons"))
     assert f"127.0.0.1:{port}" in line
     assert "TONGTANG_DATABASE_URL" in line

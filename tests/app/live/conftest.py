@@ -1,7 +1,6 @@
 """A lesson on air, and the application with a real relay node behind it."""
 
 import asyncio
-import socket
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from app.settings import Settings
 from app.timetables.rules import Bell
 from tests import counties, factories
 from tests.databases import PostgresDatabases, SqliteDatabases
+from tests.ports import free_port
 
 ALL_DAY = {
     number + 1: Bell(time(2 * number), time(2 * number + 2) if number < 11 else time(0))
@@ -105,11 +105,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> Iterator[FastAPI]:
     """The application, with a media port that is free."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("0.0.0.0", 0))
-        port = probe.getsockname()[1]
     data_dir = tmp_path_factory.mktemp("data")
-    app = create_app(Settings(data_dir=data_dir, database_url=database_url, media_port=port))
+    app = create_app(Settings(data_dir=data_dir, database_url=database_url, media_port=free_port()))
     yield app
     app.state.engine.dispose()
 

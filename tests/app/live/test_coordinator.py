@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,6 +19,7 @@ from app.live.coordinator import Coordinator, Opened
 from app.live.rules import Direction, Limits
 from app.live.sessions import Admission, StreamKey
 from app.settings import Settings
+from tests.ports import free_ports
 
 LESSON = uuid.uuid4()
 MAIN = StreamKey(LESSON, "main")
@@ -45,28 +45,13 @@ class Log:
         self.news.append((site_code, present))
 
 
-def free_udp_ports(count: int) -> int:
-    """The first of `count` consecutive UDP ports that are free now."""
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as first:
-            first.bind(("0.0.0.0", 0))
-            port: int = first.getsockname()[1]
-            try:
-                for following in range(port + 1, port + count):
-                    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
-                        other.bind(("0.0.0.0", following))
-            except (OSError, OverflowError):
-                continue
-            return port
-
-
 @asynccontextmanager
 async def running(
     log: Log | None = None, nodes: int = 1, limits: Limits | None = None
 ) -> AsyncIterator[Coordinator]:
     coordinator = Coordinator(
         nodes=nodes,
-        first_port=free_udp_ports(nodes),
+        first_port=free_ports(nodes),
         addresses=Settings().announced_addresses,
         log=log or Log(),
         limits=limits,
