@@ -1,27 +1,29 @@
-"""A bad network between real sockets: a UDP forwarder in user space, seeded, for kernels without netem.
+"""A bad network between real sockets: a forwarder in user space, seeded, for kernels without netem.
 
 Clients send to the emulator's port as if it were the server's. Each client address gets a socket of its own towards the
 server, so that the server sees distinct clients, and a :class:`~tests.link.Link` of its own in each direction, so that
-nobody's loss depends on how much others send.
+nobody's loss depends on how much others send. TCP connections to the same number are forwarded as well. Clients that
+need links of other kinds at the same time go through another emulator of the same server.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import socket
 from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from tests.emulator_tcp import Address, StreamForwarder
 from tests.link import Conditions, Link, Wire
+from tests.ports import free_port
 
 _LARGEST: Final = 65_536
 _BUFFER: Final = 4 << 20
 _READS: Final = 64
 """Datagrams taken from one socket before others get their turn."""
-
-Address = tuple[str, int]
 
 
 class _Path:
@@ -41,15 +43,18 @@ class Emulator:
         """``up`` is from the clients to the server, ``down`` the other way."""
         self._server = server
         self._conditions = up, down
-        self._seed = seed
+        self._random = random.Random(seed)
+        self._streams = StreamForwarder(server, self._new_links)
         self._paths: dict[Address, _Path] = {}
         self._socket = _socket()
         self._timer: asyncio.TimerHandle | None = None
-        self._socket.bind(("127.0.0.1", 0))
-        self.port: int = self._socket.getsockname()[1]
+        self.port = free_port()
+        """For UDP and for TCP."""
+        self._socket.bind(("127.0.0.1", self.port))
 
     async def __aenter__(self) -> Emulator:
         asyncio.get_running_loop().add_reader(self._socket, self._from_clients)
+        await self._streams.open(self.port)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -59,15 +64,22 @@ class Emulator:
         for sock in (self._socket, *(path.socket for path in self._paths.values())):
             loop.remove_reader(sock)
             sock.close()
+        await self._streams.close()
 
     @property
     def links(self) -> list[tuple[Link, Link]]:
-        """Up and down of each client, in the order in which they appeared."""
+        """Up and down of each UDP client, in the order in which they appeared."""
         return [(path.up.link, path.down.link) for path in self._paths.values()]
 
+    @property
+    def connections(self) -> list[tuple[Link, Link]]:
+        """Up and down of each TCP connection, in the order in which they were made."""
+        return [connection.links for connection in self._streams.connections]
+
     def change(self, *, up: Conditions, down: Conditions) -> None:
-        """From now on, for everybody."""
+        """From now on, for everybody, in the middle of whatever goes on. One link alone: set its ``conditions``."""
         self._conditions = up, down
+        self._streams.change(up, down)
         for path in self._paths.values():
             path.up.link.conditions, path.down.link.conditions = up, down
 
@@ -92,12 +104,14 @@ class Emulator:
         return self._socket.sendto(datagram, client)
 
     def _new_path(self, client: Address) -> _Path:
-        up, down = self._conditions
-        number = 2 * len(self._paths)
-        path = _Path(self._server, Link(up, self._seed + number), Link(down, self._seed + number + 1))
+        path = _Path(self._server, *self._new_links())
         self._paths[client] = path
         asyncio.get_running_loop().add_reader(path.socket, self._from_server, path)
         return path
+
+    def _new_links(self) -> tuple[Link, Link]:
+        up, down = self._conditions
+        return Link(up, self._random.getrandbits(32)), Link(down, self._random.getrandbits(32))
 
     def _deliver(self) -> None:
         """Hand over what has arrived and come back when the next datagram does."""

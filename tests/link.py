@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import random
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +17,12 @@ from typing import Final
 _HEADERS: Final = 28
 """Bytes of the IPv4 and UDP headers, which take their share of a rate too."""
 _NEVER: Final = float("inf")
+_SEGMENT: Final = 1_448
+_TCP_HEADERS: Final = 24
+"""By which the headers of TCP are larger than those of UDP, with time stamps."""
+_WINDOW: Final = 1 << 20
+_LEAST_RESEND: Final = 0.040
+"""Seconds; what stacks wait at least before they take silence for a loss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +113,64 @@ class Wire:
         """The datagrams that have arrived by now, in the order of their arrival."""
         while self._under_way and self._under_way[0][0] <= now:
             yield heapq.heappop(self._under_way)[2]
+
+
+class Stream:
+    """Bytes on their way over a :class:`Link` by a protocol such as TCP: nothing is lost and the order is kept.
+
+    What the link loses is sent again, and everything behind it waits: that is what makes TCP a last resort for media.
+    """
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self._segments: deque[_Segment] = deque()
+        self._bytes = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the sender has to wait, as it does when the window is closed or the bottleneck's queue is full."""
+        conditions = self.link.conditions
+        flying = 0.0 if conditions.rate == _NEVER else conditions.rate / 8 * 2 * conditions.delay
+        return self._bytes >= (_WINDOW if conditions.rate == _NEVER else flying + conditions.queue_bytes / 2)
+
+    @property
+    def next_at(self) -> float:
+        """When :meth:`take` has something to do; infinity when nothing is under way."""
+        again = min((s.resend_at for s in self._segments if s.arrival is None), default=_NEVER)
+        first = self._segments[0].arrival if self._segments else None
+        return again if first is None else min(again, first)
+
+    def put(self, data: bytes, now: float) -> None:
+        """Send bytes."""
+        for start in range(0, len(data), _SEGMENT):
+            segment = _Segment(data[start : start + _SEGMENT])
+            self._segments.append(segment)
+            self._bytes += len(segment.data)
+            self._send(segment, now)
+
+    def take(self, now: float) -> bytes:
+        """What has arrived by now and is in order; what was lost sets out again."""
+        for segment in self._segments:
+            if segment.arrival is None and segment.resend_at <= now:
+                self._send(segment, now)
+        arrived = []
+        while self._segments and (at := self._segments[0].arrival) is not None and at <= now:
+            arrived.append(self._segments.popleft().data)
+        data = b"".join(arrived)
+        self._bytes -= len(data)
+        return data
+
+    def _send(self, segment: _Segment, now: float) -> None:
+        segment.arrival = self.link.send(len(segment.data) + _TCP_HEADERS, now)
+        if segment.arrival is None:
+            # Later acknowledgements tell of the loss after a round trip (RFC 9293, RFC 5681 section 3.2).
+            segment.resend_at = now + max(_LEAST_RESEND, 2 * self.link.conditions.delay)
+
+
+class _Segment:
+    __slots__ = ("arrival", "data", "resend_at")
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.arrival: float | None = None
+        self.resend_at = 0.0

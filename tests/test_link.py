@@ -1,13 +1,16 @@
 """The link model does what its conditions say, and the same for the same seed."""
 
 import asyncio
+import random
 import socket
+from collections.abc import Coroutine
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.emulator import Emulator
-from tests.link import Conditions, Link, Wire
+from tests.link import Conditions, Link, Stream, Wire
 
 
 def _arrivals(
@@ -91,11 +94,83 @@ def test_the_emulator_puts_the_link_between_real_sockets() -> None:
                 assert (await loop.sock_recvfrom(second, 100)) == (b"re: two", to)
                 assert loop.time() - began >= 0.060
 
-    async def bounded() -> None:
-        async with asyncio.timeout(10):
-            await run()
+    asyncio.run(_bounded(run()))
 
-    asyncio.run(bounded())
+
+def test_a_stream_loses_nothing_and_waits_for_what_is_missing() -> None:
+    stream = Stream(Link(Conditions(loss=0.1, delay=0.050), seed=1))
+    sent = random.Random(1).randbytes(1_000_000)
+    got, last, longest = b"", 0.0, 0.0
+    for millisecond in range(2_000):
+        now = millisecond / 1e3
+        stream.put(sent[millisecond * 1_000 : millisecond * 1_000 + 1_000], now)
+        if arrived := stream.take(now):
+            got += arrived
+            last, longest = now, max(longest, now - last)
+    assert got == sent
+    assert 0.100 <= longest < 0.500, "what is behind a lost segment waits for its second or third try"
+
+
+def test_a_stream_of_little_rate_makes_its_sender_wait() -> None:
+    stream = Stream(Link(Conditions(rate=300e3), seed=1))
+    sent = got = 0
+    for now in (number * 0.001 for number in range(10_000)):
+        if not stream.is_full:
+            stream.put(bytes(1_000), now)
+            sent += 1_000
+        got += len(stream.take(now))
+    assert 0.9 * 375_000 < got < 375_000
+    assert sent - got < 40_000
+
+
+def test_the_emulator_forwards_connections_too() -> None:
+    async def run() -> None:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while data := await reader.read(10_000):
+                writer.write(data.upper())
+            writer.close()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        bad = Conditions(delay=0.020, loss=0.05, rate=8e6)
+        async with server, Emulator(server.sockets[0].getsockname(), up=bad, down=bad) as emulator:
+            reader, writer = await asyncio.open_connection("127.0.0.1", emulator.port)
+            began = asyncio.get_running_loop().time()
+            writer.write(b"a" * 200_000)
+            writer.write_eof()
+            assert await reader.read() == b"A" * 200_000
+            assert asyncio.get_running_loop().time() - began > 0.2
+            ((up, down),) = emulator.connections
+            assert up.lost and down.lost
+            writer.close()
+
+    asyncio.run(_bounded(run()))
+
+
+def test_conditions_change_under_way() -> None:
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        with _udp() as server, _udp() as client:
+            async with Emulator(server.getsockname(), up=Conditions(), down=Conditions()) as emulator:
+
+                async def takes(datagram: bytes) -> float:
+                    began = loop.time()
+                    await loop.sock_sendto(client, datagram, ("127.0.0.1", emulator.port))
+                    assert (await loop.sock_recvfrom(server, 100))[0] == datagram
+                    return loop.time() - began
+
+                before = await takes(b"one")
+                emulator.change(up=Conditions(delay=before + 0.1), down=Conditions())
+                assert await takes(b"two") > before + 0.1
+                ((up, _),) = emulator.links
+                up.conditions = Conditions(delay=before + 0.05)
+                assert await takes(b"three") > before + 0.05
+
+    asyncio.run(_bounded(run()))
+
+
+async def _bounded(scenario: Coroutine[Any, Any, None]) -> None:
+    async with asyncio.timeout(10):
+        await scenario
 
 
 def _udp() -> socket.socket:
