@@ -26,13 +26,26 @@ hypothesis.settings.load_profile("suite")
 _POSTGRES_VARIABLE = "TONGTANG_TEST_POSTGRES_URL"
 
 
+_LONGEST_FIRST = ("tests/browser/", "tests/scenarios/", "tests/media_relay/", "tests/app/demo/")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests come last: Playwright keeps an event loop in the main thread until the session ends.
+    """Where workers share the suite (`make test`), a file stays together for its fixtures, and all of the browser's do.
 
-    As long as it runs, no other test could have a loop of its own there.
+    What takes longest begins first, so that no worker is left alone with it.
     """
-    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+    folder = Path(__file__).parent
+    for item in items:
+        name = item.path.relative_to(folder).as_posix()
+        browser = item.get_closest_marker("browser") is not None
+        item.add_marker(pytest.mark.xdist_group("browser" if browser else name))
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    path = item.path.as_posix()
+    return next((n for n, folder in enumerate(_LONGEST_FIRST) if folder in path), len(_LONGEST_FIRST))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -61,9 +74,11 @@ def sqlite_databases(tmp_path_factory: pytest.TempPathFactory) -> SqliteDatabase
 
 
 @pytest.fixture(scope="session")
-def postgres_databases(postgres_url: str) -> PostgresDatabases:
+def postgres_databases(postgres_url: str) -> Iterator[PostgresDatabases]:
     """Source of fresh PostgreSQL databases."""
-    return PostgresDatabases(postgres_url)
+    databases = PostgresDatabases(postgres_url)
+    yield databases
+    databases.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -19,7 +19,8 @@ from sqlalchemy import make_url
 from app.migrate import upgrade
 
 _BINARIES = ("/usr/lib/postgresql/17/bin", "/usr/lib/postgresql/16/bin", "/usr/lib/postgresql/15/bin")
-_TEMPLATE = "tongtang_template"
+_TEMPLATE = f"tongtang_template_{os.getpid()}"
+"""Several test processes may share a server."""
 _numbers = count()
 
 
@@ -43,9 +44,12 @@ class PostgresDatabases:
 
     def __init__(self, server: str) -> None:
         self._server = make_url(server)
-        self._execute(f"DROP DATABASE IF EXISTS {_TEMPLATE} WITH (FORCE)")
         self._execute(f"CREATE DATABASE {_TEMPLATE}")
         upgrade(self._url(_TEMPLATE))
+
+    def close(self) -> None:
+        """Leave nothing behind on a server that is not ours."""
+        self._execute(f"DROP DATABASE {_TEMPLATE} WITH (FORCE)")
 
     @contextmanager
     def fresh(self, folder: Path) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -21,27 +22,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
+    """Ends with the package: it keeps an event loop in the main thread, where no other test could have its own."""
     with sync_playwright() as started:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     browser = launch(playwright)
     yield browser
     browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The server with its demo county and nobody teaching."""
     with running_server(tmp_path_factory.mktemp("server")) as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The server as `make run` starts it: the synthetic teacher is on air."""
     with running_server(tmp_path_factory.mktemp("demo"), demo=True) as server:
@@ -50,6 +52,13 @@ def demo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def open_room(browser: Browser) -> Iterator[OpenRoom]:
+    """Opens rooms for one test."""
+    with rooms_of(browser) as open_one:
+        yield open_one
+
+
+@contextmanager
+def rooms_of(browser: Browser) -> Iterator[OpenRoom]:
     """Opens rooms, closes them afterwards, and finds that no page complained."""
     rooms: list[Room] = []
 

@@ -117,7 +117,7 @@ class Room:
             self.complaints.append(text)
 
     def leave(self) -> None:
-        """Close the page as a person would: it may say goodbye."""
+        """Close the page as a person would: it may say goodbye. A second time is nothing."""
         self.page.close(run_before_unload=False)
         self.context.close()
 
@@ -165,3 +165,13 @@ class Room:
         """Wait until sound keeps arriving."""
         before = self.energy()
         self.wait_for(lambda: self.energy() > before, seconds)
+
+    def wait_for_silence(self, seconds: float = 15.0) -> None:
+        """Wait until nothing was heard for the time of two beeps of the synthetic microphone."""
+
+        def silent() -> bool:
+            before = self.energy()
+            self.page.wait_for_timeout(2000)
+            return self.energy() - before < 1e-4
+
+        self.wait_for(silent, seconds)
