@@ -89,7 +89,7 @@ def _answer_section(
     lines += [*transport.candidates(), "a=end-of-candidates"]
     for number, extension in section.known_extensions().items():
         # Subscribers tell what they receive apart by SSRC and need no MID.
-        if publishing or extension is not Extension.MID:
+        if publishing or extension > 0 or extension is Extension.TRANSPORT_SEQUENCE:
             lines.append(f"a=extmap:{number} {section.extensions[number]}")
     for payload in payloads:
         lines.append(f"a=rtpmap:{payload.number} {payload.rtpmap}")
@@ -97,6 +97,9 @@ def _answer_section(
         lines += [f"a=rtcp-fb:{payload.number} {f}" for f in _answer_feedback(section, payload, publishing)]
         if payload.repair:
             lines += [f"a=rtpmap:{payload.repair} rtx/90000", f"a=fmtp:{payload.repair} apt={payload.number}"]
+    if publishing and (rids := section.layers()):
+        lines += [f"a=rid:{rid} recv" for rid in rids]
+        lines.append(f"a=simulcast:recv {';'.join(rid for rid in section.simulcast if rid in rids)}")
     if track is not None:
         lines += _outgoing(track, section.kind, repaired=any(p.repair for p in payloads))
     return lines

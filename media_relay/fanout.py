@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 from media_relay.core.forwarding import Layout, WireFormat, render, render_repairs
-from media_relay.core.history import SLOT, History
+from media_relay.core.history import SLOT
 from media_relay.core.packet import TRANSPORT_NUMBER
+from media_relay.core.rendition import NO_SHIFT, Path
+from media_relay.core.shifting import on_path, shift_packets, shift_repairs
 from media_relay.core.transport_log import TransportLog
 from media_relay.counters import Counters
 from media_relay.seams.datagrams import MAX_GSO_BYTES, MAX_SEGMENTS, Address, Sender, ffi
@@ -52,12 +54,12 @@ class Fanout:
         self._length = new_length()
         self._max_segments = MAX_SEGMENTS if sender.gso else 1
 
-    def forward(
-        self, history: History, slots: Sequence[int], wire: WireFormat, targets: Sequence[Target]
-    ) -> int:
-        """Queue the packets of ``slots`` for every target; returns how many packets each gets."""
+    def forward(self, path: Path, slots: Sequence[int], wire: WireFormat, targets: Sequence[Target]) -> int:
+        """Queue the packets of ``slots`` for every target, all on one path; returns how many packets each gets."""
         if not targets:
             return 0
+        history, shift = path.rendition.track.history, path.shift
+        slots = on_path(path, history, slots)
         sent = 0
         for start in range(0, len(slots), MAX_BATCH):
             layout = render(
@@ -69,13 +71,15 @@ class Fanout:
                 max_message=MAX_GSO_BYTES,
             )
             if layout.packets:
+                if shift is not NO_SHIFT:
+                    shift_packets(self._view, layout, wire, shift)
                 self._copy(layout, targets, wire)
                 sent += len(layout.packets)
         return sent
 
     def repair(
         self,
-        history: History,
+        path: Path,
         slots: Sequence[int],
         wire: WireFormat,
         target: Target,
@@ -85,21 +89,26 @@ class Fanout:
     ) -> int:
         """Queue retransmissions of ``slots`` for one target, numbered from ``first``; returns how many."""
         slots = slots[:MAX_BATCH]
+        history = path.rendition.track.history
         layout = render_repairs(history, slots, wire, self._view, ssrc=ssrc, first=first)
+        if path.shift is not NO_SHIFT:
+            shift_repairs(self._view, layout, wire, path.shift)
         self._copy(layout, [target], wire)
         return len(slots)
 
-    def repeat(self, history: History, slots: Sequence[int], wire: WireFormat, target: Target) -> int:
+    def repeat(self, path: Path, slots: Sequence[int], wire: WireFormat, target: Target) -> int:
         """Queue packets again as they were, with their old transport-wide numbers; returns how many.
 
         A header that differs would be authenticated with the same nonce, which gives away the key that authenticates
         (RFC 7714 section 8.4): a packet whose number is forgotten is not sent again.
         """
         if not wire.transport:
-            return self.forward(history, slots, wire, [target])
-        sent = 0
+            return self.forward(path, slots, wire, [target])
+        history, sent = path.rendition.track.history, 0
         for slot in slots:
             layout = render(history, [slot], wire, self._view, max_segments=1, max_message=MAX_GSO_BYTES)
+            if path.shift is not NO_SHIFT:
+                shift_packets(self._view, layout, wire, path.shift)
             number = target.transport.number_of(layout.ssrc, layout.numbers[0]) if layout.packets else None
             if number is not None:
                 self._copy(layout, [target], wire, number)

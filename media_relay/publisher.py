@@ -12,11 +12,12 @@ from media_relay.core.packet import (
     MARKER,
     Codec,
     Extension,
+    Extensions,
     PacketError,
     extension_table,
 )
 from media_relay.core.speech import Voice
-from media_relay.core.track import Source
+from media_relay.core.track import Source, Track
 from media_relay.core.transport_feedback import TransportFeedback
 from media_relay.counters import Counters
 from media_relay.peer import Peer
@@ -28,11 +29,11 @@ from media_relay.stream import Stream
 
 _LOCAL_SSRC: Final = 1
 """The SSRC of our reports to publishers; we send no media there, so any number does."""
-_MAX_SOURCES: Final = 8
+_MAX_SOURCES: Final = 12
 
 
 class Publisher(Peer):
-    """Sends one audio and one video track into a stream."""
+    """Sends sound and a picture, in up to three layers, into a stream."""
 
     def __init__(
         self,
@@ -50,14 +51,19 @@ class Publisher(Peer):
         """Whether media arrived."""
         self.voice: Voice | None = None
         """What is heard of it since then, if it offered sound."""
-        self._sources: dict[int, tuple[str, Source]] = {}
+        self._sources: dict[int, tuple[Track, Source]] = {}
         self._codecs: dict[str, dict[int, Codec]] = {
             s.kind: {p.number: p.codec for p in s.payloads()} for s in offer.accepted
         }
         self._repairs = {
             p.repair: (s.kind, p.number) for s in offer.accepted for p in s.payloads() if p.repair
         }
-        self._repair_ssrcs: set[int] = set()
+        self._repair_ssrcs: dict[int, bytes] = {}
+        """The RID that each stream of retransmissions repairs, empty without layers."""
+        rids = [rid for s in offer.accepted for rid in s.layers()]
+        renditions = stream.lay_out(max(1, len(rids)))
+        self._layers = {rid.encode(): r.track for rid, r in zip(rids, renditions, strict=False)}
+        """The tracks of layers by RID; empty for a publisher of one layer."""
         extensions = {number: int(e) for s in offer.accepted for number, e in s.known_extensions().items()}
         self._blocks = BlockReader(extension_table(extensions))
         feedback = {f for s in offer.accepted for p in s.payloads() for f in p.feedback}
@@ -72,25 +78,24 @@ class Publisher(Peer):
         """
         ssrc = HEADER.unpack_from(view, start)[4]
         repair = self._repairs.get(view[start + 1] & 0x7F)
-        known = (
-            self._repaired_source(ssrc, repair[0])
-            if repair is not None
-            else self._sources.get(ssrc) or self._new_source(ssrc, view[start + 1] & 0x7F)
-        )
         payload, found = self._blocks.read(view, start, end)
         if found.transport_sequence >= 0 and self._feedback is not None:
             self._feedback.receive(found.transport_sequence, arrival)
         if view[start] & 0x20 and not 0 < view[end - 1] <= end - payload:
             raise PacketError("RTP padding is longer than its packet")
+        known = (
+            self._repaired_source(ssrc, repair[0], found)
+            if repair is not None
+            else self._sources.get(ssrc) or self._new_source(ssrc, view[start + 1] & 0x7F, found)
+        )
         if known is None:
             return False
-        kind, source = known
+        track, source = known
         if repair is not None:
             if end - payload < 2 + (view[end - 1] if view[start] & 0x20 else 0):
                 return False  # padding, to probe the link
             _restore(view, start, payload, source.ssrc, repair[1])
             payload += 2
-        track = self.stream.tracks[kind]
         taken = track.ingest(source, view, start, end, payload, found, now, repaired=repair is not None)
         if taken and repair is not None:
             self.figures.repaired += 1
@@ -99,8 +104,8 @@ class Publisher(Peer):
         return taken
 
     @property
-    def sources(self) -> Collection[tuple[str, Source]]:
-        """What it sends, each with its kind."""
+    def sources(self) -> Collection[tuple[Track, Source]]:
+        """What it sends, each with the layer it is."""
         return self._sources.values()
 
     def start(self, now: float) -> None:
@@ -109,26 +114,38 @@ class Publisher(Peer):
         if "audio" in self._codecs:
             self.voice = Voice(now)
 
-    def _repaired_source(self, ssrc: int, kind: str) -> tuple[str, Source] | None:
-        """The source that a retransmission stream repairs: the one that sends this kind now."""
-        if ssrc not in self._repair_ssrcs:
-            if len(self._repair_ssrcs) >= _MAX_SOURCES:
+    def _repaired_source(self, ssrc: int, kind: str, found: Extensions) -> tuple[Track, Source] | None:
+        """The source that a retransmission stream repairs: the one that sends this kind, or this layer, now."""
+        rid = self._repair_ssrcs.get(ssrc)
+        if rid is None:
+            layered = kind == "video" and self._layers
+            if len(self._repair_ssrcs) >= _MAX_SOURCES or (layered and found.stream_id not in self._layers):
                 self._forget(ssrc)
                 return None
-            self._repair_ssrcs.add(ssrc)
-        current = self.stream.tracks[kind].source
-        return next((known for known in self._sources.values() if known[1] is current), None)
+            rid = self._repair_ssrcs[ssrc] = found.stream_id if layered else b""
+        track = self._track(kind, rid)
+        return next((known for known in self._sources.values() if known[1] is track.source), None)
 
-    def _new_source(self, ssrc: int, payload_type: int) -> tuple[str, Source] | None:
-        """Bundled payload types belong to one section (RFC 8843 section 10.1.2), so they tell the kind."""
+    def _new_source(self, ssrc: int, payload_type: int, found: Extensions) -> tuple[Track, Source] | None:
+        """Bundled payload types belong to one section (RFC 8843 section 10.1.2), so they tell the kind.
+
+        Which layer it is the RID tells (RFC 8852), which comes with every packet until we report on its source.
+        """
         kind = next((k for k, codecs in self._codecs.items() if payload_type in codecs), None)
+        layered = kind == "video" and self._layers
         if kind is None or len(self._sources) >= _MAX_SOURCES:
             self._forget(ssrc)
             return None
-        source = Source(ssrc, self._codecs[kind], self.stream.tracks[kind].clock_rate)
-        self._sources[ssrc] = kind, source
-        self.stream.new_source(kind)
-        return kind, source
+        if layered and found.stream_id not in self._layers:
+            return None
+        track = self._track(kind, found.stream_id if layered else b"")
+        source = Source(ssrc, self._codecs[kind], track.clock_rate)
+        self._sources[ssrc] = track, source
+        self.stream.new_source(track)
+        return track, source
+
+    def _track(self, kind: str, rid: bytes) -> Track:
+        return self._layers[rid] if rid else self.stream.layers[kind].full
 
     def _forget(self, ssrc: int) -> None:
         """A client that makes up sources must not fill libsrtp's memory."""
@@ -139,18 +156,17 @@ class Publisher(Peer):
         """Act on the reports of the client."""
         for packet in packets:
             if isinstance(packet, rtcp.RtcpSrPacket) and packet.ssrc in self._sources:
-                kind, source = self._sources[packet.ssrc]
+                track, source = self._sources[packet.ssrc]
                 info = packet.sender_info
-                self.stream.tracks[kind].sender_report(source, info.ntp_timestamp, info.rtp_timestamp, now)
+                track.sender_report(source, info.ntp_timestamp, info.rtp_timestamp, now)
 
     def ask_again(self, now: float) -> None:
-        """Send NACKs and a keyframe request that are due."""
-        for kind, source in self._sources.values():
+        """Send NACKs and keyframe requests that are due."""
+        for track, source in self._sources.values():
             lost = source.nacks.due(now)
             if lost:
                 self._send(rtcp.nack(_LOCAL_SSRC, source.ssrc, [n & 0xFFFF for n in lost]))
-            current = self.stream.tracks[kind].source is source
-            if kind == "video" and current and self.stream.keyframes.due(now):
+            if track.is_video and track.source is source and track.keyframes.due(now):
                 self._counters.keyframe_requests += 1
                 self._send(rtcp.keyframe_request(_LOCAL_SSRC, source.ssrc))
 

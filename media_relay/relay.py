@@ -119,8 +119,8 @@ class Relay:
         stream.subscribers[session] = peer
         self._register(peer)
         tracks = {
-            kind: OutgoingTrack(track.ssrc, track.repair_ssrc, stream.cname, name)
-            for kind, track in stream.tracks.items()
+            kind: OutgoingTrack(layers.ssrc, layers.repair_ssrc, stream.cname, name)
+            for kind, layers in stream.layers.items()
         }
         return answer(parsed, self._transport(peer), publishing=False, tracks=tracks)
 
@@ -362,7 +362,7 @@ class Relay:
         feedback = self._ticks % _FEEDBACK_TICKS == 0
         for stream in self._streams.values():
             try:
-                self._serve(stream, now, feedback=feedback, reports=reports)
+                self._serve(stream, now, feedback=feedback, steer=slow, reports=reports)
             except Exception as fault:  # of ours: other streams are served all the same
                 self.faults.note("serving a stream", fault)
         if feedback:
@@ -372,7 +372,7 @@ class Relay:
         self._sender.flush()
 
     @staticmethod
-    def _serve(stream: Stream, now: float, *, feedback: bool, reports: bool) -> None:
+    def _serve(stream: Stream, now: float, *, feedback: bool, steer: bool, reports: bool) -> None:
         publisher = stream.publisher
         if publisher is not None and publisher.state is PeerState.CONNECTED:
             publisher.ask_again(now)
@@ -381,6 +381,8 @@ class Relay:
             if reports:
                 publisher.report(now)
         stream.catch_up()
+        if steer:
+            stream.steer(now)
         if reports:
             stream.report_senders(now)
 

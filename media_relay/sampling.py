@@ -47,7 +47,7 @@ def _sample(peer: Publisher | Subscriber, now: float) -> Sample:
 
 
 def _of_subscriber(peer: Subscriber, now: float) -> Sample:
-    tracks = {kind: peer.stream.tracks[kind] for kind in peer.subscriptions}
+    tracks = {kind: s.path.rendition.track for kind, s in peer.subscriptions.items()}
     jitters = {kind: s.jitter / tracks[kind].clock_rate for kind, s in peer.subscriptions.items()}
     rtts = [s.rtt for s in peer.subscriptions.values() if s.rtt is not None]
     carried = _octets(peer, [track for kind, track in tracks.items() if not peer.subscriptions[kind].waiting])
@@ -71,13 +71,13 @@ def _of_subscriber(peer: Subscriber, now: float) -> Sample:
 
 def _of_publisher(peer: Publisher, now: float) -> Sample:
     jitters, rtts = {}, []
-    for kind, source in peer.sources:
+    for track, source in peer.sources:
         reception = source.reception
         peer.figures.loss.note(source.ssrc, reception.expected, reception.expected - reception.received)
-        jitters[kind] = reception.jitter
+        jitters["video" if track.is_video else "audio"] = reception.jitter
         if source.nacks.rtt is not None:
             rtts.append(source.nacks.rtt)
-    carried = _octets(peer, list(peer.stream.tracks.values()))
+    carried = _octets(peer, [track for layers in peer.stream.layers.values() for track in layers.tracks])
     seconds, loss, _, repaired = peer.figures.take(now)
     return Sample(
         session=peer.session,
@@ -90,13 +90,13 @@ def _of_publisher(peer: Publisher, now: float) -> Sample:
         jitter_ms=_milliseconds(_of_the_link(jitters)) or 0.0,
         bitrate=_bitrate(carried, seconds),
         repaired=repaired,
-        layers=sum(kind == "video" for kind in jitters),
+        layers=sum(track.is_video and track.source is source for track, source in peer.sources),
     )
 
 
 def _octets(peer: Publisher | Subscriber, tracks: list[Track]) -> int:
     """Bytes of RTP payload that these tracks brought since the last sample."""
-    return sum(peer.figures.count(track.ssrc, track.octets) for track in tracks)
+    return sum(peer.figures.count(id(track), track.octets) for track in tracks)
 
 
 def _bitrate(octets: int, seconds: float) -> int:

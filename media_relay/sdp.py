@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from media_relay.core.layers import MAX_LAYERS
 from media_relay.core.packet import EXTENSION_URIS, Codec, Extension
 from media_relay.ice import Credentials
 
@@ -26,6 +27,19 @@ _CODECS: Final[Mapping[str, Codec]] = {
 }
 _DIRECTIONS: Final = ("sendrecv", "sendonly", "recvonly", "inactive")
 _FEEDBACK: Final = ("nack", "nack pli", "ccm fir", "goog-remb", "transport-cc")
+_RID: Final = re.compile(r"[A-Za-z0-9_-]{1,16}")
+"""At most what a one-byte extension carries; RFC 8852 section 3 leaves the length open."""
+_NAMES: Final = (
+    ("q", "h", "f"),
+    ("l", "m", "h"),
+    ("lo", "mid", "hi"),
+    ("low", "mid", "high"),
+    ("low", "medium", "high"),
+    ("low", "middle", "full"),
+    ("quarter", "half", "full"),
+    ("2", "1", "0"),
+)
+"""Names of layers in use, lowest first."""
 _ICE_UFRAG: Final = re.compile(r"[A-Za-z0-9+/]{4,256}")
 _ICE_PWD: Final = re.compile(r"[A-Za-z0-9+/]{22,256}")
 
@@ -73,6 +87,21 @@ class MediaSection:
     secondary: set[int] = field(default_factory=set)
     """SSRCs that repeat or protect another (``ssrc-group`` FID, FEC-FR)."""
     attributes: dict[str, str] = field(default_factory=dict)
+    rids: set[str] = field(default_factory=set)
+    """Of layers that the client would send (RFC 8851)."""
+    simulcast: list[str] = field(default_factory=list)
+    """RIDs in the order of ``a=simulcast:send`` (RFC 8853 section 5.1), the first alternative of each."""
+
+    def layers(self) -> list[str]:
+        """RIDs of the layers to take, the lowest first; none where none are offered.
+
+        They are told apart by an extension that must be there too (RFC 8852).
+        """
+        rids = [rid for rid in self.simulcast if rid in self.rids]
+        has_ids = Extension.STREAM_ID in self.known_extensions().values()
+        if self.kind != "video" or not has_ids:
+            return []
+        return in_order(rids)[-MAX_LAYERS:]
 
     def payloads(self) -> list[Payload]:
         """The payload types the relay can forward, in the offer's order, the best one of each codec."""
@@ -176,6 +205,27 @@ def _number(text: str) -> int:
     return int(text) if len(text) <= 10 and text.isascii() and text.isdigit() else -1
 
 
+def _sent_layers(argument: str) -> list[str]:
+    """The first alternative of each layer of the ``send`` part; a leading ``~`` says that it begins paused."""
+    words = argument.split()
+    if "send" not in words[:-1]:
+        return []
+    sent = words[words.index("send") + 1].split(";")
+    return list(dict.fromkeys(alternatives.partition(",")[0].lstrip("~") for alternatives in sent[:16]))
+
+
+def in_order(rids: list[str]) -> list[str]:
+    """RIDs from the lowest layer to the highest.
+
+    RFC 8853 has the most preferred first, but clients list theirs either way. The usual names tell; where they do not,
+    numbers do (OBS has 0 for the best, as the RFC), and else the list is taken from the lowest up, as libwebrtc's.
+    """
+    for names in _NAMES:
+        if all(rid.lower() in names for rid in rids):
+            return sorted(rids, key=lambda rid: names.index(rid.lower()))
+    return rids
+
+
 def _media_line(value: str) -> MediaSection:
     parts = value.split()
     port = _number(parts[1]) if len(parts) >= 4 else -1
@@ -214,6 +264,12 @@ def _media_attribute(section: MediaSection, name: str, argument: str) -> None:
         case "ssrc-group":
             if head in ("FID", "FEC-FR"):
                 section.secondary.update(_number(n) for n in tail.split()[1:])
+        case "rid":
+            words = argument.split()
+            if len(words) >= 2 and words[1] == "send" and _RID.fullmatch(words[0]) and len(section.rids) < 16:
+                section.rids.add(words[0])
+        case "simulcast":
+            section.simulcast = _sent_layers(argument)
         case "ice-ufrag" | "ice-pwd" | "fingerprint" | "setup":
             section.attributes.setdefault(name, argument)
 

@@ -1,4 +1,4 @@
-"""A stream of a lesson inside the node: two tracks, at most one publisher, its subscribers by wire format."""
+"""A stream of a lesson inside the node: at most one publisher, its layers, its subscribers by what they receive."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import secrets
 from typing import TYPE_CHECKING, Final
 
 from media_relay.core.forwarding import WireFormat
-from media_relay.core.history import SLOT
-from media_relay.core.keyframes import KeyframeRequests
+from media_relay.core.layers import Layers
+from media_relay.core.rendition import Path, Rendition
 from media_relay.core.replay import Replay, worth_replaying
-from media_relay.core.track import Track
+from media_relay.core.subscription import Subscription
+from media_relay.core.track import SenderTime, Track
 from media_relay.fanout import Fanout
 from media_relay.peer import PeerState
 from media_relay.seams import rtcp
@@ -28,14 +29,13 @@ class Stream:
         self.lesson = lesson
         self.name = name
         self.cname = secrets.token_hex(8)
-        self.tracks: dict[str, Track] = {kind: _new_track(kind) for kind in KINDS}
+        self.layers: dict[str, Layers] = {kind: Layers(is_video=kind == "video") for kind in KINDS}
         self.publisher: Publisher | None = None
         self.subscribers: dict[str, Subscriber] = {}
-        self.keyframes = KeyframeRequests()
         self._fanout = fanout
-        self._ready: dict[str, dict[WireFormat, list[Subscriber]]] = {kind: {} for kind in KINDS}
-        self._waiting: list[Subscriber] = []
+        self._ready: dict[Track, dict[tuple[WireFormat, Path], list[Subscriber]]] = {}
         self._catching_up: list[Subscriber] = []
+        self.regroup()
 
     @property
     def idle(self) -> bool:
@@ -43,131 +43,178 @@ class Stream:
         return self.publisher is None and not self.subscribers
 
     def regroup(self) -> None:
-        """Sort the subscribers anew, after one connected, left, or began or ceased to wait or to catch up."""
-        self._ready = {kind: {} for kind in KINDS}
-        self._waiting = []
+        """Sort the subscribers anew, after one connected, left, changed layers, or began or ceased to wait or to
+        catch up."""
+        self._ready = {track: {} for layers in self.layers.values() for track in layers.tracks}
         self._catching_up = []
         for subscriber in self.subscribers.values():
             if subscriber.state is not PeerState.CONNECTED:
                 continue
             for kind, subscription in subscriber.subscriptions.items():
                 if subscription.waiting:
-                    self._waiting.append(subscriber)
-                elif subscription.replay is not None:
+                    continue
+                if subscription.replay is not None:
                     self._catching_up.append(subscriber)
                 else:
-                    self._ready[kind].setdefault(subscriber.wire(kind), []).append(subscriber)
+                    path = subscription.path
+                    groups = self._ready[path.rendition.track]
+                    groups.setdefault((subscriber.wire(kind), path), []).append(subscriber)
 
     def flush(self) -> None:
-        """Forward what came in since the last call."""
-        for kind, track in self.tracks.items():
+        """Forward what came in since the last call; then keyframes let those go on who wait for them."""
+        keyframes: dict[Rendition, list[int]] = {}
+        video = self.layers["video"]
+        for track, groups in self._ready.items():
             if not track.batch:
                 continue
             slots, keyframe = track.take_batch()
+            for (wire, path), group in groups.items():
+                self._fanout.forward(path, slots, wire, group)
             if keyframe >= 0:
-                self.keyframes.served()
-                if self._waiting:
-                    self._forward(kind, track, slots[:keyframe])
-                    self._begin(track, slots[keyframe])
-                    slots = slots[keyframe:]
-            self._forward(kind, track, slots)
+                track.keyframes.served()
+                rendition = video.of(track)
+                rendition.active = rendition in video.renditions
+                keyframes[rendition] = slots[keyframe:]
+        # Only when all batches are sent is it known with which number a newcomer to a layer has to go on.
+        if keyframes:
+            self._begin(keyframes)
 
-    def new_source(self, kind: str) -> None:
-        """A publisher begins to send this kind: pictures wait for its first keyframe."""
-        if kind == "video":
+    def lay_out(self, layers: int) -> tuple[Rendition, ...]:
+        """A new publisher comes and sends its picture in this many layers; returns them, lowest first."""
+        self.flush()
+        renditions = self.layers["video"].lay_out(layers)
+        for _, subscription in self._pictures():
+            if subscription.path.rendition not in renditions:
+                subscription.pause()
+        self.regroup()
+        return renditions
+
+    def new_source(self, track: Track) -> None:
+        """A publisher begins to send this layer: pictures wait for its first keyframe."""
+        if track.is_video:
             self.flush()
-            for subscriber in self.subscribers.values():
-                if "video" in subscriber.subscriptions:
-                    subscriber.subscriptions["video"].pause(self.tracks["video"].highest)
+            for _, subscription in self._pictures():
+                if subscription.path.rendition.track is track:
+                    subscription.pause()
             self.regroup()
-            self.keyframes.ask()
+            track.keyframes.ask()
+
+    def steer(self, now: float) -> None:
+        """A few times a second, and when somebody wants something else: ask for the keyframes that lead there."""
+        self.layers["video"].measure(now)
+        refused = False
+        for subscriber, subscription in self._pictures():
+            if subscription.refused:
+                refused = refused or not subscription.waiting
+                continue
+            target = subscription.target
+            if target is not None and target is not subscription.current and subscriber.takes(target.track):
+                target.track.keyframes.ask()
+        if refused:
+            self.flush()
+            for _, subscription in self._pictures():
+                if subscription.refused:
+                    subscription.pause()
+            self.regroup()
 
     def report_senders(self, now: float) -> None:
-        """Send every ready subscriber the sender reports of its tracks."""
-        for kind, track in self.tracks.items():
-            report = self._sender_report(track, now)
-            if report is None:
+        """Send every ready subscriber the sender reports of what it is given."""
+        for track, groups in self._ready.items():
+            sent = track.sender_time_at(now) if groups else None
+            if sent is None:
                 continue
-            for group in self._ready[kind].values():
+            for (_, path), group in groups.items():
+                report = self._sender_report(path, sent)
                 for subscriber in group:
                     subscriber.send_rtcp(report)
 
     def welcome(self, subscriber: Subscriber, now: float) -> None:
         """A subscriber has just connected: sound begins at once, pictures with the last keyframe or the next."""
         self.flush()
+        self.layers["video"].measure(now)
         if "audio" in subscriber.subscriptions:
-            subscriber.subscriptions["audio"].begin(self.tracks["audio"].highest + 1)
+            audio = self.layers["audio"].renditions[0]
+            subscriber.subscriptions["audio"].begin(audio, audio.track.highest + 1)
         if "video" in subscriber.subscriptions and not self._replay_to(subscriber, now):
-            self.keyframes.ask()
+            target = subscriber.subscriptions["video"].target
+            (self.layers["video"].full if target is None else target.track).keyframes.ask()
         self.regroup()
         self._report_to(subscriber, now)
         self.catch_up()
 
     def _replay_to(self, subscriber: Subscriber, now: float) -> bool:
-        """Begin a subscriber's pictures with the last keyframe, if that is recent and of a codec it takes."""
-        track = self.tracks["video"]
-        keyframe = track.keyframe_sequence
-        if keyframe is None or not worth_replaying(keyframe, track.keyframe_at, track.highest, now):
-            return False
-        slot = track.history.find(keyframe)
-        if self.publisher is None or slot < 0 or not self._takes(subscriber, track, slot):
-            return False
+        """Begin a subscriber's pictures with the last keyframe, if that is recent and of a codec it takes.
+
+        A lower layer than it should get will do: a picture at once, and a better one with the next keyframe.
+        """
         subscription = subscriber.subscriptions["video"]
-        subscription.begin(keyframe)
-        subscription.replay = Replay(keyframe)
-        return True
+        renditions = self.layers["video"].renditions
+        if self.publisher is None or subscription.target is None:
+            return False
+        for rendition in reversed(renditions[: renditions.index(subscription.target) + 1]):
+            track = rendition.track
+            keyframe = track.keyframe_sequence
+            if (
+                keyframe is not None
+                and worth_replaying(keyframe, track.keyframe_at, track.highest, now)
+                and track.history.find(keyframe) >= 0
+                and subscriber.takes(track)
+            ):
+                subscription.begin(rendition, keyframe)
+                subscription.replay = Replay(keyframe)
+                return True
+        return False
 
     def catch_up(self) -> None:
         """Every 20 ms: send those who joined late a bounded part of what they missed."""
         if not self._catching_up:
             return
         self.flush()
-        track = self.tracks["video"]
         for subscriber in self._catching_up:
             subscription = subscriber.subscriptions["video"]
             if subscription.replay is not None:
+                track = subscription.path.rendition.track
                 slots = subscription.replay.step(track.history, track.highest)
-                self._fanout.forward(track.history, slots, subscriber.wire("video"), [subscriber])
+                self._fanout.forward(subscription.path, slots, subscriber.wire("video"), [subscriber])
                 if subscription.replay.done(track.highest):
                     subscription.replay = None
         self.regroup()
 
     def _report_to(self, subscriber: Subscriber, now: float) -> None:
         """Send one subscriber the sender reports at once, so that its lips and voice agree from the start."""
-        for kind in subscriber.subscriptions:
-            report = self._sender_report(self.tracks[kind], now)
-            if report is not None:
-                subscriber.send_rtcp(report)
+        for subscription in subscriber.subscriptions.values():
+            sent = subscription.path.rendition.track.sender_time_at(now)
+            if sent is not None:
+                subscriber.send_rtcp(self._sender_report(subscription.path, sent))
 
-    def _sender_report(self, track: Track, now: float) -> bytes | None:
-        sent = track.sender_time_at(now)
-        if sent is None:
-            return None
-        return rtcp.sender_report(
-            track.ssrc, sent.ntp, sent.timestamp, track.packets, track.octets, self.cname
-        )
+    def _sender_report(self, path: Path, sent: SenderTime) -> bytes:
+        track = path.rendition.track
+        timestamp = sent.timestamp + path.shift.timestamp & 0xFFFFFFFF
+        return rtcp.sender_report(track.ssrc, sent.ntp, timestamp, track.packets, track.octets, self.cname)
 
-    def _begin(self, track: Track, slot: int) -> None:
-        """Let those who wait go on with the keyframe in ``slot``, unless they cannot decode it."""
-        for subscriber in self._waiting:
-            if track.keyframe_sequence is not None and self._takes(subscriber, track, slot):
-                subscriber.subscriptions["video"].begin(track.keyframe_sequence)
-        self.regroup()
+    def _pictures(self) -> list[tuple[Subscriber, Subscription]]:
+        """The connected subscribers that take pictures."""
+        return [
+            (subscriber, subscriber.subscriptions["video"])
+            for subscriber in self.subscribers.values()
+            if subscriber.state is PeerState.CONNECTED and "video" in subscriber.subscriptions
+        ]
 
-    @staticmethod
-    def _takes(subscriber: Subscriber, track: Track, slot: int) -> bool:
-        payload_type = track.history.view[slot * SLOT + 1] & 0x7F
-        return bool(subscriber.wire("video").payload_types[payload_type])
-
-    def _forward(self, kind: str, track: Track, slots: list[int]) -> None:
-        for wire, group in self._ready[kind].items():
-            self._fanout.forward(track.history, slots, wire, group)
-
-
-def _new_track(kind: str) -> Track:
-    return Track(
-        is_video=kind == "video",
-        ssrc=secrets.randbits(31) << 1,
-        repair_ssrc=secrets.randbits(31) << 1 | 1,
-        first_sequence=secrets.randbelow(1 << 14) + 1,
-    )
+    def _begin(self, keyframes: dict[Rendition, list[int]]) -> None:
+        """Let those who wait for a keyframe, or for one of another layer, go on with these; the best ones first."""
+        began = False
+        for rendition in reversed(self.layers["video"].renditions):
+            slots, track = keyframes.get(rendition), rendition.track
+            if slots is None:
+                continue
+            number = track.history.sequence(slots[0])
+            groups: dict[tuple[WireFormat, Path], list[Subscriber]] = {}
+            for subscriber, subscription in self._pictures():
+                if subscription.goes_to(rendition) and subscriber.takes(track):
+                    subscription.begin(rendition, number)
+                    groups.setdefault((subscriber.wire("video"), subscription.path), []).append(subscriber)
+            for (wire, path), group in groups.items():
+                self._fanout.forward(path, slots, wire, group)
+            began = began or bool(groups)
+        if began:
+            self.regroup()

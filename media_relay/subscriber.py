@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from media_relay.core.forwarding import WireFormat
 from media_relay.core.packet import Extension, extension_table
+from media_relay.core.rendition import Path
 from media_relay.core.subscription import Subscription
 from media_relay.core.track import Track
 from media_relay.core.transport_log import TransportLog
@@ -36,10 +37,10 @@ class Subscriber(Peer):
         self.viewer = session
         """Whoever shares a link with this session; by itself it shares with nobody."""
         self._fanout = fanout
-        self.subscriptions = {s.kind: Subscription() for s in offer.accepted}
+        self.subscriptions = {s.kind: Subscription(stream.layers[s.kind]) for s in offer.accepted}
         self._sections = {s.kind: s for s in offer.accepted}
         self._wires: dict[str, WireFormat] = {}
-        self._kinds = {stream.tracks[kind].ssrc: kind for kind in self.subscriptions}
+        self._kinds = {stream.layers[kind].ssrc: kind for kind in self.subscriptions}
         self.transport = TransportLog()
         self.remb: int | None = None
         """Bits a second the client says it can receive, if it says so."""
@@ -59,9 +60,9 @@ class Subscriber(Peer):
         flows = self.stream.publisher is not None and self.stream.publisher.started
         return flows and video is not None and not video.waiting and video.replay is None
 
-    def expired(self, now: float) -> bool:
-        """Also a subscriber whose pictures paused too long to go on: its client plays anew."""
-        return super().expired(now) or any(s.stale for s in self.subscriptions.values())
+    def takes(self, track: Track) -> bool:
+        """Whether it negotiated the codec of a picture; only for a connected peer."""
+        return bool(self.wire("video").payload_types[track.codec])
 
     def rtcp(self, packets: list[rtcp.AnyRtcpPacket], now: float) -> None:
         """Act on the feedback of the client."""
@@ -71,40 +72,51 @@ class Subscriber(Peer):
                 for block in packet.reports:
                     kind = self._kinds.get(block.ssrc)
                     if kind is not None:
-                        rtt = self.stream.tracks[kind].round_trip(block.lsr, block.dlsr, now)
+                        rtt = self.stream.layers[kind].round_trip(block.lsr, block.dlsr, now)
                         self.subscriptions[kind].report(block.fraction_lost, block.jitter, rtt)
                         self.figures.loss.note(block.ssrc, block.highest_sequence, block.packets_lost)
             elif isinstance(packet, rtcp.RtcpPsfbPacket):
                 if rtcp.asks_keyframe(packet):
                     self.figures.freezes.asks_keyframe(now, playing=self.playing)
-                    self.stream.keyframes.ask()
+                    self._ask_keyframe()
                 elif (bitrate := rtcp.remb_bitrate(packet)) is not None:
                     self.remb = bitrate
             elif isinstance(packet, rtcp.RtcpRtpfbPacket):
                 self._resend(packet.media_ssrc, rtcp.nacked(packet), now)
 
+    def _ask_keyframe(self) -> None:
+        """For the layer that it is given, or waits for."""
+        subscription = self.subscriptions.get("video")
+        if subscription is not None:
+            rendition = subscription.current or subscription.target
+            if rendition is not None:
+                rendition.track.keyframes.ask()
+
     def _resend(self, ssrc: int, numbers: list[int], now: float) -> None:
         kind = self._kinds.get(ssrc)
         if kind is None:
             return
-        track, subscription = self.stream.tracks[kind], self.subscriptions[kind]
-        slots = []
+        subscription = self.subscriptions[kind]
+        found: dict[Path, list[int]] = {}
         for number in numbers:
-            sequence = subscription.may_resend(number, track.highest, now)
-            if sequence is not None and (slot := track.history.find(sequence)) >= 0:
-                slots.append(slot)
-        if slots:
-            sent = self._send_again(track, subscription, kind, slots)
+            whence = subscription.may_resend(number, now)
+            if whence is not None:
+                path, sequence = whence
+                if (slot := path.rendition.track.history.find(sequence)) >= 0:
+                    found.setdefault(path, []).append(slot)
+        for path, slots in found.items():
+            sent = self._send_again(path, subscription, kind, slots)
             self._counters.packets_retransmitted += sent
             self.figures.repaired += sent
 
-    def _send_again(self, track: Track, subscription: Subscription, kind: str, slots: list[int]) -> int:
+    def _send_again(self, path: Path, subscription: Subscription, kind: str, slots: list[int]) -> int:
         """By RTX where it was negotiated, else as they were on the same SSRC."""
         wire = self.wire(kind)
         if not any(wire.repair_types):
-            return self._fanout.repeat(track.history, slots, wire, self)
+            return self._fanout.repeat(path, slots, wire, self)
         first = subscription.repairs_sent
-        sent = self._fanout.repair(track.history, slots, wire, self, ssrc=track.repair_ssrc, first=first)
+        repair_ssrc = path.rendition.track.repair_ssrc
+        sent = self._fanout.repair(path, slots, wire, self, ssrc=repair_ssrc, first=first)
         subscription.repairs_sent += sent
         return sent
 

@@ -35,3 +35,7 @@ class History:
         """The slot that holds ``sequence``, or -1."""
         slot = sequence % self.slots
         return slot if self._sequences[slot] == sequence else -1
+
+    def sequence(self, slot: int) -> int:
+        """The extended number of the packet in a slot, or -1."""
+        return self._sequences[slot]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from media_relay.core.descriptors import vp8, vp9
 from media_relay.core.packet import Codec
 
 _MIN_INTERVAL: Final = 0.5
@@ -18,34 +19,12 @@ _H264_FU_A: Final = 28
 def starts_keyframe(codec: Codec, view: memoryview, start: int, end: int) -> bool:
     """Whether the payload ``view[start:end]`` is the first packet of a keyframe. Malformed payloads are not."""
     if codec is Codec.VP8:
-        return _starts_vp8(view, start, end)
+        return vp8.starts_keyframe(view, start, end)
     if codec is Codec.H264:
         return _starts_h264(view, start, end)
+    if codec is Codec.VP9:
+        return vp9.starts_keyframe(view, start, end)
     return True
-
-
-def _starts_vp8(view: memoryview, start: int, end: int) -> bool:
-    """RFC 7741 sections 4.2 and 4.3: start of the first partition, and the frame header's P bit is zero."""
-    if start >= end:
-        return False
-    first = view[start]
-    position = start + 1
-    if first & 0x17 != 0x10:  # S set, partition index 0
-        return False
-    if first & 0x80:
-        if position >= end:
-            return False
-        flags = view[position]
-        position += 1
-        if flags & 0x80:
-            if position >= end:
-                return False
-            position += 2 if view[position] & 0x80 else 1
-        if flags & 0x40:
-            position += 1
-        if flags & 0x30:
-            position += 1
-    return position < end and not view[position] & 0x01
 
 
 def _starts_h264(view: memoryview, start: int, end: int) -> bool:

@@ -36,7 +36,9 @@ class Codec(IntEnum):
 
     OPUS = 111
     VP8 = 96
+    VP9 = 98
     H264 = 102
+    AV1 = 45
 
     @property
     def is_video(self) -> bool:
@@ -59,6 +61,10 @@ class Extension(IntEnum):
     VIDEO_CONTENT_TYPE = 5
     MID = -1
     TRANSPORT_SEQUENCE = -2
+    STREAM_ID = -3
+    """Names the layer of a simulcast that a packet is of (RID, RFC 8852)."""
+    REPAIRED_STREAM_ID = -4
+    """The same on retransmissions."""
 
 
 _AUDIO_LEVEL: Final = int(Extension.AUDIO_LEVEL)
@@ -71,6 +77,8 @@ EXTENSION_URIS: Final[Mapping[str, Extension]] = {
     "http://www.webrtc.org/experiments/rtp-hdrext/video-content-type": Extension.VIDEO_CONTENT_TYPE,
     "urn:ietf:params:rtp-hdrext:sdes:mid": Extension.MID,
     "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01": Extension.TRANSPORT_SEQUENCE,
+    "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id": Extension.STREAM_ID,
+    "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id": Extension.REPAIRED_STREAM_ID,
 }
 
 ExtensionTable = tuple[int, ...]
@@ -89,7 +97,7 @@ class PacketError(ValueError):
 class Extensions:
     """What :func:`read_extensions` found; one instance is reused for all packets of a publisher."""
 
-    __slots__ = ("audio_level", "carried", "mid", "transport_sequence")
+    __slots__ = ("audio_level", "carried", "mid", "stream_id", "transport_sequence")
 
     def __init__(self) -> None:
         self.audio_level = NO_LEVEL
@@ -97,6 +105,8 @@ class Extensions:
         self.carried = b""
         """Elements to carry on, in one-byte form with canonical ids, unpadded."""
         self.mid = b""
+        self.stream_id = b""
+        """The RID of the packet's layer, or of the one that it repairs."""
         self.transport_sequence = -1
 
     def clear(self) -> None:
@@ -104,6 +114,7 @@ class Extensions:
         self.audio_level = NO_LEVEL
         self.carried = b""
         self.mid = b""
+        self.stream_id = b""
         self.transport_sequence = -1
 
 
@@ -116,6 +127,11 @@ def payload_start(view: memoryview, start: int, end: int) -> int:
     if position > end:
         raise PacketError("RTP packet is shorter than its CSRC list")
     return position
+
+
+def payload_of(view: memoryview, start: int) -> int:
+    """Where the payload of the canonical packet at ``start`` begins."""
+    return start + HEADER_SIZE + block_size(view, start)
 
 
 def read_extensions(view: memoryview, start: int, end: int, table: ExtensionTable, found: Extensions) -> int:
@@ -159,6 +175,8 @@ def read_extensions(view: memoryview, start: int, end: int, table: ExtensionTabl
             found.transport_sequence = view[position] << 8 | view[position + 1]
         elif target == Extension.MID:
             found.mid = bytes(view[position : position + size])
+        elif target == Extension.STREAM_ID or target == Extension.REPAIRED_STREAM_ID:
+            found.stream_id = bytes(view[position : position + size])
         position += size
     return stop
 

@@ -26,6 +26,11 @@ class Replay:
         """``keyframe`` is the extended number of the keyframe's first packet."""
         self._next = keyframe
 
+    @property
+    def last(self) -> int:
+        """The extended number of the packet before the next one to send."""
+        return self._next - 1
+
     def step(self, history: History, highest: int) -> list[int]:
         """The slots to send in these 20 ms, oldest first; packets that were lost are left to NACKs."""
         slots: list[int] = []

@@ -1,46 +1,93 @@
-"""One subscriber's view of one track: whether it may receive yet, what it reports, and what may be sent again."""
+"""One subscriber's view of one kind of media: what it is given now, what it reports, and what may be sent again.
+
+How to steer a picture (the shell does the rest, see :meth:`media_relay.stream.Stream.steer`)::
+
+    for rendition in subscription.renditions(now):   # lowest first
+        rendition.rung, rendition.bitrate, rendition.active
+    subscription.want(rendition)     # change to it at its next keyframe, which is asked for
+    subscription.want(None)          # no picture from now on
+    subscription.want_best()         # the default: the highest that lives
+    subscription.current             # what it is given now; None while it waits
+
+A rendition that the publisher ceases to send is replaced by the next one that lives, and returned to. A rendition of a
+former publisher counts as the highest.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from collections import deque
+from typing import Final, NamedTuple
 
+from media_relay.core.descriptors import NO_IDS, picture_ids
+from media_relay.core.history import SLOT
+from media_relay.core.layers import Layers
+from media_relay.core.packet import HEADER, payload_of
+from media_relay.core.rendition import Path, Rendition, Shift
 from media_relay.core.replay import Replay
 from media_relay.core.sequence import extend
+from media_relay.core.track import Track
 
 _RESENDS: Final = 128
 _RESENDS_EVERY: Final = 0.020
 _RESEND_INTERVAL: Final = 0.030
 _MAX_REMEMBERED: Final = 512
-_MAX_PAUSE: Final = 1 << 15
+_MAX_SEGMENTS: Final = 6
+_LOOK_BACK: Final = 64
+_SHORTEST_STEP: Final = 1
+"""Timestamp units between the last picture of one layer and the first of another, which is often the same picture: two
+with one timestamp would be taken for parts of one. No more, since such steps may add up."""
+
+
+class _Position(NamedTuple):
+    """The last packet that a subscriber was sent, in the numbers that it saw."""
+
+    sequence: int
+    timestamp: int
+    picture: int
+    tl0: int
+    path: Path
 
 
 class Subscription:
-    """State of one subscriber on one track. Times are monotonic seconds."""
+    """State of one subscriber on one kind of media. Times are monotonic seconds."""
 
     __slots__ = (
+        "_asked_for_none",
         "_first",
-        "_paused_at",
+        "_layers",
+        "_left_off",
         "_resends_left",
         "_resends_renewed",
         "_resent",
+        "_segments",
+        "_skew",
+        "_wanted",
         "fraction_lost",
         "jitter",
-        "replay",
+        "path",
         "repairs_sent",
+        "replay",
         "rtt",
-        "stale",
         "waiting",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, layers: Layers) -> None:
+        self._layers = layers
+        self._wanted: Rendition | None = None
+        self._asked_for_none = False
         self.waiting = True
         """Nothing is forwarded before :meth:`begin`: pictures wait for a keyframe."""
+        self.path: Path = layers.renditions[-1].base
+        """How packets come to it, or came before it had to wait."""
         self.replay: Replay | None = None
         """While the subscriber catches up with the stream."""
-        self.stale = False
-        """Whether the pause was too long to go on: the client must play anew."""
-        self._first = 0
-        self._paused_at: int | None = None
+        self._first: int | None = None
+        """The first number that it was ever sent."""
+        self._left_off: _Position | None = None
+        self._skew = 0
+        """Timestamp units by which :attr:`path` is late, because pictures of two layers were too close."""
+        self._segments: deque[tuple[int, Path]] = deque(maxlen=_MAX_SEGMENTS)
+        """From which number on it was sent what, for NACKs."""
         self.fraction_lost = 0
         self.jitter = 0
         self.rtt: float | None = None
@@ -50,24 +97,133 @@ class Subscription:
         self._resends_renewed = float("-inf")
         self._resent: dict[int, float] = {}
 
-    def begin(self, number: int) -> None:
-        """Forward from the packet with this extended number on.
+    # --- what it is to be given -------------------------------------------------------------------------------------
 
-        After a pause of 2**15 numbers SRTP's rollover counter is ambiguous (RFC 3711 section 3.3.1): the client could
-        decrypt nothing, and our own counter might come by a nonce again. The subscription is then stale for good.
+    def renditions(self, now: float) -> tuple[Rendition, ...]:
+        """What there is of the present publisher, lowest first, freshly measured."""
+        self._layers.measure(now)
+        return self._layers.renditions
+
+    def want(self, rendition: Rendition | None) -> None:
+        """Be given this rendition, or as close as there is; ``None``: no picture. In effect at the next steering."""
+        self._wanted = rendition
+        self._asked_for_none = rendition is None
+
+    def want_best(self) -> None:
+        """Be given the highest rendition that lives, as at the start."""
+        self._wanted = None
+        self._asked_for_none = False
+
+    @property
+    def current(self) -> Rendition | None:
+        """What it is given now."""
+        return None if self.waiting else self.path.rendition
+
+    @property
+    def target(self) -> Rendition | None:
+        """What it should be given, of what lives now."""
+        return None if self._asked_for_none else self._layers.best(self._wanted)
+
+    @property
+    def refused(self) -> bool:
+        """Whether it wants no picture."""
+        return self._asked_for_none
+
+    def goes_to(self, rendition: Rendition) -> bool:
+        """Whether to begin with a keyframe of this rendition that is there now.
+
+        Whoever waits takes a lower one than it should have, and goes on to that from there.
         """
-        if self._paused_at is None:
-            self._first = number
-        elif number - self._paused_at >= _MAX_PAUSE:
-            self.stale = True
-        self.waiting = self.stale
+        target = self.target
+        if target is None or rendition is self.current:
+            return False
+        if rendition is target:
+            return True
+        renditions = self._layers.renditions
+        return self.waiting and rendition in renditions[: renditions.index(target)]
 
-    def pause(self, highest: int) -> None:
-        """Forward nothing after the packet with this extended number until :meth:`begin`."""
+    # --- going on without a gap -------------------------------------------------------------------------------------
+
+    def begin(self, rendition: Rendition, number: int) -> None:
+        """Forward the rendition from its packet with this extended number on.
+
+        After a pause or a change of layer the packets take the numbers that follow those sent before. So SRTP's
+        rollover counter is never in doubt (RFC 3711 section 3.3.1), and no number is used twice.
+        """
+        left_off = self._position() if not self.waiting else self._left_off
         self.replay = None
+        self.waiting = False
+        if left_off is None:
+            self.path, self._first = rendition.base, number
+        elif (
+            left_off.path.rendition is rendition
+            and left_off.sequence + 1 == number + self.path.shift.sequence
+        ):
+            return
+        else:
+            self.path = self._continue(left_off, rendition, number)
+        self._segments.append((number + self.path.shift.sequence, self.path))
+
+    def pause(self) -> None:
+        """Forward nothing any more until :meth:`begin`."""
         if not self.waiting:
+            self._left_off = self._position()
             self.waiting = True
-            self._paused_at = highest
+        self.replay = None
+
+    @property
+    def reached(self) -> int:
+        """The extended number, as the subscriber sees it, of the newest packet that it was sent."""
+        if self.waiting:
+            return -1 if self._left_off is None else self._left_off.sequence
+        newest = self.path.rendition.track.highest if self.replay is None else self.replay.last
+        return newest + self.path.shift.sequence
+
+    def _position(self) -> _Position:
+        path, reached = self.path, self.reached
+        number = reached - path.shift.sequence
+        found = _read(path.rendition.track, number)
+        if found is None:
+            return _Position(reached, 0, *NO_IDS, path)
+        timestamp, picture, tl0 = found
+        shift = path.shift
+        return _Position(
+            reached,
+            timestamp + shift.timestamp & 0xFFFFFFFF,
+            picture + shift.picture & 0x7FFF if picture >= 0 else -1,
+            tl0 + shift.tl0 & 0xFF if tl0 >= 0 else -1,
+            path,
+        )
+
+    def _continue(self, left_off: _Position, rendition: Rendition, number: int) -> Path:
+        track = rendition.track
+        timestamp, picture, tl0 = _read(track, number) or (left_off.timestamp, *NO_IDS)
+        shift = self._timestamp_shift(left_off, track)
+        ahead = (timestamp + shift - left_off.timestamp + 0x80000000 & 0xFFFFFFFF) - 0x80000000
+        self._skew = max(0, _SHORTEST_STEP - ahead)
+        return Path(
+            rendition,
+            Shift(
+                sequence=left_off.sequence + 1 - number,
+                timestamp=shift + self._skew & 0xFFFFFFFF,
+                picture=left_off.picture + 1 - picture & 0x7FFF if min(left_off.picture, picture) >= 0 else 0,
+                tl0=left_off.tl0 + 1 - tl0 & 0xFF if min(left_off.tl0, tl0) >= 0 else 0,
+            ),
+            number,
+        )
+
+    def _timestamp_shift(self, left_off: _Position, track: Track) -> int:
+        """By the publisher's clock where both tracks have been tied to it, else by the times of arrival."""
+        former, shift = left_off.path.rendition.track, left_off.path.shift.timestamp
+        if former is track:
+            return shift - self._skew
+        if former.clock_offset is not None and track.clock_offset is not None:
+            return former.clock_offset + shift - self._skew - track.clock_offset
+        # The newest packets of both lie this far apart.
+        elapsed = int((track.heard_at - former.heard_at) * track.clock_rate)
+        return former.newest_timestamp + shift + elapsed - track.newest_timestamp
+
+    # --- feedback ---------------------------------------------------------------------------------------------------
 
     def report(self, fraction_lost: int, jitter: int, rtt: float | None) -> None:
         """A report block of the subscriber's receiver report; ``rtt`` in seconds, where it could be measured."""
@@ -76,25 +232,43 @@ class Subscription:
         if rtt is not None and rtt >= 0:
             self.rtt = rtt
 
-    def may_resend(self, number: int, highest: int, now: float) -> int | None:
-        """The extended number of a NACKed packet to send again, or ``None``.
+    def may_resend(self, number: int, now: float) -> tuple[Path, int] | None:
+        """Whence to send a NACKed packet again: its path and its extended number there, or ``None``.
 
-        ``None`` while the subscriber waits, for a packet from before it began (its SRTP rollover counter starts
-        there), for one sent again less than 30 ms ago, and above 128 packets in 20 ms: a hostile or hopeless link
-        must not turn the history into a flood.
+        ``None`` before the subscriber began and for a packet from then (its SRTP rollover counter starts there), for
+        one sent again less than 30 ms ago, and above 128 packets in 20 ms: a hostile or hopeless link must not turn
+        the history into a flood.
         """
         if now - self._resends_renewed >= _RESENDS_EVERY:
             self._resends_left, self._resends_renewed = _RESENDS, now
-        if self.waiting or self._resends_left <= 0:
+        if self._first is None or self._resends_left <= 0:
             return None
-        extended = extend(number, highest)
+        reached = self.reached
+        extended = extend(number, reached)
         if (
-            not self._first <= extended <= highest
+            not self._first <= extended <= reached
             or now - self._resent.get(extended, -1.0) < _RESEND_INTERVAL
         ):
+            return None
+        path = next((path for first, path in reversed(self._segments) if extended >= first), None)
+        if path is None:
             return None
         self._resends_left -= 1
         self._resent[extended] = now
         if len(self._resent) > _MAX_REMEMBERED:
             del self._resent[next(iter(self._resent))]
-        return extended
+        return path, extended - path.shift.sequence
+
+
+def _read(track: Track, number: int) -> tuple[int, int, int] | None:
+    """Timestamp, picture id and TL0PICIDX of a packet, or of the last before it that is in the history."""
+    history = track.history
+    for candidate in range(number, number - _LOOK_BACK, -1):
+        slot = history.find(candidate)
+        if slot >= 0:
+            start = slot * SLOT
+            end = start + history.lengths[slot]
+            _, second, _, timestamp, _ = HEADER.unpack_from(history.view, start)
+            payload = payload_of(history.view, start)
+            return timestamp, *picture_ids(second & 0x7F, history.view, payload, end)
+    return None

@@ -1,4 +1,4 @@
-"""A track as subscribers see it: one SSRC, continuous numbers and times, whoever publishes it just now.
+"""One layer of a stream as the relay keeps it: continuous numbers and times, whoever publishes it just now.
 
 A :class:`Source` is one SSRC of one publisher. :meth:`Track.ingest` turns its packets into canonical ones in the
 history ring and notes them in the batch that the shell then forwards. Semantics: RFC 7667 section 3.7 (selective
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from media_relay.core.history import SLOT, History
-from media_relay.core.keyframes import starts_keyframe
+from media_relay.core.keyframes import KeyframeRequests, starts_keyframe
 from media_relay.core.nack import NackGenerator
 from media_relay.core.packet import (
     HEADER,
@@ -27,8 +27,11 @@ from media_relay.core.sequence import SequenceMap, extend
 
 VIDEO_SLOTS: Final = 1_024
 """Packets of video kept: three to four seconds at 2.5 Mbit/s."""
+LOWER_SLOTS: Final = 512
+"""Of the lower layers of a picture, which have fewer packets a second. Powers of two, all of them."""
 AUDIO_SLOTS: Final = 256
 
+_NEVER: Final = float("-inf")
 _REPORTS_REMEMBERED: Final = 64
 _VERSION: Final = 0x80
 _PADDING: Final = 0x20
@@ -65,21 +68,24 @@ class Source:
 
 
 class Track:
-    """One outgoing SSRC of a stream. Times are seconds of any monotonic clock."""
+    """One layer. All layers of a picture have the same outgoing SSRC. Times are seconds of any monotonic clock."""
 
     __slots__ = (
-        "_last_at",
-        "_last_sequence",
         "_keyframe_timestamp",
-        "_last_timestamp",
+        "_last_sequence",
         "_reported",
         "batch",
         "batch_keyframe",
+        "clock_offset",
         "clock_rate",
+        "codec",
+        "heard_at",
         "history",
         "is_video",
         "keyframe_at",
         "keyframe_sequence",
+        "keyframes",
+        "newest_timestamp",
         "octets",
         "packets",
         "repair_ssrc",
@@ -88,18 +94,25 @@ class Track:
         "ssrc",
     )
 
-    def __init__(self, *, is_video: bool, ssrc: int, repair_ssrc: int, first_sequence: int) -> None:
+    def __init__(
+        self, *, is_video: bool, ssrc: int, repair_ssrc: int, first_sequence: int, slots: int
+    ) -> None:
         """``first_sequence`` below 2**15 keeps SRTP's rollover counter unambiguous for the first packets."""
         self.is_video = is_video
         self.ssrc = ssrc
         self.repair_ssrc = repair_ssrc
         """Of retransmissions to subscribers that negotiated them (RFC 4588)."""
+        self.keyframes = KeyframeRequests()
+        self.codec = 0
+        """Canonical payload type of the newest packet."""
         self.clock_rate = 90_000 if is_video else 48_000
-        self.history = History(VIDEO_SLOTS if is_video else AUDIO_SLOTS)
+        self.history = History(slots)
         self.source: Source | None = None
         self._last_sequence = first_sequence - 1
-        self._last_timestamp = 0
-        self._last_at: float | None = None
+        self.newest_timestamp = 0
+        """Outgoing timestamp of the newest packet."""
+        self.heard_at = _NEVER
+        """When that came."""
         self.batch: list[int] = []
         """Slots of the packets that came since the last :meth:`take_batch`."""
         self.batch_keyframe = -1
@@ -112,6 +125,9 @@ class Track:
         self.packets = 0
         self.octets = 0
         self.sender_time: SenderTime | None = None
+        self.clock_offset: int | None = None
+        """Outgoing timestamps less the source's wall clock in the same units, modulo 2**32, as its first report said:
+        ties the layers of one publisher together."""
         self._reported: dict[int, float] = {}
 
     @property
@@ -188,8 +204,9 @@ class Track:
         stored[at : at + end - payload] = view[payload:end]
         if outgoing > self._last_sequence:
             self._last_sequence = outgoing
-            self._last_timestamp = timestamp
-            self._last_at = now
+            self.codec = codec
+            self.newest_timestamp = timestamp
+            self.heard_at = now
         self.packets += 1
         self.octets += end - payload
         if outgoing >> 16 != self._last_sequence >> 16:
@@ -224,7 +241,10 @@ class Track:
         """A publisher's sender report: its wall clock ``ntp`` at its RTP ``timestamp``."""
         source.reception.sender_report(ntp, now)
         if source.sequence is not None and self.source is source:
-            self.sender_time = SenderTime(ntp, timestamp + source.timestamp_offset, now)
+            outgoing = timestamp + source.timestamp_offset
+            self.sender_time = SenderTime(ntp, outgoing, now)
+            if self.clock_offset is None:
+                self.clock_offset = outgoing - (ntp * self.clock_rate >> 32) & 0xFFFFFFFF
 
     def sender_time_at(self, now: float) -> SenderTime | None:
         """The publisher's wall clock and the outgoing timestamp of this moment, for a report to subscribers."""
@@ -255,13 +275,19 @@ class Track:
         source.highest = number
         self.source = source
         self.sender_time = None
+        self.clock_offset = None
         return True
+
+    def release(self) -> None:
+        """Its publisher is gone for good."""
+        self.source = None
+        self.clock_offset = None
 
     def _splice(self, source: Source, number: int, timestamp: int, now: float) -> SequenceMap:
         """Continue the outgoing numbers and times with a new source."""
         sequence = source.sequence = SequenceMap(number, self._last_sequence + 1)
         outgoing = timestamp
-        if self._last_at is not None:
-            outgoing = self._last_timestamp + max(1, int((now - self._last_at) * self.clock_rate))
+        if self.heard_at > _NEVER:
+            outgoing = self.newest_timestamp + max(1, int((now - self.heard_at) * self.clock_rate))
         source.timestamp_offset = outgoing - timestamp
         return sequence

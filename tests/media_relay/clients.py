@@ -39,7 +39,10 @@ _EXTENSIONS = (
     "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level",
     f"a=extmap:{TRANSPORT_SEQUENCE} http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
     "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid",
+    "a=extmap:10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id",
+    "a=extmap:11 urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id",
 )
+RID, REPAIRED_RID = 10, 11
 _FEEDBACK = ("nack", "nack pli", "ccm fir", "transport-cc", "goog-remb")
 
 
@@ -50,8 +53,9 @@ def offer_text(
     publishing: bool,
     kinds: tuple[str, ...] = ("audio", "video"),
     video: tuple[str, ...] = ("VP8/90000",),
+    rids: tuple[str, ...] = (),
 ) -> str:
-    """An offer such as a browser writes; ``video`` codecs get payload types from 96 on."""
+    """An offer such as a browser writes; ``video`` codecs get payload types from 96 on, layers ``rids``."""
     lines = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "t=0 0"]
     lines.append("a=group:BUNDLE " + " ".join(str(i) for i in range(len(kinds))))
     for mid, kind in enumerate(kinds):
@@ -74,15 +78,31 @@ def offer_text(
             lines.append(f"a=rtpmap:{number} {name}")
             lines += [f"a=fmtp:{number} apt={VP8}"] if name == "rtx/90000" else []
             lines += [f"a=rtcp-fb:{number} {f}" for f in _FEEDBACK if name != "rtx/90000"]
+        if rids and kind == "video":
+            lines += [*(f"a=rid:{rid} send" for rid in rids), f"a=simulcast:send {';'.join(rids)}"]
     return "\r\n".join(lines) + "\r\n"
 
 
 def rtp(
-    ssrc: int, number: int, timestamp: int, payload: bytes, *, payload_type: int = VP8, marker: bool = False
+    ssrc: int,
+    number: int,
+    timestamp: int,
+    payload: bytes,
+    *,
+    payload_type: int = VP8,
+    marker: bool = False,
+    rid: str = "",
 ) -> bytes:
-    """A plain RTP packet without extensions."""
+    """A plain RTP packet without extensions, or with the RID of its layer (RFC 8852)."""
     second = payload_type | (0x80 if marker else 0)
-    return struct.pack("!BBHII", 0x80, second, number & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc) + payload
+    block = b""
+    if rid:
+        element = bytes(((REPAIRED_RID if payload_type == RTX else RID) << 4 | len(rid) - 1,)) + rid.encode()
+        element += bytes(-len(element) % 4)
+        block = struct.pack("!HH", 0xBEDE, len(element) // 4) + element
+    first = 0x90 if block else 0x80
+    header = struct.pack("!BBHII", first, second, number & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc)
+    return header + block + payload
 
 
 @dataclass(frozen=True)
@@ -125,11 +145,17 @@ class Client:
     """One media session from the client's side."""
 
     def __init__(
-        self, session: str, *, publishing: bool = False, kinds: tuple[str, ...] = ("audio", "video")
+        self,
+        session: str,
+        *,
+        publishing: bool = False,
+        kinds: tuple[str, ...] = ("audio", "video"),
+        rids: tuple[str, ...] = (),
     ):
         self.session = session
         self.publishing = publishing
         self.kinds = kinds
+        self.rids = rids
         self.identity = DtlsIdentity()
         self.local = new_credentials()
         self.remote = Credentials("", "")
@@ -164,6 +190,7 @@ class Client:
             publishing=self.publishing,
             kinds=self.kinds,
             video=video,
+            rids=self.rids,
         )
 
     def take_answer(self, answer: str) -> None:
@@ -294,7 +321,8 @@ class Bench:
     def age_keyframes(self) -> None:
         """Make the last keyframes too old to be replayed to a newcomer."""
         for stream in self.relay._streams.values():
-            stream.tracks["video"].keyframe_at -= 60
+            for track in stream.layers["video"].tracks:
+                track.keyframe_at -= 60
 
     def pump(self) -> int:
         """Let the relay and the clients read what has arrived, until nothing moves any more."""

@@ -114,7 +114,7 @@ def test_made_up_retransmission_streams_take_no_memory(bench: Bench) -> None:
         bench.pump()
     publisher = bench.relay._streams["lesson", "main"].publisher
     assert publisher is not None
-    assert len(publisher._repair_ssrcs) == 8
+    assert len(publisher._repair_ssrcs) == 12
 
 
 def test_without_the_offer_a_packet_is_repeated_as_it_was(bench: Bench) -> None:

@@ -102,7 +102,7 @@ def test_what_was_lost_on_the_way_here_is_left_out_and_can_be_asked_for(bench: B
 def test_else_it_waits_for_the_next_keyframe(bench: Bench, why: str) -> None:
     camera = Camera(bench)
     if why == "wrap":
-        bench.relay._streams["lesson", "main"].tracks["video"]._last_sequence = 65_533
+        bench.relay._streams["lesson", "main"].layers["video"].full._last_sequence = 65_533
     camera.send(700 if why == "long" else 5, key=True)
     bench.until(lambda: len(camera.first.packets) == camera.sent)
     if why == "old":

@@ -14,7 +14,7 @@ class Camera:
     def __init__(self, bench: Bench, next_number: int) -> None:
         self.bench = bench
         self.teacher = bench.publisher()
-        bench.relay._streams["lesson", "main"].tracks["video"]._last_sequence = next_number - 1
+        bench.relay._streams["lesson", "main"].layers["video"].full._last_sequence = next_number - 1
         self.number = 100
 
     def send(self, payload: bytes = DELTA, count: int = 1) -> None:
@@ -86,7 +86,9 @@ def test_a_packet_late_across_the_wrap_confuses_nobody(bench: Bench) -> None:
     assert before.undecodable == after.undecodable == 0
 
 
-def test_a_pause_of_half_the_numbers_ends_the_session(bench: Bench) -> None:
+@pytest.mark.parametrize("pause", [10, 30_000, 40_000])
+def test_a_pause_of_any_length_ends_with_the_next_number(bench: Bench, pause: int) -> None:
+    """Else SRTP's rollover counter would be in doubt after half of the numbers."""
     teacher = Client("teacher", publishing=True, kinds=("video",))
     bench.join(teacher, video=("VP8/90000", "H264/90000"))
     site = bench.subscriber()
@@ -95,27 +97,8 @@ def test_a_pause_of_half_the_numbers_ends_the_session(bench: Bench) -> None:
     # A camera that the site cannot decode, for a long time.
     teacher.send_rtp(rtp(6, 1, 1, b"\x65" + bytes(20), payload_type=97))
     bench.pump()
-    bench.relay._streams["lesson", "main"].tracks["video"]._last_sequence += 40_000
-    bench.tick(10)
-    assert bench.relay.subscribers == 1
-    teacher.send_rtp(rtp(7, 1, 1, KEYFRAME))
-    bench.pump()
-    bench.tick(10)
-    assert bench.relay.subscribers == 0
-    assert site.dtls is not None and site.dtls.closed, "it is told, so that it can play anew"
-    assert len(site.packets) == 1
-
-
-@pytest.mark.parametrize("pause", [10, 30_000])
-def test_a_shorter_pause_does_not(bench: Bench, pause: int) -> None:
-    teacher = Client("teacher", publishing=True, kinds=("video",))
-    bench.join(teacher, video=("VP8/90000", "H264/90000"))
-    site = bench.subscriber()
-    teacher.send_rtp(rtp(5, 1, 1, KEYFRAME))
-    bench.until(lambda: len(site.packets) == 1)
-    teacher.send_rtp(rtp(6, 1, 1, b"\x65" + bytes(20), payload_type=97))
-    bench.pump()
-    bench.relay._streams["lesson", "main"].tracks["video"]._last_sequence += pause
+    bench.relay._streams["lesson", "main"].layers["video"].full._last_sequence += pause
     teacher.send_rtp(rtp(7, 1, 1, KEYFRAME))
     bench.until(lambda: len(site.packets) == 2)
+    assert numbers(site)[1] == (numbers(site)[0] + 1) & 0xFFFF
     assert site.undecodable == 0

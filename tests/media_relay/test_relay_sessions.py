@@ -377,7 +377,7 @@ def test_made_up_sources_and_senders_take_no_memory(bench: Bench) -> None:
         bench.pump()
     publisher = bench.relay._streams["lesson", "main"].publisher
     assert publisher is not None
-    assert len(publisher._sources) == 8
+    assert len(publisher._sources) == 12
     assert len(publisher._rtcp_senders) == 32
-    assert bench.relay.drops()["left_out"] == 192
+    assert bench.relay.drops()["left_out"] == 188
     assert bench.relay.drops()["rtcp"] == 168

@@ -211,3 +211,73 @@ def test_fragments() -> None:
     lines = restart_fragment(TRANSPORT).split("\r\n")
     assert "a=ice-ufrag:ufrag123" in lines and "a=ice-pwd:password-password-passwo" in lines
     assert sum(line.startswith("a=candidate:") for line in lines) == 2
+
+
+def simulcast(send: str, *, rids: str = "l m h", extension: str = "rtp-stream-id") -> str:
+    """Chromium's offer with layers."""
+    text = text_of("chromium_publish").replace("sdes:rtp-stream-id", f"sdes:{extension}")
+    lines = [*(f"a=rid:{rid} send" for rid in rids.split()), f"a=simulcast:{send}"]
+    return text.rstrip() + "\n" + "\n".join(lines) + "\n"
+
+
+def lines_of(text: str, *, publishing: bool = True) -> list[str]:
+    offer = parse_offer(text, publishing=publishing)
+    tracks = None if publishing else TRACKS
+    return answer(offer, TRANSPORT, publishing=publishing, tracks=tracks).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("send", "rids", "taken", "lowest_first"),
+    [
+        ("send l;m;h", "l m h", "l;m;h", "l m h"),
+        ("send h;m;l", "l m h", "h;m;l", "l m h"),
+        ("send f;~h;q recv x", "q h f", "f;h;q", "q h f"),
+        ("send 0;1;2", "0 1 2", "0;1;2", "2 1 0"),
+        ("send a;b;c;d", "a b c d", "b;c;d", "b c d"),
+        ("send a,b;c", "a b c", "a;c", "a c"),
+        ("send l;ghost;h", "l h", "l;h", "l h"),
+        ("send l", "l", "l", "l"),
+    ],
+)
+def test_layers_are_taken_up_to_three_and_known_from_the_lowest(
+    send: str, rids: str, taken: str, lowest_first: str
+) -> None:
+    text = simulcast(send, rids=rids)
+    video = parse_offer(text, publishing=True).video
+    assert video is not None and video.layers() == lowest_first.split()
+    lines = lines_of(text)
+    assert f"a=simulcast:recv {taken}" in lines
+    assert [line for line in lines if line.startswith("a=rid:")] == [
+        f"a=rid:{rid} recv" for rid in lowest_first.split()
+    ]
+    assert "a=extmap:10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id" in lines
+    assert "a=extmap:11 urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id" in lines
+
+
+@pytest.mark.parametrize(
+    ("send", "rids"),
+    [
+        ("recv l;m;h", "l m h"),
+        ("send", "l m h"),
+        ("", "l m h"),
+        ("send l;m;h", ""),
+        ("send ;;~,", "l"),
+        ("send l;m;h", "l! m h" + "x" * 20),
+    ],
+)
+def test_layers_that_make_no_sense_are_not_taken(send: str, rids: str) -> None:
+    lines = lines_of(simulcast(send, rids=rids))
+    assert (
+        not any(line.startswith(("a=simulcast", "a=rid:l")) for line in lines)
+        or "a=simulcast:recv m" in lines
+    )
+
+
+def test_layers_that_could_not_be_told_apart_are_not_taken() -> None:
+    assert not any("simulcast" in line for line in lines_of(simulcast("send l;m;h", extension="other")))
+
+
+def test_subscribers_are_sent_one_layer_and_no_names_of_layers() -> None:
+    text = simulcast("recv l;m;h").replace("a=sendonly", "a=recvonly")
+    lines = lines_of(text, publishing=False)
+    assert not any("simulcast" in line or "rtp-stream-id" in line for line in lines)

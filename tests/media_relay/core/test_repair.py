@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import pytest
 
 from media_relay.core.history import SLOT
+from media_relay.core.layers import Layers
 from media_relay.core.nack import NackGenerator
 from media_relay.core.packet import Codec, Extensions
 from media_relay.core.subscription import Subscription
-from media_relay.core.track import Source, Track
+from media_relay.core.track import Source
 from tests.link import Conditions, Link, Wire
 from tests.media_relay.core.packets import packet
 
@@ -56,9 +57,11 @@ class Path:
         self.media_up, self.nacks_down, self.media_down, self.nacks_up = (
             Wire(Link(conditions, seed + i)) for i in range(4)
         )
-        self.track = Track(is_video=False, ssrc=7, repair_ssrc=8, first_sequence=0)
+        layers = Layers(is_video=False)
+        self.track = layers.full
+        self.track._last_sequence = -1
         self.source = Source(1, {_PAYLOAD_TYPE: Codec.OPUS}, _CLOCK)
-        self.subscription = Subscription()
+        self.subscription = Subscription(layers)
         self.ear = Ear()
         self.sent: list[bytes] = []
         self.sent_at: list[float] = []
@@ -79,7 +82,7 @@ class Path:
             self.track.ingest(self.source, view, 0, len(view), 12, self._found, now)
         slots, _ = self.track.take_batch()
         if slots and self.subscription.waiting:
-            self.subscription.begin(0)
+            self.subscription.begin(self.subscription.path.rendition, 0)
         for slot in slots:
             self._send_down(slot, now)
         for datagram in self.media_down.take(now):
@@ -96,8 +99,8 @@ class Path:
 
     def _repeat(self, numbers: list[int], now: float) -> None:
         for number in numbers:
-            sequence = self.subscription.may_resend(number, self.track.highest, now)
-            if sequence is not None and (slot := self.track.history.find(sequence)) >= 0:
+            whence = self.subscription.may_resend(number, now)
+            if whence is not None and (slot := self.track.history.find(whence[1])) >= 0:
                 self.sent_again += 1
                 self._send_down(slot, now)
 

@@ -31,7 +31,9 @@ class Video:
     """A track and the means to feed it."""
 
     def __init__(self, first: int = 1_000, *, is_video: bool = True) -> None:
-        self.track = Track(is_video=is_video, ssrc=77, repair_ssrc=78, first_sequence=first)
+        self.track = Track(
+            is_video=is_video, ssrc=77, repair_ssrc=78, first_sequence=first, slots=1_024 if is_video else 256
+        )
 
     def source(self, ssrc: int = 1) -> Source:
         return Source(ssrc, CODECS if self.track.is_video else {111: Codec.OPUS}, self.track.clock_rate)

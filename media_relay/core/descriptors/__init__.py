@@ -1,0 +1,32 @@
+"""What codecs say about a packet in front of their payload: keyframes, layers, picture ids.
+
+Pure functions on ``view[start:end]``, the payload of one packet. A malformed payload is never an error here: it has no
+ids, belongs to the lowest layer and starts no keyframe, and goes on to decoders, who have to cope with it anyway.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from media_relay.core.descriptors import vp8, vp9
+from media_relay.core.packet import Codec
+
+NO_IDS: Final = (-1, -1)
+"""Of a packet that carries neither a picture id nor a TL0PICIDX."""
+
+
+def picture_ids(codec: int, view: memoryview, start: int, end: int) -> tuple[int, int]:
+    """Picture id and TL0PICIDX of a packet; -1 for each that it does not carry."""
+    if codec == Codec.VP8:
+        return vp8.picture_ids(view, start, end)
+    if codec == Codec.VP9:
+        return vp9.picture_ids(view, start, end)
+    return NO_IDS
+
+
+def shift_ids(codec: int, view: memoryview, start: int, end: int, picture: int, tl0: int) -> None:
+    """Add to the picture id and the TL0PICIDX of a packet in place, each in the width that it has."""
+    if codec == Codec.VP8:
+        vp8.shift_ids(view, start, end, picture, tl0)
+    elif codec == Codec.VP9:
+        vp9.shift_ids(view, start, end, picture, tl0)

@@ -1,0 +1,91 @@
+"""The layers of one kind of media in a stream, and which of them lives.
+
+Sound has one layer. A picture has up to three, each a track with its own history and numbers; all of them leave on the
+same SSRC. A publisher that sends one layer sends the full picture.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Final
+
+from media_relay.core.rendition import FULL, RUNGS, Rendition
+from media_relay.core.track import AUDIO_SLOTS, LOWER_SLOTS, VIDEO_SLOTS, Track
+
+MAX_LAYERS: Final = max(RUNGS)
+_SILENCE: Final = 0.6
+"""Seconds without a packet, while other layers send, after which a layer is taken for paused."""
+
+
+class Layers:
+    """The tracks and renditions of a kind. Times are seconds of any monotonic clock."""
+
+    def __init__(self, *, is_video: bool) -> None:
+        self.is_video = is_video
+        self.ssrc = secrets.randbits(31) << 1
+        self.repair_ssrc = secrets.randbits(31) << 1 | 1
+        """Of retransmissions to subscribers that negotiated them (RFC 4588)."""
+        self._by_rung: dict[str, Rendition] = {}
+        self.renditions: tuple[Rendition, ...] = (self._rendition(FULL),)
+        """What can be seen of the present publisher, lowest first."""
+
+    @property
+    def full(self) -> Track:
+        """The track of the full picture: the only one of a publisher with one layer."""
+        return self._by_rung[FULL].track
+
+    @property
+    def tracks(self) -> list[Track]:
+        """All tracks that there ever were."""
+        return [rendition.track for rendition in self._by_rung.values()]
+
+    def lay_out(self, count: int) -> tuple[Rendition, ...]:
+        """A new publisher sends this many layers: one to :data:`MAX_LAYERS`. Returns them, lowest first."""
+        for known in self._by_rung.values():
+            known.active = False
+            known.track.release()
+        self.renditions = tuple(self._rendition(rung) for rung in RUNGS[count])
+        return self.renditions
+
+    def _rendition(self, rung: str) -> Rendition:
+        if rung not in self._by_rung:
+            slots = AUDIO_SLOTS if not self.is_video else VIDEO_SLOTS if rung == FULL else LOWER_SLOTS
+            track = Track(
+                is_video=self.is_video,
+                ssrc=self.ssrc,
+                repair_ssrc=self.repair_ssrc,
+                first_sequence=secrets.randbelow(1 << 14) + 1,
+                slots=slots,
+            )
+            self._by_rung[rung] = Rendition(track, rung)
+        return self._by_rung[rung]
+
+    def of(self, track: Track) -> Rendition:
+        """The rendition that is all of a track."""
+        return next(r for r in self._by_rung.values() if r.track is track)
+
+    def measure(self, now: float) -> bool:
+        """Look at the layers a few times a second; whether one began or ceased to live since."""
+        newest = max(r.track.heard_at for r in self.renditions)
+        changed = False
+        for rendition in self.renditions:
+            rendition.measure(now)
+            # All silent at once is a still picture, or a publisher that is gone: no layer is better than another.
+            alive = rendition.track.source is not None and rendition.track.heard_at > newest - _SILENCE
+            changed |= alive != rendition.active
+            rendition.active = alive
+        return changed
+
+    def best(self, wanted: Rendition | None) -> Rendition | None:
+        """The wanted rendition (by default the highest), or the next lower one that lives, or the next higher one."""
+        renditions = self.renditions
+        at = renditions.index(wanted) if wanted in renditions else len(renditions) - 1
+        for rendition in (*reversed(renditions[: at + 1]), *renditions[at + 1 :]):
+            if rendition.active:
+                return rendition
+        return None
+
+    def round_trip(self, last_sr: int, delay: int, now: float) -> float | None:
+        """Seconds to a subscriber and back from its report block, when one of the layers' reports is known there."""
+        times = (track.round_trip(last_sr, delay, now) for track in self.tracks)
+        return next((time for time in times if time is not None), None)
