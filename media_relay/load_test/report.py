@@ -58,6 +58,9 @@ class Report:
     latency_samples: int
     join_p50_ms: float | None
     join_p99_ms: float | None
+    first_frame_p50_ms: float | None
+    """From the answer to the last packet of the first keyframe."""
+    first_frame_max_ms: float | None
 
     def as_json(self) -> str:
         """The report as one line of JSON."""
@@ -87,6 +90,9 @@ def summarise(
     seconds = end.at - begin.at
     packets = [after - before for before, after in zip(begin.packets, end.packets, strict=True)]
     tracks = [track for s in subscribers for track in s.tracks.values()]
+    frames = sorted(
+        (s.first_frame_at - s.answered_at) * 1e3 for s in subscribers if s.first_frame_at is not None
+    )
     return Report(
         subscribers=len(subscribers),
         receiving=sum(
@@ -107,6 +113,8 @@ def summarise(
         latency_samples=len(latencies),
         join_p50_ms=percentile(joins, 0.50),
         join_p99_ms=percentile(joins, 0.99),
+        first_frame_p50_ms=percentile(frames, 0.50),
+        first_frame_max_ms=percentile(frames, 1.0),
     )
 
 
@@ -121,6 +129,10 @@ def as_text(report: Report) -> str:
         ("published", f"{report.published_packets} packets in {report.seconds} s"),
         ("subscribers", f"{report.receiving} of {report.subscribers} receive sound and pictures"),
         ("first packet", f"p50 {report.join_p50_ms} ms, p99 {report.join_p99_ms} ms after the offer"),
+        (
+            "first picture",
+            f"p50 {report.first_frame_p50_ms} ms, most {report.first_frame_max_ms} ms after the answer",
+        ),
         ("received", f"{report.packets_per_second} packets/s, {report.megabits_per_second} Mbit/s in all"),
         ("lost", f"{report.lost_packets} packets of {report.packets}; {report.repaired_packets} repaired"),
         ("latency", latency),

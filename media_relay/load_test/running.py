@@ -49,10 +49,14 @@ class LoadTest:
         await self._pool.__aexit__()
         await self._door.close()
 
-    async def join(self) -> None:
-        """Connect the publisher, then the subscribers at the planned rate. Raises :class:`LoadTestError`."""
+    async def join(self, *, after: float = 0.0) -> None:
+        """Connect the publisher and, so many seconds later, the subscribers at the planned rate.
+
+        Raises :class:`LoadTestError`.
+        """
         if self._plan.media is not None:
             await self._publish(self._plan.media)
+        await asyncio.sleep(after)
         count = self._plan.subscribers
         every = 1 if count <= _DECRYPT_ALL else max(2, count // (_DECRYPT_ALL // 2))
         began = time.monotonic()

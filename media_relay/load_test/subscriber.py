@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from array import array
 from collections import deque
 from typing import Final
@@ -10,7 +11,8 @@ from typing import Final
 from media_relay.core.packet import HEADER
 from media_relay.load_test.arrivals import Arrivals
 from media_relay.load_test.client import Client
-from media_relay.load_test.description import OPUS, VP8
+from media_relay.load_test.description import OPUS, VP8, Remote
+from media_relay.load_test.first_frame import FirstFrame
 from media_relay.load_test.media import read_stamp
 from media_relay.load_test.reception import ReceivedTrack
 from media_relay.seams import rtcp
@@ -48,7 +50,15 @@ class ReceivingClient(Client):
         self.octets = 0
         self.refused = 0
         """Packets that did not decrypt."""
+        self.answered_at = 0.0
         self.first_media_at: float | None = None
+        self._first_frame: FirstFrame | None = FirstFrame()
+        self.first_frame_at: float | None = None
+        """When the first keyframe was whole: a player could show a picture."""
+
+    def accepted(self, remote: Remote) -> None:
+        """The time to the first picture begins here."""
+        self.answered_at = time.monotonic()
 
     def media(self, arrivals: Arrivals, index: int, length: int, now: float) -> None:
         """Count the packet by its header, which is in the clear; decrypt a sample."""
@@ -61,7 +71,15 @@ class ReceivingClient(Client):
         self.packets += 1
         self.octets += length
         extended = track.receive(number, timestamp, now)
-        if extended >= 0 and extended % self._every == 0:
+        if extended < 0:
+            return
+        first_frame = self._first_frame
+        if first_frame is not None and track is self.tracks.get("video"):
+            plain = self._sample(arrivals, index, length, timestamp, ssrc)
+            if plain is not None and first_frame.receive(extended, plain):
+                self._first_frame = None
+                self.first_frame_at = time.monotonic()
+        elif extended % self._every == 0:
             self._sample(arrivals, index, length, timestamp, ssrc)
 
     def tick(self, now: float) -> None:
@@ -125,21 +143,26 @@ class ReceivingClient(Client):
         track = self._by_ssrc[ssrc] = self.tracks[kind] = ReceivedTrack(ssrc, clock_rate)
         return track
 
-    def _sample(self, arrivals: Arrivals, index: int, length: int, timestamp: int, ssrc: int) -> None:
+    def _sample(
+        self, arrivals: Arrivals, index: int, length: int, timestamp: int, ssrc: int
+    ) -> memoryview | None:
+        """Decrypt a packet and note its latency; returns it, if it is authentic."""
         if self.inbound is None:
-            return
+            return None
         size = self._length
         size[0] = length
         if unprotect_rtp(self.inbound.context, arrivals.slots[index], size):
             self.refused += 1
-            return
+            return None
         start = index * SLOT
-        sent_at = read_stamp(arrivals.view[start : start + size[0]])
+        plain = arrivals.view[start : start + size[0]]
+        sent_at = read_stamp(plain)
         if sent_at is not None:
             self.latencies.append((arrivals.arrived_at(index) - sent_at) / 1e6)
             stamps = self._stamps.setdefault(ssrc, deque(maxlen=_STAMPS))
             if not stamps or stamps[-1][0] != timestamp:
                 stamps.append((timestamp, sent_at))
+        return plain
 
     def _send_feedback(self, feedback: bytes) -> None:
         self.send_rtcp(rtcp.receiver_report(self._ssrc, []) + feedback)

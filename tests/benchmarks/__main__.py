@@ -6,6 +6,7 @@ import argparse
 import asyncio
 
 from tests.benchmarks.figures import Selection
+from tests.benchmarks.joining import joining_figures
 from tests.benchmarks.lessons import lesson_figures
 from tests.benchmarks.relay import relay_figures
 
@@ -25,6 +26,8 @@ def main() -> None:
 
 async def _run(wanted: Selection, seconds: float) -> None:
     async for figure in relay_figures(wanted, seconds):
+        print(figure.line(), flush=True)  # noqa: T201
+    async for figure in joining_figures(wanted):
         print(figure.line(), flush=True)  # noqa: T201
     async for figure in lesson_figures(wanted, seconds):
         print(figure.line(), flush=True)  # noqa: T201

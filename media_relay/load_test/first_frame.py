@@ -1,0 +1,42 @@
+"""When a player could show its first picture: a keyframe whose packets have all come."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from media_relay.core.keyframes import starts_keyframe
+from media_relay.core.packet import HEADER_SIZE, MARKER, Codec
+
+_EXTENDED: Final = 0x10
+
+
+class FirstFrame:
+    """Follows one subscriber's video packets, by extended number, until its first keyframe is whole."""
+
+    __slots__ = ("_ends", "_first")
+
+    def __init__(self) -> None:
+        self._ends: dict[int, bool] = {}
+        """The packets that came, and whether each is the last of its frame."""
+        self._first: int | None = None
+
+    def receive(self, number: int, packet: memoryview) -> bool:
+        """Take a plain VP8 packet; true once the keyframe is whole."""
+        self._ends[number] = bool(packet[1] & MARKER)
+        if self._first is None and starts_keyframe(Codec.VP8, packet, _payload(packet), len(packet)):
+            self._first = number
+        if self._first is None:
+            return False
+        number = self._first
+        while number in self._ends:
+            if self._ends[number]:
+                return True
+            number += 1
+        return False
+
+
+def _payload(packet: memoryview) -> int:
+    """Where the payload begins; the packets of a subscriber carry no CSRCs."""
+    if not packet[0] & _EXTENDED:
+        return HEADER_SIZE
+    return HEADER_SIZE + 4 + 4 * int.from_bytes(packet[HEADER_SIZE + 2 : HEADER_SIZE + 4], "big")
