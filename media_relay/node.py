@@ -78,6 +78,7 @@ class Node:
         self._relay = Relay(sock, addresses, self._say)
         self._writer: asyncio.StreamWriter | None = None
         self._stop = asyncio.Event()
+        self._going_on = False
         self._due = 0.0
         self._lag = 0.0
         self._stress = Stress(time.monotonic(), self._work())
@@ -89,7 +90,7 @@ class Node:
             loop.add_signal_handler(number, self._stop.set)
         loop.set_exception_handler(self._callback_failed)
         reader, self._writer = await asyncio.open_connection(sock=control, limit=MAX_LINE)
-        loop.add_reader(self._sock.fileno(), self._relay.readable)
+        loop.add_reader(self._sock.fileno(), self._readable)
         self._due = loop.time() + TICK
         timer = loop.call_at(self._due, self._tick)
         self._say(NodeReady(os.getpid(), self._relay.port, self._relay.addresses))
@@ -104,6 +105,21 @@ class Node:
         if commands.done():
             commands.result()  # a fault of the link itself ends the process with its traceback
         commands.cancel()
+
+    def _readable(self) -> None:
+        self._relay.readable()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Let handshakes have another slice of time after whatever else waits for the loop."""
+        if self._relay.unfinished and not self._going_on:
+            self._going_on = True
+            asyncio.get_running_loop().call_soon(self._shake_hands)
+
+    def _shake_hands(self) -> None:
+        self._going_on = False
+        self._relay.shake_hands()
+        self._go_on()
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()

@@ -34,6 +34,7 @@ CONSENT_ASKED_AFTER: Final = 2.6
 """Seconds of silence: a client that checks as often as Chromium does is never asked."""
 CONSENT_ASKED_EVERY: Final = 0.5
 _MAX_ADDRESSES: Final = 8
+_MAX_DTLS_RESTARTS: Final = 16
 _MAX_RTCP_SENDERS: Final = 32
 _REPORTS_RATE: Final = 64_000
 """Bytes of authentic RTCP a second that are read: twenty times what a browser on a bad link sends."""
@@ -74,7 +75,9 @@ class Peer:
         self.outbound: SrtpContext | None = None
         self._rtcp_senders: set[int] = set()
         self._reports = Allowance(_REPORTS_RATE, _REPORTS_RATE)
-        self._dtls = DtlsEndpoint(identity, offer.fingerprints, server=True)
+        self._identity = identity
+        self._dtls = self._endpoint()
+        self._restarts_left = _MAX_DTLS_RESTARTS
         self._sender = sender
         self._counters = counters
         self._address: Address | None = None
@@ -146,12 +149,27 @@ class Peer:
         return True
 
     def dtls(self, datagram: bytes, now: float) -> None:
-        """Take a DTLS datagram; raises :class:`~media_relay.seams.dtls.DtlsError` when the handshake fails."""
-        self._send_all(self._dtls.receive(datagram))
+        """Take a DTLS datagram; raises :class:`~media_relay.seams.dtls.DtlsError` when the handshake fails.
+
+        One that breaks a handshake before we said anything need not be the client's: it costs the handshake nothing.
+        """
+        try:
+            answers = self._dtls.receive(datagram)
+        except DtlsError:
+            if self._dtls.answered or self._restarts_left <= 0:
+                raise
+            self._restarts_left -= 1
+            self._counters.drops["dtls"] += 1
+            self._dtls = self._endpoint()
+            return
+        self._send_all(answers)
         if self._dtls.complete and self.state is PeerState.CONNECTING:
             self.heard_at = now
             self.inbound, self.outbound = self._dtls.inbound, self._dtls.outbound
             self.state = PeerState.CONNECTED
+
+    def _endpoint(self) -> DtlsEndpoint:
+        return DtlsEndpoint(self._identity, self.offer.fingerprints, server=True)
 
     @property
     def said_goodbye(self) -> bool:

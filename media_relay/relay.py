@@ -16,6 +16,7 @@ from media_relay.core.packet import HEADER_SIZE, PacketError
 from media_relay.counters import Counters
 from media_relay.fanout import Fanout
 from media_relay.faults import Faults
+from media_relay.handshakes import Handshakes
 from media_relay.ice import read_check
 from media_relay.messages import Event, SessionClosed, SessionConnected, StreamStarted, StreamStopped
 from media_relay.peer import Peer, PeerState
@@ -68,6 +69,7 @@ class Relay:
         self._sender = Sender(sock)
         self._fanout = Fanout(self._sender, self.counters)
         self._length = new_length()
+        self._handshakes: Handshakes[Publisher | Subscriber] = Handshakes(self.counters)
         self._peers: dict[str, Publisher | Subscriber] = {}
         self._by_ufrag: dict[str, Publisher | Subscriber] = {}
         self._by_address: dict[bytes, Publisher | Subscriber] = {}
@@ -240,7 +242,19 @@ class Relay:
             touched.clear()
             self._sender.flush()
             if len(lengths) < receiver.batch:
-                return
+                break
+        self.shake_hands()
+
+    def shake_hands(self) -> None:
+        """Go on with handshakes for a few milliseconds; to be called again soon while they are :attr:`unfinished`."""
+        if self._handshakes:
+            self._handshakes.run(self._shake)
+            self._sender.flush()
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether handshakes wait for their turn."""
+        return bool(self._handshakes)
 
     def _datagram(self, index: int, length: int, now: float) -> None:
         """Tell STUN, DTLS and SRTP apart by the first byte (RFC 7983)."""
@@ -328,6 +342,19 @@ class Relay:
         if peer is None:
             self.counters.drops["unknown_source"] += 1
             return
+        if peer.state is PeerState.CONNECTING:
+            self._handshakes.put(peer, datagram)
+        else:
+            self._associated(peer, datagram, now)
+
+    def _shake(self, peer: Publisher | Subscriber, datagram: bytes) -> None:
+        try:
+            self._associated(peer, datagram, self._clock())
+        except Exception as fault:
+            self.faults.note("taking part in a handshake", fault)
+
+    def _associated(self, peer: Publisher | Subscriber, datagram: bytes, now: float) -> None:
+        """A DTLS datagram of a client."""
         before = peer.state
         try:
             peer.dtls(datagram, now)

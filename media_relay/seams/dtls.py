@@ -7,6 +7,7 @@ constants of ``aiortc.rtcdtlstransport``.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -26,6 +27,11 @@ _PROFILES: Final = (SRTP_AEAD_AES_128_GCM, SRTP_AES128_CM_SHA1_80)
 _TAGS: Final = {SRTP_AEAD_AES_128_GCM.libsrtp_profile: 16, SRTP_AES128_CM_SHA1_80.libsrtp_profile: 10}
 _MTU: Final = 1_200
 _READ: Final = 16_384
+_RECORD: Final = struct.Struct("!BBx8xH")
+"""Type, the higher byte of the version, and the length; epoch and number are OpenSSL's matter."""
+_DTLS: Final = 254
+_CHANGE_CIPHER_SPEC: Final = 20
+_HANDSHAKE: Final = 22
 _EXPORTER: Final = b"EXTRACTOR-dtls_srtp"
 
 
@@ -51,7 +57,16 @@ class DtlsIdentity:
 class DtlsEndpoint:
     """One DTLS association. After :meth:`receive` returns true, :attr:`inbound` and :attr:`outbound` hold the keys."""
 
-    __slots__ = ("_connection", "_fingerprints", "_server", "closed", "complete", "inbound", "outbound")
+    __slots__ = (
+        "_connection",
+        "_fingerprints",
+        "_server",
+        "answered",
+        "closed",
+        "complete",
+        "inbound",
+        "outbound",
+    )
 
     def __init__(
         self, identity: DtlsIdentity, fingerprints: Sequence[tuple[str, str]], *, server: bool
@@ -62,6 +77,8 @@ class DtlsEndpoint:
         self._fingerprints = [(algorithm.lower(), value.upper()) for algorithm, value in fingerprints]
         self._server = server
         self.complete = False
+        self.answered = False
+        """Whether anything was sent, which the other side now holds us to."""
         self.closed = False
         self.inbound: SrtpContext | None = None
         self.outbound: SrtpContext | None = None
@@ -77,7 +94,14 @@ class DtlsEndpoint:
 
     def receive(self, datagram: bytes) -> list[bytes]:
         """Take one datagram; returns datagrams to send. Raises :class:`DtlsError` when the association is lost."""
-        self._connection.bio_write(datagram)
+        if self._server and not self.complete:
+            datagram = handshake_records(datagram)
+            if not datagram:
+                return []
+        try:
+            self._connection.bio_write(datagram)
+        except SSL.Error as error:
+            raise DtlsError(f"no datagram: {error}") from error
         if not self.complete:
             self._handshake()
         else:
@@ -137,6 +161,7 @@ class DtlsEndpoint:
             data: bytes = self._connection.bio_read(_READ)
         except SSL.Error:
             return []
+        self.answered = True
         return split_records(data)
 
     def _check_fingerprint(self) -> None:
@@ -159,6 +184,25 @@ class DtlsEndpoint:
         tag = _TAGS[profile.libsrtp_profile]
         self.inbound = SrtpContext(inbound, profile.libsrtp_profile, tag, inbound=True)
         self.outbound = SrtpContext(outbound, profile.libsrtp_profile, tag, inbound=False)
+
+
+def handshake_records(datagram: bytes) -> bytes:
+    """The records of a datagram that belong into a handshake; what is behind a torn one is left out.
+
+    OpenSSL gives a handshake up over an alert in the clear, or over data, from whoever it comes: anybody who knows the
+    client's address could end it (RFC 6347 section 4.1.2.7 has invalid records discarded).
+    """
+    kept = b""
+    position = 0
+    while position + _RECORD.size <= len(datagram):
+        kind, major, length = _RECORD.unpack_from(datagram, position)
+        end = position + _RECORD.size + length
+        if major != _DTLS or end > len(datagram):
+            break
+        if kind in (_CHANGE_CIPHER_SPEC, _HANDSHAKE):
+            kept += datagram[position:end]
+        position = end
+    return kept
 
 
 def split_records(data: bytes) -> list[bytes]:

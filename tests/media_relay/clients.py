@@ -12,7 +12,7 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aioice import stun
 from aiortc.sdp import SessionDescription
@@ -115,8 +115,8 @@ class Received:
     ssrc: int
     payload: bytes
     marker: bool
-    transport: int | None = None
-    """The transport-wide sequence number, if it has one."""
+    transport: int | None = field(default=None, compare=False)
+    """The transport-wide sequence number, if it has one; each subscriber's are counted for itself."""
 
     @classmethod
     def read(cls, packet: bytes) -> Received:
