@@ -80,7 +80,9 @@ def postgres_server() -> Iterator[str]:
         account = _unprivileged_account(folder)
         data = folder / "data"
         options = (
-            f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off -c max_connections=200"
+            f"-c listen_addresses='' -c unix_socket_directories={folder} -c max_connections=200"
+            # Nothing of it outlives the tests.
+            " -c fsync=off -c full_page_writes=off -c synchronous_commit=off -c autovacuum=off"
         )
         _run([_binary("initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"], account)
         _run([_binary("pg_ctl"), "-D", data, "-w", "-o", options, "-l", folder / "log", "start"], account)

@@ -11,6 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.__main__ import main
+from tests.patience import patient
 from tests.ports import free_port
 from tests.scenarios import server as server_module
 from tests.scenarios.server import command, environment, is_alive, running_server
@@ -80,8 +82,11 @@ def test_a_data_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         ("turn_urls", "turn:turn.example.org", "TONGTANG_TURN_SECRET"),
     ],
 )
-def test_a_bad_setting_is_named(tmp_path: Path, option: str, value: str, variable: str) -> None:
-    line = refusal(*run_options(tmp_path, **{option: value}))
+def test_a_bad_setting_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, value: str, variable: str
+) -> None:
+    assert main(run_options(tmp_path, **{option: value})) == 2
+    (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"tongtang: {variable}: ")
 
 
@@ -96,10 +101,11 @@ def test_the_help_names_every_setting_with_its_variable() -> None:
 
 
 @pytest.mark.parametrize("name", ["run", "migrate", "seed", "demo", "create-county", "synthetic-teacher"])
-def test_every_command_explains_itself(name: str) -> None:
-    done = command(name, "--help")
-    assert done.returncode == 0, done.stderr
-    assert f"python -m app {name}" in done.stdout
+def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    assert ended.value.code == 0
+    assert f"python -m app {name}" in capsys.readouterr().out
 
 
 def _gone(pids: list[int], seconds: float) -> bool:
@@ -122,8 +128,8 @@ def test_ctrl_c_ends_everything_within_three_seconds(tmp_path: Path, number: sig
             assert len(nodes) == 2
             code, seconds = server.stop(number)
         assert code == 0
-        assert seconds < 3
-        assert _gone(nodes, 0.5)
+        assert seconds < patient(3)
+        assert _gone(nodes, patient(0.5))
 
 
 def test_children_do_not_outlive_a_server_that_is_killed(tmp_path: Path) -> None:
@@ -134,7 +140,7 @@ def test_children_do_not_outlive_a_server_that_is_killed(tmp_path: Path) -> None
         assert _gone(pids, 5)
 
 
-def _until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+def _until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline

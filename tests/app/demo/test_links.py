@@ -1,6 +1,7 @@
 """The demo's short links: one click signs in, and nothing else does."""
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -9,10 +10,32 @@ from fastapi.testclient import TestClient
 
 from app.demo.links import DemoLink, add_links, link_key
 from app.keys import Keys
+from app.main import create_app
 from app.seeds.small import TEACHER, ensure_demo
+from app.settings import Settings
+from tests.databases import SqliteDatabases
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory, sqlite_databases: SqliteDatabases) -> Iterator[FastAPI]:
+    """One application for all: links change nothing."""
+    folder = tmp_path_factory.mktemp("links")
+    with sqlite_databases.fresh(folder) as url:
+        app = create_app(Settings(data_dir=folder, database_url=url))
+        yield app
+        app.state.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def client(app: FastAPI) -> TestClient:
+    return TestClient(app, raise_server_exceptions=False)
+
+
+def test_a_server_without_demo_has_no_links(client: TestClient) -> None:
+    assert client.get("/demo/aaaaaaaa").status_code == 404
+
+
+@pytest.fixture(scope="module")
 def paths(app: FastAPI) -> list[str]:
     with app.state.session_factory.begin() as session:
         ensure_demo(session, app.state.settings, datetime.now(UTC))
@@ -39,7 +62,3 @@ def test_links_are_short_differ_and_stay(paths: list[str]) -> None:
 def test_a_guess_is_refused(paths: list[str], client: TestClient, key: str) -> None:
     answer = client.get(f"/demo/{key}", follow_redirects=False)
     assert (answer.status_code, answer.json()["code"]) == (404, "demo.no_link")
-
-
-def test_a_server_without_demo_has_no_links(client: TestClient) -> None:
-    assert client.get("/demo/aaaaaaaa").status_code == 404

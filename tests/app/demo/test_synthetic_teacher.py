@@ -24,6 +24,7 @@ from app.demo.media_client import MediaError
 from app.demo.playing import play
 from app.demo.test_card import FRAMES, Card
 from app.demo.watching import Watcher
+from tests.patience import patient
 from tests.scenarios.server import REPOSITORY, ServerProcess, command, environment, running_server
 
 SYNTHETIC = 0
@@ -111,15 +112,23 @@ def server(school: School) -> Iterator[ServerProcess]:
         yield server
 
 
-@pytest.mark.slow
-def test_a_lesson_is_on_air_soon_and_cheaply(school: School, server: ServerProcess) -> None:
+@pytest.fixture(scope="module")
+def teacher(school: School, server: ServerProcess) -> Iterator[subprocess.Popen[bytes]]:
+    """One who teaches on through the tests that ask for it."""
     with school.teacher(server.url) as teacher:
-        asyncio.run(school.wait_seen(server.url, SYNTHETIC))
-        before, begun = cpu_seconds(teacher.pid), time.monotonic()
-        teacher_alive = asyncio.run(_watch_quietly(school, server.url, 8.0))
-        used = (cpu_seconds(teacher.pid) - before) / (time.monotonic() - begun)
-        assert teacher_alive > 100
-        assert used < 0.10, f"{used:.1%} of a core"
+        yield teacher
+
+
+@pytest.mark.slow
+def test_a_lesson_is_on_air_soon_and_cheaply(
+    school: School, server: ServerProcess, teacher: subprocess.Popen[bytes]
+) -> None:
+    asyncio.run(school.wait_seen(server.url, SYNTHETIC))
+    before, begun = cpu_seconds(teacher.pid), time.monotonic()
+    frames = asyncio.run(_watch_quietly(school, server.url, 5.0))
+    used = (cpu_seconds(teacher.pid) - before) / (time.monotonic() - begun)
+    assert frames > 60
+    assert used < 0.10, f"{used:.1%} of a core"
 
 
 async def _watch_quietly(school: School, url: str, seconds: float) -> int:
@@ -133,14 +142,14 @@ async def _watch_quietly(school: School, url: str, seconds: float) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("teacher")
 def test_it_is_back_within_five_seconds_of_the_relays_death(school: School, server: ServerProcess) -> None:
-    with school.teacher(server.url):
-        asyncio.run(school.wait_seen(server.url, SYNTHETIC))
-        (relay,) = server.relay_pids()
-        os.kill(relay, signal.SIGKILL)
-        while relay in server.relay_pids():
-            time.sleep(0.02)  # another process: nothing of it can be awaited
-        assert asyncio.run(school.wait_seen(server.url, SYNTHETIC)) < 5
+    asyncio.run(school.wait_seen(server.url, SYNTHETIC))
+    (relay,) = server.relay_pids()
+    os.kill(relay, signal.SIGKILL)
+    while relay in server.relay_pids():
+        time.sleep(0.02)  # another process: nothing of it can be awaited
+    assert asyncio.run(school.wait_seen(server.url, SYNTHETIC)) < patient(5)
 
 
 @pytest.mark.slow
@@ -155,10 +164,11 @@ def test_it_is_back_within_five_seconds_of_a_servers_restart(school: School) -> 
         stack.callback(again.stop)
         again.url = server.url
         again.wait_ready()
-        assert asyncio.run(school.wait_seen(server.url, SYNTHETIC)) < 5
+        assert asyncio.run(school.wait_seen(server.url, SYNTHETIC)) < patient(5)
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("teacher")
 def test_it_steps_aside_for_the_real_teacher_and_comes_back(school: School, server: ServerProcess) -> None:
     async def scenario() -> None:
         await school.wait_seen(server.url, SYNTHETIC)
@@ -172,8 +182,7 @@ def test_it_steps_aside_for_the_real_teacher_and_comes_back(school: School, serv
             await real.close()
         await school.wait_seen(server.url, SYNTHETIC)
 
-    with school.teacher(server.url):
-        asyncio.run(scenario())
+    asyncio.run(scenario())
 
 
 async def _stays(session: media_client.MediaSession) -> None:
@@ -190,4 +199,4 @@ def test_sigterm_ends_it_cleanly_even_without_a_server(school: School) -> None:
         asked = time.monotonic()
         teacher.terminate()
         assert teacher.wait(timeout=10) == 0
-        assert time.monotonic() - asked < 3
+        assert time.monotonic() - asked < patient(3)
