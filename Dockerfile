@@ -2,7 +2,7 @@
 # TONGTANG_DATABASE_URL names another one) and the secrets: mount it.
 #
 #   docker build -t tongtang .
-#   docker run -p 8000:8000 -p 8189:8189/udp -v tongtang:/data -e TONGTANG_MEDIA_ADDRESSES=<address> tongtang
+#   docker run -p 8000:8000 -p 8189:8189/udp -p 8189:8189/tcp -v tongtang:/data -e TONGTANG_MEDIA_ADDRESSES=<address> tongtang
 
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /srv
@@ -29,7 +29,7 @@ ENV PATH=/srv/venv/bin:$PATH \
     TONGTANG_LOG_FORMAT=json
 USER tongtang
 VOLUME /data
-EXPOSE 8000/tcp 8189/udp
+EXPOSE 8000/tcp 8189/udp 8189/tcp
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
     CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ.get('TONGTANG_HTTP_PORT', '8000') + '/readyz', timeout=2)"]
 STOPSIGNAL SIGTERM

@@ -67,16 +67,19 @@ def check_data_folder(folder: Path) -> None:
 
 
 def check_media_ports(first: int, count: int) -> None:
-    """Whether the relay nodes will get their UDP ports; they bind them themselves, a moment later."""
+    """Whether the relay nodes will get their ports; they bind them themselves, a moment later."""
     for port in range(first, first + count):
-        try:
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-                probe.bind(("0.0.0.0", port))
-        except (OSError, OverflowError) as error:
-            raise StartupError(
-                f"UDP port {port} for media cannot be used ({_reason(error)}): "
-                "end the other program, or name another port in TONGTANG_MEDIA_PORT"
-            ) from None
+        for name, kind in (("UDP", socket.SOCK_DGRAM), ("TCP", socket.SOCK_STREAM)):
+            try:
+                with socket.socket(socket.AF_INET, kind) as probe:
+                    # What connections of a node that has just ended leave behind is in nobody's way.
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, kind is socket.SOCK_STREAM)
+                    probe.bind(("0.0.0.0", port))
+            except (OSError, OverflowError) as error:
+                raise StartupError(
+                    f"{name} port {port} for media cannot be used ({_reason(error)}): "
+                    "end the other program, or name another port in TONGTANG_MEDIA_PORT"
+                ) from None
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -70,7 +70,9 @@ class Settings(BaseSettings):
     )
     http_host: str = Field("127.0.0.1", description="Address the web server listens on")
     http_port: Port = Field(8000, description="TCP port of pages, REST, WHIP and WHEP")
-    media_port: Port = Field(8189, description="UDP port of the first relay node; the next nodes count up")
+    media_port: Port = Field(
+        8189, description="UDP and TCP port of the first relay node; the next nodes count up"
+    )
     media_addresses: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Comma-separated addresses announced to media clients; this machine's unless set"
     )

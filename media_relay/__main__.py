@@ -7,6 +7,7 @@ import asyncio
 import gc
 import ipaddress
 import os
+import resource
 import socket
 import sys
 
@@ -14,6 +15,7 @@ from media_relay.load_test import command
 
 ENVIRONMENT_PORT = "TONGTANG_MEDIA_PORT"
 ENVIRONMENT_ADDRESSES = "TONGTANG_MEDIA_ADDRESSES"
+_DESCRIPTORS = 8_192
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,8 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
     node = commands.add_parser(
         "node",
         help="run a relay node",
-        description="Run one relay node on one UDP port. It takes commands on an inherited socket and ends with it; "
-        "the web process (python -m app run) starts its nodes itself.",
+        description="Run one relay node on one port, UDP and TCP. It takes commands on an inherited socket "
+        "and ends with it; the web process (python -m app run) starts its nodes itself.",
     )
     node.add_argument(
         "--control-fd", type=int, required=True, help="inherited stream socket of the control link"
@@ -35,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--port",
         type=_port,
         default=os.environ.get(ENVIRONMENT_PORT, "8189"),
-        help=f"UDP port of all media, 0 for any free one (environment: {ENVIRONMENT_PORT}; default 8189)",
+        help=f"port of all media, UDP and TCP, 0 for any free one (environment: {ENVIRONMENT_PORT}; default 8189)",
     )
     node.add_argument(
         "--address",
@@ -74,13 +76,20 @@ def _address(text: str) -> str:
         raise argparse.ArgumentTypeError(f"{text!r} is no IP address") from None
 
 
+def _allow_many_connections() -> None:
+    """One descriptor each for clients that come over TCP; where fewer are allowed, fewer connections are taken."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < _DESCRIPTORS:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(_DESCRIPTORS, hard), hard))
+
+
 def _run_node(control_fd: int, port: int, addresses: list[str]) -> int:
     # aiortc and its codecs take a second to import; `--help` and wrong options need not wait for them.
-    from media_relay.node import Node, PortError, bind
+    from media_relay.node import Node, PortError, open_port
 
     try:
         control = socket.socket(fileno=control_fd)
-        sock = bind(port)
+        sock, listener = open_port(port)
     except PortError as error:
         print(f"media_relay: {error}; choose another with --port", file=sys.stderr)  # noqa: T201
         return 2
@@ -88,9 +97,11 @@ def _run_node(control_fd: int, port: int, addresses: list[str]) -> int:
         print(f"media_relay: --control-fd {control_fd} is no socket: {error.strerror}", file=sys.stderr)  # noqa: T201
         return 2
 
+    _allow_many_connections()
+
     async def serve() -> None:
-        with sock:
-            await Node(sock, addresses).run(control)
+        with sock, listener:
+            await Node(sock, addresses, listener).run(control)
 
     # What was imported lives as long as the process; without it a full collection takes well below a millisecond.
     gc.collect()

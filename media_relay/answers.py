@@ -19,13 +19,32 @@ class Transport:
     fingerprint: str
     port: int
     addresses: Sequence[str]
+    tcp: bool
+    """Whether the port takes connections too."""
 
     def candidates(self) -> list[str]:
-        """One host candidate a address (RFC 8839); the first address has the highest priority."""
-        return [
+        """Host candidates (RFC 8839): the first address has the highest priority, and UDP a higher one than TCP.
+
+        Those of TCP are passive: the client connects (RFC 6544 section 4.5). They come last, since some clients try
+        the first one only.
+        """
+        numbered = list(enumerate(self.addresses))
+        lines = [
             f"a=candidate:{i + 1} 1 udp {(126 << 24) + ((65_535 - i) << 8) + 255} {address} {self.port} typ host"
-            for i, address in enumerate(self.addresses)
+            for i, address in numbered
         ]
+        if self.tcp:
+            lines += [
+                f"a=candidate:{len(numbered) + i + 1} 1 tcp {_tcp_priority(i)} {address} {self.port} typ host "
+                "tcptype passive"
+                for i, address in numbered
+            ]
+        return lines
+
+
+def _tcp_priority(index: int) -> int:
+    """RFC 6544 section 4.2: a type preference below UDP's, and in the local one 4 for passive in front."""
+    return (90 << 24) + (((4 << 13) + 8_191 - index) << 8) + 255
 
 
 @dataclass(frozen=True, slots=True)

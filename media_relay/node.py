@@ -1,4 +1,4 @@
-"""A relay node as a process: one UDP port, one control link, one thread."""
+"""A relay node as a process: one port, one control link, one thread."""
 
 from __future__ import annotations
 
@@ -35,8 +35,10 @@ from media_relay.messages import (
 )
 from media_relay.relay import TICK, Relay
 from media_relay.sdp import OfferError
+from media_relay.tcp import listen
 
 _SOCKET_BUFFER: Final = 4 << 20
+_FREE_PORTS_TRIED: Final = 32
 _SO_RCVBUFFORCE: Final = 33
 _SO_SNDBUFFORCE: Final = 32
 _MAX_UNSENT: Final = 8 << 20
@@ -46,6 +48,21 @@ _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 class PortError(OSError):
     """The media port cannot be bound."""
+
+
+def open_port(port: int) -> tuple[socket.socket, socket.socket]:
+    """The node's UDP socket and its TCP listener, both on one number. Raises :class:`PortError`."""
+    for _ in range(_FREE_PORTS_TRIED):
+        sock = bind(port)
+        number = sock.getsockname()[1]
+        try:
+            return sock, listen(number)
+        except OSError as error:
+            sock.close()
+            reason = error.strerror
+        if port:
+            break  # else the kernel gives another one
+    raise PortError(f"TCP port {number} cannot be used: {reason}")
 
 
 def bind(port: int) -> socket.socket:
@@ -73,9 +90,10 @@ def bind(port: int) -> socket.socket:
 class Node:
     """Joins a :class:`~media_relay.relay.Relay` to a control link and an event loop."""
 
-    def __init__(self, sock: socket.socket, addresses: Sequence[str]) -> None:
-        self._sock = sock
-        self._relay = Relay(sock, addresses, self._say)
+    def __init__(
+        self, sock: socket.socket, addresses: Sequence[str], listener: socket.socket | None = None
+    ) -> None:
+        self._relay = Relay(sock, addresses, self._say, listener=listener)
         self._writer: asyncio.StreamWriter | None = None
         self._stop = asyncio.Event()
         self._going_on = False
@@ -90,7 +108,8 @@ class Node:
             loop.add_signal_handler(number, self._stop.set)
         loop.set_exception_handler(self._callback_failed)
         reader, self._writer = await asyncio.open_connection(sock=control, limit=MAX_LINE)
-        loop.add_reader(self._sock.fileno(), self._readable)
+        loop.add_reader(self._relay.fileno(), self._readable)
+        loop.add_reader(self._relay.connections_fileno(), self._connections_readable)
         self._due = loop.time() + TICK
         timer = loop.call_at(self._due, self._tick)
         self._say(NodeReady(os.getpid(), self._relay.port, self._relay.addresses))
@@ -98,7 +117,8 @@ class Node:
         stopped = asyncio.create_task(self._stop.wait())
         await asyncio.wait((commands, stopped), return_when=asyncio.FIRST_COMPLETED)
         timer.cancel()
-        loop.remove_reader(self._sock.fileno())
+        loop.remove_reader(self._relay.fileno())
+        loop.remove_reader(self._relay.connections_fileno())
         self._relay.shut_down()
         stopped.cancel()
         self._writer.close()
@@ -108,6 +128,10 @@ class Node:
 
     def _readable(self) -> None:
         self._relay.readable()
+        self._go_on()
+
+    def _connections_readable(self) -> None:
+        self._relay.connections_readable()
         self._go_on()
 
     def _go_on(self) -> None:

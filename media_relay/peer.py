@@ -89,6 +89,14 @@ class Peer:
         """The question that is open and its transaction; repeated as it was, so that a late answer counts."""
 
     @property
+    def video_types(self) -> frozenset[int]:
+        """The payload types it negotiated for pictures, repairs included."""
+        payloads = [
+            p for section in self.offer.accepted if section.kind == "video" for p in section.payloads()
+        ]
+        return frozenset(number for p in payloads for number in (p.number, p.repair) if number)
+
+    @property
     def context(self) -> Any:
         """libsrtp's outbound context; only for a connected peer."""
         if self.outbound is None:
@@ -128,6 +136,12 @@ class Peer:
             del self.addresses[oldest]
         self._sender.send(address, response)
         return True
+
+    def lose(self, raw: bytes) -> None:
+        """One of the client's connections ended: send to another of its addresses, where it has one."""
+        self.addresses.pop(raw, None)
+        if self._address is not None and self._address.raw == raw and self.addresses:
+            self._address = next(reversed(self.addresses.values()))
 
     def ask_consent(self, now: float) -> None:
         """Ask a connected client that has been silent for a while whether it is there; to be called often."""

@@ -30,6 +30,7 @@ from media_relay.seams.srtp import SrtpError, new_length, unprotect_rtp
 from media_relay.speech import Speech
 from media_relay.stream import Stream
 from media_relay.subscriber import Subscriber
+from media_relay.tcp import TcpPort
 
 TICK: Final = 0.020
 MAX_SESSIONS: Final = 1_000
@@ -54,8 +55,9 @@ class Relay:
         addresses: Sequence[str],
         emit: Callable[[Event], None],
         clock: Callable[[], float] = time.monotonic,
+        listener: socket.socket | None = None,
     ) -> None:
-        """``clock`` tells seconds of any monotonic clock."""
+        """``clock`` tells seconds of any monotonic clock; ``listener`` takes connections on the number of ``sock``."""
         self._socket = sock
         self.port: int = sock.getsockname()[1]
         self.addresses = tuple(addresses)
@@ -67,6 +69,7 @@ class Relay:
         self._identity = DtlsIdentity()
         self._receiver = Receiver(sock)
         self._sender = Sender(sock)
+        self._tcp = TcpPort(listener, self.counters, clock)
         self._fanout = Fanout(self._sender, self.counters)
         self._length = new_length()
         self._handshakes: Handshakes[Publisher | Subscriber] = Handshakes(self.counters)
@@ -196,15 +199,21 @@ class Relay:
 
     def _transport(self, peer: Peer) -> Transport:
         return Transport(
-            peer.local.ufrag, peer.local.password, self._identity.fingerprint.value, self.port, self.addresses
+            peer.local.ufrag,
+            peer.local.password,
+            self._identity.fingerprint.value,
+            self.port,
+            self.addresses,
+            tcp=self._tcp.listening,
         )
 
     def _close(self, peer: Publisher | Subscriber, reason: str) -> None:
         peer.close()
         del self._peers[peer.session]
-        for index in (self._by_ufrag, self._by_address):
-            for key in [key for key, value in index.items() if value is peer]:
-                del index[key]  # type: ignore[arg-type]
+        for ufrag in [ufrag for ufrag, value in self._by_ufrag.items() if value is peer]:
+            del self._by_ufrag[ufrag]
+        for raw in [raw for raw, value in self._by_address.items() if value is peer]:
+            self._forget_address(raw)
         stream = peer.stream
         if isinstance(peer, Publisher):
             stream.publisher = None
@@ -217,30 +226,32 @@ class Relay:
             self._streams.pop((stream.lesson, stream.name), None)
         self._emit(SessionClosed(peer.session, reason))
 
+    def _forget_address(self, raw: bytes) -> None:
+        del self._by_address[raw]
+        self._tcp.close(raw)
+
     def fileno(self) -> int:
-        """What the caller waits on."""
+        """What is to be :meth:`readable`."""
         return self._socket.fileno()
+
+    def connections_fileno(self) -> int:
+        """What is to be :meth:`connections_readable`."""
+        return self._tcp.fileno()
 
     # --- datagrams --------------------------------------------------------------------------------------------------
 
     def readable(self) -> None:
         """Read what has arrived, act on it and send what follows from it."""
-        receiver, touched = self._receiver, self._touched
+        receiver = self._receiver
         for _ in range(_ROUNDS):
             lengths = receiver.receive()
             now = self._clock()
             for index, length in enumerate(lengths):
                 try:
-                    self._datagram(index, length, now)
+                    self._datagram(receiver, index, length, now)
                 except Exception as fault:  # of ours: it costs this datagram, not the 127 others
                     self.faults.note("reading a datagram", fault)
-            for stream in touched:
-                try:
-                    stream.flush()
-                except Exception as fault:
-                    self.faults.note("forwarding a stream", fault)
-            touched.clear()
-            self._sender.flush()
+            self._forward_touched()
             if len(lengths) < receiver.batch:
                 break
         self.shake_hands()
@@ -256,32 +267,62 @@ class Relay:
         """Whether handshakes wait for their turn."""
         return bool(self._handshakes)
 
-    def _datagram(self, index: int, length: int, now: float) -> None:
+    def connections_readable(self) -> None:
+        """The same for clients that came over TCP."""
+        now = self._clock()
+        for length in self._tcp.receive():
+            try:
+                self._datagram(self._tcp, 0, length, now)
+            except Exception as fault:
+                self.faults.note("reading a packet of a connection", fault)
+        self._forward_touched()
+        self._forget_lost_connections()
+        self.shake_hands()
+
+    def _forward_touched(self) -> None:
+        for stream in self._touched:
+            try:
+                stream.flush()
+            except Exception as fault:
+                self.faults.note("forwarding a stream", fault)
+        self._touched.clear()
+        self._sender.flush()
+
+    def _forget_lost_connections(self) -> None:
+        """A connection that ends is no goodbye: the client may come again, on another one or over UDP."""
+        for raw in self._tcp.lost():
+            peer = self._by_address.pop(raw, None)
+            if peer is not None:
+                peer.lose(raw)
+
+    def _datagram(self, inbox: Receiver | TcpPort, index: int, length: int, now: float) -> None:
         """Tell STUN, DTLS and SRTP apart by the first byte (RFC 7983)."""
-        view = self._receiver.view
+        view = inbox.view
         start = index * SLOT
         first = view[start] if length else 0xFF
         if 128 <= first <= 191 and length >= HEADER_SIZE:
-            peer = self._by_address.get(self._receiver.name(index))
+            peer = self._by_address.get(inbox.name(index))
             if peer is None or peer.inbound is None:
                 self.counters.drops["unknown_source"] += 1
             elif 192 <= view[start + 1] <= 223:  # RFC 5761 section 4
                 self._rtcp(peer, bytes(view[start : start + length]), now)
             elif isinstance(peer, Publisher):
-                self._rtp(peer, peer.inbound.context, index, length, now)
+                self._rtp(peer, peer.inbound.context, inbox, index, length, now)
             else:
                 self.counters.drops["not_publishing"] += 1
         elif first < 4:
-            self._stun(index, bytes(view[start : start + length]), now)
+            self._stun(inbox, index, bytes(view[start : start + length]), now)
         elif 20 <= first <= 63:
-            self._dtls(index, bytes(view[start : start + length]), now)
+            self._dtls(inbox, index, bytes(view[start : start + length]), now)
         else:
             self.counters.drops["noise"] += 1
 
-    def _rtp(self, peer: Publisher, context: object, index: int, length: int, now: float) -> None:
-        size, receiver, counters = self._length, self._receiver, self.counters
+    def _rtp(
+        self, peer: Publisher, context: object, inbox: Receiver | TcpPort, index: int, length: int, now: float
+    ) -> None:
+        size, counters = self._length, self.counters
         size[0] = length
-        if unprotect_rtp(context, receiver.slots[index], size):
+        if unprotect_rtp(context, inbox.slots[index], size):
             counters.drops["srtp"] += 1
             return
         counters.packets_received += 1
@@ -289,7 +330,7 @@ class Relay:
         peer.heard_at = now
         start = index * SLOT
         try:
-            taken = peer.rtp(receiver.view, start, start + size[0], now, receiver.arrival(index) or now)
+            taken = peer.rtp(inbox.view, start, start + size[0], now, inbox.arrival(index) or now)
         except PacketError:
             counters.drops["rtp"] += 1
             return
@@ -312,9 +353,10 @@ class Relay:
         if isinstance(peer, Subscriber) and peer.stream.publisher is not None:
             peer.stream.publisher.ask_again(now)
 
-    def _stun(self, index: int, datagram: bytes, now: float) -> None:
-        raw = self._receiver.name(index)
-        if raw not in self._by_address:
+    def _stun(self, inbox: Receiver | TcpPort, index: int, datagram: bytes, now: float) -> None:
+        raw = inbox.name(index)
+        # Strangers on connections have a measure of their own: what floods one way in closes no other.
+        if raw not in self._by_address and inbox is self._receiver:
             if self._checks_left <= 0:
                 self.counters.drops["stun_flood"] += 1
                 return
@@ -326,19 +368,20 @@ class Relay:
             return
         check = read_check(datagram)
         peer = self._by_ufrag.get(check.local_ufrag) if check is not None else None
-        if check is None or peer is None or not peer.check(check, self._receiver.address(index), now):
+        if check is None or peer is None or not peer.check(check, inbox.address(index), now):
             self.counters.drops["stun"] += 1
             return
         if self._by_address.get(raw) is peer:
             return
         self._by_address[raw] = peer
+        self._tcp.admit(raw, peer.video_types)
         for old in [
             key for key, value in self._by_address.items() if value is peer and key not in peer.addresses
         ]:
-            del self._by_address[old]
+            self._forget_address(old)
 
-    def _dtls(self, index: int, datagram: bytes, now: float) -> None:
-        peer = self._by_address.get(self._receiver.name(index))
+    def _dtls(self, inbox: Receiver | TcpPort, index: int, datagram: bytes, now: float) -> None:
+        peer = self._by_address.get(inbox.name(index))
         if peer is None:
             self.counters.drops["unknown_source"] += 1
             return
@@ -418,6 +461,8 @@ class Relay:
 
         Time in which this process did not run is not the clients' silence.
         """
+        self._tcp.look_after()
+        self._forget_lost_connections()
         paused = now - self._looked_at - _PAUSE
         self._looked_at = now
         for peer in list(self._peers.values()):
@@ -444,6 +489,7 @@ class Relay:
         for peer in list(self._peers.values()):
             self._close(peer, "closed")
         self._sender.flush()
+        self._tcp.close_all()
 
 
 def _full() -> OfferError:

@@ -40,8 +40,8 @@ async def own_server() -> AsyncIterator[OwnServer]:
         database = ("--data-dir", folder, "--database-url", f"sqlite:///{data / 'tongtang.db'}")
         county = ("create-county", "DEMO", "演示县 Demo county", "--admin", _ADMIN, *database)
         admin = Password(_ADMIN, (await _run(*county)).split()[-1])
-        http_port = _free_port(socket.SOCK_STREAM)
-        ports = ("--http-port", str(http_port), "--media-port", str(_free_port(socket.SOCK_DGRAM)))
+        http_port = _free_port()
+        ports = ("--http-port", str(http_port), "--media-port", str(_free_media_port()))
         media = ("--relay-nodes", "1")
         log = data / "server.log"
         with log.open("wb") as output:
@@ -123,8 +123,17 @@ def _last_line(output: bytes) -> str:
     return lines[-1] if lines else "it said nothing"
 
 
-def _free_port(kind: socket.SocketKind) -> int:
+def _free_port() -> int:
     """A port that is free now; nothing keeps it free, but nobody else on the machine is told of it either."""
-    with socket.socket(socket.AF_INET, kind) as probe:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _free_media_port() -> int:
+    """The same for media, which come over UDP and TCP."""
+    while True:
+        port = _free_port()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

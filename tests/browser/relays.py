@@ -12,7 +12,7 @@ from typing import Any
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from media_relay.messages import Event
-from media_relay.node import bind
+from media_relay.node import open_port
 from media_relay.relay import TICK, Relay
 
 # `play` and `publish` make an offer, `accept` takes the answer, through a filter of its lines, as a firewall would.
@@ -75,9 +75,13 @@ class LiveRelay:
 
     def __init__(self, relay_addresses: tuple[str, ...], speed: float) -> None:
         self.events: list[Event] = []
-        self._socket = bind(0)
+        self._socket, self._listener = open_port(0)
         self.relay = Relay(
-            self._socket, relay_addresses, self.events.append, clock=lambda: time.monotonic() * speed
+            self._socket,
+            relay_addresses,
+            self.events.append,
+            clock=lambda: time.monotonic() * speed,
+            listener=self._listener,
         )
         self._lock = threading.Lock()
         self._stop = False
@@ -89,6 +93,8 @@ class LiveRelay:
     def stop(self) -> None:
         self._stop = True
         self._thread.join(5)
+        self.relay.shut_down()
+        self._listener.close()
         self._socket.close()
 
     def publish(self, session: str, offer: str) -> str:
@@ -102,10 +108,15 @@ class LiveRelay:
     def _run(self) -> None:
         due = time.monotonic()
         while not self._stop:
-            ready, _, _ = select.select([self._socket], [], [], max(0.0, due - time.monotonic()))
+            waited_for = [self.relay.fileno(), self.relay.connections_fileno()]
+            ready, _, _ = select.select(waited_for, [], [], max(0.0, due - time.monotonic()))
             with self._lock:
-                if ready:
+                if waited_for[0] in ready:
                     self.relay.readable()
+                if waited_for[1] in ready:
+                    self.relay.connections_readable()
+                while self.relay.unfinished:
+                    self.relay.shake_hands()
                 if time.monotonic() >= due:
                     due = time.monotonic() + TICK
                     self.relay.tick()

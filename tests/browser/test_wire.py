@@ -47,3 +47,23 @@ def test_browsers_send_and_receive_over_ipv6(loopback_browser: Browser) -> None:
         assert teacher.figures("teacher")["address"] == "::1"
         for terminal in (teacher, site):
             terminal.leave()
+
+
+def test_browsers_send_and_receive_over_tcp_where_udp_is_blocked(browser: Browser) -> None:
+    with live_relay() as relay:
+        teacher, site = (Terminal(browser, relay, blocked=" udp ") for _ in range(2))
+        teacher.publish("teacher")
+        site.play("site")
+        seen = site.until("site", "f.frames > 10 && f.heard > 1")
+        assert (seen["state"], seen["protocol"]) == ("connected", "tcp")
+        assert teacher.figures("teacher")["protocol"] == "tcp"
+        for terminal in (teacher, site):
+            terminal.leave()
+
+
+def test_browsers_prefer_udp(browser: Browser) -> None:
+    with live_relay() as relay:
+        site = Terminal(browser, relay)
+        site.play("site")
+        assert site.until("site", "f.state === 'connected'")["protocol"] == "udp"
+        site.leave()

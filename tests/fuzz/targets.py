@@ -36,7 +36,7 @@ from media_relay.seams.dtls import DtlsEndpoint, DtlsError, DtlsIdentity
 CORPUS: Final = Path(__file__).parent / "corpus"
 PASSWORD: Final = "p" * 32
 """What the checks in the corpus are signed with."""
-_TRANSPORT: Final = Transport("ufrag", PASSWORD, "AA:BB", 8189, ["192.0.2.1", "2001:db8::1"])
+_TRANSPORT: Final = Transport("ufrag", PASSWORD, "AA:BB", 8189, ["192.0.2.1", "2001:db8::1"], tcp=True)
 _DATAGRAM: Final = 2_048
 """The longest that the relay receives."""
 

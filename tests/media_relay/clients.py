@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from aioice import stun
 from aiortc.sdp import SessionDescription
 
 from media_relay.ice import Credentials, answer_check, new_credentials, read_check
 from media_relay.messages import Event
-from media_relay.node import bind
+from media_relay.node import open_port
 from media_relay.relay import TICK, Relay
 from media_relay.seams import rtcp
 from media_relay.seams.dtls import DtlsEndpoint, DtlsIdentity
@@ -269,24 +270,29 @@ class Client:
             self.undecodable += 1
 
 
+AnyClient = TypeVar("AnyClient", bound=Client)
+
+
 class Bench:
     """A relay on a real socket and its clients."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, listener: socket.socket) -> None:
         self.events: list[Event] = []
         self.ahead = 0.0
         """Seconds by which the relay's clock is ahead of the machine's."""
         self.clock: Callable[[], float] = lambda: time.monotonic() + self.ahead
-        self.relay = Relay(sock, ["127.0.0.1"], self.events.append, clock=lambda: self.clock())
+        self.relay = Relay(
+            sock, ["127.0.0.1"], self.events.append, clock=lambda: self.clock(), listener=listener
+        )
         self.clients: list[Client] = []
 
     def join(
         self,
-        client: Client,
+        client: AnyClient,
         lesson: str = "lesson",
         stream: str = "main",
         video: tuple[str, ...] = ("VP8/90000",),
-    ) -> Client:
+    ) -> AnyClient:
         """Offer and answer, then ICE and DTLS until the client is connected."""
         self.offer(client, lesson, stream, video)
         client.send(client.check())
@@ -329,6 +335,7 @@ class Bench:
         total = 0
         while True:
             self.relay.readable()
+            self.relay.connections_readable()
             moved = sum(client.drain() for client in self.clients)
             total += moved
             if not moved:
@@ -356,11 +363,13 @@ class Bench:
 @contextmanager
 def relay_bench() -> Iterator[Bench]:
     """A :class:`Bench` on a free port."""
-    sock = bind(0)
-    bench = Bench(sock)
+    sock, listener = open_port(0)
+    bench = Bench(sock, listener)
     try:
         yield bench
     finally:
         for client in bench.clients:
             client.socket.close()
+        bench.relay.shut_down()
+        listener.close()
         sock.close()

@@ -182,8 +182,9 @@ def command_line(*arguments: str, **environment: str) -> subprocess.CompletedPro
         )
 
 
-def test_a_port_that_is_taken_is_one_line() -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
+@pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])
+def test_a_port_that_is_taken_is_one_line(kind: socket.SocketKind) -> None:
+    with socket.socket(socket.AF_INET, kind) as holder:
         holder.bind(("0.0.0.0", 0))
         port = holder.getsockname()[1]
         done = command_line("node", "--control-fd", "FD", "--port", str(port))

@@ -17,7 +17,9 @@ from media_relay.sdp import Offer, OfferError, parse_fragment, parse_offer
 
 OFFERS = Path(__file__).parent / "offers"
 PRINT = ":".join(["AB"] * 32)
-TRANSPORT = Transport("ufrag123", "password-password-passwo", PRINT, 8_189, ["203.0.113.5", "2001:db8::5"])
+TRANSPORT = Transport(
+    "ufrag123", "password-password-passwo", PRINT, 8_189, ["203.0.113.5", "2001:db8::5"], tcp=True
+)
 TRACKS = {
     "audio": OutgoingTrack(1_111, 1_112, "cname", "main"),
     "video": OutgoingTrack(2_222, 2_223, "cname", "main"),
@@ -58,12 +60,16 @@ def check_section(section: MediaDescription, asked: MediaDescription, *, publish
     assert (section.ice.usernameFragment, section.ice.password) == ("ufrag123", "password-password-passwo")
     assert [(f.algorithm, f.value) for f in section.dtls.fingerprints] == [("sha-256", PRINT)]
     assert section.dtls.role == "server", "a=setup:passive"
-    assert [(c.ip, c.port, c.type) for c in section.ice_candidates] == [
-        ("203.0.113.5", 8_189, "host"),
-        ("2001:db8::5", 8_189, "host"),
+    assert [(c.protocol, c.ip, c.port, c.type, c.tcpType) for c in section.ice_candidates] == [
+        ("udp", "203.0.113.5", 8_189, "host", None),
+        ("udp", "2001:db8::5", 8_189, "host", None),
+        ("tcp", "203.0.113.5", 8_189, "host", "passive"),
+        ("tcp", "2001:db8::5", 8_189, "host", "passive"),
     ]
+    assert len({c.foundation for c in section.ice_candidates}) == 4
     assert section.ice_candidates_complete
-    assert section.ice_candidates[0].priority > section.ice_candidates[1].priority
+    priorities = [c.priority for c in section.ice_candidates]
+    assert priorities == sorted(set(priorities), reverse=True)
     offered = {c.payloadType: c for c in asked.rtp.codecs}
     assert section.rtp.codecs, "something must be sent"
     for codec in section.rtp.codecs:
@@ -197,7 +203,7 @@ def test_without_a_bundle_in_the_offer_there_is_none_in_the_answer() -> None:
 
 
 def test_an_ipv6_relay_says_so() -> None:
-    transport = Transport("ufrag123", "password-password-passwo", PRINT, 8_189, ["2001:db8::5"])
+    transport = Transport("ufrag123", "password-password-passwo", PRINT, 8_189, ["2001:db8::5"], tcp=False)
     written = answer(parse_offer(text_of("obs_publish"), publishing=True), transport, publishing=True)
     assert "c=IN IP6 2001:db8::5" in written
 
@@ -210,7 +216,7 @@ def test_fragments() -> None:
     assert parse_fragment(both) == Credentials("uF8q", password)
     lines = restart_fragment(TRANSPORT).split("\r\n")
     assert "a=ice-ufrag:ufrag123" in lines and "a=ice-pwd:password-password-passwo" in lines
-    assert sum(line.startswith("a=candidate:") for line in lines) == 2
+    assert sum(line.startswith("a=candidate:") for line in lines) == 4
 
 
 def simulcast(send: str, *, rids: str = "l m h", extension: str = "rtp-stream-id") -> str:

@@ -21,7 +21,9 @@ CODES = {
     "offer.no_common_codec",
     "offer.too_large",
 }
-TRANSPORT = Transport("ufrag123", "password-password-passwo", ":".join(["AB"] * 32), 8_189, ["203.0.113.5"])
+TRANSPORT = Transport(
+    "ufrag123", "password-password-passwo", ":".join(["AB"] * 32), 8_189, ["203.0.113.5"], tcp=False
+)
 TRACKS = {
     kind: OutgoingTrack(i, i + 10, "cname", "main") for i, kind in enumerate(("audio", "video"), start=1)
 }

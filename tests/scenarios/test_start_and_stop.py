@@ -45,12 +45,15 @@ def test_a_taken_http_port_is_named(tmp_path: Path) -> None:
     assert "TONGTANG_HTTP_PORT" in line
 
 
-def test_a_taken_media_port_is_named(tmp_path: Path) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
-        other.bind(("0.0.0.0", 0))
+@pytest.mark.parametrize(("name", "kind"), [("UDP", socket.SOCK_DGRAM), ("TCP", socket.SOCK_STREAM)])
+def test_a_taken_media_port_is_named(tmp_path: Path, name: str, kind: socket.SocketKind) -> None:
+    with socket.socket(socket.AF_INET, kind) as other:
+        other.bind(("0.0.0.0", free_port()))
         port = other.getsockname()[1]
+        if kind is socket.SOCK_STREAM:
+            other.listen()
         line = refusal(*run_options(tmp_path, media_port=str(port)))
-    assert f"UDP port {port}" in line
+    assert f"{name} port {port}" in line
     assert "TONGTANG_MEDIA_PORT" in line
 
 
