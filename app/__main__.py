@@ -132,6 +132,27 @@ def _fill_create_county(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run)
 
 
+def _fill_admin(parser: argparse.ArgumentParser) -> None:
+    acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
+    words = "check that nobody changed the trail of who did what; exit code 1 when somebody did"
+    verify = acts.add_parser("verify-audit", help=words, description=words[0].upper() + words[1:] + ".")
+    verify.add_argument(
+        "--anchor",
+        action="append",
+        default=[],
+        metavar="LINE",
+        help="a line that an earlier run printed and you kept elsewhere: its event must still be there",
+    )
+    _add_settings(verify, ("database_url", *_LOGGING))
+
+    def run(options: argparse.Namespace, settings: Settings) -> int:
+        from app.manage import verify_audit
+
+        return 0 if verify_audit(settings, options.anchor) else 1
+
+    verify.set_defaults(run=run)
+
+
 def _fill_permissions(parser: argparse.ArgumentParser) -> None:
     _add_settings(parser, ())
 
@@ -166,6 +187,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "migrate": ("bring the database to the newest revision", _fill_migrate),
     "seed": ("put example data in", _fill_seed),
     "create-county": ("found a county with its first bureau admin", _fill_create_county),
+    "admin": ("look after the server's data", _fill_admin),
     "permissions": ("print who may do what, as docs/permissions.md shows it", _fill_permissions),
     "demo": ("prove the main job with real media and print a JSON line", _fill_demo),
     "synthetic-teacher": ("publish a test card as the teacher of a lesson", _fill_synthetic_teacher),

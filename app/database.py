@@ -44,6 +44,9 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 
+CALLER_ADDRESS = "caller's address"
+"""Key in `Session.info`: the address a request came from."""
+
 _BUSY_TIMEOUT_MS = 5000
 _READ_ONLY = "tongtang_read_only"
 _TAKE_LOCKS = text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key")
@@ -149,21 +152,18 @@ def get_session(connection: HTTPConnection) -> Iterator[Session]:
             yield session
     else:
         with factory.begin() as session:
+            session.info[CALLER_ADDRESS] = address_of(connection)
             yield session
+
+
+def address_of(connection: HTTPConnection) -> str:
+    """The network address a request came from, as far as one is known."""
+    return connection.client.host[:64] if connection.client else ""
 
 
 # scope="function" makes FastAPI end the transaction before it sends the response: the default scope commits
 # afterwards, and a failed commit would still have answered 200.
 SessionDep = Annotated[Session, Depends(get_session, scope="function")]
-
-
-def get_read_session(connection: HTTPConnection) -> Iterator[Session]:
-    """A session that only reads, for requests that write nothing although their method would allow it."""
-    with reading(connection.app.state.session_factory) as session:
-        yield session
-
-
-ReadSessionDep = Annotated[Session, Depends(get_read_session, scope="function")]
 
 
 def take_turns(session: Session, ids: Iterable[uuid.UUID]) -> None:

@@ -52,7 +52,7 @@ def guarded_routes(routes: Sequence[BaseRoute]) -> Iterator[Guarded]:
     """Every route with its action; raises `LookupError` for one that asks for none and has no reason to."""
     for context in iter_route_contexts(routes):
         route, path = context.original_route, context.path or ""
-        actions = list(actions_of(route.dependant)) if isinstance(route, APIRoute) else []
+        actions = sorted(set(actions_of(route.dependant))) if isinstance(route, APIRoute) else []
         if len(actions) != 1 and (actions or path not in WITHOUT_GATE):
             raise LookupError(
                 f"{path} asks for {len(actions)} actions of the table of permissions, not for one"

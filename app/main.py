@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+import app.accounts.audit_routes
 import app.accounts.routes
 import app.lessons.routes
 import app.live.routes
@@ -29,6 +30,7 @@ from app.settings import Settings
 
 ROUTERS = (
     app.accounts.routes.router,
+    app.accounts.audit_routes.router,
     app.schools.routes.router,
     app.pairings.routes.router,
     app.timetables.routes.router,

@@ -1,14 +1,22 @@
-"""Commands on the database that end when they are done: migrate, seed, create a county."""
+"""Commands on the database that end when they are done: migrate, seed, create a county, check the trail."""
 
 import secrets
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from app import migrate as migrations
 from app.accounts import service as accounts
 from app.accounts.rules import Role
 from app.accounts.service import PersonDraft
-from app.database import make_engine, make_session_factory
+from app.audit import service as audit
+from app.audit.rules import Act
+from app.audit.service import Subject
+from app.database import make_engine, make_session_factory, reading
+from app.errors import StartupError
 from app.logs import configure_logging
 from app.run import check_data_folder
 from app.schools import service as schools
@@ -42,9 +50,42 @@ def create_county(settings: Settings, code: str, name: str, time_zone: str, admi
         county = schools.create_county(session, code, name, time_zone)
         today = accounts.county_today(session, county.id, datetime.now(UTC))
         draft = PersonDraft(admin, name, password, ((Role.BUREAU_ADMIN, county.id, None, None),))
-        accounts.create_person(session, county.id, draft, today)
+        person = accounts.create_person(session, county.id, draft, today)
+        subject = Subject("county", county.id, county.id)
+        facts = {"code": code, "time_zone": time_zone, "first_admin": person.id}
+        audit.note(session, Act.COUNTY_FOUNDED, county.id, None, subject, after=facts)
     engine.dispose()
     sys.stdout.write(f"County {name} is there. Sign in as {admin} with the password {password}\n")
+
+
+def verify_audit(settings: Settings, anchors: Sequence[str]) -> bool:
+    """Check the trail, and that it still has the heads that were noted elsewhere; whether it is whole."""
+    configure_logging(settings.log_level, settings.log_format)
+    engine = make_engine(settings.database_url)
+    try:
+        with reading(make_session_factory(engine)) as session:
+            found = [line for anchor in anchors for line in _anchor_faults(session, anchor)]
+            for report in audit.verify(session):
+                sys.stdout.write(f"{report.name}:{report.head.number}:{report.head.hash}\n")
+                found += [f"{report.name}: {fault.words}" for fault in report.faults]
+    except SQLAlchemyError as error:
+        raise StartupError(
+            f"the trail cannot be read: {str(error.__cause__ or error).splitlines()[0]}"
+        ) from None
+    finally:
+        engine.dispose()
+    for line in found:
+        sys.stderr.write(f"tongtang: {line}\n")
+    return not found
+
+
+def _anchor_faults(session: Session, anchor: str) -> list[str]:
+    name, _, rest = anchor.partition(":")
+    number, _, digest = rest.partition(":")
+    if not number.isdecimal() or not digest:
+        raise StartupError(f"{anchor} is not a line of an earlier verify-audit, like 341524:4711:9f86d0…")
+    fault = audit.check_anchor(session, name, int(number), digest)
+    return [f"{name}: {fault.words}"] if fault else []
 
 
 def _prepare(settings: Settings, revision: str = "head") -> None:

@@ -17,6 +17,7 @@ document (RFC 9457) with a stable `code`. Times are UTC. Lists come in pages: gi
 
 TAGS: list[dict[str, Any]] = [
     {"name": "accounts", "description": "Signing in, people and their roles."},
+    {"name": "audit", "description": "Who did what, in a trail that nobody can change unseen."},
     {"name": "schools", "description": "The county tree and its rooms."},
     {"name": "pairings", "description": "Agreements between a main classroom and a teaching site."},
     {"name": "timetables", "description": "Terms, bell schedules and the weekly timetable."},

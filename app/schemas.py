@@ -63,7 +63,7 @@ def decode_cursor(cursor: str, parts: int) -> list[str]:
     except (binascii.Error, ValueError):
         found = None
     if not isinstance(found, list) or len(found) != parts or not all(isinstance(part, str) for part in found):
-        raise _bad_cursor()
+        raise bad_cursor()
     return found
 
 
@@ -75,10 +75,11 @@ def decode_pair(
     try:
         return first(one), second(other)
     except ValueError:
-        raise _bad_cursor() from None
+        raise bad_cursor() from None
 
 
-def _bad_cursor() -> Invalid:
+def bad_cursor() -> Invalid:
+    """The refusal of an `after` that is not the `next` of any page."""
     return Invalid(
         "page.bad_cursor", "Unknown page", "Use the `next` of the page before as `after`, unchanged."
     )

@@ -24,7 +24,7 @@ def overlap_rules(engine: Engine) -> set[str]:
     if engine.dialect.name == "postgresql":
         query = "SELECT conname FROM pg_constraint WHERE contype = 'x'"
     else:
-        query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        query = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'ex!_%' ESCAPE '!'"
     with engine.connect() as connection:
         return set(connection.scalars(text(query)))
 

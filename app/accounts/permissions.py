@@ -51,6 +51,7 @@ class Action(StrEnum):
     LESSON_TEACH = "lesson.teach"
     LESSON_ANSWER = "lesson.answer"
     LESSON_OBSERVE = "lesson.observe"
+    AUDIT_SHOW = "audit.show"
 
 
 _NO, _LESSON, _SUBTREE, _COUNTY = None, Scope.LESSON, Scope.SUBTREE, Scope.COUNTY
@@ -80,6 +81,7 @@ _ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None, Scope | N
     Action.LESSON_TEACH: (_NO, _NO, _LESSON, _NO),
     Action.LESSON_ANSWER: (_NO, _NO, _NO, _LESSON),
     Action.LESSON_OBSERVE: (_COUNTY, _SUBTREE, _NO, _NO),
+    Action.AUDIT_SHOW: (_COUNTY, _NO, _NO, _NO),
 }
 TABLE: Mapping[Action, Mapping[Role, Scope]] = {
     action: {role: scope for role, scope in zip(_ROLES, row, strict=True) if scope is not None}

@@ -8,13 +8,14 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.security import OAuth2PasswordRequestForm
 
 from app.accounts import service
+from app.accounts import sign_in as signing_in
 from app.accounts.gates import may
 from app.accounts.models import Person
 from app.accounts.permissions import Action
 from app.accounts.rules import Principal
 from app.accounts.schemas import Me, NewPerson, PersonOut, RoleOut, Token
 from app.accounts.service import PersonDraft
-from app.database import ReadSessionDep, SessionDep
+from app.database import SessionDep, address_of
 from app.errors import Conflict, Forbidden, Invalid, NotFound, TooManyRequests, Unauthenticated, responses
 from app.schemas import Page, PageAfter, PageLimit, decode_cursor, encode_cursor
 
@@ -22,17 +23,21 @@ router = APIRouter(prefix="/api/v1", tags=["accounts"])
 
 
 @router.post("/token", summary="Sign in", responses=responses(Unauthenticated, TooManyRequests))
-def sign_in(
+def token(
     request: Request,
     response: Response,
-    session: ReadSessionDep,
     form: Annotated[OAuth2PasswordRequestForm, Depends()],
 ) -> Token:
     """Exchange a login and a password for a bearer token (OAuth2 password form)."""
     state = request.app.state
-    address = request.client.host if request.client else ""
-    person = service.sign_in(
-        session, state.sign_in_limiter, form.username, form.password, address, time.monotonic()
+    person = signing_in.sign_in(
+        state.session_factory,
+        state.keys,
+        state.sign_in_limiter,
+        form.username,
+        form.password,
+        address_of(request),
+        time.monotonic(),
     )
     minutes = state.settings.token_minutes
     response.headers["Cache-Control"] = "no-store"  # RFC 6749 §5.1

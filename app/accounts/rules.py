@@ -1,9 +1,13 @@
 """Roles, where they are held, and who somebody is on a day: pure rules."""
 
+import re
 import uuid
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+
+LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""What a login looks like: ASCII only, so that none looks like another one."""
 
 
 class Role(StrEnum):

@@ -7,12 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from app.accounts.rules import Role
+from app.accounts.rules import LOGIN, Role
 from app.schemas import Input, Name, Output, example
 
-Login = Annotated[
-    str, StringConstraints(to_lower=True, strip_whitespace=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
-]
+Login = Annotated[str, StringConstraints(to_lower=True, strip_whitespace=True, pattern=f"^{LOGIN.pattern}$")]
 Password = Annotated[SecretStr, Field(min_length=8, max_length=128)]
 
 _SCHOOL = "7c1f4c0e-6a2b-4d0e-9b53-0d7a3f0c5a11"

@@ -14,9 +14,8 @@ from sqlalchemy.orm import Session
 from starlette.requests import HTTPConnection
 
 from app.accounts import queries
-from app.accounts.limiter import AttemptLimiter
 from app.accounts.models import Assignment, Person
-from app.accounts.passwords import hash_password, password_matches
+from app.accounts.passwords import hash_password
 from app.accounts.permissions import (
     Action,
     Reach,
@@ -27,8 +26,11 @@ from app.accounts.permissions import (
 )
 from app.accounts.rules import PLACES, Duty, Principal, Role
 from app.accounts.tokens import TokenKind, read, sign
+from app.audit import service as audit
+from app.audit.rules import Act, Facts
+from app.audit.service import Subject
 from app.database import SessionDep, violated
-from app.errors import Conflict, Forbidden, Invalid, NotFound, TooManyRequests, Unauthenticated
+from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from app.keys import Keys
 
 _bearer = OAuth2PasswordBearer(
@@ -97,27 +99,6 @@ def current_principal(
     return authenticate(session, connection.app.state.keys, token)
 
 
-def sign_in(
-    session: Session, limiter: AttemptLimiter, login: str, password: str, address: str, now: float
-) -> Person:
-    """The person with this login and password; raises `Unauthenticated` or `TooManyRequests`."""
-    login = login.strip().lower()
-    key = f"{address} {login[:64]}"
-    if wait := limiter.attempt(key, now):
-        raise TooManyRequests(
-            "sign_in.too_many",
-            "Too many attempts",
-            f"Too many attempts to sign in; try again in {wait:.0f} s.",
-            headers={"Retry-After": str(int(wait) + 1)},
-        )
-    person = queries.person_by_login(session, login)
-    stored = person.password_hash if person and person.active else None
-    if not password_matches(password, stored) or person is None:
-        raise Unauthenticated("sign_in.refused", "Sign-in refused", "The login or the password is wrong.")
-    limiter.succeeded(key)
-    return person
-
-
 # --- people -------------------------------------------------------------------------------------------------
 
 
@@ -159,7 +140,36 @@ def admit_person(session: Session, principal: Principal, draft: PersonDraft) -> 
                 "Not yours to give",
                 f"You may not give the role {role.value} on org unit {unit_id}.",
             )
-    return create_person(session, principal.county_id, draft, principal.today)
+    person = create_person(session, principal.county_id, draft, principal.today)
+    note_person(session, Act.PERSON_ADMITTED, principal.person_id, person, after=_facts(person))
+    return person
+
+
+def note_person(
+    session: Session,
+    act: Act,
+    by: uuid.UUID | None,
+    person: Person,
+    *,
+    before: Facts | None = None,
+    after: Facts | None = None,
+) -> None:
+    """Note what was done to somebody's account."""
+    audit.note(session, act, person.county_id, by, Subject("person", person.id), before=before, after=after)
+
+
+def _facts(person: Person) -> Facts:
+    """What the trail keeps of a person: rights, no names."""
+    assignments = [
+        {
+            "role": item.role,
+            "org_unit_id": item.org_unit_id,
+            "valid_from": item.valid_from,
+            "valid_to": item.valid_to,
+        }
+        for item in person.assignments
+    ]
+    return {"active": person.active, "assignments": assignments}
 
 
 def list_people(

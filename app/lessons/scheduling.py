@@ -11,6 +11,9 @@ from sqlalchemy.orm import Session
 
 from app.accounts.permissions import Action
 from app.accounts.rules import Principal
+from app.audit import service as audit
+from app.audit.rules import Act, Facts
+from app.audit.service import Subject
 from app.database import new_id, take_turns, violated
 from app.errors import Conflict
 from app.lessons import queries
@@ -27,7 +30,28 @@ MOST_CLASHES = 50
 def add_entry(session: Session, principal: Principal, draft: EntryDraft, now: datetime) -> Plan:
     """Schedule an entry on behalf of a bureau admin."""
     schools.require_with_room(session, principal, Action.ENTRY_PLAN, draft.main_room_id)
-    return create_entry(session, draft, now)
+    plan = create_entry(session, draft, now)
+    subject = Subject("timetable_entry", plan.entry.id, plan.school_id)
+    county_id = plan.entry.county_id
+    audit.note(session, Act.ENTRY_PLANNED, county_id, principal.person_id, subject, after=_facts(plan))
+    return plan
+
+
+def _facts(plan: Plan) -> Facts:
+    entry = plan.entry
+    return {
+        "term_id": entry.term_id,
+        "main_room_id": entry.main_room_id,
+        "teacher_id": entry.teacher_id,
+        "receiving_room_ids": sorted(str(site.room.id) for site in plan.sites),
+        "subject": entry.subject,
+        "weekday": entry.weekday,
+        "period": entry.period,
+        "mode": entry.mode,
+        "first_day": entry.first_day,
+        "last_day": entry.last_day,
+        "lessons": len(plan.occurrences),
+    }
 
 
 def create_entry(session: Session, draft: EntryDraft, now: datetime) -> Plan:

@@ -10,6 +10,9 @@ from sqlalchemy.orm import Session
 from app.accounts import service as accounts
 from app.accounts.permissions import Action, Target, allows, denied, reach, require
 from app.accounts.rules import Principal
+from app.audit import service as audit
+from app.audit.rules import Act
+from app.audit.service import Subject
 from app.errors import Conflict, NotFound
 from app.lessons import queries
 from app.lessons.models import Lesson, LessonSite
@@ -259,6 +262,7 @@ def cancel_lesson(session: Session, principal: Principal, lesson_id: UUID, reaso
     school = schools.target_of(schools.get_org_unit(session, lesson.school_id))
     if not allows(principal, Action.LESSON_CANCEL, school):  # the sites' schools only look on
         raise denied(Action.LESSON_CANCEL)
+    before = lesson.state
     values = {"state_reason": reason, "sequence": Lesson.sequence + 1}
     if not queries.change_state(session, lesson_id, LessonState.CANCELLED, values):
         raise Conflict(
@@ -268,6 +272,15 @@ def cancel_lesson(session: Session, principal: Principal, lesson_id: UUID, reaso
             state=lesson.state.value,
         )
     queries.release_sites(session, lesson_id)
+    audit.note(
+        session,
+        Act.LESSON_CANCELLED,
+        lesson.county_id,
+        principal.person_id,
+        Subject("lesson", lesson_id, lesson.school_id),
+        before={"state": before},
+        after={"state": LessonState.CANCELLED, "reason": reason},
+    )
     return get_lesson(session, lesson_id)
 
 

@@ -10,6 +10,9 @@ from sqlalchemy.orm import Session
 
 from app.accounts.permissions import Action, Target, require
 from app.accounts.rules import Principal
+from app.audit import service as audit
+from app.audit.rules import Act
+from app.audit.service import Subject
 from app.database import take_turns
 from app.errors import Conflict, Invalid, NotFound
 from app.pairings import queries
@@ -36,8 +39,20 @@ class PairingDraft:
 def add_pairing(session: Session, principal: Principal, draft: PairingDraft) -> Pairing:
     """Make an agreement on behalf of a bureau admin; it is active at once."""
     for room_id in (draft.main_room_id, draft.receiving_room_id):
-        schools.require_with_room(session, principal, Action.PAIRING_ADD, room_id)
-    return create_pairing(session, draft)
+        room = schools.require_with_room(session, principal, Action.PAIRING_ADD, room_id)
+    pairing = create_pairing(session, draft)
+    facts = {
+        "main_room_id": pairing.main_room_id,
+        "receiving_room_id": pairing.receiving_room_id,
+        "subjects": pairing.subjects,
+        "valid_from": pairing.valid_from,
+        "valid_to": pairing.valid_to,
+        "capacity": pairing.capacity,
+        "state": pairing.state,
+    }
+    subject = Subject("pairing", pairing.id, room.org_unit_id)
+    audit.note(session, Act.PAIRING_MADE, pairing.county_id, principal.person_id, subject, after=facts)
+    return pairing
 
 
 def create_pairing(session: Session, draft: PairingDraft) -> Pairing:

@@ -10,6 +10,9 @@ from sqlalchemy.orm import Session
 
 from app.accounts.permissions import Action, Target, require
 from app.accounts.rules import Principal
+from app.audit import service as audit
+from app.audit.rules import Act
+from app.audit.service import Subject
 from app.database import new_id, violated
 from app.errors import Conflict, Invalid, NotFound
 from app.schools import queries
@@ -94,7 +97,11 @@ def create_org_unit(session: Session, draft: OrgUnitDraft) -> OrgUnit:
 def add_org_unit(session: Session, principal: Principal, draft: OrgUnitDraft) -> OrgUnit:
     """Add a unit on behalf of a bureau admin."""
     require_at(session, principal, Action.ORG_UNIT_ADD, draft.parent_id)
-    return create_org_unit(session, draft)
+    unit = create_org_unit(session, draft)
+    facts = {"kind": unit.kind, "code": unit.code, "parent_id": unit.parent_id, "time_zone": unit.time_zone}
+    subject = Subject("org_unit", unit.id, unit.id)
+    audit.note(session, Act.ORG_UNIT_ADDED, unit.county_id, principal.person_id, subject, after=facts)
+    return unit
 
 
 def get_org_unit(session: Session, unit_id: uuid.UUID) -> OrgUnit:
@@ -229,8 +236,12 @@ def create_room(session: Session, draft: RoomDraft) -> Room:
 
 def add_room(session: Session, principal: Principal, draft: RoomDraft) -> Room:
     """Add a room on behalf of a bureau admin or the school's own admin."""
-    require_at(session, principal, Action.ROOM_ADD, draft.org_unit_id)
-    return create_room(session, draft)
+    unit = require_at(session, principal, Action.ROOM_ADD, draft.org_unit_id)
+    room = create_room(session, draft)
+    facts = {"kind": room.kind, "code": room.code, "link_mbps_declared": room.link_mbps_declared}
+    subject = Subject("room", room.id, unit.id)
+    audit.note(session, Act.ROOM_ADDED, unit.county_id, principal.person_id, subject, after=facts)
+    return room
 
 
 def get_room(session: Session, room_id: uuid.UUID) -> Room:

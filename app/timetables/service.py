@@ -13,6 +13,9 @@ from sqlalchemy.orm import Session
 
 from app.accounts.permissions import Action, Target, require
 from app.accounts.rules import Principal
+from app.audit import service as audit
+from app.audit.rules import Act
+from app.audit.service import Subject
 from app.database import take_turns, violated
 from app.errors import Conflict, Invalid, NotFound
 from app.schools import service as schools
@@ -52,7 +55,11 @@ class BellDraft:
 def add_term(session: Session, principal: Principal, draft: TermDraft) -> Term:
     """Open a term in one's own county, as a bureau admin."""
     schools.require_at(session, principal, Action.TERM_ADD, principal.county_id)
-    return create_term(session, principal.county_id, draft)
+    term = create_term(session, principal.county_id, draft)
+    facts = {"first_day": term.first_day, "last_day": term.last_day, "periods": _facts_of(draft.periods)}
+    subject = Subject("term", term.id, term.county_id)
+    audit.note(session, Act.TERM_OPENED, term.county_id, principal.person_id, subject, after=facts)
+    return term
 
 
 def create_term(session: Session, county_id: UUID, draft: TermDraft) -> Term:
@@ -106,8 +113,16 @@ def find_term(session: Session, county_id: UUID, day: date) -> Term | None:
 
 def add_bell_schedule(session: Session, principal: Principal, draft: BellDraft) -> BellSchedule:
     """Put bells in force, as a bureau admin or as the admin of that school."""
-    schools.require_at(session, principal, Action.BELLS_ADD, draft.org_unit_id)
-    return create_bell_schedule(session, draft)
+    unit = schools.require_at(session, principal, Action.BELLS_ADD, draft.org_unit_id)
+    schedule = create_bell_schedule(session, draft)
+    facts = {
+        "valid_from": schedule.valid_from,
+        "valid_to": schedule.valid_to,
+        "periods": _facts_of(draft.periods),
+    }
+    subject = Subject("bell_schedule", schedule.id, unit.id)
+    audit.note(session, Act.BELLS_PUT_IN_FORCE, unit.county_id, principal.person_id, subject, after=facts)
+    return schedule
 
 
 def create_bell_schedule(session: Session, draft: BellDraft) -> BellSchedule:
@@ -180,6 +195,10 @@ def list_entries(
     found = queries.entries_page(session, search, after, limit + 1)
     page = found[:limit]
     return page, queries.position(page[-1]) if len(found) > limit else None
+
+
+def _facts_of(periods: Mapping[int, Bell]) -> dict[str, str]:
+    return {str(number): f"{bell.starts_at:%H:%M}-{bell.ends_at:%H:%M}" for number, bell in periods.items()}
 
 
 def _no_term(term_id: UUID) -> NotFound:

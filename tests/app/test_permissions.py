@@ -102,6 +102,8 @@ def asks(scene: Scene) -> dict[tuple[str, str], Ask]:
         ("GET", "/api/v1/lessons/{lesson_id}/join"): Ask(),
         ("GET", "/api/v1/lessons/{lesson_id}/quality"): Ask(),
         ("POST", "/api/v1/lessons/{lesson_id}/cancel"): Ask({"reason": "Snow"}),
+        ("GET", "/api/v1/audit-events"): Ask(at_home=True),
+        ("GET", "/api/v1/audit-events/export"): Ask(at_home=True),
     }
 
 

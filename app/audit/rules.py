@@ -1,0 +1,152 @@
+"""What is recorded, how it is sealed, and how a broken chain shows: pure rules."""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+SERVER_CHAIN: Final = uuid.UUID(int=0)
+"""The chain of events that belong to no county, such as a sign-in under a login that nobody has."""
+GENESIS: Final = "0" * 64
+"""What the first event of a chain is sealed to."""
+
+
+class Act(StrEnum):
+    """What somebody did."""
+
+    SIGN_IN_ACCEPTED = "sign_in.accepted"
+    SIGN_IN_REFUSED = "sign_in.refused"
+    COUNTY_FOUNDED = "county.founded"
+    ORG_UNIT_ADDED = "org_unit.added"
+    ROOM_ADDED = "room.added"
+    PERSON_ADMITTED = "person.admitted"
+    PAIRING_MADE = "pairing.made"
+    TERM_OPENED = "term.opened"
+    BELLS_PUT_IN_FORCE = "bells.put_in_force"
+    ENTRY_PLANNED = "entry.planned"
+    LESSON_CANCELLED = "lesson.cancelled"
+    AUDIT_EXPORTED = "audit.exported"
+
+
+Facts = Mapping[str, Any]
+"""What a thing is like: ids, words, numbers and days; no names, no passwords."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One act, before it has a place in a chain."""
+
+    act: Act
+    county_id: uuid.UUID
+    person_id: uuid.UUID | None = None
+    """Who did it; None: nobody who is signed in."""
+    address: str | None = None
+    """Where from, as the network told; None: on the server itself."""
+    org_unit_id: uuid.UUID | None = None
+    """Where it took effect."""
+    subject_kind: str | None = None
+    subject_id: uuid.UUID | None = None
+    """What it was done to."""
+    before: str | None = None
+    after: str | None = None
+    """What that was like, as `written` facts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """An event in its chain."""
+
+    event: Event
+    number: int
+    at: datetime
+    previous: str
+    """The hash of the event before it."""
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a chain ends."""
+
+    number: int = 0
+    hash: str = GENESIS
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that is wrong with a chain."""
+
+    number: int
+    words: str
+
+
+def written(facts: Facts | None) -> str | None:
+    """Facts as the text that is stored and sealed: the same facts always give the same text."""
+    if facts is None:
+        return None
+    return json.dumps(facts, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_word)
+
+
+def seal(event: Event, head: Head, at: datetime) -> Sealed:
+    """Put an event at the end of a chain."""
+    number = head.number + 1
+    return Sealed(event, number, at, head.hash, _hash(event, number, at, head.hash))
+
+
+def faults(events: Iterable[Sealed], head: Head) -> Iterator[Fault]:
+    """What is wrong with a whole chain, given in the order of its numbers; nothing when it is as it was written.
+
+    `head` is where the chain says it ends. After a fault the check goes on from the event as it is, so that each
+    fault is named once.
+    """
+    last = Head()
+    for each in events:
+        if each.number > last.number + 1:
+            yield _missing(last.number + 1, each.number - 1)
+        elif each.previous != last.hash:
+            yield Fault(
+                each.number,
+                f"event {each.number} was not sealed to the event before it: one of the two was put in later",
+            )
+        if each.hash != _hash(each.event, each.number, each.at, each.previous):
+            yield Fault(each.number, f"event {each.number} was changed")
+        if each.number > head.number:
+            yield Fault(each.number, f"event {each.number} was put in: the chain ended at {head.number}")
+        last = Head(each.number, each.hash)
+    if last.number < head.number:
+        yield _missing(last.number + 1, head.number)
+    elif last.number == head.number and last.hash != head.hash:
+        yield Fault(last.number, f"event {last.number} is not the one the chain ended with")
+
+
+def _missing(first: int, last: int) -> Fault:
+    words = f"event {first} is missing" if first == last else f"events {first} to {last} are missing"
+    return Fault(first, words)
+
+
+def _hash(event: Event, number: int, at: datetime, previous: str) -> str:
+    sealed = [
+        previous,
+        number,
+        at.astimezone(UTC).isoformat(timespec="microseconds"),
+        event.act,
+        *(_text(each) for each in (event.county_id, event.person_id, event.org_unit_id, event.subject_id)),
+        event.address,
+        event.subject_kind,
+        event.before,
+        event.after,
+    ]
+    return hashlib.sha256(json.dumps(sealed, ensure_ascii=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _text(value: uuid.UUID | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def _word(value: object) -> str:
+    """Ids, days and times as text; everything else JSON can say by itself."""
+    return str(value)

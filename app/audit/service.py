@@ -1,0 +1,130 @@
+"""Use cases of the trail: noting an act in the transaction that does it, searching, and finding tampering.
+
+`note` only remembers. The events are sealed and written when the transaction is about to commit, when everything
+else in it is done: the lock of the county's chain is held for one insert and the commit, not for the act.
+"""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import event
+from sqlalchemy.orm import Session, SessionTransaction
+
+from app.audit import queries
+from app.audit.models import AuditEvent
+from app.audit.queries import Search as Search
+from app.audit.rules import SERVER_CHAIN, Act, Event, Facts, Fault, Head, Sealed, faults, seal, written
+from app.database import CALLER_ADDRESS
+
+_NOTES = "audit notes"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an act is done to: a kind of thing, its id, and where in the county's tree it is."""
+
+    kind: str
+    id: uuid.UUID
+    org_unit_id: uuid.UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChainReport:
+    """What was found in one chain."""
+
+    county_id: uuid.UUID
+    name: str
+    head: Head
+    faults: tuple[Fault, ...]
+
+
+def note(
+    session: Session,
+    act: Act,
+    county_id: uuid.UUID,
+    person_id: uuid.UUID | None,
+    subject: Subject | None = None,
+    *,
+    before: Facts | None = None,
+    after: Facts | None = None,
+) -> None:
+    """Remember an act of this transaction; it is written if the transaction commits, and only then.
+
+    Call it outside of savepoints: one that is rolled back does not take its notes along.
+    """
+    session.connection()  # there is a transaction from here on, whose end decides about the note
+    notes: list[Event] | None = session.info.get(_NOTES)
+    if notes is None:
+        notes = session.info[_NOTES] = []
+        event.listen(session, "before_commit", _write)
+        event.listen(session, "after_soft_rollback", _forget)
+    notes.append(
+        Event(
+            act=act,
+            county_id=county_id,
+            person_id=person_id,
+            address=session.info.get(CALLER_ADDRESS),
+            org_unit_id=subject.org_unit_id if subject else None,
+            subject_kind=subject.kind if subject else None,
+            subject_id=subject.id if subject else None,
+            before=written(before),
+            after=written(after),
+        )
+    )
+
+
+def _write(session: Session) -> None:
+    notes: list[Event] = session.info[_NOTES]
+    if not notes or session.in_nested_transaction():
+        return
+    session.flush()  # whatever else waits for a lock does so before the chain's is taken
+    by_chain: dict[uuid.UUID, list[Event]] = defaultdict(list)
+    for each in notes:
+        by_chain[each.county_id].append(each)
+    notes.clear()
+    for county_id, events in sorted(by_chain.items()):  # in one order, or two could wait for each other
+        head = queries.lock_head(session, county_id)
+        now = datetime.now(UTC)
+        sealed: list[Sealed] = []
+        for each in events:
+            sealed.append(seal(each, head, now))
+            head = Head(sealed[-1].number, sealed[-1].hash)
+        queries.append(session, sealed)
+
+
+def _forget(session: Session, ended: SessionTransaction) -> None:
+    if not ended.nested:
+        session.info[_NOTES].clear()
+
+
+def list_events(
+    session: Session, search: Search, below: int | None, limit: int
+) -> tuple[Sequence[AuditEvent], int | None]:
+    """Events of a county, the newest first, and where the next page starts."""
+    found = queries.events_page(session, search, below, limit + 1)
+    page = found[:limit]
+    return page, page[-1].number if len(found) > limit else None
+
+
+def verify(session: Session) -> Iterator[ChainReport]:
+    """Check every chain from its first event to its last."""
+    heads = queries.heads(session)
+    codes = {SERVER_CHAIN: "server", **queries.county_codes(session)}
+    for county_id in sorted({*heads, *queries.chains_with_events(session)}):
+        head = heads.get(county_id, Head())
+        found = tuple(faults(queries.whole_chain(session, county_id), head))
+        yield ChainReport(county_id, codes.get(county_id, str(county_id)), head, found)
+
+
+def check_anchor(session: Session, name: str, number: int, digest: str) -> Fault | None:
+    """Whether a chain still has the event that was noted elsewhere as its head; None when it has."""
+    codes = {"server": SERVER_CHAIN} | {code: each for each, code in queries.county_codes(session).items()}
+    found = queries.event_hash(session, codes[name], number) if name in codes else None
+    if found is None:
+        return Fault(number, f"event {number} is missing")
+    if found != digest:
+        return Fault(number, f"event {number} is not the one that was noted")
+    return None
