@@ -109,7 +109,8 @@ class Fanout:
             layout = render(history, [slot], wire, self._view, max_segments=1, max_message=MAX_GSO_BYTES)
             if path.shift is not NO_SHIFT:
                 shift_packets(self._view, layout, wire, path.shift)
-            number = target.transport.number_of(layout.ssrc, layout.numbers[0]) if layout.packets else None
+            batch = layout.batch
+            number = target.transport.number_of(batch.ssrc, batch.numbers[0]) if layout.packets else None
             if number is not None:
                 self._copy(layout, [target], wire, number)
                 sent += 1
@@ -140,7 +141,7 @@ class Fanout:
             base = sender.used
             memmove(memory + base, template, size)
             context = target.context
-            number = target.transport.next if again is None else again
+            number = (target.transport.next if again is None else again) & 0xFFFF
             for offset, plain in packets:
                 length[0] = plain
                 if numbered:
@@ -152,7 +153,7 @@ class Fanout:
                     break
             else:
                 if numbered and again is None:
-                    target.transport.note(layout, now)
+                    target.transport.note(layout.batch, now)
                 destination = target.destination
                 for offset, total, segment in messages:
                     queue(destination, base + offset, total, segment)

@@ -42,6 +42,18 @@ class WireFormat:
 
 
 @dataclass(frozen=True, slots=True)
+class Batch:
+    """What is remembered of a batch that was sent: small, and shared by all who got it."""
+
+    ssrc: int
+    """Of all packets; 0 when there are none."""
+    numbers: array[int]
+    """Their 16-bit sequence numbers on the wire."""
+    size: int
+    """Bytes of all, tags included."""
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """Where the packets and messages of a batch lie, relative to its start."""
 
@@ -50,10 +62,7 @@ class Layout:
     messages: list[tuple[int, int, int]]
     """(offset, size, segment size or 0) of each message."""
     size: int
-    ssrc: int
-    """Of all packets; 0 when there are none."""
-    numbers: array[int]
-    """Their 16-bit sequence numbers on the wire."""
+    batch: Batch
 
 
 def render(
@@ -84,8 +93,8 @@ def render(
         packets.append((position, length))
         numbers.append(stored[at + 2] << 8 | stored[at + 3])
         position += length + tag
-    ssrc = int.from_bytes(out[8:12], "big") if packets else 0
-    return Layout(packets, _messages(packets, tag, max_segments, max_message), position, ssrc, numbers)
+    batch = Batch(int.from_bytes(out[8:12], "big") if packets else 0, numbers, position)
+    return Layout(packets, _messages(packets, tag, max_segments, max_message), position, batch)
 
 
 def render_repairs(
@@ -115,7 +124,7 @@ def render_repairs(
         numbers.append(number & 0xFFFF)
         position += length + 2 + tag
     messages = [(offset, size + tag, 0) for offset, size in packets]
-    return Layout(packets, messages, position, ssrc, numbers)
+    return Layout(packets, messages, position, Batch(ssrc, numbers, position))
 
 
 def _messages(

@@ -26,10 +26,10 @@ def on_path(path: Path, history: History, slots: Sequence[int]) -> Sequence[int]
 
 def shift_packets(view: memoryview, layout: Layout, wire: WireFormat, shift: Shift) -> None:
     """Shift rendered packets in place, and the numbers in their layout."""
-    codecs = _Codecs(wire.payload_types)
+    codecs, numbers = _Codecs(wire.payload_types), layout.batch.numbers
     for index, (offset, length) in enumerate(layout.packets):
         number, timestamp = _NUMBERS.unpack_from(view, offset + 2)
-        number = layout.numbers[index] = number + shift.sequence & 0xFFFF
+        number = numbers[index] = number + shift.sequence & 0xFFFF
         _NUMBERS.pack_into(view, offset + 2, number, timestamp + shift.timestamp & 0xFFFFFFFF)
         if shift.picture or shift.tl0:
             codec = codecs.of(view[offset + 1])

@@ -74,8 +74,10 @@ def test_every_packet_lies_where_the_layout_says(
             )
     assert [bytes(out[at : at + length]) for at, length in layout.packets] == wanted
 
-    assert list(layout.numbers) == [i for i, one in enumerate(given_packets) if one.payload_type in types]
-    assert layout.ssrc == (1 if wanted else 0)
+    assert list(layout.batch.numbers) == [
+        i for i, one in enumerate(given_packets) if one.payload_type in types
+    ]
+    assert layout.batch.ssrc == (1 if wanted else 0)
 
     # With its tag each packet ends where the next one begins.
     position = 0
