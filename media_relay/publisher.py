@@ -29,6 +29,7 @@ from media_relay.stream import Stream
 
 _LOCAL_SSRC: Final = 1
 """The SSRC of our reports to publishers; we send no media there, so any number does."""
+_EMPTY_REPORT: Final = rtcp.receiver_report(_LOCAL_SSRC, [])
 _MAX_SOURCES: Final = 12
 
 
@@ -198,7 +199,7 @@ class Publisher(Peer):
 
     def _send(self, feedback: bytes) -> None:
         # An empty report in front makes the packet a legal compound for clients without RFC 5506.
-        self.send_rtcp(rtcp.receiver_report(_LOCAL_SSRC, []) + feedback)
+        self.send_rtcp(_EMPTY_REPORT + feedback)
 
 
 def _restore(view: memoryview, start: int, payload: int, ssrc: int, payload_type: int) -> None:

@@ -9,18 +9,21 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from media_relay.core.history import SLOT, History
 from media_relay.core.packet import (
     HEADER,
     HEADER_SIZE,
     MARKER,
+    TRANSPORT_ELEMENT,
     ExtensionTable,
     block_size,
     translate_extensions,
 )
 
+_WORDS: Final = HEADER_SIZE + 3
+"""Where a canonical packet tells how long its extension block is, the low byte."""
 _MAX_SEGMENT: Final = 1_452
 """What an Ethernet frame carries over UDP and IPv6: the kernel fragments a larger datagram, but refuses the segment."""
 
@@ -41,8 +44,7 @@ class WireFormat:
     """The id of the transport-wide sequence number, 0 where it was not negotiated."""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """What is remembered of a batch that was sent: small, and shared by all who got it."""
 
     ssrc: int
@@ -53,9 +55,11 @@ class Batch:
     """Bytes of all, tags included."""
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Where the packets and messages of a batch lie, relative to its start."""
+class Layout(NamedTuple):
+    """Where the packets and messages of a batch lie, relative to its start.
+
+    Tuples, because there is one of each a batch: they are made in a third of the time that frozen dataclasses take.
+    """
 
     packets: list[tuple[int, int]]
     """(offset, plain length) of each packet."""
@@ -89,11 +93,17 @@ def render(
             continue
         out[position : position + length] = stored[at : at + length]
         out[position + 1] = second & MARKER | payload_type
-        translate_extensions(out, position, extensions, transport)
+        if stored[at + _WORDS] == 1 and not stored[at + _WORDS - 1]:
+            # Nothing but the transport-wide number, as in nearly all packets of pictures.
+            out[position + TRANSPORT_ELEMENT] = transport << 4 | 1 if transport else 0
+        else:
+            translate_extensions(out, position, extensions, transport)
         packets.append((position, length))
         numbers.append(stored[at + 2] << 8 | stored[at + 3])
         position += length + tag
-    batch = Batch(int.from_bytes(out[8:12], "big") if packets else 0, numbers, position)
+    if not packets:
+        return Layout(packets, [], 0, Batch(0, numbers, 0))
+    batch = Batch(int.from_bytes(out[8:12], "big"), numbers, position)
     return Layout(packets, _messages(packets, tag, max_segments, max_message), position, batch)
 
 
@@ -131,21 +141,21 @@ def _messages(
     packets: list[tuple[int, int]], tag: int, max_segments: int, max_message: int
 ) -> list[tuple[int, int, int]]:
     """Join neighbours of equal size, the last of which may be shorter, into segmented messages."""
+    if len(packets) == 1:
+        return [(packets[0][0], packets[0][1] + tag, 0)]
     messages: list[tuple[int, int, int]] = []
-    index, count = 0, len(packets)
-    while index < count:
-        offset, length = packets[index]
-        segment = total = length + tag
-        joined = 1
-        limit = max_segments if segment <= _MAX_SEGMENT else 1
-        while index + joined < count and joined < limit:
-            size = packets[index + joined][1] + tag
-            if size > segment or total + size > max_message:
-                break
+    start = total = segment = joined = limit = 0
+    for offset, length in packets:
+        size = length + tag
+        if joined < limit and size <= segment and total + size <= max_message:
             total += size
             joined += 1
             if size < segment:
-                break
-        messages.append((offset, total, segment if joined > 1 else 0))
-        index += joined
+                limit = 0  # a shorter one is the last
+            continue
+        if joined:
+            messages.append((start, total, segment if joined > 1 else 0))
+        start, total, segment, joined = offset, size, size, 1
+        limit = max_segments if size <= _MAX_SEGMENT else 1
+    messages.append((start, total, segment if joined > 1 else 0))
     return messages

@@ -6,6 +6,9 @@ Source: draft-holmer-rmcat-transport-wide-cc-extensions-01 section 3.1. The publ
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
+from itertools import chain
+from operator import sub
 from typing import Final
 
 from media_relay.core.sequence import extend
@@ -15,6 +18,9 @@ _TICK: Final = 0.00025
 _REFERENCE: Final = 0.064
 _HEADER: Final = struct.Struct("!HH")
 _SYMBOLS: Final = 7
+_SMALL: Final = 1
+_LARGE: Final = 2
+"""Packet status symbols: received, with a delta of one byte or of two (section 3.1.1)."""
 
 
 class TransportFeedback:
@@ -47,8 +53,9 @@ class TransportFeedback:
         highest = self._highest
         extended = {}
         for number, at in taken.items():
-            known = extend(number, highest)
-            if known > highest:
+            if number == (highest + 1) & 0xFFFF:
+                known = highest = highest + 1
+            elif (known := extend(number, highest)) > highest:
                 highest = known
             extended[known] = at
         self._highest = highest
@@ -66,28 +73,46 @@ class TransportFeedback:
             base = last - _MAX_RECORDS + 1
         reference = int(min(arrivals.values()) / _REFERENCE)
         clock = reference * _REFERENCE
-        symbols: list[int] = []
-        deltas = bytearray()
-        for number in range(base, last + 1):
-            arrival = arrivals.get(number)
-            if arrival is None:
-                symbols.append(0)
-                continue
-            ticks = round((arrival - clock) / _TICK)
-            if 0 <= ticks <= 255:
-                symbols.append(1)
-                deltas.append(ticks)
-            else:
-                ticks = max(-32768, min(ticks, 32767))
-                symbols.append(2)
-                deltas += ticks.to_bytes(2, "big", signed=True)
-            clock += ticks * _TICK
-        head = _HEADER.pack(base & 0xFFFF, len(symbols))
+        statuses = _all_received(arrivals, base, last, clock) or _mixed(arrivals, base, last, clock)
+        head = _HEADER.pack(base & 0xFFFF, last - base + 1)
         head += ((reference & 0xFFFFFF) << 8 | self._count).to_bytes(4, "big")
         self._count = (self._count + 1) & 0xFF
         self._base = max(self._base, last + 1)
-        body = head + _chunks(symbols) + bytes(deltas)
+        body = head + statuses
         return body + bytes(-len(body) % 4)
+
+
+def _all_received(arrivals: Mapping[int, float], base: int, last: int, clock: float) -> bytes | None:
+    """The usual case: nothing is missing and all came in order, each less than 64 ms after the one before."""
+    if len(arrivals) != last - base + 1:
+        return None
+    ticks = [int((arrivals[number] - clock) / _TICK + 0.5) for number in range(base, last + 1)]
+    try:
+        deltas = bytes(map(sub, ticks, chain((0,), ticks)))
+    except ValueError:  # one does not fit into a byte
+        return None
+    return (_SMALL << 13 | len(ticks)).to_bytes(2, "big") + deltas
+
+
+def _mixed(arrivals: Mapping[int, float], base: int, last: int, clock: float) -> bytes:
+    """Statuses and deltas of packets that came, late or out of order, or did not."""
+    symbols: list[int] = []
+    deltas = bytearray()
+    for number in range(base, last + 1):
+        arrival = arrivals.get(number)
+        if arrival is None:
+            symbols.append(0)
+            continue
+        ticks = round((arrival - clock) / _TICK)
+        if 0 <= ticks <= 255:
+            symbols.append(_SMALL)
+            deltas.append(ticks)
+        else:
+            ticks = max(-32768, min(ticks, 32767))
+            symbols.append(_LARGE)
+            deltas += ticks.to_bytes(2, "big", signed=True)
+        clock += ticks * _TICK
+    return _chunks(symbols) + bytes(deltas)
 
 
 def _chunks(symbols: list[int]) -> bytes:
