@@ -102,7 +102,9 @@ class Subscriber(Peer):
             whence = subscription.may_resend(number, now)
             if whence is not None:
                 path, sequence = whence
-                if (slot := path.rendition.track.history.find(sequence)) >= 0:
+                if subscription.is_stale(path, sequence, now):
+                    self._counters.drops["nack_stale"] += 1
+                elif (slot := path.rendition.track.history.find(sequence)) >= 0:
                     found.setdefault(path, []).append(slot)
         for path, slots in found.items():
             sent = self._send_again(path, subscription, kind, slots)

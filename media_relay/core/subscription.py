@@ -31,6 +31,8 @@ _RESENDS: Final = 128
 _RESENDS_EVERY: Final = 0.020
 _RESEND_INTERVAL: Final = 0.030
 _MAX_REMEMBERED: Final = 512
+_STALE_AFTER: Final = 0.200
+"""Seconds after a keyframe until what was before it is not worth its bits any more."""
 _MAX_SEGMENTS: Final = 6
 _LOOK_BACK: Final = 64
 _SHORTEST_STEP: Final = 1
@@ -231,6 +233,18 @@ class Subscription:
         self.jitter = jitter
         if rtt is not None and rtt >= 0:
             self.rtt = rtt
+
+    def is_stale(self, path: Path, number: int, now: float) -> bool:
+        """Whether a decoder has no use for a packet of ``path`` any more: it was given a later keyframe.
+
+        Idea after Galène. Not at once: what was lost just before the keyframe may still be shown before it, if it
+        comes within the depth of a jitter buffer; and a keyframe that the subscriber was not sent yet helps nobody.
+        """
+        track = path.rendition.track
+        keyframe = track.keyframe_sequence
+        if not track.is_video or keyframe is None or number >= keyframe:
+            return False
+        return now - track.keyframe_at > _STALE_AFTER and keyframe + path.shift.sequence <= self.reached
 
     def may_resend(self, number: int, now: float) -> tuple[Path, int] | None:
         """Whence to send a NACKed packet again: its path and its extended number there, or ``None``.

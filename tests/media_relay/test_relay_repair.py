@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from media_relay.core.replay import Replay
 from media_relay.seams import rtcp
 from tests.media_relay.clients import (
     DELTA,
@@ -138,3 +139,51 @@ def test_what_could_not_be_repaired_is_told(bench: Bench) -> None:
         return bench.relay.drops().get("not_repaired", 0)
 
     bench.until(lambda: given_up() == 1)
+
+
+def test_what_a_keyframe_has_made_useless_is_not_sent_again(bench: Bench) -> None:
+    teacher, site = join(bench, "teacher", publishing=True), join(bench, "site", publishing=False)
+    for number in range(6):
+        teacher.send_rtp(picture(number, key=number in (0, 4)))
+        bench.pump()
+    bench.until(lambda: len(site.packets) == 6)
+    ask(site, site.packets[2])
+    bench.until(lambda: len(site.packets) == 7)  # a jitter buffer may still have a use for it
+    bench.live(0.3)
+    ask(site, site.packets[1], site.packets[2], site.packets[3])
+    ask(site, site.packets[4], site.packets[5])
+    bench.until(lambda: len(site.packets) == 9)
+    bench.pump()
+    assert [int.from_bytes(p.payload[:2], "big") for p in site.packets[6:]] == [
+        site.packets[n].number for n in (2, 4, 5)
+    ]
+    assert bench.relay.drops()["nack_stale"] == 3
+
+
+def test_sound_is_never_stale(bench: Bench) -> None:
+    teacher, site = bench.publisher(), bench.subscriber()
+    teacher.send_rtp(rtp(7, 1, 960, b"sound", payload_type=111))
+    for number in range(2):
+        teacher.send_rtp(picture(number, key=True))
+    bench.until(lambda: len(site.packets) == 3)
+    bench.live(0.5)
+    ask(site, next(p for p in site.packets if p.payload_type == 111))
+    bench.until(lambda: bench.relay.counters.packets_retransmitted == 1)
+
+
+def test_one_who_has_not_been_sent_the_keyframe_needs_what_is_before_it(bench: Bench) -> None:
+    """It catches up with the stream while a newer keyframe is already there."""
+    teacher, site = join(bench, "teacher", publishing=True), join(bench, "site", publishing=False)
+    for number in range(6):
+        teacher.send_rtp(picture(number, key=number in (0, 4)))
+        bench.pump()
+    bench.until(lambda: len(site.packets) == 6)
+    stream = bench.relay._streams["lesson", "main"]
+    subscription = stream.subscribers["site"].subscriptions["video"]
+    track = subscription.path.rendition.track
+    assert track.keyframe_sequence is not None
+    lost, keyframe = track.keyframe_sequence - 2, track.keyframe_sequence
+    later = bench.clock() + 1.0
+    assert subscription.is_stale(subscription.path, lost, later)
+    subscription.replay = Replay(keyframe - 3)
+    assert not subscription.is_stale(subscription.path, lost, later)
