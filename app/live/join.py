@@ -5,14 +5,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from app.accounts.gates import may
 from app.accounts.grants import issue_grant, new_viewer
 from app.accounts.permissions import Action
 from app.accounts.rules import Principal
 from app.database import SessionDep
-from app.errors import Forbidden, NotFound, Unauthenticated, responses
+from app.errors import Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.keys import Keys
 from app.lessons import service as lessons
 from app.lessons.schemas import LessonOut
@@ -27,7 +27,7 @@ router = APIRouter(prefix="/api/v1", tags=["lessons"])
 @router.get(
     "/lessons/{lesson_id}/join",
     summary="Join a lesson",
-    responses=responses(Unauthenticated, Forbidden, NotFound),
+    responses=responses(Unauthenticated, Forbidden, NotFound, Invalid),
 )
 def join_lesson(
     lesson_id: uuid.UUID,
@@ -35,6 +35,10 @@ def join_lesson(
     response: Response,
     session: SessionDep,
     principal: Annotated[Principal, may(Action.LESSON_JOIN)],
+    viewer: Annotated[
+        str | None,
+        Query(pattern=r"^[A-Za-z0-9_-]{16}$", description="Of an earlier answer, to renew its grants"),
+    ] = None,
 ) -> Join:
     """What the signed-in person may publish and watch in a lesson, with URLs and grants for any media client.
 
@@ -53,7 +57,7 @@ def join_lesson(
         publish=[],
         watch=[],
         ice_servers=[],
-        viewer=new_viewer(),
+        viewer=viewer or new_viewer(),
         channel=f"/api/v1/lessons/{lesson.id}/channel",
         server_time=now,
     )

@@ -173,7 +173,7 @@ def survey(sessions: Iterable[MediaSession], record: QualityRecord, live: Collec
     return LessonQuality(
         streams,
         teacher=tuple(each for each in streams if _is_teachers(each.session)),
-        sites={code: _site(code, found, live) for code, found in sites.items()},
+        sites={code: _site(code, sites[code], live) for code in sorted(sites)},
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,20 @@ ALLOWED = ("--use-fake-ui-for-media-stream", "--auto-select-desktop-capture-sour
 # Playwright would mute the whole browser; here sound is part of what is tested.
 UNWANTED = ["--mute-audio"]
 
-# Notes every connection, and when the main picture shows its first frame. That is also said on the console, where a
-# test can hear it without touching the page: whatever Playwright evaluates counts as a person's gesture.
+# Notes connections, what is said in the classroom channel, and when the main picture shows its first frame. That is
+# also said on the console, where a test can hear it without touching the page: whatever Playwright evaluates counts as
+# a person's gesture.
 FIRST_FRAME = "first frame"
 WATCH = """
 window.connections = [];
 window.RTCPeerConnection = class extends RTCPeerConnection {
   constructor(...given) { super(...given); window.connections.push(this); }
+};
+window.sockets = [];
+window.said = [];
+window.WebSocket = class extends WebSocket {
+  constructor(...given) { super(...given); window.sockets.push(this); }
+  send(text) { window.said.push(text); super.send(text); }
 };
 document.addEventListener("DOMContentLoaded", () => {
   document.getElementById("main")?.requestVideoFrameCallback(() => {
@@ -69,6 +77,14 @@ TALK = """async () => {
     }
   }
   document.getElementById("microphone").addEventListener("click", () => voice.disconnect());
+}"""
+
+# The classroom channel says something more, and what then stands in a part of the page: at once, before it says
+# anything else.
+HEAR = """([message, selector]) => {
+  window.sockets.at(-1).onmessage({ data: JSON.stringify(message) });
+  const part = document.querySelector(selector);
+  return part.hidden ? "" : part.textContent.trim();
 }"""
 
 # Sound energy received so far, over all open connections.
@@ -134,6 +150,16 @@ class Room:
         if before is None or after is None or max(after) - min(after) < 30:
             return False
         return sum(abs(a - b) for a, b in zip(before, after, strict=True)) > 500
+
+    def hear(self, message: Mapping[str, Any], selector: str) -> str:
+        """Hear something in the classroom channel; the words that then stand in a part of the page."""
+        words: str = self.page.evaluate(HEAR, [message, selector])
+        return words
+
+    def said(self, kind: str) -> list[dict[str, Any]]:
+        """What the page has said of a kind in the classroom channel."""
+        said = map(json.loads, self.page.evaluate("window.said"))
+        return [message for message in said if message["type"] == kind]
 
     def energy(self) -> float:
         """Sound energy received so far."""

@@ -55,7 +55,7 @@ def test_sites_see_and_hear_the_teacher(lesson: Lesson) -> None:
 def test_the_teacher_sees_and_hears_each_site(lesson: Lesson) -> None:
     for number in (1, 2):
         lesson.teacher.wait_for_picture(f"{tile(number)} video")
-        assert lesson.teacher.page.locator(tile(number)).inner_text().endswith("Connected")
+        assert lesson.teacher.page.locator(tile(number)).inner_text().endswith("Link good")
     lesson.teacher.wait_for_sound()
     assert lesson.teacher.page.locator(tile(3)).inner_text().endswith("Waiting")
     assert lesson.teacher.page.locator("#status").inner_text() == "On air"
@@ -109,6 +109,39 @@ def test_the_teacher_sees_who_speaks_and_whose_microphone_is_off(lesson: Lesson)
     site.page.click("#microphone")
 
 
+def test_a_room_chooses_which_of_two_pictures_matters(lesson: Lesson) -> None:
+    teacher, site = lesson.teacher.page, lesson.sites[0]
+    assert site.page.locator("#matters").is_hidden(), "there is nothing to choose"
+    teacher.click("#share")
+    site.wait_for_picture("#board")
+    site.page.locator("#matters").get_by_text("Enlarge teacher").click()
+    board, main = site.page.locator("#board").bounding_box(), site.page.locator("#main").bounding_box()
+    assert board is not None and main is not None
+    assert main["width"] > 3 * board["width"]
+    assert main["x"] + main["width"] <= board["x"] + 1, "the screen covers the teacher"
+    assert site.said("prefer")[-2:] == [
+        {"type": "prefer", "stream": "board"},
+        {"type": "prefer", "stream": "main"},
+    ], "the relay is told, too"
+    site.page.locator("#matters").get_by_text("Enlarge screen").click()
+    teacher.click("text=Stop sharing")
+    site.page.locator("#matters").wait_for(state="hidden")
+
+
+def test_a_weak_link_is_said_in_words_and_that_it_is_well_again(lesson: Lesson) -> None:
+    teacher, site = lesson.teacher, lesson.sites[0]
+    for rung, on_the_tile, in_the_room in (
+        ("low", "Weak link: small picture", "Weak link: the picture is smaller, the sound is protected."),
+        ("audio_only", "Sound only", "Weak link: sound only for now. The picture comes back by itself."),
+        ("full", "Link good", ""),
+    ):
+        news = {"type": "rung", "stream": "main", "rung": rung, "reason": "congestion"}
+        assert teacher.hear({**news, "site": "S1"}, f"{tile(1)} .tile-state") == on_the_tile
+        assert teacher.hear({**news, "site": "S1"}, "#news").endswith(f": {on_the_tile}"), "read out, too"
+        assert site.hear(news, "#weak") == in_the_room
+    assert teacher.hear({**news, "site": "S2"}, f"{tile(1)} .tile-state") == "Link good", "one's own tile"
+
+
 def test_after_a_crash_of_the_relay_everybody_is_back_in_time(server: Server, lesson: Lesson) -> None:
     shown = ((lesson.teacher, f"{tile(1)} video"), *((site, "#main") for site in lesson.sites))
     connections = [room.connections() for room, _ in shown]
@@ -125,7 +158,7 @@ def test_a_site_that_goes_is_shown_as_lost(lesson: Lesson) -> None:
     lesson.teacher.wait_for_picture(f"{tile(2)} video")
     lesson.sites[1].leave()
     lesson.teacher.wait_for(
-        lambda: lesson.teacher.page.locator(tile(2)).inner_text().endswith("Lost"), patient(5)
+        lambda: lesson.teacher.page.locator(tile(2)).inner_text().endswith("Reconnecting"), patient(5)
     )
     lesson.teacher.wait_for_picture(f"{tile(1)} video")
 

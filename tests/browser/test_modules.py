@@ -152,3 +152,35 @@ def test_tiles_are_laid_out_as_large_as_they_fit(
 ) -> None:
     best = "async ([module, ...given]) => (await import(module)).bestColumns(...given)"
     assert page.evaluate(best, [module(page, "tiles.js"), count, width, height, 20]) == columns
+
+
+# Messages of the channel to the rungs of some streams, and what is then said of the link while two of them are on air.
+LINK = """async ([module, messages, troubled]) => {
+  const { Rungs, linkOf } = await import(module);
+  const rungs = new Rungs();
+  for (const message of messages) Array.isArray(message) ? rungs.set(message) : rungs.note(message);
+  return linkOf(rungs.among((stream) => stream !== "silent"), troubled);
+}"""
+
+
+@pytest.mark.parametrize(
+    ("rungs", "troubled", "link"),
+    [
+        ({}, False, "good"),
+        ({}, True, "weak"),
+        ({"main": "full", "board": "full"}, False, "good"),
+        ({"main": "full", "board": "full"}, True, "weak"),
+        ({"main": "full", "board": "low"}, False, "small"),
+        ({"main": "audio_only", "board": "middle"}, True, "small"),
+        ({"main": "audio_only", "board": "audio_only"}, False, "sound"),
+        ({"main": "audio_only"}, True, "sound"),
+        ({"main": "full", "silent": "audio_only"}, False, "good"),
+    ],
+)
+def test_a_link_is_as_good_as_what_it_lets_through(
+    page: Page, rungs: dict[str, str], troubled: bool, link: str
+) -> None:
+    told = [{"stream": stream, "direction": "watch", "rung": rung} for stream, rung in rungs.items()]
+    sent = {"stream": "site-S1", "direction": "publish", "rung": None}
+    for messages in ([[*told, sent]], [[sent], *told]):
+        assert page.evaluate(LINK, [module(page, "quality.js"), messages, troubled]) == link

@@ -6,7 +6,7 @@ const SILENCE = 45_000;
 
 export class Channel {
   #address;
-  #token;
+  #hello;
   #onMessage;
   #socket = null;
   #attempt = 0;
@@ -14,10 +14,11 @@ export class Channel {
   #watchdog = 0;
   #closed = false;
 
-  constructor(path, token, onMessage) {
+  // hello() → what the server is told first: {token, viewer}
+  constructor(path, hello, onMessage) {
     this.#address = new URL(path, location.href);
     this.#address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-    this.#token = token;
+    this.#hello = hello;
     this.#onMessage = onMessage;
     this.#open();
   }
@@ -29,10 +30,15 @@ export class Channel {
     this.#socket?.close(1000);
   }
 
+  // Lost while there is no connection: whoever says something says it again after the next welcome.
+  send(message) {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
   #open() {
     const socket = new WebSocket(this.#address);
     this.#socket = socket;
-    socket.onopen = () => socket.send(JSON.stringify({ type: "hello", token: this.#token() }));
+    socket.onopen = () => socket.send(JSON.stringify({ type: "hello", ...this.#hello() }));
     socket.onmessage = ({ data }) => this.#receive(socket, JSON.parse(data));
     socket.onclose = ({ code }) => this.#lost(code);
   }

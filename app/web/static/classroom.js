@@ -31,11 +31,13 @@ export class Classroom {
   #returning = new Set(); // streams that went down with their relay and are on their way back
   #returnTimer = 0;
   #channel = null;
+  #preferred = null;
   #rejoining = null;
   #presence = null; // AbortController of what listens to the page's going
 
   // `on` holds the page's callbacks: stream(name, publishing), ended(), refused(status), and if it likes
-  // reachable(), when the server has gone or is back, speaker(name or null) and muted(name, whether).
+  // reachable(), when the server has gone or is back, speaker(name or null), muted(name, whether), and what the
+  // channel says of links: quality(message) and rung(message).
   constructor(lessonId, on) {
     this.lessonId = lessonId;
     this.on = on;
@@ -44,7 +46,9 @@ export class Classroom {
   }
 
   async join() {
-    this.info = await get(`/api/v1/lessons/${encodeURIComponent(this.lessonId)}/join`);
+    // One name for all that this page opens, however often its grants are renewed.
+    const as = this.info ? `?viewer=${encodeURIComponent(this.info.viewer)}` : "";
+    this.info = await get(`/api/v1/lessons/${encodeURIComponent(this.lessonId)}/join${as}`);
     this.joinedAt = Date.now();
     for (const { stream, publishing } of this.info.watch) this.#onAir.set(stream, publishing);
     return this.info;
@@ -59,10 +63,18 @@ export class Classroom {
   // From here on the page is told who comes and goes, and its own going is told to the others.
   listen() {
     if (this.#channel) return;
-    this.#channel = new Channel(this.info.channel, token, (message) => this.#receive(message));
+    const hello = () => ({ token: token(), viewer: this.info.viewer });
+    this.#channel = new Channel(this.info.channel, hello, (message) => this.#receive(message));
     this.#presence = new AbortController();
     const { signal } = this.#presence;
     addEventListener("pagehide", () => this.leave(), { signal });
+  }
+
+  // Which stream is the last to become smaller while the link does not carry all.
+  prefer(stream) {
+    if (stream === this.#preferred) return;
+    this.#preferred = stream;
+    this.#channel?.send({ type: "prefer", stream });
   }
 
   isOnAir(stream) {
@@ -148,6 +160,7 @@ export class Classroom {
           this.on.muted?.(stream, muted);
         }
         this.on.speaker?.(message.speaker);
+        if (this.#preferred) this.#channel.send({ type: "prefer", stream: this.#preferred });
         break;
       case "stream_started":
         this.#note(message.stream, true);
@@ -160,6 +173,12 @@ export class Classroom {
         break;
       case "muted":
         this.on.muted?.(message.stream, message.muted);
+        break;
+      case "quality":
+        this.on.quality?.(message);
+        break;
+      case "rung":
+        this.on.rung?.(message);
         break;
       case "media_restarted":
         this.#awaitReturn();

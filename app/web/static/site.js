@@ -7,6 +7,7 @@ import { clock, say, wireLanguageButton } from "./i18n.js";
 import { keepAwake } from "./media.js";
 import { OwnCamera } from "./own.js";
 import { byId, requireSignIn, wait } from "./page.js";
+import { linkOf, Rungs } from "./quality.js";
 import { askAgain, takeTokenFromAddress } from "./session.js";
 import { Sound } from "./sound.js";
 import { prepareWatching } from "./whep.js";
@@ -24,6 +25,8 @@ let mainLink = null;
 let boardLink = null;
 let seen = false; // a picture has been shown in this lesson
 let heard = false; // sound has arrived on this connection
+let rungs = new Rungs(); // how much of each picture our link lets through
+let large = "board"; // the one of two pictures that matters more here
 
 wireLanguageButton();
 takeTokenFromAddress();
@@ -34,6 +37,10 @@ function begin() {
   own.onOpen = () => sound.retry();
   byId("full").hidden = !document.fullscreenEnabled;
   byId("full").addEventListener("click", toggleFullScreen);
+  byId("matters").addEventListener("click", () => {
+    large = large === "board" ? "main" : "board";
+    showBoard();
+  });
   byId("main").addEventListener("resize", showState);
   byId("board").addEventListener("resize", showBoard);
   keepAwake();
@@ -64,7 +71,14 @@ async function enter() {
     tell("lesson.none", "lesson.none.hint");
     return LOOK_AGAIN;
   }
-  const on = { stream: noteStream, reachable: showState, ended: () => goOut(), refused: refuse };
+  const on = {
+    stream: noteStream,
+    reachable: showState,
+    quality: ({ own: measured }) => noteLink(() => rungs.set(measured)),
+    rung: (message) => message.site || noteLink(() => rungs.note(message)),
+    ended: () => goOut(),
+    refused: refuse,
+  };
   classroom = new Classroom(lessonId, on);
   const { lesson, watch } = await classroom.join();
   const [from, to] = [new Date(lesson.starts_at), new Date(lesson.ends_at)];
@@ -101,7 +115,10 @@ function watchBoard() {
 }
 
 function noteStream(stream, publishing) {
-  if (stream === "main") showState();
+  if (stream === "main") {
+    showState();
+    showBoard();
+  }
   if (stream !== "board") return;
   if (publishing) watchBoard();
   else showBoard();
@@ -113,6 +130,26 @@ function showBoard() {
   const shown = boardLink !== null && classroom.isOnAir("board") && board.videoWidth > 0;
   board.classList.toggle("unseen", !shown);
   stage.dataset.board = shown ? "on" : "off";
+  stage.dataset.large = large;
+  const both = boardLink !== null && classroom.isOnAir("board") && classroom.isOnAir("main");
+  byId("matters").hidden = !both;
+  say(byId("matters").querySelector("[data-text]"), large === "board" ? "site.prefer.main" : "site.prefer.board");
+  classroom.prefer(both ? large : "main");
+  showLink();
+  showState();
+}
+
+// What the relay says of our link. The sound is what it protects, so nobody needs to do anything.
+function noteLink(note) {
+  note();
+  showLink();
+  showState();
+}
+
+function showLink() {
+  const link = linkOf(rungs.among((stream) => classroom.isOnAir(stream)));
+  byId("weak").hidden = link === "good" || !mainLink;
+  say(byId("weak-words"), link === "sound" ? "site.weak_sound" : "site.weak");
 }
 
 function play(video, media) {
@@ -136,7 +173,13 @@ function showState() {
   // Without a server nobody can say that the teacher has come.
   if (!classroom.isOnAir("main") && !classroom.reachable) return tell("error.unreachable");
   if (!classroom.isOnAir("main")) return tell("site.waiting", "site.waiting.hint");
-  if (arrives && shows) return void (stage.dataset.words = "none");
+  if (arrives && shows) {
+    // The teacher's last picture stands still then; beside a screen that moves it may.
+    const still = rungs.of("main") === "audio_only" && stage.dataset.board !== "on";
+    if (still) tell("site.sound_only", "site.weak_sound");
+    stage.dataset.words = still ? "strip" : "none";
+    return;
+  }
   if (arrives && (heard || picture.dark)) return tell("site.sound_only", "site.sound_only.hint");
   if (!seen) return tell("site.connecting", "site.connecting.hint");
   tell("site.reconnecting", "site.reconnecting.hint");
@@ -187,6 +230,8 @@ async function goOut(failure) {
   own.close();
   mainLink = boardLink = null;
   seen = heard = false;
+  rungs = new Rungs();
+  large = "board";
   byId("main").srcObject = byId("board").srcObject = null;
   showBoard();
   if (failure) tell(wordsFor(failure));

@@ -3,10 +3,11 @@
 import { ApiError, wordsFor } from "./api.js";
 import { BoardShare } from "./board.js";
 import { Classroom, findLesson } from "./classroom.js";
-import { clock, say, wireLanguageButton } from "./i18n.js";
+import { clock, say, text, wireLanguageButton } from "./i18n.js";
 import { keepAwake } from "./media.js";
 import { DeviceChoice, OwnCamera } from "./own.js";
 import { byId, requireSignIn, showFault, wait } from "./page.js";
+import { linkOf, Rungs } from "./quality.js";
 import { askAgain, takeTokenFromAddress } from "./session.js";
 import { Sound } from "./sound.js";
 import { fitTiles, Tile } from "./tiles.js";
@@ -19,7 +20,7 @@ const sound = new Sound(byId("sound"));
 const own = new OwnCamera("main");
 const devices = new DeviceChoice(own);
 const board = new BoardShare();
-const sites = new Map(); // stream → { tile, link }
+const sites = new Map(); // stream → { tile, link, rungs }
 let classroom = null;
 
 wireLanguageButton();
@@ -66,6 +67,8 @@ async function enter() {
     stream: noteStream,
     speaker: noteSpeaker,
     muted: (stream, muted) => sites.get(stream)?.tile.mute(muted),
+    quality: noteQuality,
+    rung: noteRung,
     ended: () => over("lesson.over"),
     refused: refuse,
   });
@@ -147,9 +150,10 @@ function stopTeaching() {
 function showSites(list) {
   byId("no-sites").hidden = list.length > 0;
   for (const site of list) {
-    const tile = new Tile(site);
+    const news = (key) => say(byId("news"), "tile.news", { name: site.name, words: () => text(key) });
+    const tile = new Tile(site, news);
     tile.video.addEventListener("resize", () => update(site.stream));
-    sites.set(site.stream, { tile, link: null });
+    sites.set(site.stream, { tile, link: null, rungs: new Rungs() });
     byId("tiles").append(tile.element);
     if (classroom.isOnAir(site.stream)) watchSite(site.stream);
   }
@@ -188,6 +192,25 @@ function noteStream(stream, publishing) {
 
 function noteSpeaker(speaker) {
   for (const [stream, { tile }] of sites) tile.speak(stream === speaker);
+}
+
+// What the relay measures of each site's link: every few seconds, and at once when its picture changes size.
+function noteQuality({ sites: measured }) {
+  for (const { site, state, streams } of measured) {
+    const found = sites.get(`site-${site}`);
+    found?.rungs.set(streams);
+    if (found) judge(found, state === "weak");
+  }
+}
+
+function noteRung({ site, stream, rung }) {
+  const found = sites.get(`site-${site}`);
+  found?.rungs.note({ stream, rung });
+  if (found) judge(found);
+}
+
+function judge({ tile, rungs }, troubled = false) {
+  tile.judge(linkOf(rungs.among((stream) => classroom.isOnAir(stream)), troubled));
 }
 
 // --- the end ---

@@ -1,4 +1,4 @@
-// One teaching site as the teacher sees it: picture, name, state in words, how loud it is, whether it speaks or is mute.
+// One teaching site as the teacher sees it: picture, name, link in words, how loud it is, whether it speaks or is mute.
 
 import { say } from "./i18n.js";
 import { showLevel } from "./media.js";
@@ -10,14 +10,29 @@ const NO_MICROPHONE = [
   "M4 4l16 16",
 ];
 
-// waiting: has not come yet · connecting · connected · lost: was here, is not now
+const BARS = ["M5 20v-4", "M12 20v-9", "M19 20V5"];
+const SIGNS = {
+  good: { bright: BARS },
+  weak: { bright: BARS.slice(0, 1), dim: BARS.slice(1) },
+  small: { bright: BARS.slice(0, 1), dim: BARS.slice(1) },
+  sound: { bright: ["M4 9.5v5h3.5L12 18.5v-13L7.5 9.5z", "M15.5 9a4 4 0 0 1 0 6M18 6.5a8 8 0 0 1 0 11"] },
+  lost: { bright: ["M4.5 11a7.5 7.5 0 0 1 13.3-3.7L20 9.5M20 4.5v5h-5", "M19.5 13a7.5 7.5 0 0 1-13.3 3.7L4 14.5M4 19.5v-5h5"] },
+};
+
+// waiting: has not come yet · connecting · connected · lost: was here, is not now. While connected, how good the link is.
 export class Tile {
-  constructor({ name }) {
+  #link = "good";
+
+  // onNews(words): the link has become better or worse, for those who do not see it.
+  constructor({ name }, onNews = () => {}) {
+    this.onNews = onNews;
     this.element = make("li", "tile");
     this.video = make("video", "tile-picture");
     this.video.playsInline = true;
     this.video.setAttribute("aria-label", name);
     this.state = make("p", "tile-state");
+    this.words = document.createElement("span");
+    this.state.append(this.words);
     this.level = make("span", "level");
     this.level.setAttribute("aria-hidden", "true");
     const title = make("span", "tile-name");
@@ -57,9 +72,25 @@ export class Tile {
     showLevel(this.level, this.element.dataset.state === "connected" ? level : 0);
   }
 
+  // good · weak · small · sound, see quality.js
+  judge(link) {
+    const before = this.#link;
+    this.#link = link;
+    if (before === link || this.element.dataset.state !== "connected") return;
+    this.show("connected");
+    this.onNews(`tile.${link}`);
+  }
+
   show(state) {
+    const before = this.element.dataset.state;
+    if (before === state && state !== "connected") return;
     this.element.dataset.state = state;
-    say(this.state, `tile.${state}`);
+    const link = state === "connected" ? this.#link : state;
+    this.element.dataset.link = link;
+    say(this.words, `tile.${link}`);
+    const sign = SIGNS[link];
+    this.state.replaceChildren(...(sign ? [icon(sign.bright, sign.dim)] : []), this.words);
+    if (before === "lost" || state === "lost") this.onNews(`tile.${link}`);
   }
 }
 
@@ -103,12 +134,18 @@ function sign(className, words, ...before) {
   return element;
 }
 
-function icon(paths) {
+function icon(paths, dim = []) {
   const drawing = document.createElementNS(SVG, "svg");
   drawing.setAttribute("class", "icon");
   drawing.setAttribute("viewBox", "0 0 24 24");
   drawing.setAttribute("aria-hidden", "true");
-  for (const d of paths) drawing.appendChild(document.createElementNS(SVG, "path")).setAttribute("d", d);
+  const draw = (d) => {
+    const path = drawing.appendChild(document.createElementNS(SVG, "path"));
+    path.setAttribute("d", d);
+    return path;
+  };
+  paths.forEach(draw);
+  for (const d of dim) draw(d).setAttribute("class", "dim");
   return drawing;
 }
 

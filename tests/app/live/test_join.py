@@ -64,6 +64,15 @@ def test_all_grants_of_one_answer_name_one_viewer(live: TestClient, keys: Keys, 
     assert bodies[0]["viewer"] != bodies[1]["viewer"], "another page has a link of its own"
 
 
+def test_a_page_that_renews_its_grants_keeps_its_name(live: TestClient, keys: Keys, scene: Scene) -> None:
+    before = join(live, keys, scene, scene.assistant)
+    address = f"/api/v1/lessons/{scene.lesson_id}/join?viewer={before['viewer']}"
+    after = live.get(address, headers=factories.bearer(keys, scene.assistant)).json()
+    assert read_grant(keys, after["watch"][0]["token"]).viewer == after["viewer"] == before["viewer"]
+    invented = live.get(f"{address}-and-more", headers=factories.bearer(keys, scene.assistant))
+    assert invented.status_code == 422
+
+
 def test_the_lesson_and_the_way_to_its_channel_come_along(live: TestClient, keys: Keys, scene: Scene) -> None:
     body = join(live, keys, scene, scene.assistant)
     assert body["lesson"]["id"] == str(scene.lesson_id)
