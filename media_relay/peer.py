@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from dataclasses import dataclass
 from typing import Any, Final
 
 from media_relay.core.allowance import Allowance
@@ -33,6 +34,11 @@ waits 25 s. Hence who falls silent is asked, and only who does not answer nine q
 CONSENT_ASKED_AFTER: Final = 2.6
 """Seconds of silence: a client that checks as often as Chromium does is never asked."""
 CONSENT_ASKED_EVERY: Final = 0.5
+_MOVE_ASKED_EVERY: Final = 0.2
+_MOVE_ASKED: Final = 10
+"""Questions to a new address until it is given up."""
+_CHECKS_RATE: Final = 50
+"""Connectivity checks a second: a browser sends a dozen when it connects, and one in seconds later."""
 _MAX_ADDRESSES: Final = 8
 _MAX_DTLS_RESTARTS: Final = 16
 _MAX_RTCP_SENDERS: Final = 32
@@ -48,6 +54,17 @@ class PeerState(enum.Enum):
     CONNECTING = "connecting"
     CONNECTED = "connected"
     CLOSED = "closed"
+
+
+@dataclass(slots=True)
+class _Move:
+    """A new address of a client that is asked there."""
+
+    address: Address
+    question: bytes
+    transaction: bytes
+    asked_at: float = float("-inf")
+    asked: int = 0
 
 
 class Peer:
@@ -87,6 +104,8 @@ class Peer:
         self._asked_at = now
         self._question: tuple[bytes, bytes] | None = None
         """The question that is open and its transaction; repeated as it was, so that a late answer counts."""
+        self._move: _Move | None = None
+        self._checks = tuple(Allowance(_CHECKS_RATE, 2 * _CHECKS_RATE) for _ in range(2))
 
     @property
     def video_types(self) -> frozenset[int]:
@@ -115,7 +134,7 @@ class Peer:
 
         The former ones stay good for checks under way, until the next restart. Returns those that are good no more.
         """
-        self.remote, self._question = remote, None
+        self.remote, self._question, self._move = remote, None, None
         forgotten, self._former, self.local = self._former, self.local, new_credentials()
         return forgotten
 
@@ -129,8 +148,10 @@ class Peer:
         self.heard_at = now
         if address.raw not in self.addresses or check.nominated:
             self.addresses[address.raw] = address
-        if self._address is None or check.nominated:
+        if self._address is None:
             self._address = address
+        elif check.nominated:
+            self._move_to(address, now)
         while len(self.addresses) > _MAX_ADDRESSES:
             oldest = next(key for key in self.addresses if key != self._address.raw)
             del self.addresses[oldest]
@@ -143,8 +164,45 @@ class Peer:
         if self._address is not None and self._address.raw == raw and self.addresses:
             self._address = next(reversed(self.addresses.values()))
 
+    def may_check(self, raw: bytes, now: float) -> bool:
+        """Whether a check in this client's name is read now: each costs an HMAC, and names are no secret.
+
+        Those from addresses that it has and those from others are counted apart, so that nobody can use up the measure
+        that keeps a running session alive.
+        """
+        return self._checks[raw in self.addresses].take(1, now)
+
+    def _move_to(self, address: Address, now: float) -> None:
+        """Send to another address, once it is known that the client is there.
+
+        A check proves who made it, not from where: repeated by somebody else, or sent under a false address, it would
+        lead the lesson away. So a connected client is asked at the new address, and its media follows its answer.
+        """
+        if self.state is PeerState.CONNECTING or self._address is None or self._address.raw == address.raw:
+            self._address = address
+            return
+        if self._move is None or self._move.address.raw != address.raw:
+            self._move = _Move(address, *ask_consent(self.local, self.remote))
+        self._repeat_move(now)
+
+    def _repeat_move(self, now: float) -> None:
+        move = self._move
+        if move is None or now - move.asked_at < _MOVE_ASKED_EVERY:
+            return
+        if move.asked >= _MOVE_ASKED:
+            self._move = None
+            return
+        move.asked_at = now
+        move.asked += 1
+        self._sender.send(move.address, move.question)
+
+    def lively(self, now: float) -> bool:
+        """Whether it is connected and was heard a moment ago: then its address is nobody else's."""
+        return self.state is PeerState.CONNECTED and now - self.heard_at < CONSENT_ASKED_AFTER
+
     def ask_consent(self, now: float) -> None:
         """Ask a connected client that has been silent for a while whether it is there; to be called often."""
+        self._repeat_move(now)
         silent = now - self.heard_at > CONSENT_ASKED_AFTER
         if self._address is None or not silent or now - self._asked_at < CONSENT_ASKED_EVERY:
             return
@@ -153,8 +211,17 @@ class Peer:
             self._question = ask_consent(self.local, self.remote)
         self._sender.send(self._address, self._question[0])
 
-    def take_consent(self, datagram: bytes, now: float) -> bool:
-        """Take what may be the answer to the last question; false when it is not."""
+    def take_consent(self, datagram: bytes, raw: bytes, now: float) -> bool:
+        """Take what may be the answer to a question of ours, from the address ``raw``; false when it is not."""
+        move = self._move
+        if (
+            move is not None
+            and raw == move.address.raw
+            and gives_consent(datagram, move.transaction, self.remote.password)
+        ):
+            self._move, self._address = None, move.address
+            self.heard_at = now
+            return True
         question = self._question
         if question is None or not gives_consent(datagram, question[1], self.remote.password):
             return False

@@ -17,7 +17,7 @@ from media_relay.counters import Counters
 from media_relay.fanout import Fanout
 from media_relay.faults import Faults
 from media_relay.handshakes import Handshakes
-from media_relay.ice import read_check
+from media_relay.ice import asked_ufrag, read_check
 from media_relay.messages import Event, SessionClosed, SessionConnected, StreamStarted, StreamStopped
 from media_relay.peer import Peer, PeerState
 from media_relay.publisher import Publisher
@@ -42,8 +42,6 @@ _SLOW_TICKS: Final = 10
 _REPORT_TICKS: Final = 50
 _PAUSE: Final = 1.0
 """Seconds between two looks after the clients beyond which the process was stopped, or starved."""
-_CHECKS_PER_TICK: Final = 100
-"""Connectivity checks from unknown addresses answered in 20 ms: each costs an HMAC, and anybody can send them."""
 
 
 class Relay:
@@ -83,7 +81,6 @@ class Relay:
         self.full = False
         """Set by the caller while newcomers would harm those who are here."""
         self._ticks = 0
-        self._checks_left = _CHECKS_PER_TICK
 
     # --- sessions ---------------------------------------------------------------------------------------------------
 
@@ -355,23 +352,23 @@ class Relay:
 
     def _stun(self, inbox: Receiver | TcpPort, index: int, datagram: bytes, now: float) -> None:
         raw = inbox.name(index)
-        # Strangers on connections have a measure of their own: what floods one way in closes no other.
-        if raw not in self._by_address and inbox is self._receiver:
-            if self._checks_left <= 0:
-                self.counters.drops["stun_flood"] += 1
-                return
-            self._checks_left -= 1
+        owner = self._by_address.get(raw)
         if datagram[0]:  # no request: an answer to one of ours, or nothing for us
-            asked = self._by_address.get(raw)
-            if asked is None or not asked.take_consent(datagram, now):
+            if owner is None or not owner.take_consent(datagram, raw, now):
                 self.counters.drops["stun"] += 1
             return
-        check = read_check(datagram)
-        peer = self._by_ufrag.get(check.local_ufrag) if check is not None else None
-        if check is None or peer is None or not peer.check(check, inbox.address(index), now):
+        peer = self._by_ufrag.get(asked_ufrag(datagram))
+        if peer is None or (owner is not None and owner is not peer and owner.lively(now)):
             self.counters.drops["stun"] += 1
             return
-        if self._by_address.get(raw) is peer:
+        if not peer.may_check(raw, now):
+            self.counters.drops["stun_flood"] += 1
+            return
+        check = read_check(datagram)
+        if check is None or not peer.check(check, inbox.address(index), now):
+            self.counters.drops["stun"] += 1
+            return
+        if owner is peer:
             return
         self._by_address[raw] = peer
         self._tcp.admit(raw, peer.video_types)
@@ -426,7 +423,6 @@ class Relay:
         """Every 20 ms: NACKs and keyframe requests; less often feedback, reports, handshake timers and expiry."""
         now = self._clock()
         self._ticks += 1
-        self._checks_left = _CHECKS_PER_TICK
         slow = self._ticks % _SLOW_TICKS == 0
         reports = self._ticks % _REPORT_TICKS == 0
         feedback = self._ticks % _FEEDBACK_TICKS == 0

@@ -27,7 +27,7 @@ from media_relay.core.packet import (
     translate_extensions,
 )
 from media_relay.core.transport_feedback import TransportFeedback
-from media_relay.ice import Credentials, answer_check, gives_consent, read_check
+from media_relay.ice import Credentials, answer_check, asked_ufrag, gives_consent, read_check
 from media_relay.messages import MessageError, decode, encode
 from media_relay.sdp import OfferError, parse_fragment, parse_offer
 from media_relay.seams import rtcp
@@ -61,6 +61,7 @@ class Target:
 def stun(data: bytes) -> None:
     """A datagram that begins like STUN."""
     gives_consent(data, data[8:20], PASSWORD)
+    asked_ufrag(data)
     check = read_check(data)
     if check is None:
         return

@@ -89,14 +89,17 @@ def test_truncated_and_mutated_checks(lesson: Lesson) -> None:
     assert dropped > len(sent) * 0.95
 
 
-def test_a_flood_of_checks_from_strangers_is_bounded(lesson: Lesson) -> None:
-    lesson.bench.tick()
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+def test_a_flood_of_strangers_checks_keeps_no_newcomer_out(lesson: Lesson) -> None:
+    nobody = Client("nobody")
+    nobody.remote = type(nobody.remote)("nobody01", "p" * 32)
+    with nobody.socket as stranger:
         for _ in range(400):
-            stranger.sendto(b"\x00\x01" + bytes(18), lesson.teacher.target)
-        lesson.bench.pump()
-    drops = lesson.bench.relay.drops()
-    assert drops["stun_flood"] == 300 and drops["stun"] == 100
+            stranger.sendto(nobody.check(), lesson.teacher.target)
+        newcomer = Client("newcomer")
+        lesson.bench.offer(newcomer)
+        newcomer.send(newcomer.check())
+        lesson.bench.until(lambda: bool(newcomer.stun_answers))
+    assert lesson.bench.relay.drops()["stun"] == 400
     lesson.go_on()
 
 

@@ -6,6 +6,7 @@ every byte it should get back.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import socket
 import struct
@@ -233,6 +234,12 @@ class Client:
                 return count
             count += 1
             self._take(datagram)
+
+    def drain_unheard(self) -> None:
+        """Throw away what has arrived."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.socket.recv(4096)
 
     def _take(self, datagram: bytes) -> None:
         first = datagram[0]

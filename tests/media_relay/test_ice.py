@@ -7,7 +7,7 @@ from aioice import stun
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media_relay.ice import Check, answer_check, new_credentials, read_check
+from media_relay.ice import Check, answer_check, asked_ufrag, new_credentials, read_check
 
 PASSWORD = "p" * 32
 _FINGERPRINT = 8
@@ -116,3 +116,12 @@ def test_credentials_are_long_random_and_legal() -> None:
     assert len({c.ufrag for c in many}) == 100
     assert all(len(c.ufrag) >= 4 and len(c.password) >= 22 for c in many)
     assert all((c.ufrag + c.password).isalnum() for c in many)
+
+
+@given(st.binary(max_size=200))
+def test_a_glance_never_raises_and_agrees_with_a_careful_reading(noise: bytes) -> None:
+    for datagram in (noise, check()[:20] + noise, check() + noise):
+        asked_ufrag(datagram)
+        careful = read_check(datagram)
+        assert careful is None or careful.local_ufrag == asked_ufrag(datagram)
+    assert asked_ufrag(check(username="ours:theirs")) == "ours"

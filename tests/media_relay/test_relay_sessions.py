@@ -11,7 +11,7 @@ import pytest
 
 from media_relay import relay as relay_module
 from media_relay.messages import SessionClosed, SessionConnected, StreamStarted, StreamStopped
-from media_relay.sdp import OfferError
+from media_relay.sdp import OfferError, parse_fragment
 from media_relay.seams import rtcp
 from media_relay.seams.dtls import DtlsEndpoint, DtlsIdentity
 from tests.media_relay.clients import DELTA, KEYFRAME, OPUS, Bench, Client, rtp
@@ -146,6 +146,9 @@ def test_an_ice_restart_keeps_the_media(bench: Bench) -> None:
     bench.until(lambda: len(site.stun_answers) == answered + 1)
     lines = dict(line.partition(":")[::2] for line in answer.split("\r\n"))
     site.remote = type(old)(lines["a=ice-ufrag"], lines["a=ice-pwd"])
+    renewed = parse_fragment(text)
+    assert renewed is not None
+    site.local = renewed
     assert site.remote != old
 
     # The client moved to another network: a new address, the same keys.
@@ -210,6 +213,8 @@ def test_one_address_belongs_to_the_newest_of_two_clients(bench: Bench) -> None:
     second.socket.close()
     second.socket = first.socket
     bench.clients.remove(first)
+    bench.live(3.0)  # the first has fallen silent; before, its address is nobody else's
+    second.drain_unheard()
     bench.join(second)
     bench.relay.close("first")
     teacher = bench.publisher()
