@@ -135,19 +135,21 @@ class Fanout:
         packets, messages, size = layout.packets, layout.messages, layout.size
         count = len(messages)
         failed = 0
+        tight = not room(size * len(targets), count * len(targets))
         for target in targets:
-            if not room(size, count):
+            if tight and not room(size, count):
                 sender.flush()
             base = sender.used
             memmove(memory + base, template, size)
             context = target.context
             number = (target.transport.next if again is None else again) & 0xFFFF
             for offset, plain in packets:
+                at = base + offset
                 length[0] = plain
                 if numbered:
-                    put_number(view, base + offset + TRANSPORT_NUMBER, number)
+                    put_number(view, at + TRANSPORT_NUMBER, number)
                     number = (number + 1) & 0xFFFF
-                if protect(context, memory + (base + offset), length):
+                if protect(context, memory + at, length):
                     # What is not protected must not leave: the target misses this batch and asks again.
                     failed += 1
                     break

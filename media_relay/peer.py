@@ -90,6 +90,8 @@ class Peer:
         """Every address that passed a connectivity check, newest last."""
         self.inbound: SrtpContext | None = None
         self.outbound: SrtpContext | None = None
+        self.context: Any = None
+        """libsrtp's outbound context, once connected."""
         self._rtcp_senders: set[int] = set()
         self._reports = Allowance(_REPORTS_RATE, _REPORTS_RATE)
         self._identity = identity
@@ -114,13 +116,6 @@ class Peer:
             p for section in self.offer.accepted if section.kind == "video" for p in section.payloads()
         ]
         return frozenset(number for p in payloads for number in (p.number, p.repair) if number)
-
-    @property
-    def context(self) -> Any:
-        """libsrtp's outbound context; only for a connected peer."""
-        if self.outbound is None:
-            raise RuntimeError("the peer has no keys yet")
-        return self.outbound.context
 
     @property
     def destination(self) -> Address:
@@ -247,6 +242,7 @@ class Peer:
         if self._dtls.complete and self.state is PeerState.CONNECTING:
             self.heard_at = now
             self.inbound, self.outbound = self._dtls.inbound, self._dtls.outbound
+            self.context = self.outbound.context if self.outbound is not None else None
             self.state = PeerState.CONNECTED
 
     def _endpoint(self) -> DtlsEndpoint:

@@ -77,31 +77,41 @@ class Publisher(Peer):
 
         ``arrival`` is the time for transport-wide feedback, on a clock of its own.
         """
-        ssrc = HEADER.unpack_from(view, start)[4]
-        repair = self._repairs.get(view[start + 1] & 0x7F)
+        first, second, _, _, ssrc = HEADER.unpack_from(view, start)
+        repair = self._repairs.get(second & 0x7F)
         payload, found = self._blocks.read(view, start, end)
         if found.transport_sequence >= 0 and self._feedback is not None:
             self._feedback.receive(found.transport_sequence, arrival)
-        if view[start] & 0x20 and not 0 < view[end - 1] <= end - payload:
+        if first & 0x20 and not 0 < view[end - 1] <= end - payload:
             raise PacketError("RTP padding is longer than its packet")
-        known = (
-            self._repaired_source(ssrc, repair[0], found)
-            if repair is not None
-            else self._sources.get(ssrc) or self._new_source(ssrc, view[start + 1] & 0x7F, found)
-        )
+        if repair is not None:
+            return self._repair(view, start, end, payload, found, now)
+        known = self._sources.get(ssrc) or self._new_source(ssrc, second & 0x7F, found)
         if known is None:
             return False
         track, source = known
-        if repair is not None:
-            if end - payload < 2 + (view[end - 1] if view[start] & 0x20 else 0):
-                return False  # padding, to probe the link
-            _restore(view, start, payload, source.ssrc, repair[1])
-            payload += 2
-        taken = track.ingest(source, view, start, end, payload, found, now, repaired=repair is not None)
-        if taken and repair is not None:
-            self.figures.repaired += 1
+        taken = track.ingest(source, view, start, end, payload, found, now)
         if taken and not track.is_video and self.voice is not None:
             self.voice.hear(found.audio_level, now)
+        return taken
+
+    def _repair(
+        self, view: memoryview, start: int, end: int, payload: int, found: Extensions, now: float
+    ) -> bool:
+        """Take a retransmission (RFC 4588) as the packet that it repeats."""
+        first, second, _, _, ssrc = HEADER.unpack_from(view, start)
+        kind, payload_type = self._repairs[second & 0x7F]
+        known = self._repaired_source(ssrc, kind, found)
+        # What is too short for a number is padding, to probe the link.
+        if known is None or end - payload < 2 + (view[end - 1] if first & 0x20 else 0):
+            return False
+        track, source = known
+        _restore(view, start, payload, source.ssrc, payload_type)
+        taken = track.ingest(source, view, start, end, payload + 2, found, now, repaired=True)
+        if taken:
+            self.figures.repaired += 1
+            if not track.is_video and self.voice is not None:
+                self.voice.hear(found.audio_level, now)
         return taken
 
     @property

@@ -163,7 +163,9 @@ class Track:
             end -= view[end - 1]
         if self.source is not source and not self._adopt(source, number):
             return False
-        extended = extend(number, source.highest)
+        extended = source.highest + 1
+        if number != extended & 0xFFFF:
+            extended = extend(number, extended - 1)
         if extended > source.highest:
             source.highest = extended
         if not repaired:
@@ -198,10 +200,9 @@ class Track:
         at = slot * SLOT
         stored = history.view
         HEADER.pack_into(stored, at, _VERSION | _EXTENDED, second, outgoing & 0xFFFF, timestamp, self.ssrc)
-        at += HEADER_SIZE
-        stored[at : at + len(block)] = block
-        at += len(block)
-        stored[at : at + end - payload] = view[payload:end]
+        body = at + HEADER_SIZE + len(block)
+        stored[at + HEADER_SIZE : body] = block
+        stored[body : at + size] = view[payload:end]
         if outgoing > self._last_sequence:
             self._last_sequence = outgoing
             self.codec = codec
