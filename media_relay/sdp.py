@@ -364,7 +364,9 @@ def _fingerprints(session: dict[str, list[str]], section: MediaSection) -> tuple
     setup = section.attributes.get("setup") or next(iter(session.get("setup", [])), "actpass")
     if setup == "passive":
         raise OfferError(
-            "offer.unsupported", "The client must offer a=setup:actpass; the relay is the DTLS server."
+            "offer.unsupported",
+            "The client must offer a=setup:actpass or active (RFC 9725 section 4.4); the relay is the DTLS server. "
+            "FFmpeg needs the option -whip_flags dtls_active.",
         )
     return tuple(found)
 
