@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
+from media_relay.core import red
 from media_relay.core.bandwidth import UploadEstimate
 from media_relay.core.blocks import BlockReader
 from media_relay.core.packet import (
     HEADER,
+    HEADER_SIZE,
     MARKER,
     Codec,
     Extension,
@@ -31,6 +33,10 @@ _LOCAL_SSRC: Final = 1
 """The SSRC of our reports to publishers; we send no media there, so any number does."""
 _EMPTY_REPORT: Final = rtcp.receiver_report(_LOCAL_SSRC, [])
 _MAX_SOURCES: Final = 12
+_VERSION: Final = 0x80
+_PADDING: Final = 0x20
+_NOTHING: Final = Extensions()
+"""Of a packet that came inside another one."""
 
 
 class Publisher(Peer):
@@ -56,6 +62,7 @@ class Publisher(Peer):
         self._codecs: dict[str, dict[int, Codec]] = {
             s.kind: {p.number: p.codec for p in s.payloads()} for s in offer.accepted
         }
+        self._redundant = {p.number for s in offer.accepted for p in s.payloads() if p.codec is Codec.RED}
         self._repairs = {
             p.repair: (s.kind, p.number) for s in offer.accepted for p in s.payloads() if p.repair
         }
@@ -90,6 +97,8 @@ class Publisher(Peer):
         if known is None:
             return False
         track, source = known
+        if view[start + 1] & 0x7F in self._redundant:
+            payload = self._open(track, source, view, start, end, payload, now)
         taken = track.ingest(source, view, start, end, payload, found, now)
         if taken and not track.is_video and self.voice is not None:
             self.voice.hear(found.audio_level, now)
@@ -113,6 +122,31 @@ class Publisher(Peer):
             if not track.is_video and self.voice is not None:
                 self.voice.hear(found.audio_level, now)
         return taken
+
+    def _open(
+        self, track: Track, source: Source, view: memoryview, start: int, end: int, payload: int, now: float
+    ) -> int:
+        """Take from redundant sound what is missing, and make the packet an ordinary one; where its payload begins."""
+        last = end - view[end - 1] if view[start] & _PADDING else end
+        opened = red.unpack(view, payload, last)
+        codecs = source.codecs
+        if codecs.get(opened.payload_type) is not Codec.OPUS:
+            raise PacketError("redundant sound of something else than Opus")
+        first, second, number, timestamp, ssrc = HEADER.unpack_from(view, start)
+        for back, block in zip(range(len(opened.redundant), 0, -1), opened.redundant, strict=True):
+            known = block.start < block.end and codecs.get(block.payload_type) is Codec.OPUS
+            if known and track.lacks(source, number - back & 0xFFFF):
+                packet = bytearray(HEADER_SIZE)
+                HEADER.pack_into(
+                    packet, 0, _VERSION, block.payload_type, number - back & 0xFFFF,
+                    timestamp - block.offset & 0xFFFFFFFF, ssrc,
+                )  # fmt: skip
+                packet += view[block.start : block.end]
+                whole = memoryview(packet)
+                if track.ingest(source, whole, 0, len(packet), HEADER_SIZE, _NOTHING, now, repaired=True):
+                    self.figures.repaired += 1
+        view[start + 1] = second & MARKER | opened.payload_type
+        return opened.primary
 
     @property
     def sources(self) -> Collection[tuple[Track, Source]]:

@@ -22,6 +22,7 @@ _MAX_LINES: Final = 4_000
 
 _CODECS: Final[Mapping[str, Codec]] = {
     "opus/48000/2": Codec.OPUS,
+    "red/48000/2": Codec.RED,
     "vp8/90000": Codec.VP8,
     "h264/90000": Codec.H264,
 }
@@ -64,6 +65,10 @@ class Payload:
     feedback: tuple[str, ...]
     repair: int
     """The payload type of its retransmissions (RFC 4588), 0 where none was offered."""
+
+    def repeats(self, other: Payload | None) -> bool:
+        """Whether this is redundancy of nothing but the other one (RFC 2198 section 5: ``a=fmtp:63 111/111``)."""
+        return other is not None and set(self.fmtp.replace(" ", "").split("/")) == {str(other.number)}
 
 
 @dataclass(slots=True)
@@ -115,9 +120,14 @@ class MediaSection:
             offered = [*self.feedback.get(text, []), *self.feedback.get("*", [])]
             feedback = tuple(f for f in _FEEDBACK if f in offered)
             fmtp = self.fmtps.get(number, "")
-            payload = Payload(number, codec, rtpmap, fmtp, feedback, self._repair_of(number))
+            repair = self._repair_of(number) if codec is not Codec.RED else 0
+            payload = Payload(number, codec, rtpmap, fmtp, feedback, repair)
             if codec not in best or _rank(payload) > _rank(best[codec]):
                 best[codec] = payload
+        redundant = best.pop(Codec.RED, None)
+        if redundant is not None and redundant.repeats(best.get(Codec.OPUS)):
+            # In front: browsers send it only where the answer prefers it to Opus alone.
+            return [redundant, *best.values()]
         return list(best.values())
 
     def _repair_of(self, number: int) -> int:

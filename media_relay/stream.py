@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from media_relay.core.forwarding import WireFormat
 from media_relay.core.layers import Layers
+from media_relay.core.packet import Codec
 from media_relay.core.rendition import Path, Rendition
 from media_relay.core.replay import Replay, worth_replaying
 from media_relay.core.subscription import Subscription
@@ -59,6 +60,8 @@ class Stream:
                     path = subscription.path
                     groups = self._ready[path.rendition.track]
                     groups.setdefault((subscriber.wire(kind), path), []).append(subscriber)
+        for track in self.layers["audio"].tracks:
+            track.redundant = any(wire.payload_types[Codec.RED] for wire, _ in self._ready[track])
 
     def flush(self) -> None:
         """Forward what came in since the last call; then keyframes let those go on who wait for them."""

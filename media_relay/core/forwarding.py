@@ -17,13 +17,17 @@ from media_relay.core.packet import (
     HEADER_SIZE,
     MARKER,
     TRANSPORT_ELEMENT,
+    Codec,
     ExtensionTable,
     block_size,
+    payload_of,
     translate_extensions,
 )
+from media_relay.core.red import primary_of, rename
 
 _WORDS: Final = HEADER_SIZE + 3
 """Where a canonical packet tells how long its extension block is, the low byte."""
+_RED: Final = int(Codec.RED)
 _MAX_SEGMENT: Final = 1_452
 """What an Ethernet frame carries over UDP and IPv6: the kernel fragments a larger datagram, but refuses the segment."""
 
@@ -89,9 +93,12 @@ def render(
         length = lengths[slot]
         second = stored[at + 1]
         payload_type = payload_types[second & 0x7F]
+        if second & 0x7F == _RED:
+            length, payload_type = _render_red(stored, at, length, payload_types, out, position)
+        else:
+            out[position : position + length] = stored[at : at + length]
         if not payload_type:
             continue
-        out[position : position + length] = stored[at : at + length]
         out[position + 1] = second & MARKER | payload_type
         if stored[at + _WORDS] == 1 and not stored[at + _WORDS - 1]:
             # Nothing but the transport-wide number, as in nearly all packets of pictures.
@@ -105,6 +112,23 @@ def render(
         return Layout(packets, [], 0, Batch(0, numbers, 0))
     batch = Batch(int.from_bytes(out[8:12], "big"), numbers, position)
     return Layout(packets, _messages(packets, tag, max_segments, max_message), position, batch)
+
+
+def _render_red(
+    stored: memoryview, at: int, length: int, payload_types: bytes, out: memoryview, position: int
+) -> tuple[int, int]:
+    """Write a packet of redundant sound as it is, or its primary block alone; returns its length and payload type."""
+    sound, redundant = payload_types[Codec.OPUS], payload_types[_RED]
+    payload = payload_of(stored, at)
+    if redundant:
+        out[position : position + length] = stored[at : at + length]
+        rename(out, position + payload - at, sound)
+        return length, redundant
+    primary = primary_of(stored, payload)
+    header, rest = payload - at, at + length - primary
+    out[position : position + header] = stored[at:payload]
+    out[position + header : position + header + rest] = stored[primary : at + length]
+    return header + rest, sound
 
 
 def render_repairs(

@@ -35,6 +35,8 @@ class Codec(IntEnum):
     """The codecs forwarded; the value is the canonical payload type."""
 
     OPUS = 111
+    RED = 63
+    """Opus that repeats its last packet (RFC 2198)."""
     VP8 = 96
     VP9 = 98
     H264 = 102
@@ -43,7 +45,7 @@ class Codec(IntEnum):
     @property
     def is_video(self) -> bool:
         """Whether the codec has keyframes to wait for."""
-        return self is not Codec.OPUS
+        return self not in (Codec.OPUS, Codec.RED)
 
     @property
     def clock_rate(self) -> int:

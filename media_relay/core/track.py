@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from media_relay.core import red
 from media_relay.core.history import SLOT, History
 from media_relay.core.keyframes import KeyframeRequests, starts_keyframe
 from media_relay.core.nack import NackGenerator
@@ -21,6 +22,7 @@ from media_relay.core.packet import (
     Codec,
     Extensions,
     canonical_block,
+    payload_of,
 )
 from media_relay.core.reception import Reception
 from media_relay.core.sequence import SequenceMap, extend
@@ -88,6 +90,7 @@ class Track:
         "newest_timestamp",
         "octets",
         "packets",
+        "redundant",
         "repair_ssrc",
         "sender_time",
         "source",
@@ -129,6 +132,8 @@ class Track:
         """Outgoing timestamps less the source's wall clock in the same units, modulo 2**32, as its first report said:
         ties the layers of one publisher together."""
         self._reported: dict[int, float] = {}
+        self.redundant = False
+        """Whether sound is to repeat its last packet: when there is a subscriber that negotiated it."""
 
     @property
     def highest(self) -> int:
@@ -192,6 +197,11 @@ class Track:
         carried: bytes, codec: Codec, now: float,
     ) -> bool:  # fmt: skip
         block = canonical_block(carried)
+        if self.redundant and not self.is_video:
+            packed = self._with_the_former(outgoing, timestamp, view[payload:end])
+            if packed is not None and HEADER_SIZE + len(block) + len(packed) <= SLOT:
+                second = second & MARKER | Codec.RED
+                view, payload, end = memoryview(packed), 0, len(packed)
         size = HEADER_SIZE + len(block) + end - payload
         if size > SLOT:
             return False
@@ -218,6 +228,30 @@ class Track:
             self._keyframe(outgoing, timestamp, now)
         self.batch.append(slot)
         return True
+
+    def _with_the_former(self, outgoing: int, timestamp: int, present: memoryview) -> bytes | None:
+        """Sound that repeats the packet before it, if that is there.
+
+        Decided once for each packet, when it is stored: sent again it has to be the same (RFC 3711 section 9.1).
+        """
+        history = self.history
+        slot = history.find(outgoing - 1)
+        if slot < 0:
+            return None
+        at = slot * SLOT
+        end = at + history.lengths[slot]
+        start = payload_of(history.view, at)
+        _, second, _, before, _ = HEADER.unpack_from(history.view, at)
+        if second & 0x7F == Codec.RED:
+            start = red.primary_of(history.view, start)
+        return red.pack(Codec.OPUS, timestamp - before & 0xFFFFFFFF, history.view[start:end], present)
+
+    def lacks(self, source: Source, number: int) -> bool:
+        """Whether a packet of the present source, by its 16-bit number, is missing and would still be taken."""
+        if self.source is not source or source.sequence is None:
+            return False
+        outgoing = source.sequence.map(extend(number, source.highest))
+        return outgoing is not None and (outgoing > self._last_sequence or self._is_missing(outgoing))
 
     def _keyframe(self, outgoing: int, timestamp: int, now: float) -> None:
         # In H.264 the parameter sets and the picture each look like a start; only the first of a frame is one.

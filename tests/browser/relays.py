@@ -49,7 +49,7 @@ window.accept = async (name, sdp, blocked) => {
 };
 window.figures = async (name) => {
   const pc = window.peers[name];
-  const figures = { state: pc.connectionState, received: 0, sent: 0, frames: 0, heard: 0, protocol: "" };
+  const figures = { state: pc.connectionState, received: 0, sent: 0, frames: 0, heard: 0, repeated: 0, protocol: "" };
   const report = await pc.getStats();
   for (const item of report.values()) {
     if (item.type === "transport" && item.selectedCandidatePairId) {
@@ -61,9 +61,8 @@ window.figures = async (name) => {
     if (item.type === "inbound-rtp" && item.kind === "video") figures.frames = item.framesDecoded;
     if (item.type === "inbound-rtp" && item.kind === "audio") {
       figures.heard = (item.totalSamplesReceived - item.concealedSamples) / 48000;
-      figures.codec = report.get(item.codecId)?.mimeType;
+      figures.repeated = item.packetsDiscarded;
     }
-    if (item.type === "outbound-rtp" && item.kind === "audio") figures.codec = report.get(item.codecId)?.mimeType;
   }
   return figures;
 };

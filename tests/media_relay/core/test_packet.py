@@ -180,4 +180,4 @@ def test_canonical_ids_are_distinct_and_fit_the_one_byte_form() -> None:
 
 def test_codecs_know_their_clock() -> None:
     assert all(c.clock_rate == (90_000 if c.is_video else 48_000) for c in Codec)
-    assert [c for c in Codec if not c.is_video] == [Codec.OPUS]
+    assert [c for c in Codec if not c.is_video] == [Codec.OPUS, Codec.RED]
