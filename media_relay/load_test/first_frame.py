@@ -1,4 +1,4 @@
-"""When a player could show its first picture: a keyframe whose packets have all come."""
+"""When a player could show a picture again, or its first: a keyframe whose packets have all come."""
 
 from __future__ import annotations
 
@@ -13,23 +13,26 @@ _EXTENDED: Final = 0x10
 class FirstFrame:
     """Follows one subscriber's video packets, by extended number, until its first keyframe is whole."""
 
-    __slots__ = ("_ends", "_first")
+    __slots__ = ("_first", "came", "last")
 
     def __init__(self) -> None:
-        self._ends: dict[int, bool] = {}
+        self.came: dict[int, bool] = {}
         """The packets that came, and whether each is the last of its frame."""
         self._first: int | None = None
+        self.last = -1
+        """The number of the keyframe's last packet, once it is whole."""
 
     def receive(self, number: int, packet: memoryview) -> bool:
         """Take a plain VP8 packet; true once the keyframe is whole."""
-        self._ends[number] = bool(packet[1] & MARKER)
+        self.came[number] = bool(packet[1] & MARKER)
         if self._first is None and starts_keyframe(Codec.VP8, packet, _payload(packet), len(packet)):
             self._first = number
         if self._first is None:
             return False
         number = self._first
-        while number in self._ends:
-            if self._ends[number]:
+        while number in self.came:
+            if self.came[number]:
+                self.last = number
                 return True
             number += 1
         return False

@@ -34,8 +34,9 @@ _KEYFRAME_HEADER: Final = b"\x10\x02\x00\x9d\x01\x2a\x00\x05\xd0\x02"
 _DELTA_HEADER: Final = b"\x11\x02\x00"
 _EXTENSION_HEADER: Final = struct.Struct("!HH")
 
-STAMP: Final = struct.Struct("!8sQ")
-_STAMP_MARK: Final = b"\xd2TTload\x01"
+STAMP: Final = struct.Struct("!7sBQ")
+_STAMP_MARK: Final = b"\xd2TTload"
+_NO_LAYER: Final = 0xFF
 _IDS: Final = {uri: number for number, uri in EXTENSIONS.items()}
 
 
@@ -51,12 +52,17 @@ class MediaPlan:
     seed: int = 1
 
 
-def read_stamp(packet: memoryview) -> int | None:
-    """When a plain RTP packet was sent, Unix time in nanoseconds, or ``None`` when the sender is not ours."""
+def read_stamp(packet: memoryview) -> tuple[int, int | None] | None:
+    """When a plain RTP packet was sent, Unix time in nanoseconds, and the encoding of the picture that it is part of.
+
+    The second is ``None`` for sound; all is ``None`` when the sender is not ours.
+    """
     if len(packet) < STAMP.size:
         return None
-    mark, sent_at = STAMP.unpack_from(packet, len(packet) - STAMP.size)
-    return sent_at if mark == _STAMP_MARK else None
+    mark, layer, sent_at = STAMP.unpack_from(packet, len(packet) - STAMP.size)
+    if mark != _STAMP_MARK:
+        return None
+    return sent_at, None if layer == _NO_LAYER else layer
 
 
 def split(size: int, limit: int, *, even: bool) -> list[int]:
@@ -73,10 +79,18 @@ def split(size: int, limit: int, *, even: bool) -> list[int]:
 
 
 class Packetizer:
-    """Writes the RTP packets of one source: header, accepted extensions, payload, stamp."""
+    """Writes the RTP packets of one source: header, accepted extensions, payload, stamp.
+
+    ``layer`` tells the encodings of one picture apart, 0 being the only or the smallest one.
+    """
 
     def __init__(
-        self, kind: str, ssrc: int, extensions: frozenset[str], transport_numbers: Iterator[int]
+        self,
+        kind: str,
+        ssrc: int,
+        extensions: frozenset[str],
+        transport_numbers: Iterator[int],
+        layer: int = 0,
     ) -> None:
         self.ssrc = ssrc
         self.sequence = random.Random(ssrc).randrange(1 << 14)
@@ -84,6 +98,7 @@ class Packetizer:
         self.packets = 0
         self.octets = 0
         self._payload_type = OPUS if kind == "audio" else VP8
+        self._layer = _NO_LAYER if kind == "audio" else layer
         self._transport_numbers = transport_numbers if TRANSPORT_SEQUENCE in extensions else None
         fixed = b""
         if MID in extensions:
@@ -106,7 +121,7 @@ class Packetizer:
         self.sequence += 1
         self.packets += 1
         self.octets += len(payload)
-        return header + block + payload[: -STAMP.size] + STAMP.pack(_STAMP_MARK, sent_at)
+        return header + block + payload[: -STAMP.size] + STAMP.pack(_STAMP_MARK, self._layer, sent_at)
 
     def _extension_block(self) -> bytes:
         """One-byte header extensions (RFC 8285 section 4.2)."""

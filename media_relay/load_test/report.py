@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -21,6 +22,11 @@ class Window:
     octets: int
     repaired: int
     refused: int
+    sound: tuple[tuple[int, int], ...] = ()
+    """By subscriber: packets of sound that came too late, and all that came."""
+    freezes: int = 0
+    still: float = 0.0
+    """Seconds that all pictures together stood still."""
 
 
 def look(at: float, published: int, subscribers: Sequence[ReceivingClient]) -> Window:
@@ -32,7 +38,15 @@ def look(at: float, published: int, subscribers: Sequence[ReceivingClient]) -> W
         octets=sum(s.octets for s in subscribers),
         repaired=sum(t.repaired for s in subscribers for t in s.tracks.values()),
         refused=sum(s.refused for s in subscribers),
+        sound=tuple((s.sound.late, _unique(s, "audio")) for s in subscribers),
+        freezes=sum(s.pictures.freezes for s in subscribers),
+        still=sum(s.pictures.still(at) for s in subscribers),
     )
+
+
+def _unique(subscriber: ReceivingClient, kind: str) -> int:
+    track = subscriber.tracks.get(kind)
+    return 0 if track is None else track.unique
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +75,14 @@ class Report:
     first_frame_p50_ms: float | None
     """From the answer to the last packet of the first keyframe."""
     first_frame_max_ms: float | None
+    freezes: int
+    """Pauses between pictures that somebody would notice, at all subscribers together."""
+    frozen_percent: float
+    """Of the time, over all subscribers: their pictures stood still, or they had none."""
+    concealed_percent: float
+    """Of the sound: it never came, or more than 200 ms too late, so a player has to make something up."""
+    layers: dict[str, int]
+    """Subscribers by the encoding of the picture that they were given last; 0 is the only or the smallest one."""
 
     def as_json(self) -> str:
         """The report as one line of JSON."""
@@ -115,7 +137,23 @@ def summarise(
         join_p99_ms=percentile(joins, 0.99),
         first_frame_p50_ms=percentile(frames, 0.50),
         first_frame_max_ms=percentile(frames, 1.0),
+        freezes=end.freezes - begin.freezes,
+        frozen_percent=round(100 * (end.still - begin.still) / (seconds * max(1, len(subscribers))), 2),
+        concealed_percent=_concealed(begin, end, subscribers),
+        layers=dict(sorted(Counter(str(s.layer) for s in subscribers if s.layer is not None).items())),
     )
+
+
+def _concealed(begin: Window, end: Window, subscribers: Sequence[ReceivingClient]) -> float:
+    """Percent of the sound that was lost or late between two windows."""
+    lost = sum(
+        track.lost(before=end.at) - track.lost(before=begin.at)
+        for s in subscribers
+        if (track := s.tracks.get("audio")) is not None
+    )
+    late = sum(after[0] - before[0] for before, after in zip(begin.sound, end.sound, strict=True))
+    came = sum(after[1] - before[1] for before, after in zip(begin.sound, end.sound, strict=True))
+    return round(100 * (lost + late) / (lost + came), 2) if lost + came else 0.0
 
 
 def as_text(report: Report) -> str:
@@ -125,6 +163,7 @@ def as_text(report: Report) -> str:
         latency = (
             f"p50 {report.latency_p50_ms} ms, p99 {report.latency_p99_ms} ms, most {report.latency_max_ms} ms"
         )
+    layers = ", ".join(f"{count} × {layer}" for layer, count in report.layers.items())
     rows = [
         ("published", f"{report.published_packets} packets in {report.seconds} s"),
         ("subscribers", f"{report.receiving} of {report.subscribers} receive sound and pictures"),
@@ -136,5 +175,11 @@ def as_text(report: Report) -> str:
         ("received", f"{report.packets_per_second} packets/s, {report.megabits_per_second} Mbit/s in all"),
         ("lost", f"{report.lost_packets} packets of {report.packets}; {report.repaired_packets} repaired"),
         ("latency", latency),
+        (
+            "pictures",
+            f"{report.freezes} freezes, {report.frozen_percent} % of the time; "
+            f"subscribers by encoding: {layers or 'not known'}",
+        ),
+        ("sound", f"{report.concealed_percent} % lost or too late"),
     ]
     return "\n".join(f"{name:<14}{words}" for name, words in rows)

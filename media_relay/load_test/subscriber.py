@@ -8,12 +8,13 @@ from array import array
 from collections import deque
 from typing import Final
 
-from media_relay.core.packet import HEADER
+from media_relay.core.packet import HEADER, MARKER
 from media_relay.load_test.arrivals import Arrivals
 from media_relay.load_test.client import Client
 from media_relay.load_test.description import OPUS, VP8, Remote
 from media_relay.load_test.first_frame import FirstFrame
 from media_relay.load_test.media import read_stamp
+from media_relay.load_test.playout import Pictures, Sound
 from media_relay.load_test.reception import ReceivedTrack
 from media_relay.seams import rtcp
 from media_relay.seams.datagrams import SLOT
@@ -21,6 +22,8 @@ from media_relay.seams.dtls import DtlsIdentity
 from media_relay.seams.srtp import new_length, unprotect_rtp
 
 _REPORT_EVERY: Final = 1.0
+_ASK_EVERY: Final = 1.0
+"""Seconds between two requests for a keyframe, while a picture stands still for want of one."""
 _STAMPS: Final = 64
 _NTP_EPOCH: Final = 2_208_988_800
 _KINDS: Final = {OPUS: ("audio", 48_000), VP8: ("video", 90_000)}
@@ -38,6 +41,7 @@ class ReceivingClient(Client):
         self._ssrc = secrets.randbits(31) | 1
         self._report_at = 0.0
         self._gave_up = 0
+        self._ask_at = float("inf")
         self._by_ssrc: dict[int, ReceivedTrack] = {}
         self.tracks: dict[str, ReceivedTrack] = {}
         """By kind."""
@@ -50,9 +54,13 @@ class ReceivingClient(Client):
         self.octets = 0
         self.refused = 0
         """Packets that did not decrypt."""
+        self.pictures = Pictures()
+        self.sound = Sound()
+        self.layer: int | None = None
+        """The encoding of the picture that came last, by its publisher's stamp: 0 is the only or the smallest one."""
         self.answered_at = 0.0
         self.first_media_at: float | None = None
-        self._first_frame: FirstFrame | None = FirstFrame()
+        self._frame: FirstFrame | None = None
         self.first_frame_at: float | None = None
         """When the first keyframe was whole: a player could show a picture."""
 
@@ -73,14 +81,25 @@ class ReceivingClient(Client):
         extended = track.receive(number, timestamp, now)
         if extended < 0:
             return
-        first_frame = self._first_frame
-        if first_frame is not None and track is self.tracks.get("video"):
-            plain = self._sample(arrivals, index, length, timestamp, ssrc)
-            if plain is not None and first_frame.receive(extended, plain):
-                self._first_frame = None
-                self.first_frame_at = time.monotonic()
-        elif extended % self._every == 0:
+        if track is not self.tracks.get("video"):
+            self.sound.receive(timestamp, now)
+        elif self.pictures.lost:
+            self._find_keyframe(extended, self._sample(arrivals, index, length, timestamp, ssrc))
+            return
+        else:
+            self.pictures.receive(extended, second & MARKER != 0, now)
+        if extended % self._every == 0:
             self._sample(arrivals, index, length, timestamp, ssrc)
+
+    def _find_keyframe(self, extended: int, plain: memoryview | None) -> None:
+        """Pictures begin, or go on after a loss, with a keyframe that is whole."""
+        frame = self._frame = self._frame or FirstFrame()
+        if plain is not None and frame.receive(extended, plain):
+            self._frame = None
+            now = time.monotonic()
+            self.pictures.resume(frame.last, frame.came, now)
+            if self.first_frame_at is None:
+                self.first_frame_at = now
 
     def tick(self, now: float) -> None:
         """NACKs every tick, a keyframe request when a packet was given up, a receiver report every second."""
@@ -95,6 +114,10 @@ class ReceivingClient(Client):
         video = self.tracks.get("video")
         if video is not None and video.nacks.gave_up > self._gave_up:
             self._gave_up = video.nacks.gave_up
+            self.pictures.give_up()
+            self._ask_at = now
+        if self.pictures.lost and now >= self._ask_at:
+            self._ask_at = now + _ASK_EVERY
             self.ask_keyframe()
         if now >= self._report_at:
             self._report_at = now + _REPORT_EVERY
@@ -156,8 +179,11 @@ class ReceivingClient(Client):
             return None
         start = index * SLOT
         plain = arrivals.view[start : start + size[0]]
-        sent_at = read_stamp(plain)
-        if sent_at is not None:
+        stamp = read_stamp(plain)
+        if stamp is not None:
+            sent_at, layer = stamp
+            if layer is not None:
+                self.layer = layer
             self.latencies.append((arrivals.arrived_at(index) - sent_at) / 1e6)
             stamps = self._stamps.setdefault(ssrc, deque(maxlen=_STAMPS))
             if not stamps or stamps[-1][0] != timestamp:

@@ -25,6 +25,7 @@ def test_every_subscriber_of_a_node_receives_everything() -> None:
         # Three subscribers are few enough to decrypt every packet, and every packet carries our stamp.
         assert report.latency_samples >= 0.99 * report.packets
         assert report.latency_p50_ms is not None and report.latency_p50_ms > 0
+        assert report.layers == {"0": 3}
         assert stats.subscribers == 3
         assert not any(stats.drops.values())
 
@@ -90,3 +91,12 @@ def test_a_report_is_for_people_and_for_machines() -> None:
     assert json.loads(report.as_json())["published_packets"] == 600
     assert (report.latency_p50_ms, report.latency_max_ms, report.join_p50_ms) == (2.0, 3.0, None)
     assert "p50 2.0 ms" in as_text(report)
+
+
+def test_a_report_says_how_much_stood_still_and_was_not_heard() -> None:
+    begin, end = (
+        Window(at, 0, (), 0, 0, 0, (), freezes, still) for at, freezes, still in ((0, 1, 0.5), (4, 3, 1.5))
+    )
+    report = summarise(begin, end, [], [], [])
+    assert (report.freezes, report.frozen_percent, report.concealed_percent) == (2, 25.0, 0.0)
+    assert "2 freezes, 25.0 % of the time" in as_text(report)

@@ -2,6 +2,7 @@
 
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,13 +44,14 @@ def test_the_rate_is_what_was_asked_for() -> None:
     assert abs(sent * 8 / seconds / plan.video_bitrate - 1) < 0.03
 
 
-def test_a_packet_carries_its_extensions_and_its_stamp() -> None:
+@pytest.mark.parametrize(("kind", "layer", "told"), [("audio", 0, None), ("video", 0, 0), ("video", 2, 2)])
+def test_a_packet_carries_its_extensions_and_its_stamp(kind: str, layer: int, told: int | None) -> None:
     accepted = frozenset({MID, AUDIO_LEVEL, TRANSPORT_SEQUENCE})
-    packetizer = Packetizer("audio", 7, accepted, itertools.count(65_535))
+    packetizer = Packetizer(kind, 7, accepted, itertools.count(65_535), layer)
     first, second = (
         memoryview(packetizer.packet(960 * n, bytes(100), marker=False, sent_at=123_456_789)) for n in (0, 1)
     )
-    assert read_stamp(first) == 123_456_789
+    assert read_stamp(first) == (123_456_789, told)
     assert HEADER.unpack_from(second)[2] == (HEADER.unpack_from(first)[2] + 1) & 0xFFFF
     found = Extensions()
     numbers = []
@@ -59,7 +61,7 @@ def test_a_packet_carries_its_extensions_and_its_stamp() -> None:
             len(packet) - read_extensions(packet, start, len(packet), extension_table({4: -1, 3: -2}), found)
             == 100
         )
-        assert found.mid == b"0"
+        assert found.mid == (b"0" if kind == "audio" else b"1")
         numbers.append(found.transport_sequence)
     assert numbers == [65_535, 0]
 
