@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Final
 
 from media_relay.core import red
+from media_relay.core.allowance import Allowance
 from media_relay.core.bandwidth import UploadEstimate
 from media_relay.core.blocks import BlockReader
 from media_relay.core.packet import (
@@ -37,6 +38,11 @@ _VERSION: Final = 0x80
 _PADDING: Final = 0x20
 _NOTHING: Final = Extensions()
 """Of a packet that came inside another one."""
+_CHANGES_RATE: Final = 0.5
+"""Sources beyond those that are taken a second, each in the place of one that was superseded."""
+_MOST_PACKETS: Final = 2_000
+_PACKETS_PER_TICK: Final = 100
+"""5,000 packets a second are 50 Mbit/s: ten times what a lesson with three layers and a shared board sends."""
 
 
 class Publisher(Peer):
@@ -58,6 +64,8 @@ class Publisher(Peer):
         """Whether media arrived."""
         self.voice: Voice | None = None
         """What is heard of it since then, if it offered sound."""
+        self._packets_left = _MOST_PACKETS
+        self._changes = Allowance(_CHANGES_RATE, 1)
         self._sources: dict[int, tuple[Track, Source]] = {}
         self._codecs: dict[str, dict[int, Codec]] = {
             s.kind: {p.number: p.codec for p in s.payloads()} for s in offer.accepted
@@ -93,7 +101,7 @@ class Publisher(Peer):
             raise PacketError("RTP padding is longer than its packet")
         if repair is not None:
             return self._repair(view, start, end, payload, found, now)
-        known = self._sources.get(ssrc) or self._new_source(ssrc, second & 0x7F, found)
+        known = self._sources.get(ssrc) or self._new_source(ssrc, second & 0x7F, found, now)
         if known is None:
             return False
         track, source = known
@@ -171,23 +179,43 @@ class Publisher(Peer):
         track = self._track(kind, rid)
         return next((known for known in self._sources.values() if known[1] is track.source), None)
 
-    def _new_source(self, ssrc: int, payload_type: int, found: Extensions) -> tuple[Track, Source] | None:
+    def _new_source(
+        self, ssrc: int, payload_type: int, found: Extensions, now: float
+    ) -> tuple[Track, Source] | None:
         """Bundled payload types belong to one section (RFC 8843 section 10.1.2), so they tell the kind.
 
         Which layer it is the RID tells (RFC 8852), which comes with every packet until we report on its source.
         """
         kind = next((k for k, codecs in self._codecs.items() if payload_type in codecs), None)
         layered = kind == "video" and self._layers
-        if kind is None or len(self._sources) >= _MAX_SOURCES:
+        if kind is None or (layered and found.stream_id not in self._layers) or not self._has_room(now):
             self._forget(ssrc)
-            return None
-        if layered and found.stream_id not in self._layers:
             return None
         track = self._track(kind, found.stream_id if layered else b"")
         source = Source(ssrc, self._codecs[kind], track.clock_rate)
         self._sources[ssrc] = track, source
         self.stream.new_source(track)
         return track, source
+
+    def _has_room(self, now: float) -> bool:
+        """Whether one more source may be taken; a superseded one may have to go for it, as long as that is rare."""
+        if len(self._sources) < _MAX_SOURCES:
+            return True
+        former = next((ssrc for ssrc, (track, s) in self._sources.items() if track.source is not s), None)
+        if former is None or not self._changes.take(1, now):
+            return False
+        del self._sources[former]
+        self._forget(former)
+        return True
+
+    def may_send(self) -> bool:
+        """Whether it has sent no more than anybody needs to; to be asked for every authentic packet."""
+        self._packets_left -= 1
+        return self._packets_left >= 0
+
+    def tick(self) -> None:
+        """Another 20 ms have passed."""
+        self._packets_left = min(_MOST_PACKETS, max(0, self._packets_left) + _PACKETS_PER_TICK)
 
     def _track(self, kind: str, rid: bytes) -> Track:
         return self._layers[rid] if rid else self.stream.layers[kind].full

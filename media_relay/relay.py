@@ -325,6 +325,9 @@ class Relay:
         counters.packets_received += 1
         counters.bytes_received += length
         peer.heard_at = now
+        if not peer.may_send():
+            counters.drops["publisher_flood"] += 1
+            return
         start = index * SLOT
         try:
             taken = peer.rtp(inbox.view, start, start + size[0], now, inbox.arrival(index) or now)
@@ -441,6 +444,7 @@ class Relay:
     def _serve(stream: Stream, now: float, *, feedback: bool, steer: bool, reports: bool) -> None:
         publisher = stream.publisher
         if publisher is not None and publisher.state is PeerState.CONNECTED:
+            publisher.tick()
             publisher.ask_again(now)
             if feedback:
                 publisher.send_transport_feedback()

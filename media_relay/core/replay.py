@@ -35,6 +35,8 @@ class Replay:
         """The slots to send in these 20 ms, oldest first; packets that were lost are left to NACKs."""
         slots: list[int] = []
         budget = BYTES_PER_STEP
+        # What the ring no longer holds need not be looked for, number by number, after a publisher jumped far ahead.
+        self._next = max(self._next, highest - history.slots)
         while self._next <= highest and budget > 0:
             slot = history.find(self._next)
             if slot >= 0:

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final, NamedTuple
 
+from media_relay.core.allowance import Allowance
 from media_relay.core.descriptors import NO_IDS, picture_ids
 from media_relay.core.history import SLOT
 from media_relay.core.layers import Layers
@@ -28,7 +29,8 @@ from media_relay.core.sequence import extend
 from media_relay.core.track import Track
 
 _RESENDS: Final = 128
-_RESENDS_EVERY: Final = 0.020
+_RESENDS_RATE: Final = 500
+"""Packets sent again a second: twice what a lesson has in all, so that a hostile client gets no flood out of us."""
 _RESEND_INTERVAL: Final = 0.030
 _MAX_REMEMBERED: Final = 512
 _STALE_AFTER: Final = 0.200
@@ -58,8 +60,7 @@ class Subscription:
         "_first",
         "_layers",
         "_left_off",
-        "_resends_left",
-        "_resends_renewed",
+        "_resends",
         "_resent",
         "_segments",
         "_skew",
@@ -95,8 +96,7 @@ class Subscription:
         self.rtt: float | None = None
         self.repairs_sent = 0
         """Retransmissions on an SSRC of their own so far: they are numbered from it."""
-        self._resends_left = _RESENDS
-        self._resends_renewed = float("-inf")
+        self._resends = Allowance(_RESENDS_RATE, _RESENDS)
         self._resent: dict[int, float] = {}
 
     # --- what it is to be given -------------------------------------------------------------------------------------
@@ -186,7 +186,12 @@ class Subscription:
         number = reached - path.shift.sequence
         found = _read(path.rendition.track, number)
         if found is None:
-            return _Position(reached, 0, *NO_IDS, path)
+            return _Position(
+                reached,
+                path.rendition.track.newest_timestamp + path.shift.timestamp & 0xFFFFFFFF,
+                *NO_IDS,
+                path,
+            )
         timestamp, picture, tl0 = found
         shift = path.shift
         return _Position(
@@ -250,12 +255,10 @@ class Subscription:
         """Whence to send a NACKed packet again: its path and its extended number there, or ``None``.
 
         ``None`` before the subscriber began and for a packet from then (its SRTP rollover counter starts there), for
-        one sent again less than 30 ms ago, and above 128 packets in 20 ms: a hostile or hopeless link must not turn
-        the history into a flood.
+        one sent again less than 30 ms ago, and above 128 packets at once or 500 a second: a hostile or hopeless link
+        must not turn the history into a flood.
         """
-        if now - self._resends_renewed >= _RESENDS_EVERY:
-            self._resends_left, self._resends_renewed = _RESENDS, now
-        if self._first is None or self._resends_left <= 0:
+        if self._first is None:
             return None
         reached = self.reached
         extended = extend(number, reached)
@@ -265,9 +268,8 @@ class Subscription:
         ):
             return None
         path = next((path for first, path in reversed(self._segments) if extended >= first), None)
-        if path is None:
+        if path is None or not self._resends.take(1, now):
             return None
-        self._resends_left -= 1
         self._resent[extended] = now
         if len(self._resent) > _MAX_REMEMBERED:
             del self._resent[next(iter(self._resent))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from media_relay.seams import rtcp
-from tests.media_relay.clients import DELTA, KEYFRAME, Bench, Client, rtp
+from tests.media_relay.clients import DELTA, KEYFRAME, WITH_RTX, Bench, Client, rtp
 
 
 class Camera:
@@ -69,8 +69,10 @@ def test_a_nack_across_the_wrap_is_answered_to_those_who_were_there(bench: Bench
 
 
 def test_a_packet_late_across_the_wrap_confuses_nobody(bench: Bench) -> None:
+    now = bench.clock()
+    bench.clock = lambda: now  # or the keyframe makes the packet before it useless, on a slow machine
     camera = Camera(bench, 65_534)
-    before = bench.subscriber("before")
+    before = bench.join(Client("before"), video=WITH_RTX)
     camera.send(KEYFRAME)  # 65534
     camera.number += 1  # 65535 is late
     camera.send(count=2)  # 0, 1
@@ -82,7 +84,8 @@ def test_a_packet_late_across_the_wrap_confuses_nobody(bench: Bench) -> None:
     assert numbers(after) == [2, 3, 4, 5]
     before.send_rtcp(rtcp.receiver_report(9, []) + rtcp.nack(9, after.packets[0].ssrc, [65_535]))
     bench.until(lambda: len(before.packets) == 8)
-    assert numbers(before) == [65_534, 0, 1, 2, 3, 4, 5, 65_535]
+    assert numbers(before)[:7] == [65_534, 0, 1, 2, 3, 4, 5]
+    assert before.packets[7].payload == b"\xff\xff" + DELTA + b"late", "as a retransmission (RFC 4588)"
     assert before.undecodable == after.undecodable == 0
 
 
