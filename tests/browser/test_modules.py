@@ -184,3 +184,42 @@ def test_a_link_is_as_good_as_what_it_lets_through(
     sent = {"stream": "site-S1", "direction": "publish", "rung": None}
     for messages in ([[*told, sent]], [[sent], *told]):
         assert page.evaluate(LINK, [module(page, "quality.js"), messages, troubled]) == link
+
+
+HOLD = """async ([module, script]) => {
+  const { fresh, step } = await import(module);
+  let state = fresh();
+  return script.map(([now, asked, received, roundTrip]) => {
+    state = step(state, { asked, received, roundTrip }, now);
+    return state.hold;
+  });
+}"""
+
+
+def holds(page: Page, loss: float, seconds: int, round_trip: float = 100.0) -> list[int]:
+    """What is held back, looked at four times a second, of 200 packets a second of which so many are lost."""
+    times = [tick * 250 for tick in range(seconds * 4)]
+    script = [[at, int(at * 0.2 * loss), at * 0.2, round_trip] for at in times]
+    told: list[int] = page.evaluate(HOLD, [module(page, "hold.js"), script])
+    return told
+
+
+def test_on_a_good_link_nothing_is_held_back(page: Page) -> None:
+    assert set(holds(page, loss=0.0, seconds=30)) == {0}
+    assert set(holds(page, loss=0.0005, seconds=30)) == {0}, "a loss now and then is chance"
+
+
+def test_on_a_weak_link_repairs_are_waited_for_and_no_longer_than_that(page: Page) -> None:
+    told = holds(page, loss=0.05, seconds=10)
+    assert max(told[:4]) > 0, "within a second"
+    assert told[-1] == 260, "two round trips and a little"
+    assert holds(page, loss=0.10, seconds=10)[-1] == 360, "a third one where repairs get lost too"
+    assert holds(page, loss=0.10, seconds=10, round_trip=400)[-1] == 500, "a lesson is a conversation"
+
+
+def test_a_link_that_is_well_again_is_played_as_it_comes(page: Page) -> None:
+    lossy = [[at, at // 50, at * 0.2, 100] for at in range(0, 5_000, 250)]
+    well = [[at, 100, at * 0.2, 100] for at in range(5_000, 20_000, 250)]
+    told = page.evaluate(HOLD, [module(page, "hold.js"), lossy + well])
+    assert told[19] > 0
+    assert told[-1] == 0

@@ -6,12 +6,12 @@ import { ApiError, send } from "./api.js";
 
 const CANCEL_AFTER = 8000;
 
-export async function negotiate(pc, { url, token }, signal) {
+export async function negotiate(pc, { url, token }, signal, alter = (offer) => offer) {
   if (!pc.localDescription) await pc.setLocalDescription();
   const response = await send(url, {
     method: "POST",
     headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/sdp" },
-    body: pc.localDescription.sdp,
+    body: alter(pc.localDescription.sdp),
     signal: either(signal, CANCEL_AFTER),
   });
   const session = new Session(pc, new URL(response.headers.get("Location"), response.url), token);
