@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
-from media_relay.core.forwarding import Layout, WireFormat, render, render_repairs
+from media_relay.core.forwarding import Layout, WireFormat, render, render_padding, render_repairs
 from media_relay.core.history import SLOT
 from media_relay.core.packet import TRANSPORT_NUMBER
 from media_relay.core.rendition import NO_SHIFT, Path
@@ -46,9 +46,13 @@ class Target(Protocol):
 class Fanout:
     """Renders a batch once per wire format and sends a protected copy to each target."""
 
-    def __init__(self, sender: Sender, counters: Counters) -> None:
+    def __init__(
+        self, sender: Sender, counters: Counters, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """``clock`` tells seconds of any monotonic clock."""
         self._sender = sender
         self._counters = counters
+        self._clock = clock
         self._template: Any = ffi.new("uint8_t[]", MAX_BATCH * (SLOT + _ROOM))
         self._view = memoryview(ffi.buffer(self._template)).cast("B")
         self._length = new_length()
@@ -116,6 +120,15 @@ class Fanout:
                 sent += 1
         return sent
 
+    def pad(
+        self, wire: WireFormat, target: Target, count: int, *, ssrc: int, first: int, timestamp: int
+    ) -> int:
+        """Queue padding on the SSRC of a target's retransmissions, from number ``first`` on; returns how many."""
+        count = min(count, MAX_BATCH)
+        layout = render_padding(wire, self._view, count, ssrc=ssrc, first=first, timestamp=timestamp)
+        self._copy(layout, [target], wire)
+        return count
+
     def _copy(
         self, layout: Layout, targets: Sequence[Target], wire: WireFormat, again: int | None = None
     ) -> None:
@@ -130,7 +143,7 @@ class Fanout:
             sender.room,
             _put_number,
         )
-        now = time.monotonic()
+        now = self._clock()
         numbered = bool(wire.transport)
         packets, messages, size = layout.packets, layout.messages, layout.size
         count = len(messages)

@@ -25,6 +25,7 @@ from media_relay.messages import (
     MessageError,
     NodeReady,
     NodeStats,
+    Prefer,
     Publish,
     Refused,
     Reply,
@@ -200,6 +201,8 @@ class Node:
                 case Trickle():
                     fragment = relay.trickle(command.session, command.fragment)
                     return Done(request) if fragment is None else Answer(request, fragment)
+                case Prefer():
+                    relay.prefer(command.lesson, command.viewer, command.stream)
                 case Close():
                     relay.close(command.session, command.reason)
                 case KeepOnly():

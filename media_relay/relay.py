@@ -31,6 +31,7 @@ from media_relay.speech import Speech
 from media_relay.stream import Stream
 from media_relay.subscriber import Subscriber
 from media_relay.tcp import TcpPort
+from media_relay.viewers import Viewers
 
 TICK: Final = 0.020
 MAX_SESSIONS: Final = 1_000
@@ -68,7 +69,8 @@ class Relay:
         self._receiver = Receiver(sock)
         self._sender = Sender(sock)
         self._tcp = TcpPort(listener, self.counters, clock)
-        self._fanout = Fanout(self._sender, self.counters)
+        self._fanout = Fanout(self._sender, self.counters, clock)
+        self._viewers = Viewers(emit, self.counters)
         self._length = new_length()
         self._handshakes: Handshakes[Publisher | Subscriber] = Handshakes(self.counters)
         self._peers: dict[str, Publisher | Subscriber] = {}
@@ -142,6 +144,10 @@ class Relay:
             del self._by_ufrag[forgotten.ufrag]
         self._by_ufrag[peer.local.ufrag] = peer
         return restart_fragment(self._transport(peer))
+
+    def prefer(self, lesson: str, viewer: str, stream: str) -> None:
+        """This stream matters most to a viewer while its link cannot carry all; unknown viewers do no harm."""
+        self._viewers.prefer(lesson, viewer, stream, self._clock())
 
     def close(self, session: str, reason: str = "closed") -> None:
         """End a session, if it is there."""
@@ -217,6 +223,7 @@ class Relay:
             if peer.started:
                 self._emit(StreamStopped(stream.lesson, stream.name))
         else:
+            self._viewers.leave(peer)
             stream.subscribers.pop(peer.session, None)
             stream.regroup()
         if stream.idle:
@@ -416,6 +423,7 @@ class Relay:
     def _connected(self, peer: Publisher | Subscriber, now: float) -> None:
         self._emit(SessionConnected(peer.session))
         if isinstance(peer, Subscriber):
+            self._viewers.join(peer, now)
             peer.stream.welcome(peer, now)
             if peer.stream.publisher is not None:
                 peer.stream.publisher.ask_again(now)
@@ -434,6 +442,10 @@ class Relay:
                 self._serve(stream, now, feedback=feedback, steer=slow, reports=reports)
             except Exception as fault:  # of ours: other streams are served all the same
                 self.faults.note("serving a stream", fault)
+        try:
+            self._viewers.tick(now)
+        except Exception as fault:
+            self.faults.note("probing links", fault)
         if feedback:
             self._speech.look(self._streams.values(), now)
         if slow:
@@ -450,7 +462,7 @@ class Relay:
                 publisher.send_transport_feedback()
             if reports:
                 publisher.report(now)
-        stream.catch_up()
+        stream.catch_up(now)
         if steer:
             stream.steer(now)
         if reports:
@@ -479,6 +491,10 @@ class Relay:
                 self.faults.note("looking after a session", fault)
         for key in [key for key, stream in self._streams.items() if stream.idle]:
             del self._streams[key]
+        try:
+            self._viewers.look(now)
+        except Exception as fault:
+            self.faults.note("looking at links", fault)
         try:
             self._sampling.look(self._peers.values(), now)
         except Exception as fault:

@@ -64,7 +64,8 @@ def _of_subscriber(peer: Subscriber, now: float) -> Sample:
         bitrate=_bitrate(carried, seconds),
         repaired=repaired,
         viewer=peer.viewer,
-        estimate=peer.remb,
+        rung=peer.rung,
+        estimate=peer.estimate,
         freezes=freezes,
     )
 

@@ -73,6 +73,8 @@ class Stream:
             slots, keyframe = track.take_batch()
             for (wire, path), group in groups.items():
                 self._fanout.forward(path, slots, wire, group)
+            if self._catching_up:
+                self._hand_in(track, slots)
             if keyframe >= 0:
                 track.keyframes.served()
                 rendition = video.of(track)
@@ -138,12 +140,13 @@ class Stream:
         if "audio" in subscriber.subscriptions:
             audio = self.layers["audio"].renditions[0]
             subscriber.subscriptions["audio"].begin(audio, audio.track.highest + 1)
+        subscriber.welcomed_at = now
         if "video" in subscriber.subscriptions and not self._replay_to(subscriber, now):
             target = subscriber.subscriptions["video"].target
             (self.layers["video"].full if target is None else target.track).keyframes.ask()
         self.regroup()
         self._report_to(subscriber, now)
-        self.catch_up()
+        self.catch_up(now)
 
     def _replay_to(self, subscriber: Subscriber, now: float) -> bool:
         """Begin a subscriber's pictures with the last keyframe, if that is recent and of a codec it takes.
@@ -152,7 +155,7 @@ class Stream:
         """
         subscription = subscriber.subscriptions["video"]
         renditions = self.layers["video"].renditions
-        if self.publisher is None or subscription.target is None:
+        if self.publisher is None or subscription.target is None or subscriber.paced:
             return False
         for rendition in reversed(renditions[: renditions.index(subscription.target) + 1]):
             track = rendition.track
@@ -168,19 +171,50 @@ class Stream:
                 return True
         return False
 
-    def catch_up(self) -> None:
-        """Every 20 ms: send those who joined late a bounded part of what they missed."""
+    def catch_up(self, now: float) -> None:
+        """Every 20 ms: send those who joined late, or whose link is narrow, a bounded part of what they miss."""
         if not self._catching_up:
             return
         self.flush()
+        regroup = False
         for subscriber in self._catching_up:
             subscription = subscriber.subscriptions["video"]
-            if subscription.replay is not None:
-                track = subscription.path.rendition.track
-                slots = subscription.replay.step(track.history, track.highest)
+            replay, track = subscription.replay, subscription.path.rendition.track
+            if replay is None:
+                continue
+            slots, left = replay.step(track.history, track.highest, subscriber.allowance(now))
+            if slots:
                 self._fanout.forward(subscription.path, slots, subscriber.wire("video"), [subscriber])
-                if subscription.replay.done(track.highest):
-                    subscription.replay = None
+                subscriber.pace.owe(-left)
+            if replay.behind(track.history, track.highest):
+                subscription.pause()
+                regroup = True
+            elif not subscriber.paced and replay.done(track.highest):
+                subscription.replay = None
+                regroup = True
+        if regroup:
+            self.regroup()
+
+    def _hand_in(self, track: Track, slots: list[int]) -> None:
+        """Send what came late to those who are past it already, at a pace of their own."""
+        history = track.history
+        for subscriber in self._catching_up:
+            subscription = subscriber.subscriptions["video"]
+            replay = subscription.replay
+            if replay is None or subscription.path.rendition.track is not track:
+                continue
+            late = [slot for slot in slots if history.sequence(slot) <= replay.last]
+            if late:
+                self._fanout.forward(subscription.path, late, subscriber.wire("video"), [subscriber])
+
+    def pace(self) -> None:
+        """Some subscriber's link has become narrow, or wide again: its pictures follow, or come with the rest."""
+        self.flush()
+        for subscriber, subscription in self._pictures():
+            if subscriber.held and subscription.current not in (None, subscription.target):
+                subscription.pause()  # what it is given now is more than gets through
+            elif subscriber.paced and not subscription.waiting and subscription.replay is None:
+                subscription.replay = Replay(subscription.path.rendition.track.highest + 1)
         self.regroup()
 
     def _report_to(self, subscriber: Subscriber, now: float) -> None:
@@ -215,9 +249,14 @@ class Stream:
             for subscriber, subscription in self._pictures():
                 if subscription.goes_to(rendition) and subscriber.takes(track):
                     subscription.begin(rendition, number)
-                    groups.setdefault((subscriber.wire("video"), subscription.path), []).append(subscriber)
+                    began = True
+                    if subscriber.paced:
+                        subscription.replay = Replay(number)
+                    else:
+                        groups.setdefault((subscriber.wire("video"), subscription.path), []).append(
+                            subscriber
+                        )
             for (wire, path), group in groups.items():
                 self._fanout.forward(path, slots, wire, group)
-            began = began or bool(groups)
         if began:
             self.regroup()

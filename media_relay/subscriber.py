@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from media_relay.core.forwarding import WireFormat
+from typing import Protocol
+
+from media_relay.core.forwarding import PADDING_SIZE, WireFormat
+from media_relay.core.member import AUDIO_ONLY
+from media_relay.core.pacing import FIRST_FEEDBACK, FIRST_WINDOW, Pace
 from media_relay.core.packet import Extension, extension_table
 from media_relay.core.rendition import Path
 from media_relay.core.subscription import Subscription
@@ -16,6 +20,22 @@ from media_relay.seams import rtcp
 from media_relay.seams.datagrams import Sender
 from media_relay.seams.dtls import DtlsIdentity
 from media_relay.stream import Stream
+
+_HEADERS = 28
+"""Bytes of IPv4 and UDP around a packet."""
+
+
+class LinkControl(Protocol):
+    """Whoever decides what a subscriber's link can carry: see :class:`media_relay.viewers.Viewers`."""
+
+    def transport_feedback(self, session: str, fci: bytes, now: float) -> None:
+        """Transport-wide feedback came."""
+
+    def remb(self, session: str, bitrate: int, now: float) -> None:
+        """The client says what it can receive."""
+
+    def report(self, session: str, loss: float, rtt: float | None, now: float) -> None:
+        """A receiver report came."""
 
 
 class Subscriber(Peer):
@@ -42,8 +62,19 @@ class Subscriber(Peer):
         self._wires: dict[str, WireFormat] = {}
         self._kinds = {stream.layers[kind].ssrc: kind for kind in self.subscriptions}
         self.transport = TransportLog()
-        self.remb: int | None = None
-        """Bits a second the client says it can receive, if it says so."""
+        self.link: LinkControl | None = None
+        """Set when it is connected."""
+        self.rung = ""
+        """What it is given, as it was last told: ``full``, ``middle``, ``low``, ``audio_only``; empty before."""
+        self.pace = Pace()
+        self.paced = False
+        """Whether its pictures follow the stream at a pace of their own, because its link is narrow."""
+        self.welcomed_at = now
+        self.estimate: int | None = None
+        """Bits a second that its link carries, all sessions of its page together; ``None`` while nobody has to ask."""
+        self._room: int | None = None
+        self._cost = 0
+        self._held = False
 
     def wire(self, kind: str) -> WireFormat:
         """The wire format of a kind; only for a connected peer."""
@@ -58,7 +89,64 @@ class Subscriber(Peer):
         """Whether it is in the middle of a publisher's pictures: neither waiting for a keyframe nor catching up."""
         video = self.subscriptions.get("video")
         flows = self.stream.publisher is not None and self.stream.publisher.started
-        return flows and video is not None and not video.waiting and video.replay is None
+        caught_up = video is not None and not video.waiting and (video.replay is None or self.paced)
+        return flows and caught_up
+
+    @property
+    def held(self) -> bool:
+        """Whether its pictures are held back, until a queue on its link is gone."""
+        return self._held
+
+    @property
+    def rung_now(self) -> str:
+        """The rung of what it is given; while it waits for a keyframe, the last one."""
+        video = self.subscriptions.get("video")
+        if video is None:
+            return self.rung
+        if video.refused:
+            return AUDIO_ONLY
+        return self.rung if video.current is None else video.current.rung
+
+    @property
+    def takes_padding(self) -> bool:
+        """Whether its link can be probed with padding; only for a connected peer."""
+        wire = self.wire("video") if "video" in self.subscriptions else None
+        return wire is not None and bool(wire.transport) and any(wire.repair_types)
+
+    def want(self, rung: str | None) -> None:
+        """Be given this rung from the next steering on; ``None``: the best there is."""
+        video = self.subscriptions.get("video")
+        if video is None:
+            return
+        if rung is None:
+            video.want_best()
+        else:
+            video.want(next((r for r in video.all_renditions if r.rung == rung), None))
+
+    def limit(self, room: int | None, cost: int, *, held: bool) -> None:
+        """How its pictures are paced: in ``room`` bits a second, if that is known, of which they take ``cost``."""
+        self._room, self._cost, self._held = room, cost, held
+        self.paced = room is not None
+
+    def allowance(self, now: float) -> int:
+        """Bytes of pictures that may be sent now to a subscriber that follows at a pace of its own."""
+        if self._held:
+            return 0
+        granted = self.pace.allowance(self._cost, self._room, now)
+        if self.transport.octets and not self.transport.heard and now - self.welcomed_at < FIRST_FEEDBACK:
+            granted = min(granted, FIRST_WINDOW - self.transport.octets)
+        return granted
+
+    def pad(self, octets: int) -> None:
+        """Send about so many bytes of padding."""
+        wire, subscription = self.wire("video"), self.subscriptions["video"]
+        path, first = subscription.path, subscription.repairs_sent
+        track = path.rendition.track
+        timestamp = track.newest_timestamp + path.shift.timestamp & 0xFFFFFFFF
+        count = -(-octets // (PADDING_SIZE + wire.tag + _HEADERS))
+        subscription.repairs_sent += self._fanout.pad(
+            wire, self, count, ssrc=track.repair_ssrc, first=first, timestamp=timestamp
+        )
 
     def takes(self, track: Track) -> bool:
         """Whether it negotiated the codec of a picture; only for a connected peer."""
@@ -74,15 +162,20 @@ class Subscriber(Peer):
                     if kind is not None:
                         rtt = self.stream.layers[kind].round_trip(block.lsr, block.dlsr, now)
                         self.subscriptions[kind].report(block.fraction_lost, block.jitter, rtt)
+                        if self.link is not None:
+                            self.link.report(self.session, block.fraction_lost / 256, rtt, now)
                         self.figures.loss.note(block.ssrc, block.highest_sequence, block.packets_lost)
             elif isinstance(packet, rtcp.RtcpPsfbPacket):
                 if rtcp.asks_keyframe(packet):
                     self.figures.freezes.asks_keyframe(now, playing=self.playing)
                     self._ask_keyframe()
-                elif (bitrate := rtcp.remb_bitrate(packet)) is not None:
-                    self.remb = bitrate
+                elif self.link is not None and (bitrate := rtcp.remb_bitrate(packet)) is not None:
+                    self.link.remb(self.session, bitrate, now)
             elif isinstance(packet, rtcp.RtcpRtpfbPacket):
-                self._resend(packet.media_ssrc, rtcp.nacked(packet), now)
+                if packet.fmt != rtcp.TRANSPORT_CC:
+                    self._resend(packet.media_ssrc, rtcp.nacked(packet), now)
+                elif self.link is not None:
+                    self.link.transport_feedback(self.session, packet.fci, now)
 
     def _ask_keyframe(self) -> None:
         """For the layer that it is given, or waits for."""
@@ -94,7 +187,7 @@ class Subscriber(Peer):
 
     def _resend(self, ssrc: int, numbers: list[int], now: float) -> None:
         kind = self._kinds.get(ssrc)
-        if kind is None:
+        if kind is None or (self._held and kind == "video"):
             return
         subscription = self.subscriptions[kind]
         found: dict[Path, list[int]] = {}
@@ -108,6 +201,9 @@ class Subscriber(Peer):
                     found.setdefault(path, []).append(slot)
         for path, slots in found.items():
             sent = self._send_again(path, subscription, kind, slots)
+            if self.paced:
+                history = path.rendition.track.history
+                self.pace.owe(sum(history.lengths[slot] for slot in slots))
             self._counters.packets_retransmitted += sent
             self.figures.repaired += sent
 

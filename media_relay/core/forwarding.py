@@ -20,6 +20,7 @@ from media_relay.core.packet import (
     Codec,
     ExtensionTable,
     block_size,
+    canonical_block,
     payload_of,
     translate_extensions,
 )
@@ -30,6 +31,14 @@ _WORDS: Final = HEADER_SIZE + 3
 _RED: Final = int(Codec.RED)
 _MAX_SEGMENT: Final = 1_452
 """What an Ethernet frame carries over UDP and IPv6: the kernel fragments a larger datagram, but refuses the segment."""
+
+
+_PADDED: Final = 0xB0
+"""First byte of a packet with padding and an extension block."""
+_PADDING: Final = bytes(254) + b"\xff"
+_PLAIN_BLOCK: Final = canonical_block(b"")
+_PADDING_AT: Final = HEADER_SIZE + len(_PLAIN_BLOCK)
+PADDING_SIZE: Final = _PADDING_AT + len(_PADDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +167,29 @@ def render_repairs(
         numbers.append(number & 0xFFFF)
         position += length + 2 + tag
     messages = [(offset, size + tag, 0) for offset, size in packets]
+    return Layout(packets, messages, position, Batch(ssrc, numbers, position))
+
+
+def render_padding(
+    wire: WireFormat, out: memoryview, count: int, *, ssrc: int, first: int, timestamp: int
+) -> Layout:
+    """Write ``count`` packets of nothing but padding (RFC 3550 section 5.1) to ``out``, as retransmissions of nothing.
+
+    Only for wire formats with a repair type.
+    """
+    repair_type = next(number for number in wire.repair_types if number)
+    packets: list[tuple[int, int]] = []
+    numbers = array("H")
+    position = 0
+    for number in range(first, first + count):
+        HEADER.pack_into(out, position, _PADDED, repair_type, number & 0xFFFF, timestamp, ssrc)
+        out[position + HEADER_SIZE : position + _PADDING_AT] = _PLAIN_BLOCK
+        translate_extensions(out, position, wire.extensions, wire.transport)
+        out[position + _PADDING_AT : position + PADDING_SIZE] = _PADDING
+        packets.append((position, PADDING_SIZE))
+        numbers.append(number & 0xFFFF)
+        position += PADDING_SIZE + wire.tag
+    messages = [(offset, PADDING_SIZE + wire.tag, 0) for offset, _ in packets]
     return Layout(packets, messages, position, Batch(ssrc, numbers, position))
 
 

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from media_relay.core.allocation import NO_PICTURE
 from media_relay.core.congestion import CongestionDetector
 from media_relay.core.queueing import Queueing
+from media_relay.core.report_judge import ReportJudge
 from media_relay.core.transport_log import TransportLog
 
 AUDIO_ONLY: Final = "audio_only"
@@ -35,8 +36,8 @@ class Choice(Protocol):
         """Whether the publisher sends it just now."""
 
 
-class Picture(Protocol):
-    """What a viewer is shown of a stream: see :class:`media_relay.core.subscription.Subscription`."""
+class Media(Protocol):
+    """What a viewer is given of one kind: see :class:`media_relay.core.subscription.Subscription`."""
 
     def renditions(self, now: float) -> Sequence[Choice]:
         """What there is, lowest first."""
@@ -49,6 +50,7 @@ class Member:
         "_bitrates",
         "_hold",
         "_raised_at",
+        "_sound",
         "bitrates",
         "detector",
         "hold_until",
@@ -57,19 +59,24 @@ class Member:
         "picture",
         "probes",
         "queueing",
+        "reports",
         "rungs",
         "sound",
         "stream",
     )
 
-    def __init__(self, stream: str, log: TransportLog, picture: Picture | None, *, probes: bool) -> None:
+    def __init__(
+        self, stream: str, log: TransportLog, picture: Media | None, sound: Media | None, *, probes: bool
+    ) -> None:
         self.stream = stream
         self.log = log
         self.picture = picture
+        self._sound = sound
         self.probes = probes
         """Whether padding can be sent to it (on the SSRC of its retransmissions)."""
         self.queueing = Queueing()
         self.detector = CongestionDetector()
+        self.reports = ReportJudge()
         self.sound = 0
         """Bits a second of its sound."""
         self.rungs: list[str] = []
@@ -97,6 +104,8 @@ class Member:
 
     def measure(self, now: float) -> bool:
         """Take note of the renditions that live and what they take; whether they are others than before."""
+        if self._sound is not None:
+            self.sound = sum(r.bitrate for r in self._sound.renditions(now))
         if self.picture is None:
             return False
         alive = [r for r in self.picture.renditions(now) if r.active and r.bitrate > 0]
@@ -112,6 +121,11 @@ class Member:
             self.index = _same_place(self.index, before, rungs)
         self.rungs = rungs
         return True
+
+    def release(self) -> None:
+        """It is given the best there is from now on, and nobody asks what that takes."""
+        self.index = None
+        self._bitrates.clear()
 
     def lowered(self, now: float) -> None:
         """It is given less because of trouble: the sooner after it was given more, the longer the next try waits."""

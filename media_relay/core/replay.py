@@ -1,7 +1,8 @@
-"""Instant join: what a newcomer gets of the past, from the last keyframe up to now, at a bounded pace.
+"""Pictures out of the history ring at a pace of one's own: for those who join, and for those whose link is narrow.
 
-The newcomer's first picture then neither waits for a new keyframe nor costs the others one. After the replay it gets
-what comes, like everybody else. Sequence numbers are continuous: the client sees an ordinary stream that begins fast.
+A newcomer is sent what came since the last keyframe: its first picture then neither waits for a new one nor costs the
+others one, and after that it gets what comes, like everybody else. A subscriber with a narrow link goes on like that, a
+little behind the present. Sequence numbers are continuous: the client sees an ordinary stream.
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ from media_relay.core.history import History
 MAX_AGE: Final = 2.5
 """Seconds: a picture older than that is further behind than waiting for a new one would be."""
 MAX_PACKETS: Final = 600
-BYTES_PER_STEP: Final = 20_000
-"""In 20 ms: 8 Mbit/s, three times a lesson's rate, and what a site's line of 10 Mbit/s takes."""
+_SPARE: Final = 64
 
 
 class Replay:
@@ -23,7 +23,7 @@ class Replay:
     __slots__ = ("_next",)
 
     def __init__(self, keyframe: int) -> None:
-        """``keyframe`` is the extended number of the keyframe's first packet."""
+        """``keyframe`` is the extended number of the first packet to send, that of a keyframe or of what follows."""
         self._next = keyframe
 
     @property
@@ -31,10 +31,12 @@ class Replay:
         """The extended number of the packet before the next one to send."""
         return self._next - 1
 
-    def step(self, history: History, highest: int) -> list[int]:
-        """The slots to send in these 20 ms, oldest first; packets that were lost are left to NACKs."""
+    def step(self, history: History, highest: int, budget: int) -> tuple[list[int], int]:
+        """The slots to send now, oldest first, and what is left of a budget of so many bytes.
+
+        The last packet may take more than is left. Packets that were lost are left to NACKs.
+        """
         slots: list[int] = []
-        budget = BYTES_PER_STEP
         # What the ring no longer holds need not be looked for, number by number, after a publisher jumped far ahead.
         self._next = max(self._next, highest - history.slots)
         while self._next <= highest and budget > 0:
@@ -43,7 +45,11 @@ class Replay:
                 slots.append(slot)
                 budget -= history.lengths[slot]
             self._next += 1
-        return slots
+        return slots, budget
+
+    def behind(self, history: History, highest: int) -> bool:
+        """Whether it has fallen so far behind that the history is about to lose what comes next."""
+        return highest - self._next > history.slots - _SPARE
 
     def done(self, highest: int) -> bool:
         """Whether the subscriber has caught up."""

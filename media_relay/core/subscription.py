@@ -106,6 +106,11 @@ class Subscription:
         self._layers.measure(now)
         return self._layers.renditions
 
+    @property
+    def all_renditions(self) -> tuple[Rendition, ...]:
+        """What there is of the present publisher, lowest first."""
+        return self._layers.renditions
+
     def want(self, rendition: Rendition | None) -> None:
         """Be given this rendition, or as close as there is; ``None``: no picture. In effect at the next steering."""
         self._wanted = rendition

@@ -36,6 +36,8 @@ _EFFECT: Final = 0.3
 """Seconds until a remedy shows, besides the time that packets wait."""
 _CARE: Final = 15.0
 """Seconds of full pictures without trouble after which a link is no longer cared for."""
+_BACK_OFF: Final = 0.7
+_REPORT_EFFECT: Final = 2.0
 _TRIAL_AFTER: Final = 8.0
 _RECENT: Final = 0.2
 _SENDS: Final = 0.5
@@ -121,29 +123,35 @@ class Viewer:
 
     def remb(self, bitrate: int, now: float) -> bool:
         """A client without transport-wide feedback says what it can receive; whether pictures have to change."""
-        if any(member.log.heard for member in self.members):
+        if self._is_heard():
             return False
-        if bitrate >= self._spent() and self.capacity is None:
-            return False
-        lowered = self.capacity is not None and bitrate < self.capacity
-        self.capacity = max(_FLOOR, bitrate)
-        return self._decide("congestion" if lowered or self.reason == "start" else "recovered", now)
+        self._measure(now)
+        if bitrate < _CAUTION * self._spent():
+            self._lower(bitrate, Trouble.CONGESTION, now)
+            return True
+        if self.capacity is not None:
+            self.capacity = max(self.capacity, bitrate)
+        return False
 
-    def reported(self, trouble: Trouble, now: float) -> bool:
-        """Receiver reports, in want of anything better, tell of trouble; whether pictures have to change."""
-        if now < self._quiet_until or any(member.log.heard for member in self.members):
+    def reported(self, member: Member, loss: float, rtt: float | None, now: float) -> bool:
+        """A receiver report came: it counts in want of anything better. Whether pictures have to change."""
+        if self._is_heard():
             return False
-        self._lower(int(0.7 * self._spent()), trouble, now)
-        self._quiet_until = now + 2.0
+        trouble = member.reports.look(loss, rtt)
+        if trouble is None or now < self._quiet_until:
+            return False
+        self._measure(now)
+        self._lower(int(_BACK_OFF * self._spent()), trouble, now)
+        self._quiet_until = now + _REPORT_EFFECT
         return True
 
     def look(self, now: float) -> bool:
         """Five times a second; whether pictures have to change."""
-        others = self._measure(now)
         if self._fell_silent(now):
             return True
         if self.capacity is None:
             return False
+        others = self._measure(now)
         changed = self.draining and self._drain(now)
         if self.draining:
             starved, self.starved = self.starved, now - self._trouble_at > _STARVING
@@ -154,6 +162,7 @@ class Viewer:
             self.capacity = max(self.capacity, finding.bitrate)
             self._quiet_until = max(self._quiet_until, now + delay + _EFFECT)
         self.capacity = max(self.capacity, self._delivered() if delay < _SHORT_QUEUE else 0)
+        self._try_more(now)
         if others:
             return self._decide("publisher", now, everything=True)
         if delay < _SHORT_QUEUE and self._decide("recovered", now):
@@ -175,9 +184,18 @@ class Viewer:
         goal = int(wanted * _PROBE_MARGIN)
         return padded if self.probing.begin(padded.log, goal, self.capacity, now) else None
 
+    def _try_more(self, now: float) -> None:
+        """Where no probe can tell, more is given for a trial, the later the more often that failed before."""
+        if self._is_heard() and any(member.probes for member in self.members):
+            return
+        wanted = self._missing(now)
+        if wanted and self.capacity is not None and now - self._trouble_at > _TRIAL_AFTER:
+            self.capacity = max(self.capacity, wanted)
+
     # --- trouble ----------------------------------------------------------------------------------------------------
 
     def _suffer(self, trouble: Trouble, now: float) -> None:
+        self._measure(now)
         delay = self._delay(now)
         self.draining = delay > _LONG_QUEUE
         self._drained = 0
@@ -220,6 +238,7 @@ class Viewer:
         if silent == self._silent:
             return False
         self._silent = silent
+        self._measure(now)
         if silent:
             self._before_silence, self.draining = self.capacity, True
             self._lower(self._spent(), Trouble.CONGESTION, now)
@@ -285,7 +304,10 @@ class Viewer:
 
     def _release(self) -> None:
         for member in self.members:
-            member.index = None
+            member.release()
+
+    def _is_heard(self) -> bool:
+        return any(member.log.heard for member in self.members)
 
     # --- figures ----------------------------------------------------------------------------------------------------
 

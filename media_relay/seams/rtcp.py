@@ -34,6 +34,7 @@ from media_relay.core.reception import ReportBlock
 
 __all__ = [
     "MAX_NACKED",
+    "TRANSPORT_CC",
     "AnyRtcpPacket",
     "RtcpByePacket",
     "RtcpError",
@@ -55,7 +56,8 @@ __all__ = [
 ]
 
 _RTPFB: Final = 205
-_TRANSPORT_CC: Final = 15
+TRANSPORT_CC: Final = 15
+"""Format of transport-wide congestion control feedback."""
 _CNAME: Final = 1
 
 
@@ -211,7 +213,7 @@ def remb(ssrc: int, bitrate: int, media_ssrcs: Sequence[int]) -> bytes:
 
 def transport_feedback(ssrc: int, media_ssrc: int, fci: bytes) -> bytes:
     """Transport-wide congestion control feedback."""
-    packed: bytes = pack_rtcp_packet(_RTPFB, _TRANSPORT_CC, struct.pack("!LL", ssrc, media_ssrc) + fci)
+    packed: bytes = pack_rtcp_packet(_RTPFB, TRANSPORT_CC, struct.pack("!LL", ssrc, media_ssrc) + fci)
     return packed
 
 

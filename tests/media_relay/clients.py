@@ -19,6 +19,7 @@ from typing import TypeVar
 from aioice import stun
 from aiortc.sdp import SessionDescription
 
+from media_relay.core.transport_feedback import TransportFeedback
 from media_relay.ice import Credentials, answer_check, new_credentials, read_check
 from media_relay.messages import Event
 from media_relay.node import open_port
@@ -174,6 +175,7 @@ class Client:
         self.questions = 0
         """Checks that the relay made, all answered."""
         self.undecodable = 0
+        self._feedback = TransportFeedback()
         self.dtls: DtlsEndpoint | None = None
 
     @property
@@ -224,6 +226,12 @@ class Client:
     def send_rtcp(self, packet: bytes) -> None:
         self.send(self.outbound.protect_rtcp(packet))
 
+    def send_transport_feedback(self) -> None:
+        """Tell which packets arrived since the last call, and when."""
+        fci = self._feedback.build()
+        if fci is not None:
+            self.send_rtcp(rtcp.transport_feedback(9, self.packets[-1].ssrc, fci))
+
     def drain(self) -> int:
         """Read what has arrived; returns how many datagrams."""
         count = 0
@@ -272,7 +280,10 @@ class Client:
                 self.raw_reports.append(plain)
                 self.reports += rtcp.parse(plain)
             else:
-                self.packets.append(Received.read(self.dtls.inbound.unprotect(datagram)))
+                packet = Received.read(self.dtls.inbound.unprotect(datagram))
+                self.packets.append(packet)
+                if packet.transport is not None:
+                    self._feedback.receive(packet.transport, time.monotonic())
         except SrtpError:
             self.undecodable += 1
 

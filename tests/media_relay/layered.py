@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from media_relay.core.forwarding import WireFormat, render
+from media_relay.core.pacing import Pace
 from media_relay.core.packet import Codec, Extensions, extension_table, payload_of
 from media_relay.core.rendition import Path, Rendition
 from media_relay.core.shifting import on_path, shift_packets
@@ -78,6 +79,10 @@ class Viewer:
     seen: list[Seen] = field(default_factory=list)
     reports: list[bytes] = field(default_factory=list)
     state: PeerState = PeerState.CONNECTED
+    pace: Pace = field(default_factory=Pace)
+    paced: bool = False
+    held: bool = False
+    welcomed_at: float = 0.0
 
     def __post_init__(self) -> None:
         self.subscriptions = {"video": Subscription(self.stream.layers["video"])}
@@ -88,6 +93,9 @@ class Viewer:
 
     def wire(self, kind: str) -> WireFormat:
         return WIRE
+
+    def allowance(self, now: float) -> int:
+        return 0 if self.held else 3_000 if self.paced else 20_000
 
     def takes(self, track: Track) -> bool:
         return True

@@ -55,10 +55,10 @@ def test_it_costs_one_stream_a_tick_and_not_the_others(bench: Bench, monkeypatch
     bench.until(lambda: len(site.packets) == 1)
     sound = Stream.catch_up
 
-    def catch_up_with_a_mistake(self: Stream) -> None:
+    def catch_up_with_a_mistake(self: Stream, now: float) -> None:
         if self.name == "broken":
             raise ZeroDivisionError("a mistake")
-        sound(self)
+        sound(self, now)
 
     monkeypatch.setattr(Stream, "catch_up", catch_up_with_a_mistake)
     bench.relay._streams = {

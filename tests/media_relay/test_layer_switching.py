@@ -232,6 +232,10 @@ _STEPS = st.lists(
         st.tuples(st.just("steer"), st.just(0), st.just(0)),
         st.tuples(st.just("report"), st.just(0), st.just(0)),
         st.tuples(st.just("join"), st.just(0), st.just(0)),
+        st.tuples(
+            st.just("pace"), st.integers(0, 2), st.integers(0, 2)
+        ),  # viewer, whether its link is narrow, or full
+        st.tuples(st.just("tick"), st.just(0), st.just(0)),
     ),
     max_size=60,
 )
@@ -256,6 +260,11 @@ def act(room: Classroom, step: _Step) -> None:
         room.steer()
     elif what == "report":
         room.report()
+    elif what == "pace" and first < len(room.viewers):
+        room.viewers[first].paced, room.viewers[first].held = bool(second), second == 2
+        room.stream.pace()
+    elif what == "tick":
+        room.stream.catch_up(room.now)
     elif what == "join" and len(room.viewers) < 3:
         room.watch()
 
@@ -268,6 +277,10 @@ def test_no_sequence_of_changes_and_losses_leaves_a_seam(script: list[_Step]) ->
     for step in script:
         act(room, step)
     room.release()
+    for viewer in room.viewers:
+        viewer.paced = viewer.held = False
+    for _ in range(20):
+        room.stream.catch_up(room.now)
     for viewer in room.viewers:
         for number in missing(viewer.seen):
             room.now += 0.05

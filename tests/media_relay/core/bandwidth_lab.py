@@ -83,8 +83,8 @@ class Session:
         self.log = TransportLog()
         rungs = RUNGS[len(bitrates)]
         self.picture = FakePicture([FakeRendition(r, b) for r, b in zip(rungs, bitrates, strict=True)])
-        self.member = Member(stream, self.log, self.picture, probes=probes)
-        self.member.sound = SOUND_BITRATE
+        sound = FakePicture([FakeRendition("full", SOUND_BITRATE)])
+        self.member = Member(stream, self.log, self.picture, sound, probes=probes)
         self.heard = Heard()
         self.receiver = TransportFeedback()
         self.gives_feedback = feedback
