@@ -11,6 +11,8 @@ from media_relay.ice import Credentials
 
 OPUS: Final = 111
 VP8: Final = 96
+RTX: Final = 97
+"""Of VP8 (RFC 4588): offered by those who play."""
 
 MID: Final = "urn:ietf:params:rtp-hdrext:sdes:mid"
 TRANSPORT_SEQUENCE: Final = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
@@ -49,9 +51,10 @@ def write_offer(local: Credentials, fingerprint: str, *, publishing: bool) -> st
         "a=extmap-allow-mixed",
     ]
     direction = "sendonly" if publishing else "recvonly"
+    repaired = () if publishing else ("video",)
     for kind, number, codec in (("audio", OPUS, "opus/48000/2"), ("video", VP8, "VP8/90000")):
         lines += [
-            f"m={kind} 9 UDP/TLS/RTP/SAVPF {number}",
+            f"m={kind} 9 UDP/TLS/RTP/SAVPF {number}{f' {RTX}' if kind in repaired else ''}",
             "c=IN IP4 0.0.0.0",
             f"a=mid:{MIDS[kind]}",
             f"a={direction}",
@@ -65,6 +68,7 @@ def write_offer(local: Credentials, fingerprint: str, *, publishing: bool) -> st
             f"a=rtcp-fb:{number} nack",
             f"a=rtcp-fb:{number} transport-cc",
         ]
+        lines += [f"a=rtpmap:{RTX} rtx/90000", f"a=fmtp:{RTX} apt={number}"] if kind in repaired else []
         lines += [f"a=rtcp-fb:{number} nack pli"] if kind == "video" else []
         lines += [f"a=fmtp:{number} minptime=10;useinbandfec=1"] if kind == "audio" else []
         lines += [

@@ -25,7 +25,7 @@ class FirstFrame:
     def receive(self, number: int, packet: memoryview) -> bool:
         """Take a plain VP8 packet; true once the keyframe is whole."""
         self.came[number] = bool(packet[1] & MARKER)
-        if self._first is None and starts_keyframe(Codec.VP8, packet, _payload(packet), len(packet)):
+        if self._first is None and starts_keyframe(Codec.VP8, packet, payload_at(packet), len(packet)):
             self._first = number
         if self._first is None:
             return False
@@ -38,8 +38,8 @@ class FirstFrame:
         return False
 
 
-def _payload(packet: memoryview) -> int:
-    """Where the payload begins; the packets of a subscriber carry no CSRCs."""
+def payload_at(packet: memoryview) -> int:
+    """Where the payload of a received packet begins; the packets of a subscriber carry no CSRCs."""
     if not packet[0] & _EXTENDED:
         return HEADER_SIZE
     return HEADER_SIZE + 4 + 4 * int.from_bytes(packet[HEADER_SIZE + 2 : HEADER_SIZE + 4], "big")

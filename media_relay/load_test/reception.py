@@ -38,8 +38,11 @@ class ReceivedTrack:
         self.repaired = 0
         self.duplicates = 0
 
-    def receive(self, number: int, timestamp: int, now: float) -> int:
-        """Take a packet by its 16-bit number and RTP timestamp; returns its extended number, -1 for a duplicate."""
+    def receive(self, number: int, timestamp: int, now: float, *, repaired: bool = False) -> int:
+        """Take a packet by its 16-bit number and RTP timestamp; returns its extended number, -1 for a duplicate.
+
+        ``repaired`` tells that it came as a retransmission on another SSRC: it then says nothing about the link.
+        """
         highest = self.highest
         if highest < 0:
             self.first = extended = number
@@ -56,7 +59,8 @@ class ReceivedTrack:
             self.repaired += 1
         self.unique += 1
         self.nacks.receive(extended, now)
-        self.reception.receive(extended, timestamp, now)
+        if not repaired:
+            self.reception.receive(extended, timestamp, now)
         return extended
 
     def lost(self, *, before: float) -> int:

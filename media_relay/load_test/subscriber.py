@@ -9,10 +9,11 @@ from collections import deque
 from typing import Final
 
 from media_relay.core.packet import HEADER, MARKER
+from media_relay.core.transport_feedback import TransportFeedback
 from media_relay.load_test.arrivals import Arrivals
 from media_relay.load_test.client import Client
-from media_relay.load_test.description import OPUS, VP8, Remote
-from media_relay.load_test.first_frame import FirstFrame
+from media_relay.load_test.description import EXTENSIONS, OPUS, RTX, TRANSPORT_SEQUENCE, VP8, Remote
+from media_relay.load_test.first_frame import FirstFrame, payload_at
 from media_relay.load_test.media import read_stamp
 from media_relay.load_test.playout import Pictures, Sound
 from media_relay.load_test.reception import ReceivedTrack
@@ -24,8 +25,13 @@ from media_relay.seams.srtp import new_length, unprotect_rtp
 _REPORT_EVERY: Final = 1.0
 _ASK_EVERY: Final = 1.0
 """Seconds between two requests for a keyframe, while a picture stands still for want of one."""
+_FEEDBACK_EVERY: Final = 0.1
+"""Seconds between two transport-wide feedback messages, as in browsers."""
 _STAMPS: Final = 64
 _NTP_EPOCH: Final = 2_208_988_800
+_NUMBER_ELEMENT: Final = next(i for i, uri in EXTENSIONS.items() if uri == TRANSPORT_SEQUENCE) << 4 | 1
+_EXTENDED: Final = 0x10
+_PADDED: Final = 0x20
 _KINDS: Final = {OPUS: ("audio", 48_000), VP8: ("video", 90_000)}
 
 
@@ -40,6 +46,8 @@ class ReceivingClient(Client):
         self._length = new_length()
         self._ssrc = secrets.randbits(31) | 1
         self._report_at = 0.0
+        self._feedback_at = 0.0
+        self._arrived: TransportFeedback | None = None
         self._gave_up = 0
         self._ask_at = float("inf")
         self._by_ssrc: dict[int, ReceivedTrack] = {}
@@ -67,11 +75,20 @@ class ReceivingClient(Client):
     def accepted(self, remote: Remote) -> None:
         """The time to the first picture begins here."""
         self.answered_at = time.monotonic()
+        if TRANSPORT_SEQUENCE in remote.extensions:
+            self._arrived = TransportFeedback()
 
     def media(self, arrivals: Arrivals, index: int, length: int, now: float) -> None:
         """Count the packet by its header, which is in the clear; decrypt a sample."""
         start = index * SLOT
-        _, second, number, timestamp, ssrc = HEADER.unpack_from(arrivals.view, start)
+        first, second, number, timestamp, ssrc = HEADER.unpack_from(arrivals.view, start)
+        if self._arrived is not None and first & _EXTENDED:
+            transport = _transport_number(arrivals.view, start)
+            if transport >= 0:
+                self._arrived.receive(transport, arrivals.arrived_at(index) / 1e9)
+        if second & 0x7F == RTX:
+            self._repair(arrivals, index, length, now)
+            return
         track = self._by_ssrc.get(ssrc) or self._new_track(ssrc, second & 0x7F, now)
         if track is None:
             self.dropped += 1
@@ -101,11 +118,41 @@ class ReceivingClient(Client):
             if self.first_frame_at is None:
                 self.first_frame_at = now
 
+    def _repair(self, arrivals: Arrivals, index: int, length: int, now: float) -> None:
+        """Take a retransmission for the packet that it repeats (RFC 4588 section 4); padding repeats nothing."""
+        track, start, view = self.tracks.get("video"), index * SLOT, arrivals.view
+        if self.inbound is None or track is None or view[start] & _PADDED:
+            return
+        self._length[0] = length
+        if unprotect_rtp(self.inbound.context, arrivals.slots[index], self._length):
+            self.refused += 1
+            return
+        plain = view[start : start + self._length[0]]
+        payload = payload_at(plain)
+        original = int.from_bytes(plain[payload : payload + 2], "big")
+        self.packets += 1
+        self.octets += length
+        extended = track.receive(original, HEADER.unpack_from(plain)[3], now, repaired=True)
+        if extended < 0:
+            return
+        if self.pictures.lost:
+            self._find_keyframe(extended, memoryview(bytes(plain[:payload]) + bytes(plain[payload + 2 :])))
+        else:
+            self.pictures.receive(extended, plain[1] & MARKER != 0, now)
+
     def tick(self, now: float) -> None:
-        """NACKs every tick, a keyframe request when a packet was given up, a receiver report every second."""
+        """NACKs every tick, a keyframe request when a packet was given up, feedback, a receiver report every second."""
         super().tick(now)
         if self.inbound is None:
             return
+        if (
+            self._arrived is not None
+            and now >= self._feedback_at
+            and (fci := self._arrived.build()) is not None
+        ):
+            self._feedback_at = now + _FEEDBACK_EVERY
+            media = next(iter(self._by_ssrc), 0)
+            self.send_rtcp(rtcp.transport_feedback(self._ssrc, media, fci))
         for track in self.tracks.values():
             lost = track.nacks.due(now)
             if lost:
@@ -197,3 +244,18 @@ class ReceivingClient(Client):
 def _signed(difference: int) -> int:
     """The distance of two 32-bit timestamps."""
     return ((difference + (1 << 31)) & 0xFFFFFFFF) - (1 << 31)
+
+
+def _transport_number(view: memoryview, start: int) -> int:
+    """The transport-wide number of the packet at ``start`` in one-byte extensions (RFC 8285), or -1.
+
+    Extensions are in the clear. Our relay puts it first.
+    """
+    position = start + 16 + 4 * (view[start] & 0x0F)
+    stop = position + 4 * (view[position - 2] << 8 | view[position - 1])
+    while position < min(stop, start + SLOT - 2):
+        first = view[position]
+        if first == _NUMBER_ELEMENT:
+            return view[position + 1] << 8 | view[position + 2]
+        position += (first & 0x0F) + 2 if first else 1
+    return -1
