@@ -142,6 +142,16 @@ def test_a_weak_link_is_said_in_words_and_that_it_is_well_again(lesson: Lesson) 
     assert teacher.hear({**news, "site": "S2"}, f"{tile(1)} .tile-state") == "Link good", "one's own tile"
 
 
+def test_a_teacher_whose_own_link_is_weak_is_told(lesson: Lesson) -> None:
+    up = {"stream": "main", "direction": "publish", "rung": None}
+    for loss, words in ((0.08, "On air · your link is weak"), (0.0, "On air")):
+        news = {"type": "quality", "sites": [], "own": [{**up, "loss": loss}]}
+        assert lesson.teacher.hear(news, "#status") == words
+    down = {"type": "rung", "stream": "site-S1", "reason": "congestion"}
+    for rung, words in (("audio_only", "Sound only"), ("full", "Link good")):
+        assert lesson.teacher.hear({**down, "rung": rung}, f"{tile(1)} .tile-state") == words
+
+
 def test_after_a_crash_of_the_relay_everybody_is_back_in_time(server: Server, lesson: Lesson) -> None:
     shown = ((lesson.teacher, f"{tile(1)} video"), *((site, "#main") for site in lesson.sites))
     connections = [room.connections() for room, _ in shown]

@@ -13,6 +13,7 @@ import { Sound } from "./sound.js";
 import { fitTiles, Tile } from "./tiles.js";
 
 const LOOK_AGAIN = 15_000;
+const WEAK_LOSS = 0.05; // of what we send
 const ON_AIR = "tongtang.on_air"; // the lesson this tab is teaching: a reload goes on with it
 
 const desk = byId("desk");
@@ -21,6 +22,7 @@ const own = new OwnCamera("main");
 const devices = new DeviceChoice(own);
 const board = new BoardShare();
 const sites = new Map(); // stream → { tile, link, rungs }
+const received = new Rungs(); // how much of each site our own link lets through
 let classroom = null;
 
 wireLanguageButton();
@@ -123,11 +125,13 @@ async function start() {
 }
 
 let wasLive = false;
+let isWeak = false; // what we send arrives with gaps
 function showStatus({ phase }) {
   const live = phase === "connected";
   wasLive ||= live;
   byId("status").dataset.state = live ? "live" : "lost";
-  say(byId("status"), live ? "teach.live" : wasLive ? "teach.reconnecting" : "teach.starting");
+  const onAir = isWeak ? "teach.live_weak" : "teach.live";
+  say(byId("status"), live ? onAir : wasLive ? "teach.reconnecting" : "teach.starting");
 }
 
 function denied(failure) {
@@ -195,22 +199,27 @@ function noteSpeaker(speaker) {
 }
 
 // What the relay measures of each site's link: every few seconds, and at once when its picture changes size.
-function noteQuality({ sites: measured }) {
+function noteQuality({ sites: measured, own: mine }) {
+  received.set(mine);
+  isWeak = mine.some(({ direction, stream, loss }) => direction === "publish" && stream === "main" && loss >= WEAK_LOSS);
+  if (own.link) showStatus(own.link);
   for (const { site, state, streams } of measured) {
-    const found = sites.get(`site-${site}`);
-    found?.rungs.set(streams);
-    if (found) judge(found, state === "weak");
+    sites.get(`site-${site}`)?.rungs.set(streams);
+    judge(`site-${site}`, state === "weak");
   }
 }
 
 function noteRung({ site, stream, rung }) {
-  const found = sites.get(`site-${site}`);
-  found?.rungs.note({ stream, rung });
-  if (found) judge(found);
+  if (site) sites.get(`site-${site}`)?.rungs.note({ stream, rung });
+  else received.note({ stream, rung });
+  judge(site ? `site-${site}` : stream);
 }
 
-function judge({ tile, rungs }, troubled = false) {
-  tile.judge(linkOf(rungs.among((stream) => classroom.isOnAir(stream)), troubled));
+function judge(stream, troubled = false) {
+  const found = sites.get(stream);
+  const rungs = found?.rungs.among((each) => classroom.isOnAir(each)) ?? [];
+  // Without room for the site's picture on our own way down it stands still here, however well the site sees us.
+  found?.tile.judge(received.of(stream) === "audio_only" ? "sound" : linkOf(rungs, troubled));
 }
 
 // --- the end ---

@@ -19,9 +19,12 @@ const SIGNS = {
   lost: { bright: ["M4.5 11a7.5 7.5 0 0 1 13.3-3.7L20 9.5M20 4.5v5h-5", "M19.5 13a7.5 7.5 0 0 1-13.3 3.7L4 14.5M4 19.5v-5h5"] },
 };
 
+const GONE_AFTER = 30_000;
+
 // waiting: has not come yet · connecting · connected · lost: was here, is not now. While connected, how good the link is.
 export class Tile {
   #link = "good";
+  #farewell = 0; // until a site that is lost counts as gone
 
   // onNews(words): the link has become better or worse, for those who do not see it.
   constructor({ name }, onNews = () => {}) {
@@ -85,12 +88,17 @@ export class Tile {
     const before = this.element.dataset.state;
     if (before === state && state !== "connected") return;
     this.element.dataset.state = state;
-    const link = state === "connected" ? this.#link : state;
+    this.#sign(state === "connected" ? this.#link : state);
+    clearTimeout(this.#farewell);
+    if (state === "lost") this.#farewell = setTimeout(() => this.#sign("gone"), GONE_AFTER);
+    if (before === "lost" || state === "lost") this.onNews(`tile.${this.element.dataset.link}`);
+  }
+
+  #sign(link) {
     this.element.dataset.link = link;
     say(this.words, `tile.${link}`);
     const sign = SIGNS[link];
     this.state.replaceChildren(...(sign ? [icon(sign.bright, sign.dim)] : []), this.words);
-    if (before === "lost" || state === "lost") this.onNews(`tile.${link}`);
   }
 }
 
