@@ -15,7 +15,6 @@ from tests.browser.scenery import teacher_at_the_blackboard
 
 _FRAMES: Final = 40
 _SAMPLE_RATE: Final = 16_000
-_SPEECH_SECONDS: Final = 8
 _SYLLABLE: Final = 0.22
 
 
@@ -35,12 +34,12 @@ def write_film(file: Path, width: int, height: int, frames_per_second: int) -> P
     return file
 
 
-def write_speech(file: Path) -> Path:
+def write_speech(file: Path, seconds: float = 8.0) -> Path:
     """Somebody who talks without a pause: voiced syllables of changing pitch with a little breath."""
     chance = random.Random(1)
     samples = []
     phase = 0.0
-    for number in range(_SAMPLE_RATE * _SPEECH_SECONDS):
+    for number in range(int(_SAMPLE_RATE * seconds)):
         at = number / _SAMPLE_RATE
         syllable, within = divmod(at, _SYLLABLE)
         pitch = 120 + 25 * math.sin(syllable * 1.7) + 10 * math.sin(2 * math.pi * at)
