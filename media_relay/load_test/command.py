@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -61,6 +61,28 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="time between keyframes that nobody asked for (default 4)",
     )
+    parser.add_argument(
+        "--shape",
+        choices=("stream", "lesson"),
+        default="stream",
+        help="stream (default): one publisher and its subscribers; lesson: whole lessons of a main classroom and sites "
+        "that answer, everybody watching whom they would. The URLs then contain {stream}, for instance "
+        "https://host/whip/{lesson}/{stream}, and the bitrate is the main classroom's",
+    )
+    parser.add_argument(
+        "--sites",
+        type=_names,
+        default=("site-1", "site-2", "site-3"),
+        metavar="A,B,…",
+        help="streams of the sites of each lesson, the first one on stage (default site-1,site-2,site-3)",
+    )
+    parser.add_argument(
+        "--lessons",
+        type=_names,
+        default=("1",),
+        metavar="A,B,…",
+        help="what stands for {lesson} in the URLs, one lesson each (default 1)",
+    )
     parser.add_argument("--json", action="store_true", help="report as one line of JSON")
 
 
@@ -70,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
     from media_relay.load_test.report import as_text
 
     try:
-        report = asyncio.run(_load(options))
+        report = asyncio.run(_lessons(options) if options.shape == "lesson" else _load(options))
     except LoadTestError as error:
         print(f"load-test: {error}", file=sys.stderr)  # noqa: T201
         return 2
@@ -100,6 +122,47 @@ async def _load(options: argparse.Namespace) -> Report:
             await load.join()
             await asyncio.sleep(_SETTLE)
             return await load.measure(options.seconds)
+
+
+async def _lessons(options: argparse.Namespace) -> Report:
+    import httpx
+
+    from media_relay.load_test.doors import HttpDoor, LoadTestError
+    from media_relay.load_test.lessons import LessonPlan, Lessons
+    from media_relay.load_test.media import MediaPlan
+
+    if not all(url and "{stream}" in url for url in (options.whip, options.whep)):
+        raise LoadTestError("a lesson needs a --whip and a --whep URL with {stream} in them")
+    if len(options.lessons) > 1 and not all("{lesson}" in url for url in (options.whip, options.whep)):
+        raise LoadTestError("several lessons need {lesson} in both URLs")
+    main = MediaPlan(video_bitrate=options.bitrate, keyframe_seconds=options.keyframe_seconds)
+    whep_token = options.token if options.whep_token is None else options.whep_token
+    async with httpx.AsyncClient(timeout=10.0) as http:
+
+        def door(number: int, stream: str) -> HttpDoor:
+            names = {"{lesson}": options.lessons[number], "{stream}": stream}
+            whip, whep = (_filled(url, names) for url in (options.whip, options.whep))
+            return HttpDoor(http, whip, whep, options.token, whep_token)
+
+        async with Lessons(door, LessonPlan(options.sites, main)) as lessons:
+            for _ in options.lessons:
+                await lessons.begin()
+            await asyncio.sleep(_SETTLE)
+            return await lessons.measure(options.seconds)
+
+
+def _filled(url: str, names: Mapping[str, str]) -> str:
+    for place, name in names.items():
+        url = url.replace(place, name)
+    return url
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """A converter for argparse: names between commas."""
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names) or len(set(names)) < len(names):
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of different names")
+    return names
 
 
 def _number(kind: type[int] | type[float], least: float, most: float) -> Callable[[str], float]:

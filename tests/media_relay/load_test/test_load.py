@@ -73,6 +73,12 @@ def test_a_refused_offer_ends_the_test_in_one_line() -> None:
         (["--subscribers", "0"], "nothing to do"),
         (["--whip", "http://127.0.0.1:1/x", "--subscribers", "0"], "POST http://127.0.0.1:1/x"),
         (["--whep", "no-address"], "POST no-address"),
+        (["--shape", "lesson", "--whip", "http://127.0.0.1:1/{stream}"], "--whep URL with {stream}"),
+        (
+            ["--shape", "lesson", "--lessons", "A,B", "--whip", "h/{stream}", "--whep", "h/{stream}"],
+            "{lesson}",
+        ),
+        (["--shape", "lesson", "--whip", "h/{lesson}/{stream}", "--whep", "h/{stream}"], "POST h/1/"),
     ],
 )
 def test_what_cannot_be_run_is_told_in_one_line(
