@@ -23,6 +23,7 @@ TAGS: list[dict[str, Any]] = [
     {"name": "timetables", "description": "Terms, bell schedules and the weekly timetable."},
     {"name": "lessons", "description": "Dated lessons, and what each role may publish and watch."},
     {"name": "media", "description": "WHIP (RFC 9725) to publish and WHEP to watch, with any client."},
+    {"name": "relay nodes", "description": "For operators: how the media's processes are, and emptying one."},
     {"name": "health", "description": "For operators."},
 ]
 

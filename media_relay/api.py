@@ -23,10 +23,12 @@ from media_relay.messages import (
     Answer,
     Close,
     Command,
+    Drain,
     Event,
     GetStats,
     KeepOnly,
     MessageError,
+    NodeDrained,
     NodeReady,
     NodeStats,
     Prefer,
@@ -50,7 +52,7 @@ from media_relay.messages import (
 __all__ = ["ControlLink", "NodeLost", "OfferRefused", "RelayError", "node_command"]
 
 _EVENTS = (
-    *(NodeReady, SessionConnected, SessionClosed, StreamStarted, StreamStopped),
+    *(NodeReady, NodeDrained, SessionConnected, SessionClosed, StreamStarted, StreamStopped),
     *(SpeakerChanged, StreamMuted, RungChanged, Samples),
 )
 _COMMAND_TIMEOUT = 5.0
@@ -64,7 +66,7 @@ class OfferRefused(RelayError):
     """The node refused an offer or a fragment.
 
     Codes: ``offer.malformed``, ``offer.no_media``, ``offer.unsupported``, ``offer.no_common_codec``,
-    ``offer.too_large``, ``session.unknown``, ``node.full``.
+    ``offer.too_large``, ``session.unknown``, ``node.full``, ``node.draining``.
     """
 
     def __init__(self, code: str, detail: str) -> None:
@@ -142,6 +144,10 @@ class ControlLink:
     async def keep_only(self, sessions: Iterable[str]) -> None:
         """Desired state: the node ends every session that is not listed."""
         await self._ask(KeepOnly(next(self._requests), tuple(sessions)))
+
+    async def drain(self, *, on: bool = True) -> None:
+        """Let the node take no new lessons; it says ``NodeDrained`` when nobody is left. Or let it take them again."""
+        await self._ask(Drain(next(self._requests), on))
 
     async def stats(self) -> NodeStats:
         """Counters since the node's start."""

@@ -91,6 +91,14 @@ class KeepOnly:
 
 
 @dataclass(frozen=True, slots=True)
+class Drain:
+    """Take no new lessons, so that the node can be ended without harm; or, with ``on`` false, take them again."""
+
+    request: int
+    on: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class GetStats:
     """Ask for :class:`NodeStats`."""
 
@@ -160,6 +168,11 @@ class NodeReady:
     pid: int
     port: int
     addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeDrained:
+    """The node that takes no new lessons has no session any more. Said again if one came and went since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,10 +274,11 @@ class Samples:
     samples: tuple[Sample, ...]
 
 
-Command = Publish | Subscribe | Trickle | Prefer | Close | KeepOnly | GetStats
+Command = Publish | Subscribe | Trickle | Prefer | Close | KeepOnly | Drain | GetStats
 Reply = Answer | Refused | Done | NodeStats
 Event = (
     NodeReady
+    | NodeDrained
     | SessionConnected
     | SessionClosed
     | StreamStarted
@@ -279,9 +293,9 @@ Message = Command | Reply | Event
 _TYPES: Final[dict[str, type[Any]]] = {
     cls.__name__: cls
     for cls in (
-        *(Publish, Subscribe, Trickle, Prefer, Close, KeepOnly, GetStats),
+        *(Publish, Subscribe, Trickle, Prefer, Close, KeepOnly, Drain, GetStats),
         *(Answer, Refused, Done, NodeStats),
-        *(NodeReady, SessionConnected, SessionClosed, StreamStarted, StreamStopped),
+        *(NodeReady, NodeDrained, SessionConnected, SessionClosed, StreamStarted, StreamStopped),
         *(SpeakerChanged, StreamMuted, RungChanged, Samples),
     )
 }

@@ -19,6 +19,7 @@ from media_relay.messages import (
     Close,
     Command,
     Done,
+    Drain,
     GetStats,
     KeepOnly,
     Message,
@@ -157,7 +158,7 @@ class Node:
         self._relay.tick()
         if self._stress.tick(late, now):
             self._stress.measure(self._work(), now)
-            self._relay.full = self._stress.full
+            self._relay.intake.full = self._stress.full
 
     def _callback_failed(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         message: str = context["message"]
@@ -207,6 +208,8 @@ class Node:
                     relay.close(command.session, command.reason)
                 case KeepOnly():
                     relay.keep_only(command.sessions)
+                case Drain():
+                    relay.intake.draining = command.on
                 case GetStats():
                     return self._stats(request)
         except OfferError as error:

@@ -18,7 +18,15 @@ from media_relay.fanout import Fanout
 from media_relay.faults import Faults
 from media_relay.handshakes import Handshakes
 from media_relay.ice import asked_ufrag, read_check
-from media_relay.messages import Event, SessionClosed, SessionConnected, StreamStarted, StreamStopped
+from media_relay.intake import Intake
+from media_relay.messages import (
+    Event,
+    NodeDrained,
+    SessionClosed,
+    SessionConnected,
+    StreamStarted,
+    StreamStopped,
+)
 from media_relay.peer import Peer, PeerState
 from media_relay.publisher import Publisher
 from media_relay.sampling import Sampling
@@ -80,19 +88,14 @@ class Relay:
         self._touched: set[Stream] = set()
         self._speech = Speech(emit)
         self._sampling = Sampling(emit)
-        self.full = False
-        """Set by the caller while newcomers would harm those who are here."""
+        self.intake = Intake()
         self._ticks = 0
 
     # --- sessions ---------------------------------------------------------------------------------------------------
 
     def publish(self, session: str, lesson: str, name: str, offer: str) -> str:
-        """Answer a publisher; one that already publishes the stream is replaced. Raises ``OfferError``.
-
-        While the node is full, a publisher of a lesson that is here is let in: it brings back what people wait for.
-        """
-        if self.full and all(here != lesson for here, _ in self._streams):
-            raise _full()
+        """Answer a publisher; one that already publishes the stream is replaced. Raises ``OfferError``."""
+        self.intake.check_publisher(lesson_is_here=self._carries(lesson))
         parsed = parse_offer(offer, publishing=True)
         self._make_room(session)
         stream = self._stream(lesson, name)
@@ -110,8 +113,9 @@ class Relay:
 
         Sessions of one ``viewer`` share a link; without one a session is its own viewer.
         """
-        if self.full and session not in self._peers:
-            raise _full()
+        self.intake.check_subscriber(
+            session_is_here=session in self._peers, lesson_is_here=self._carries(lesson)
+        )
         parsed = parse_offer(offer, publishing=False)
         self._make_room(session)
         stream = self._stream(lesson, name)
@@ -190,6 +194,9 @@ class Relay:
         if len(self._peers) >= MAX_SESSIONS:
             raise OfferError("node.full", f"This relay node already carries {MAX_SESSIONS} sessions.")
 
+    def _carries(self, lesson: str) -> bool:
+        return any(here == lesson for here, _ in self._streams)
+
     def _stream(self, lesson: str, name: str) -> Stream:
         key = lesson, name
         if key not in self._streams:
@@ -201,14 +208,8 @@ class Relay:
         self._by_ufrag[peer.local.ufrag] = peer
 
     def _transport(self, peer: Peer) -> Transport:
-        return Transport(
-            peer.local.ufrag,
-            peer.local.password,
-            self._identity.fingerprint.value,
-            self.port,
-            self.addresses,
-            tcp=self._tcp.listening,
-        )
+        ice, fingerprint, tcp = peer.local, self._identity.fingerprint.value, self._tcp.listening
+        return Transport(ice.ufrag, ice.password, fingerprint, self.port, self.addresses, tcp)
 
     def _close(self, peer: Publisher | Subscriber, reason: str) -> None:
         peer.close()
@@ -499,6 +500,8 @@ class Relay:
             self._sampling.look(self._peers.values(), now)
         except Exception as fault:
             self.faults.note("telling how the sessions are doing", fault)
+        if self.intake.is_drained(len(self._peers)):
+            self._emit(NodeDrained())
 
     def shut_down(self) -> None:
         """Close every session with a goodbye."""
@@ -506,7 +509,3 @@ class Relay:
             self._close(peer, "closed")
         self._sender.flush()
         self._tcp.close_all()
-
-
-def _full() -> OfferError:
-    return OfferError("node.full", "This relay node has all it can carry; try again in a moment.")

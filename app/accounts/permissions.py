@@ -52,6 +52,8 @@ class Action(StrEnum):
     LESSON_ANSWER = "lesson.answer"
     LESSON_OBSERVE = "lesson.observe"
     AUDIT_SHOW = "audit.show"
+    RELAY_SHOW = "relay.show"
+    RELAY_DRAIN = "relay.drain"
 
 
 _NO, _LESSON, _SUBTREE, _COUNTY = None, Scope.LESSON, Scope.SUBTREE, Scope.COUNTY
@@ -82,6 +84,8 @@ _ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None, Scope | N
     Action.LESSON_ANSWER: (_NO, _NO, _NO, _LESSON),
     Action.LESSON_OBSERVE: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.AUDIT_SHOW: (_COUNTY, _NO, _NO, _NO),
+    Action.RELAY_SHOW: (_COUNTY, _NO, _NO, _NO),
+    Action.RELAY_DRAIN: (_COUNTY, _NO, _NO, _NO),
 }
 TABLE: Mapping[Action, Mapping[Role, Scope]] = {
     action: {role: scope for role, scope in zip(_ROLES, row, strict=True) if scope is not None}

@@ -15,18 +15,19 @@ from typing import Final, Protocol
 
 import structlog
 
-from app.errors import Conflict, TooManyRequests
+from app.errors import Conflict, NotFound, TooManyRequests
 from app.lessons.rules import MAIN_STREAM
 from app.live.hub import ChannelHub, Member
-from app.live.nodes import RelayPool
+from app.live.nodes import NodeState, RelayNode, RelayPool
 from app.live.quality_news import QualityNews
 from app.live.refusals import refusal_of, relay_down
-from app.live.rules import Direction, Limits, Throttle, least_loaded
+from app.live.rules import Direction, Limits, NodeLoad, Throttle, least_loaded
 from app.live.sessions import Admission, MediaSession, SessionRegister, StreamKey
 from app.live.speech import Speech, SpeechRecord
 from media_relay.api import NodeLost, OfferRefused, RelayError
 from media_relay.messages import (
     Event,
+    NodeDrained,
     NodeReady,
     NodeStats,
     RungChanged,
@@ -67,6 +68,20 @@ class Opened:
     sdp: str
 
 
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """A relay node as its operator sees it."""
+
+    index: int
+    port: int
+    state: NodeState
+    pid: int | None
+    lessons: int
+    sessions: int
+    stress: float | None
+    """As it was read last; ``None`` before."""
+
+
 class Coordinator:
     """All that is on air in this process. One event loop owns it; any thread may ask for `live_streams`."""
 
@@ -85,6 +100,7 @@ class Coordinator:
         self._log = log
         self._pace = Throttle(burst=OFFERS_AT_ONCE, per_second=OFFERS_PER_SECOND)
         self._stats: dict[int, NodeStats] = {}
+        self._releases: dict[int, bool] = {}
         self._live: dict[uuid.UUID, frozenset[str]] = {}
         self._speech = SpeechRecord()
         self.quality = QualityNews(self.channels, self._sessions, self.live_streams)
@@ -228,6 +244,62 @@ class Coordinator:
         for number in self._pool.ready:
             await self._reconcile(number)
 
+    # --- nodes that are to be ended ---
+
+    def nodes(self) -> list[NodeStatus]:
+        """Every node as it is now."""
+        return [self._status(node) for node in self._pool.nodes]
+
+    async def drain(self, number: int, *, release: bool = False, move: bool = False) -> NodeStatus:
+        """Bring no new lessons to a node, and end it when those it has are over; then it starts afresh.
+
+        With ``release`` it stays away until :meth:`undrain`. With ``move`` its lessons go on elsewhere at once: their
+        pages come again within a second or two. Raises :exc:`NotFound`, and :exc:`Conflict` where nobody could take
+        the lessons over.
+        """
+        node = self._node(number)
+        if node.link is None:
+            raise Conflict("node.not_running", "Node not running", f"Relay node {number} is {node.state}.")
+        if move and not set(self._pool.open) - {number}:
+            raise Conflict("node.last", "No other node", "No other relay node takes the lessons of this one.")
+        node.draining, self._releases[number] = True, release
+        with contextlib.suppress(NodeLost):  # then it has ended by itself
+            await node.link.drain()
+            if move:
+                self._restart_media(number)
+                await self._reconcile(number)
+        _log.info("relay node is being emptied", node=number, release=release, move=move)
+        return self._status(node)
+
+    async def undrain(self, number: int) -> NodeStatus:
+        """Bring lessons to a node again; a released one starts. Raises :exc:`NotFound`."""
+        node = self._node(number)
+        node.want()
+        if node.link is not None:
+            with contextlib.suppress(NodeLost):
+                await node.link.drain(on=False)
+        _log.info("relay node takes lessons again", node=number)
+        return self._status(node)
+
+    def _drained(self, number: int) -> None:
+        node = self._node(number)
+        # A session whose offer is on its way there was registered already.
+        if node.draining and not self._sessions.of_node(number):
+            _log.info("relay node is empty", node=number)
+            node.renew(release=self._releases.pop(number, False))
+
+    def _node(self, number: int) -> RelayNode:
+        if not 0 <= number < len(self._pool.nodes):
+            raise NotFound("node.not_found", "No such relay node", f"There is no relay node {number} here.")
+        return self._pool.nodes[number]
+
+    def _status(self, node: RelayNode) -> NodeStatus:
+        sessions = self._sessions.of_node(node.number)
+        stats = self._stats.get(node.number)
+        lessons = len({session.key.lesson_id for session in sessions})
+        stress = stats.stress if stats and node.link is not None else None
+        return NodeStatus(node.number, node.port, node.state, node.pid, lessons, len(sessions), stress)
+
     async def tell_quality(self) -> None:
         """Say in the channels how the links are."""
         self.quality.tell()
@@ -279,8 +351,16 @@ class Coordinator:
 
     def _place(self) -> int | None:
         """The node for a lesson that is on none yet."""
-        stress = {number: stats.stress for number, stats in self._stats.items()}
-        return least_loaded(self._sessions.loads(self._pool.ready), stress)
+        return least_loaded({number: self._load(number) for number in self._pool.open})
+
+    def _load(self, number: int) -> NodeLoad:
+        sessions = len(self._sessions.of_node(number))
+        stats = self._stats.get(number)
+        return (
+            NodeLoad(sessions, stats.publishers + stats.subscribers, stats.stress)
+            if stats
+            else NodeLoad(sessions)
+        )
 
     def _forget(self, session_id: str) -> MediaSession | None:
         session = self._sessions.remove(session_id)
@@ -298,6 +378,8 @@ class Coordinator:
 
     def _take(self, number: int, event: Event) -> None:
         match event:
+            case NodeDrained():
+                self._drained(number)
             case NodeReady():
                 task = asyncio.create_task(self._reconcile(number))
                 self._background.add(task)
@@ -323,6 +405,14 @@ class Coordinator:
                 self.quality.sampled(samples)
 
     def _node_down(self, number: int) -> None:
+        self._stats.pop(number, None)
+        node = self._node(number)
+        if node.draining:
+            node.renew(release=self._releases.pop(number, False))
+        self._restart_media(number)
+
+    def _restart_media(self, number: int) -> None:
+        """Forget the sessions of a node and tell their lessons, whose pages then come again."""
         lost = [session for session in self._sessions.of_node(number) if self._forget(session.id)]
         for lesson_id in {session.key.lesson_id for session in lost}:
             for stream in self._live.pop(lesson_id, frozenset()):

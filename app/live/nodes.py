@@ -4,6 +4,7 @@ import asyncio
 import socket
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 
 import structlog
 
@@ -23,6 +24,15 @@ DownSink = Callable[[int], None]
 """Called with the number of a node that is gone, and all its media sessions with it."""
 
 
+class NodeState(StrEnum):
+    """What a node does."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+    RELEASED = "released"
+
+
 class RelayNode:
     """One node over all its lives. `link` is there while the node takes commands."""
 
@@ -38,9 +48,35 @@ class RelayNode:
         self._on_down = on_down
         self._attached: ControlLink | None = None
         self._lost = asyncio.Event()
+        self.draining = False
+        """Whether it takes no new lessons, and is ended when the last one is over."""
+        self._wanted = asyncio.Event()
+        self._wanted.set()
+
+    @property
+    def state(self) -> NodeState:
+        """What it does now."""
+        if not self._wanted.is_set():
+            return NodeState.RELEASED
+        if self.link is None:
+            return NodeState.STARTING
+        return NodeState.DRAINING if self.draining else NodeState.READY
+
+    def renew(self, *, release: bool) -> None:
+        """End this life; another one begins at once, or with :meth:`want` where the node is released."""
+        self.draining = False
+        if release:
+            self._wanted.clear()
+        self._lost.set()
+
+    def want(self) -> None:
+        """Let the node live again."""
+        self.draining = False
+        self._wanted.set()
 
     async def live(self) -> None:
         """One life of the node's process, from its start to its end."""
+        await self._wanted.wait()
         ours, theirs = socket.socketpair()
         with theirs:
             try:
@@ -97,6 +133,11 @@ class RelayPool:
     def ready(self) -> list[int]:
         """The numbers of the nodes that take commands."""
         return [node.number for node in self.nodes if node.link is not None]
+
+    @property
+    def open(self) -> list[int]:
+        """Those of them that take new lessons."""
+        return [node.number for node in self.nodes if node.link is not None and not node.draining]
 
     def link(self, number: int) -> ControlLink:
         """The control link of a node; raises :exc:`NodeLost` when it is down."""

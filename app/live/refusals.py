@@ -13,6 +13,7 @@ _KINDS: Final[dict[str, tuple[type[AppError], str]]] = {
     "offer.too_large": (TooLarge, "Offer too large"),
     "session.unknown": (NotFound, "Unknown media session"),
     "node.full": (Unavailable, "Media relay full"),
+    "node.draining": (Unavailable, "Media relay about to restart"),
 }
 _OTHERWISE: Final = (BadRequest, "Offer refused")
 

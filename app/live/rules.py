@@ -80,19 +80,37 @@ class Throttle:
 # --- placement and patience ---
 
 
-STRESSED: Final = 0.7
-"""A node above this soon turns newcomers away (see `media_relay.core.stress`)."""
+SESSION_STRESS: Final = 0.003
+"""What one session adds to a node's stress: 300 packets a second at 10 µs (see `media_relay.core.stress`)."""
+STRESS_STEP: Final = 0.05
 
 
-def least_loaded(loads: Mapping[int, int], stress: Mapping[int, float]) -> int | None:
-    """The node with the fewest sessions, the lowest number among equals; ``None`` when there is no node.
+@dataclass(frozen=True, slots=True)
+class NodeLoad:
+    """What is known of a node when a lesson looks for one."""
 
-    Nodes under stress come last, the least stressed first: sessions are not equally heavy.
+    sessions: int
+    """Now, those included that have only just been brought there."""
+    measured: int = 0
+    """Sessions when the stress was measured, up to five seconds ago."""
+    stress: float = 0.0
+
+    @property
+    def expected(self) -> float:
+        """The stress there will be, once those who came since are at work."""
+        return self.stress + SESSION_STRESS * (self.sessions - self.measured)
+
+
+def least_loaded(loads: Mapping[int, NodeLoad]) -> int | None:
+    """The node with the least stress to be expected; ``None`` when there is no node.
+
+    Steps of 5 % count as equal, since an idle node's figure flickers: then the fewest sessions decide, then the lowest
+    number, so that what lessons there are at night are on few nodes.
     """
 
-    def rank(node: int) -> tuple[float, int, int]:
-        strain = stress.get(node, 0.0)
-        return strain if strain >= STRESSED else 0.0, loads[node], node
+    def rank(node: int) -> tuple[int, int, int]:
+        load = loads[node]
+        return int(load.expected / STRESS_STEP), load.sessions, node
 
     return min(loads, key=rank, default=None)
 

@@ -8,7 +8,6 @@ listed.
 import secrets
 import uuid
 from collections import Counter, deque
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -162,14 +161,6 @@ class SessionRegister:
         """How many sessions there are in each direction."""
         found = Counter(session.direction for session in list(self._by_id.values()))  # any thread may ask
         return {direction: found[direction] for direction in Direction}
-
-    def loads(self, nodes: Iterable[int]) -> dict[int, int]:
-        """The number of sessions on each of these nodes."""
-        loads = dict.fromkeys(nodes, 0)
-        for session in self._by_id.values():
-            if session.node in loads:
-                loads[session.node] += 1
-        return loads
 
     def _put(self, session: MediaSession) -> MediaSession:
         self._by_id[session.id] = session

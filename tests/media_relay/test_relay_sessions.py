@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from media_relay import relay as relay_module
-from media_relay.messages import SessionClosed, SessionConnected, StreamStarted, StreamStopped
+from media_relay.messages import NodeDrained, SessionClosed, SessionConnected, StreamStarted, StreamStopped
 from media_relay.sdp import OfferError, parse_fragment
 from media_relay.seams import rtcp
 from media_relay.seams.dtls import DtlsEndpoint, DtlsIdentity
@@ -293,7 +293,7 @@ def test_a_full_node_says_so(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_under_stress_newcomers_wait_and_who_is_here_goes_on(bench: Bench) -> None:
     site = bench.subscriber("site")
-    bench.relay.full = True
+    bench.relay.intake.full = True
     for newcomer, lesson in (
         (Client("late"), "lesson"),
         (Client("late"), "other"),
@@ -307,8 +307,25 @@ def test_under_stress_newcomers_wait_and_who_is_here_goes_on(bench: Bench) -> No
     bench.until(lambda: len(site.packets) == 1)
     again = bench.subscriber("site")
     assert again.connected, "its own session anew"
-    bench.relay.full = False
+    bench.relay.intake.full = False
     assert bench.subscriber("late").connected
+
+
+def test_a_node_that_is_being_emptied_takes_no_new_lessons_and_says_when_nobody_is_left(bench: Bench) -> None:
+    bench.subscriber("site")
+    bench.relay.intake.draining = True
+    bench.tick(10)
+    assert NodeDrained() not in bench.events
+    for newcomer in (Client("late"), Client("elsewhere", publishing=True)):
+        with pytest.raises(OfferError) as refused:
+            bench.offer(newcomer, "other")
+        assert refused.value.code == "node.draining"
+    bench.publisher()
+    assert bench.subscriber("late").connected, "a lesson that is here goes on"
+    for session in ("site", "late", "teacher"):
+        bench.relay.close(session)
+    bench.tick(30)
+    assert bench.events.count(NodeDrained()) == 1
 
 
 def test_one_who_never_connects_is_forgotten(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

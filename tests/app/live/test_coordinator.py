@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamTrack, VideoStreamTrack
 
-from app.errors import BadRequest, Conflict, NotAcceptable, NotFound, TooManyRequests
+from app.errors import BadRequest, Conflict, NotAcceptable, NotFound, TooManyRequests, Unavailable
 from app.live import coordinator as coordinator_module
 from app.live.coordinator import Coordinator, Opened
 from app.live.rules import Direction, Limits
@@ -291,5 +291,88 @@ def test_a_node_that_hangs_is_given_up() -> None:
             await coordinator.wait_ready(10)
             await coordinator.check_nodes()
             assert coordinator.node_stats()[0].pid != pid
+
+    asyncio.run(scenario())
+
+
+OTHER = StreamKey(uuid.uuid4(), "main")
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what processes do; nothing of it can be awaited."""
+    for _ in range(1_000):
+        if condition():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("it did not happen in time")
+
+
+async def node_of(coordinator: Coordinator, key: StreamKey) -> int:
+    """The node that somebody who watches now is brought to."""
+    async with peer() as site:
+        admission = Admission(key, Direction.WATCH, uuid.uuid4(), lesson_ends_at=ENDS_AT)
+        opened = await coordinator.watch(admission, site.localDescription.sdp)
+        await coordinator.end(opened.session)
+        return opened.session.node
+
+
+def test_a_node_is_emptied_lesson_by_lesson_and_begins_anew() -> None:
+    async def scenario() -> None:
+        async with running(nodes=2) as coordinator, peer() as site:
+            await until(lambda: [node.state for node in coordinator.nodes()] == ["ready", "ready"])
+            opened = await watch(coordinator, site)
+            number = opened.session.node
+            before = coordinator.nodes()[number]
+            assert (before.lessons, before.sessions) == (1, 1)
+            draining = await coordinator.drain(number)
+            assert draining.state == "draining"
+            assert await node_of(coordinator, MAIN) == number, "a lesson that is there goes on there"
+            assert await node_of(coordinator, OTHER) != number
+            await coordinator.end(opened.session)
+            await until(lambda: coordinator.nodes()[number].pid not in (before.pid, None))
+            await until(lambda: coordinator.nodes()[number].state == "ready")
+            assert await node_of(coordinator, OTHER) == number == 0, "it takes lessons again"
+
+    asyncio.run(scenario())
+
+
+def test_a_node_is_emptied_at_once_and_released() -> None:
+    async def scenario() -> None:
+        async with running(nodes=2) as coordinator, peer(*camera()) as teacher:
+            await until(lambda: [node.state for node in coordinator.nodes()] == ["ready", "ready"])
+            member = coordinator.channels.join(LESSON, {"main"})
+            opened = await publish(coordinator, teacher)
+            number = opened.session.node
+            assert await member.next() == '{"type": "stream_started", "stream": "main"}'
+            await coordinator.drain(number, move=True, release=True)
+            assert await member.next() == '{"type": "media_restarted"}'
+            assert coordinator.live_streams(LESSON) == frozenset()
+            await until(lambda: coordinator.nodes()[number].state == "released")
+            assert coordinator.nodes()[number].pid is None
+            async with peer(*camera()) as again:
+                assert (await publish(coordinator, again)).session.node == 1 - number
+                assert await member.next() == '{"type": "stream_started", "stream": "main"}'
+            with pytest.raises(Conflict, match="released"):
+                await coordinator.drain(number)
+            with pytest.raises(Conflict, match="No other"):
+                await coordinator.drain(1 - number, move=True)
+            await coordinator.undrain(number)
+            await until(lambda: coordinator.nodes()[number].state == "ready")
+            with pytest.raises(NotFound):
+                await coordinator.drain(2)
+
+    asyncio.run(scenario())
+
+
+def test_a_node_that_was_to_be_emptied_is_kept() -> None:
+    async def scenario() -> None:
+        async with running() as coordinator, peer() as site:
+            await watch(coordinator, site)
+            await coordinator.drain(0)
+            with pytest.raises(Unavailable):
+                await node_of(coordinator, OTHER)
+            kept = await coordinator.undrain(0)
+            assert kept.state == "ready"
+            assert await node_of(coordinator, OTHER) == 0
 
     asyncio.run(scenario())

@@ -1,10 +1,12 @@
 """Entity tags, bounds, placement and patience."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.live.rules import Backoff, Throttle, least_loaded, matches, new_entity_tag
+from app.live.rules import Backoff, NodeLoad, Throttle, least_loaded, matches, new_entity_tag
 
 
 @pytest.mark.parametrize(
@@ -65,15 +67,28 @@ def test_throttle_remembers_a_bounded_number_of_keys() -> None:
 
 
 def test_the_least_loaded_node_is_chosen() -> None:
-    assert least_loaded({0: 5, 1: 2, 2: 2}, {}) == 1
-    assert least_loaded({0: 5, 1: 2, 2: 2}, {0: 0.1, 1: 0.69, 2: 0.3}) == 1
-    assert least_loaded({}, {}) is None
+    assert least_loaded({0: NodeLoad(5), 1: NodeLoad(2), 2: NodeLoad(2)}) == 1
+    assert least_loaded({}) is None
 
 
-def test_a_node_under_stress_comes_last_and_the_least_stressed_of_those_first() -> None:
-    assert least_loaded({0: 5, 1: 2, 2: 2}, {1: 0.8}) == 2
-    assert least_loaded({0: 5, 1: 2}, {1: 0.8}) == 0
-    assert least_loaded({0: 5, 1: 2}, {0: 0.9, 1: 0.95}) == 0
+def test_stress_counts_more_than_sessions_which_are_not_equally_heavy() -> None:
+    assert least_loaded({0: NodeLoad(4, 4, stress=0.6), 1: NodeLoad(40, 40, stress=0.2)}) == 1
+    assert least_loaded({0: NodeLoad(4, 4, stress=0.97), 1: NodeLoad(9, 9, stress=0.9)}) == 1
+
+
+def test_a_flicker_of_stress_is_no_reason() -> None:
+    assert least_loaded({0: NodeLoad(5, 5, stress=0.01), 1: NodeLoad(2, 2, stress=0.03)}) == 1
+
+
+def test_lessons_that_all_begin_with_the_bell_are_spread_though_nothing_was_measured_yet() -> None:
+    nodes = {0: NodeLoad(0), 1: NodeLoad(30, 30, stress=0.1), 2: NodeLoad(0)}
+    for _ in range(150):
+        chosen = least_loaded(nodes)
+        assert chosen is not None
+        nodes[chosen] = replace(nodes[chosen], sessions=nodes[chosen].sessions + 1)
+    assert all(45 <= load.sessions <= 75 for load in nodes.values())
+    expected = [load.expected for load in nodes.values()]
+    assert max(expected) - min(expected) < 0.06
 
 
 def test_backoff_answers_the_first_death_at_once_and_young_deaths_ever_later() -> None:

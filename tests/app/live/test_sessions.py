@@ -88,11 +88,11 @@ def test_connecting_and_restarting_ice_change_what_the_register_says() -> None:
     assert register.mark_connected("unknown") is None
 
 
-def test_loads_count_the_sessions_of_each_node() -> None:
+def test_sessions_are_counted_by_node_and_direction() -> None:
     register = SessionRegister()
     for node in (0, 0, 2):
         register.add(session(node=node))
-    assert register.loads([0, 1]) == {0: 2, 1: 0}
+    assert len(register.of_node(0)) == 2
     assert len(register.of_node(2)) == 1
     assert register.counts() == {Direction.PUBLISH: 0, Direction.WATCH: 3}
 
