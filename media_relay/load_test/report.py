@@ -27,6 +27,7 @@ class Window:
     freezes: int = 0
     still: float = 0.0
     """Seconds that all pictures together stood still."""
+    feedbacks: int = 0
 
 
 def look(at: float, published: int, subscribers: Sequence[ReceivingClient]) -> Window:
@@ -41,6 +42,7 @@ def look(at: float, published: int, subscribers: Sequence[ReceivingClient]) -> W
         sound=tuple((s.sound.late, _unique(s, "audio")) for s in subscribers),
         freezes=sum(s.pictures.freezes for s in subscribers),
         still=sum(s.pictures.still(at) for s in subscribers),
+        feedbacks=sum(s.feedbacks for s in subscribers),
     )
 
 
@@ -81,6 +83,8 @@ class Report:
     """Of the time, over all subscribers: their pictures stood still, or they had none."""
     concealed_percent: float
     """Of the sound: it never came, or more than 200 ms too late, so a player has to make something up."""
+    transport_feedbacks: int
+    """Messages that told the server what arrived when, by which it estimates links; 0 where it wants none."""
     layers: dict[str, int]
     """Subscribers by the encoding of the picture that they were given last; 0 is the only or the smallest one."""
 
@@ -140,6 +144,7 @@ def summarise(
         freezes=end.freezes - begin.freezes,
         frozen_percent=round(100 * (end.still - begin.still) / (seconds * max(1, len(subscribers))), 2),
         concealed_percent=_concealed(begin, end, subscribers),
+        transport_feedbacks=end.feedbacks - begin.feedbacks,
         layers=dict(sorted(Counter(str(s.layer) for s in subscribers if s.layer is not None).items())),
     )
 
@@ -179,6 +184,10 @@ def as_text(report: Report) -> str:
             "pictures",
             f"{report.freezes} freezes, {report.frozen_percent} % of the time; "
             f"subscribers by encoding: {layers or 'not known'}",
+        ),
+        (
+            "feedback",
+            f"{report.transport_feedbacks} transport-wide messages" if report.transport_feedbacks else "none",
         ),
         ("sound", f"{report.concealed_percent} % lost or too late"),
     ]

@@ -66,6 +66,8 @@ class ReceivingClient(Client):
         self.sound = Sound()
         self.layer: int | None = None
         """The encoding of the picture that came last, by its publisher's stamp: 0 is the only or the smallest one."""
+        self.feedbacks = 0
+        """Messages of transport-wide feedback sent: none where the server does not number its packets."""
         self.answered_at = 0.0
         self.first_media_at: float | None = None
         self._frame: FirstFrame | None = None
@@ -153,6 +155,7 @@ class ReceivingClient(Client):
             self._feedback_at = now + _FEEDBACK_EVERY
             media = next(iter(self._by_ssrc), 0)
             self.send_rtcp(rtcp.transport_feedback(self._ssrc, media, fci))
+            self.feedbacks += 1
         for track in self.tracks.values():
             lost = track.nacks.due(now)
             if lost:

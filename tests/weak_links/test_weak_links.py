@@ -38,8 +38,8 @@ def test_at_five_percent_loss_the_picture_runs_and_the_sound_is_whole(tmp_path: 
             return await scenario()
 
     seen = asyncio.run(bounded())
-    # Without waiting for repairs a fifth of the time would be frozen and a twentieth of the sound made up; one freeze of
-    # a busy machine is a twentieth of this short time.
+    # Without waiting for repairs a fifth of the time would be frozen and a twentieth of the sound made up; one freeze
+    # of a busy machine is a twentieth of this short time.
     assert seen.frames > 30, seen
     assert seen.frozen < 0.12, seen
     assert seen.concealed < 0.02, seen

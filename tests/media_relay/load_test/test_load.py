@@ -26,6 +26,7 @@ def test_every_subscriber_of_a_node_receives_everything() -> None:
         assert report.latency_samples >= 0.99 * report.packets
         assert report.latency_p50_ms is not None and report.latency_p50_ms > 0
         assert report.layers == {"0": 3}
+        assert report.transport_feedbacks >= 3 * 5, "about ten a second from each"
         assert stats.subscribers == 3
         assert not any(stats.drops.values())
 
@@ -106,3 +107,4 @@ def test_a_report_says_how_much_stood_still_and_was_not_heard() -> None:
     report = summarise(begin, end, [], [], [])
     assert (report.freezes, report.frozen_percent, report.concealed_percent) == (2, 25.0, 0.0)
     assert "2 freezes, 25.0 % of the time" in as_text(report)
+    assert (report.transport_feedbacks, report.layers) == (0, {})
