@@ -13,8 +13,8 @@ from typing import Any, Final, Protocol
 from media_relay.core.forwarding import Layout, WireFormat, render, render_padding, render_repairs
 from media_relay.core.history import SLOT
 from media_relay.core.packet import TRANSPORT_NUMBER
-from media_relay.core.rendition import NO_SHIFT, Path
-from media_relay.core.shifting import on_path, shift_packets, shift_repairs
+from media_relay.core.rendition import Path
+from media_relay.core.shifting import shift_packets, shift_repairs
 from media_relay.core.transport_log import TransportLog
 from media_relay.counters import Counters
 from media_relay.seams.datagrams import MAX_GSO_BYTES, MAX_SEGMENTS, Address, Sender, ffi
@@ -62,8 +62,8 @@ class Fanout:
         """Queue the packets of ``slots`` for every target, all on one path; returns how many packets each gets."""
         if not targets:
             return 0
-        history, shift = path.rendition.track.history, path.shift
-        slots = on_path(path, history, slots)
+        history = path.rendition.track.history
+        slots = path.carries(slots)
         sent = 0
         for start in range(0, len(slots), MAX_BATCH):
             layout = render(
@@ -75,8 +75,8 @@ class Fanout:
                 max_message=MAX_GSO_BYTES,
             )
             if layout.packets:
-                if shift is not NO_SHIFT:
-                    shift_packets(self._view, layout, wire, shift)
+                if not path.plain:
+                    shift_packets(self._view, layout, wire, path)
                 self._copy(layout, targets, wire)
                 sent += len(layout.packets)
         return sent
@@ -95,8 +95,8 @@ class Fanout:
         slots = slots[:MAX_BATCH]
         history = path.rendition.track.history
         layout = render_repairs(history, slots, wire, self._view, ssrc=ssrc, first=first)
-        if path.shift is not NO_SHIFT:
-            shift_repairs(self._view, layout, wire, path.shift)
+        if not path.plain:
+            shift_repairs(self._view, layout, wire, path)
         self._copy(layout, [target], wire)
         return len(slots)
 
@@ -111,8 +111,8 @@ class Fanout:
         history, sent = path.rendition.track.history, 0
         for slot in slots:
             layout = render(history, [slot], wire, self._view, max_segments=1, max_message=MAX_GSO_BYTES)
-            if path.shift is not NO_SHIFT:
-                shift_packets(self._view, layout, wire, path.shift)
+            if not path.plain:
+                shift_packets(self._view, layout, wire, path)
             batch = layout.batch
             number = target.transport.number_of(batch.ssrc, batch.numbers[0]) if layout.packets else None
             if number is not None:

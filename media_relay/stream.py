@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Set
 from typing import TYPE_CHECKING, Final
 
 from media_relay.core.forwarding import WireFormat
@@ -11,6 +12,7 @@ from media_relay.core.packet import Codec
 from media_relay.core.rendition import Path, Rendition
 from media_relay.core.replay import Replay, worth_replaying
 from media_relay.core.subscription import Subscription
+from media_relay.core.thinning import Thinning
 from media_relay.core.track import SenderTime, Track
 from media_relay.fanout import Fanout
 from media_relay.peer import PeerState
@@ -36,6 +38,10 @@ class Stream:
         self._fanout = fanout
         self._ready: dict[Track, dict[tuple[WireFormat, Path], list[Subscriber]]] = {}
         self._catching_up: list[Subscriber] = []
+        self._movers: list[tuple[Subscriber, Subscription]] = []
+        """Those who wait, or should be given another rendition than they are."""
+        self._thinnings: dict[Thinning, Track] = {}
+        """What numbers the packets of those who are given not all of a track."""
         self.regroup()
 
     @property
@@ -62,27 +68,101 @@ class Stream:
                     groups.setdefault((subscriber.wire(kind), path), []).append(subscriber)
         for track in self.layers["audio"].tracks:
             track.redundant = any(wire.payload_types[Codec.RED] for wire, _ in self._ready[track])
+        self._find_thinnings()
+        self._find_movers()
+
+    def _find_thinnings(self) -> None:
+        used = {
+            subscription.path.rendition.thinning: subscription.path.rendition.track
+            for _, subscription in self._pictures()
+            if not subscription.waiting and subscription.path.rendition.thinning is not None
+        }
+        for thinning in self._thinnings:
+            if thinning not in used:
+                thinning.pause()
+        self._thinnings = used
+
+    def _find_movers(self) -> None:
+        self._movers = [
+            (subscriber, subscription) for subscriber, subscription in self._pictures() if subscription.moves
+        ]
 
     def flush(self) -> None:
-        """Forward what came in since the last call; then keyframes let those go on who wait for them."""
-        keyframes: dict[Rendition, list[int]] = {}
-        video = self.layers["video"]
-        for track, groups in self._ready.items():
-            if not track.batch:
-                continue
-            slots, keyframe = track.take_batch()
-            for (wire, path), group in groups.items():
+        """Forward what came in since the last call; those who wait for something in it begin with that."""
+        batches: dict[Track, list[int]] = {}
+        keyframes: dict[Track, int] = {}
+        for track in self._ready:
+            if track.batch:
+                batches[track], keyframe = track.take_batch()
+                if keyframe >= 0:
+                    keyframes[track] = keyframe
+                    track.keyframes.served()
+                    self.layers["video"].alive(track)
+        if not batches:
+            return
+        for thinning, track in self._thinnings.items():
+            if track in batches:
+                thinning.take(batches[track], track.codec)
+        if keyframes:
+            self._find_movers()
+        entered = self._enter(batches, keyframes) if self._movers else []
+        moved = {subscriber for _, subscriber, _ in entered}
+        for track, slots in batches.items():
+            for (wire, path), group in self._ready[track].items():
+                if moved and track.is_video:
+                    group = [subscriber for subscriber in group if subscriber not in moved]
                 self._fanout.forward(path, slots, wire, group)
             if self._catching_up:
-                self._hand_in(track, slots)
-            if keyframe >= 0:
-                track.keyframes.served()
-                rendition = video.of(track)
-                rendition.active = rendition in video.renditions
-                keyframes[rendition] = slots[keyframe:]
-        # Only when all batches are sent is it known with which number a newcomer to a layer has to go on.
-        if keyframes:
-            self._begin(keyframes)
+                self._hand_in(track, slots, moved)
+        self._show_entered(entered)
+        for track in batches:
+            track.forwarded = track.highest
+        for thinning in self._thinnings:
+            thinning.sent = thinning.highest
+        if entered:
+            self.regroup()
+
+    def _enter(
+        self, batches: dict[Track, list[int]], keyframes: dict[Track, int]
+    ) -> list[tuple[Path, Subscriber, list[int]]]:
+        """Lead those who are to be given something else to it, where these batches allow that.
+
+        Returns their new paths and what of the batches they are sent on them. What they were given before ends with the
+        last batch, unless it is of the same track.
+        """
+        entered: list[tuple[Path, Subscriber, list[int]]] = []
+        if not keyframes and all(track.layering is None for track in batches):
+            return entered
+        for subscriber, subscription in self._movers:
+            entrance = subscription.entrance(batches, keyframes)
+            if entrance is None or not subscriber.takes(entrance[0].track):
+                continue
+            rendition, slots, at = entrance
+            former, sent = subscription.path, None
+            if rendition.thinning is not None and rendition.thinning not in self._thinnings:
+                rendition.thinning.take(slots, rendition.track.codec)
+                self._thinnings[rendition.thinning] = rendition.track
+            number = rendition.number_at(slots[at])
+            if number < 0:
+                continue  # it follows from behind, and has not come to where the packets have numbers
+            if not subscription.waiting and former.rendition.track is rendition.track and at:
+                before = former.carries(slots[:at])
+                self._fanout.forward(former, before, subscriber.wire("video"), [subscriber])
+                sent = max((former.rendition.number_at(slot) for slot in before), default=None)
+            subscription.begin(rendition, number, sent)
+            if subscriber.paced:
+                subscription.replay = Replay(rendition.track.history.sequence(slots[at]))
+            entered.append((subscription.path, subscriber, slots[at:]))
+        return entered
+
+    def _show_entered(self, entered: list[tuple[Path, Subscriber, list[int]]]) -> None:
+        groups: dict[tuple[WireFormat, Path], tuple[list[Subscriber], list[int]]] = {}
+        for path, subscriber, slots in entered:
+            if not subscriber.paced:
+                group, _ = groups.setdefault((subscriber.wire("video"), path), ([], slots))
+                group.append(subscriber)
+        for (wire, path), (group, slots) in groups.items():
+            self._fanout.forward(path, slots, wire, group)
 
     def lay_out(self, layers: int) -> tuple[Rendition, ...]:
         """A new publisher comes and sends its picture in this many layers; returns them, lowest first."""
@@ -113,7 +193,7 @@ class Stream:
                 refused = refused or not subscription.waiting
                 continue
             target = subscription.target
-            if target is not None and target is not subscription.current and subscriber.takes(target.track):
+            if target is not None and subscriber.takes(target.track) and subscription.needs_keyframe:
                 target.track.keyframes.ask()
         if refused:
             self.flush()
@@ -121,6 +201,7 @@ class Stream:
                 if subscription.refused:
                     subscription.pause()
             self.regroup()
+        self._find_movers()
 
     def report_senders(self, now: float) -> None:
         """Send every ready subscriber the sender reports of what it is given."""
@@ -164,6 +245,7 @@ class Stream:
                 keyframe is not None
                 and worth_replaying(keyframe, track.keyframe_at, track.highest, now)
                 and track.history.find(keyframe) >= 0
+                and rendition.thinning is None
                 and subscriber.takes(track)
             ):
                 subscription.begin(rendition, keyframe)
@@ -195,13 +277,13 @@ class Stream:
         if regroup:
             self.regroup()
 
-    def _hand_in(self, track: Track, slots: list[int]) -> None:
+    def _hand_in(self, track: Track, slots: list[int], moved: Set[Subscriber]) -> None:
         """Send what came late to those who are past it already, at a pace of their own."""
         history = track.history
         for subscriber in self._catching_up:
             subscription = subscriber.subscriptions["video"]
             replay = subscription.replay
-            if replay is None or subscription.path.rendition.track is not track:
+            if replay is None or subscriber in moved or subscription.path.rendition.track is not track:
                 continue
             late = [slot for slot in slots if history.sequence(slot) <= replay.last]
             if late:
@@ -211,7 +293,7 @@ class Stream:
         """Some subscriber's link has become narrow, or wide again: its pictures follow, or come with the rest."""
         self.flush()
         for subscriber, subscription in self._pictures():
-            if subscriber.held and subscription.current not in (None, subscription.target):
+            if subscriber.held and subscription.current is not None and subscription.needs_keyframe:
                 subscription.pause()  # what it is given now is more than gets through
             elif subscriber.paced and not subscription.waiting and subscription.replay is None:
                 subscription.replay = Replay(subscription.path.rendition.track.highest + 1)
@@ -236,27 +318,3 @@ class Stream:
             for subscriber in self.subscribers.values()
             if subscriber.state is PeerState.CONNECTED and "video" in subscriber.subscriptions
         ]
-
-    def _begin(self, keyframes: dict[Rendition, list[int]]) -> None:
-        """Let those who wait for a keyframe, or for one of another layer, go on with these; the best ones first."""
-        began = False
-        for rendition in reversed(self.layers["video"].renditions):
-            slots, track = keyframes.get(rendition), rendition.track
-            if slots is None:
-                continue
-            number = track.history.sequence(slots[0])
-            groups: dict[tuple[WireFormat, Path], list[Subscriber]] = {}
-            for subscriber, subscription in self._pictures():
-                if subscription.goes_to(rendition) and subscriber.takes(track):
-                    subscription.begin(rendition, number)
-                    began = True
-                    if subscriber.paced:
-                        subscription.replay = Replay(number)
-                    else:
-                        groups.setdefault((subscriber.wire("video"), subscription.path), []).append(
-                            subscriber
-                        )
-            for (wire, path), group in groups.items():
-                self._fanout.forward(path, slots, wire, group)
-        if began:
-            self.regroup()

@@ -194,10 +194,10 @@ class Subscriber(Peer):
         for number in numbers:
             whence = subscription.may_resend(number, now)
             if whence is not None:
-                path, sequence = whence
-                if subscription.is_stale(path, sequence, now):
+                path, slot = whence
+                if subscription.is_stale(path, slot, now):
                     self._counters.drops["nack_stale"] += 1
-                elif (slot := path.rendition.track.history.find(sequence)) >= 0:
+                else:
                     found.setdefault(path, []).append(slot)
         for path, slots in found.items():
             sent = self._send_again(path, subscription, kind, slots)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from media_relay.core.descriptors import vp8, vp9
+from media_relay.core.descriptors import av1, vp8, vp9
 from media_relay.core.packet import Codec
 
 _MIN_INTERVAL: Final = 0.5
@@ -24,6 +24,8 @@ def starts_keyframe(codec: Codec, view: memoryview, start: int, end: int) -> boo
         return _starts_h264(view, start, end)
     if codec is Codec.VP9:
         return vp9.starts_keyframe(view, start, end)
+    if codec is Codec.AV1:
+        return av1.starts_keyframe(view, start, end)
     return True
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from typing import Final
 
+from media_relay.core.layering import MAX_SPATIAL, MAX_TEMPORAL
 from media_relay.core.rendition import FULL, RUNGS, Rendition
 from media_relay.core.track import AUDIO_SLOTS, LOWER_SLOTS, VIDEO_SLOTS, Track
 
@@ -27,7 +28,8 @@ class Layers:
         """Of retransmissions to subscribers that negotiated them (RFC 4588)."""
         self._by_rung: dict[str, Rendition] = {}
         self.renditions: tuple[Rendition, ...] = (self._rendition(FULL),)
-        """What can be seen of the present publisher, lowest first."""
+        """What can be seen of the present publisher, lowest first; no two have the same rung."""
+        self._laid_out = 1
 
     @property
     def full(self) -> Track:
@@ -45,6 +47,7 @@ class Layers:
             known.active = False
             known.track.release()
         self.renditions = tuple(self._rendition(rung) for rung in RUNGS[count])
+        self._laid_out = count
         return self.renditions
 
     def _rendition(self, rung: str) -> Rendition:
@@ -60,21 +63,57 @@ class Layers:
             self._by_rung[rung] = Rendition(track, rung)
         return self._by_rung[rung]
 
-    def of(self, track: Track) -> Rendition:
-        """The rendition that is all of a track."""
-        return next(r for r in self._by_rung.values() if r.track is track)
+    def wholes(self) -> list[Rendition]:
+        """The renditions that are all of a track."""
+        return list(self._by_rung.values())
+
+    def alive(self, track: Track) -> None:
+        """A keyframe came on this track."""
+        for rendition in self.renditions:
+            rendition.active |= rendition.track is track and rendition.thinning is None
 
     def measure(self, now: float) -> bool:
         """Look at the layers a few times a second; whether one began or ceased to live since."""
+        self._find_thinner()
         newest = max(r.track.heard_at for r in self.renditions)
         changed = False
         for rendition in self.renditions:
             rendition.measure(now)
-            # All silent at once is a still picture, or a publisher that is gone: no layer is better than another.
-            alive = rendition.track.source is not None and rendition.track.heard_at > newest - _SILENCE
+            alive = rendition.track.source is not None and self._heard_at(rendition) > newest - _SILENCE
             changed |= alive != rendition.active
             rendition.active = alive
         return changed
+
+    @staticmethod
+    def _heard_at(rendition: Rendition) -> float:
+        """When its highest spatial layer was heard. All silent at once is a still picture, or a publisher that is
+        gone: then no layer is better than another."""
+        track = rendition.track
+        if track.layering is None or rendition.spatial == MAX_SPATIAL - 1:
+            return track.heard_at
+        return track.layering.heard_at[rendition.spatial]
+
+    def _find_thinner(self) -> None:
+        """The lower layers of a publisher that sends several on one source: spatial ones, else temporal ones."""
+        layering = self.full.layering
+        if layering is None or self._laid_out != 1:
+            return
+        spatial, temporal = layering.layers()
+        count = min(MAX_LAYERS, spatial if spatial > 1 else temporal)
+        if count == len(self.renditions):
+            return
+        full = self._by_rung[FULL]
+        limits = [
+            (level, MAX_TEMPORAL - 1) if spatial > 1 else (MAX_SPATIAL - 1, level)
+            for level in range(count - 1)
+        ]
+        thinner = [self._thinner(rung, *limit) for rung, limit in zip(RUNGS[count], limits, strict=False)]
+        self.renditions = (*thinner, full)
+
+    def _thinner(self, rung: str, spatial: int, temporal: int) -> Rendition:
+        rendition = Rendition(self.full, rung)
+        rendition.limit(spatial, temporal)
+        return rendition
 
     def best(self, wanted: Rendition | None) -> Rendition | None:
         """The wanted rendition (by default the highest), or the next lower one that lives, or the next higher one."""

@@ -23,10 +23,12 @@ NO_LEVEL: Final = -1
 """In place of the level byte of a packet that carries none (RFC 6464)."""
 
 _EXTENSION_HEADER: Final = struct.Struct("!HH")
-TRANSPORT_ELEMENT: Final = HEADER_SIZE + 4
-"""Where in a canonical packet the element of the transport-wide number lies: id and length, then two bytes."""
-TRANSPORT_NUMBER: Final = TRANSPORT_ELEMENT + 1
-_TRANSPORT_SIZE: Final = 3
+TRANSPORT_NUMBER: Final = HEADER_SIZE + 4 + 2
+"""Where in a canonical packet the transport-wide number lies. Its element is the first: a byte of padding and one of id
+and length in the one-byte form, id and length in the two-byte form."""
+TRANSPORT_ELEMENT: Final = TRANSPORT_NUMBER - 1
+"""The byte of its id and length in the one-byte form."""
+_TRANSPORT_SIZE: Final = 4
 _ONE_BYTE: Final = 0xBEDE
 _TWO_BYTE: Final = 0x1000
 
@@ -61,6 +63,8 @@ class Extension(IntEnum):
     ABS_CAPTURE_TIME = 3
     PLAYOUT_DELAY = 4
     VIDEO_CONTENT_TYPE = 5
+    DEPENDENCY_DESCRIPTOR = 6
+    """Of AV1; longer than sixteen bytes on keyframes with layers."""
     MID = -1
     TRANSPORT_SEQUENCE = -2
     STREAM_ID = -3
@@ -70,6 +74,7 @@ class Extension(IntEnum):
 
 
 _AUDIO_LEVEL: Final = int(Extension.AUDIO_LEVEL)
+_DEPENDENCY: Final = int(Extension.DEPENDENCY_DESCRIPTOR)
 
 EXTENSION_URIS: Final[Mapping[str, Extension]] = {
     "urn:ietf:params:rtp-hdrext:ssrc-audio-level": Extension.AUDIO_LEVEL,
@@ -77,6 +82,9 @@ EXTENSION_URIS: Final[Mapping[str, Extension]] = {
     "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time": Extension.ABS_CAPTURE_TIME,
     "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay": Extension.PLAYOUT_DELAY,
     "http://www.webrtc.org/experiments/rtp-hdrext/video-content-type": Extension.VIDEO_CONTENT_TYPE,
+    "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension": (
+        Extension.DEPENDENCY_DESCRIPTOR
+    ),
     "urn:ietf:params:rtp-hdrext:sdes:mid": Extension.MID,
     "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01": Extension.TRANSPORT_SEQUENCE,
     "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id": Extension.STREAM_ID,
@@ -99,13 +107,15 @@ class PacketError(ValueError):
 class Extensions:
     """What :func:`read_extensions` found; one instance is reused for all packets of a publisher."""
 
-    __slots__ = ("audio_level", "carried", "mid", "stream_id", "transport_sequence")
+    __slots__ = ("audio_level", "carried", "dependency", "mid", "stream_id", "transport_sequence")
 
     def __init__(self) -> None:
         self.audio_level = NO_LEVEL
         """The byte of voice mark and loudness (RFC 6464), also carried on."""
         self.carried = b""
         """Elements to carry on, in one-byte form with canonical ids, unpadded."""
+        self.dependency = b""
+        """AV1's dependency descriptor, which is carried on too."""
         self.mid = b""
         self.stream_id = b""
         """The RID of the packet's layer, or of the one that it repairs."""
@@ -115,6 +125,7 @@ class Extensions:
         """For a packet without an extension block."""
         self.audio_level = NO_LEVEL
         self.carried = b""
+        self.dependency = b""
         self.mid = b""
         self.stream_id = b""
         self.transport_sequence = -1
@@ -169,7 +180,9 @@ def read_extensions(view: memoryview, start: int, end: int, table: ExtensionTabl
             raise PacketError("RTP header extension element is truncated")
         target = table[number] if number < 16 else 0
         if target > 0:
-            if 0 < size <= 16:
+            if target == _DEPENDENCY:
+                found.dependency = bytes(view[position : position + size])
+            elif 0 < size <= 16:
                 found.carried += bytes((target << 4 | size - 1,)) + view[position : position + size]
                 if target == _AUDIO_LEVEL:
                     found.audio_level = view[position]
@@ -185,16 +198,29 @@ def read_extensions(view: memoryview, start: int, end: int, table: ExtensionTabl
 
 @lru_cache(maxsize=256)
 def canonical_block(carried: bytes) -> bytes:
-    """A canonical packet's extension block: three bytes for the transport-wide number, then one-byte elements."""
-    if not carried:
-        return _PLAIN_BLOCK
-    size = _TRANSPORT_SIZE + len(carried)
-    words = (size + 3) // 4
-    padding = bytes(4 * words - size)
-    return _EXTENSION_HEADER.pack(_ONE_BYTE, words) + bytes(_TRANSPORT_SIZE) + carried + padding
+    """A canonical packet's extension block: four bytes for the transport-wide number, then one-byte elements."""
+    return _block(_ONE_BYTE, carried)
 
 
-_PLAIN_BLOCK: Final = _EXTENSION_HEADER.pack(_ONE_BYTE, 1) + bytes(4)
+def dependency_block(carried: bytes, dependency: bytes) -> bytes:
+    """The block of a packet with a dependency descriptor: in the two-byte form if that is too long for the other."""
+    size = len(dependency)
+    if size <= 16:
+        return _block(_ONE_BYTE, carried + bytes((_DEPENDENCY << 4 | size - 1,)) + dependency)
+    elements, position = b"", 0
+    while position < len(carried):
+        first = carried[position]
+        after = position + (first & 0x0F) + 2
+        elements += bytes((first >> 4, (first & 0x0F) + 1)) + carried[position + 1 : after]
+        position = after
+    return _block(_TWO_BYTE, elements + bytes((_DEPENDENCY, size)) + dependency)
+
+
+def _block(profile: int, elements: bytes) -> bytes:
+    words = (_TRANSPORT_SIZE + len(elements) + 3) // 4
+    return _EXTENSION_HEADER.pack(profile, words) + (bytes(_TRANSPORT_SIZE) + elements).ljust(
+        4 * words, b"\0"
+    )
 
 
 def block_size(view: memoryview, start: int) -> int:
@@ -207,10 +233,13 @@ def translate_extensions(view: memoryview, start: int, table: ExtensionTable, tr
 
     ``transport`` is the id of the transport-wide number, 0 where it was not negotiated.
     """
-    position = start + TRANSPORT_ELEMENT
+    position = start + HEADER_SIZE + 4
     stop = start + HEADER_SIZE + block_size(view, start)
+    if view[start + HEADER_SIZE] != _ONE_BYTE >> 8:
+        _translate_two_byte(view, position, stop, table, transport)
+        return
     if transport:
-        view[position] = transport << 4 | 1
+        view[start + TRANSPORT_ELEMENT] = transport << 4 | 1
     position += _TRANSPORT_SIZE
     while position < stop:
         first = view[position]
@@ -224,3 +253,48 @@ def translate_extensions(view: memoryview, start: int, table: ExtensionTable, tr
         else:
             view[position : position + size + 1] = bytes(size + 1)
         position += size + 1
+
+
+def _translate_two_byte(
+    view: memoryview, position: int, stop: int, table: ExtensionTable, transport: int
+) -> None:
+    if transport:
+        view[position] = transport
+        view[position + 1] = 2
+    position += _TRANSPORT_SIZE
+    while position < stop:
+        number = view[position]
+        if number == 0:
+            position += 1
+            continue
+        size = view[position + 1]
+        target = table[number]
+        if target:
+            view[position] = target
+        else:
+            view[position : position + size + 2] = bytes(size + 2)
+        position += size + 2
+
+
+def find_element(view: memoryview, start: int, number: int) -> tuple[int, int]:
+    """Where the element with this id begins and ends in the block of a canonical or rendered packet; (0, 0): nowhere.
+
+    Both forms are read; the packet is one of ours and well-formed.
+    """
+    position = start + HEADER_SIZE + 4
+    stop = start + HEADER_SIZE + block_size(view, start)
+    one_byte = view[start + HEADER_SIZE] == _ONE_BYTE >> 8
+    while position < stop:
+        first = view[position]
+        position += 1
+        if first == 0:
+            continue
+        if one_byte:
+            found, size = first >> 4, (first & 0x0F) + 1
+        else:
+            found, size = first, view[position]
+            position += 1
+        if found == number:
+            return position, position + size
+        position += size
+    return 0, 0

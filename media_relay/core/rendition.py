@@ -9,9 +9,12 @@ section 4.2). A subscriber that never changed layers has no shift, and costs not
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from media_relay.core.layering import BEGINS, MAX_SPATIAL, MAX_TEMPORAL, SWITCH
+from media_relay.core.thinning import Thinning
 from media_relay.core.track import Track
 
 FULL: Final = "full"
@@ -35,7 +38,7 @@ class Shift:
     timestamp: int = 0
     """Modulo 2**32."""
     picture: int = 0
-    """Modulo 2**15."""
+    """Modulo 2**16: of AV1 the frame number, of VP8 and VP9 the picture id, which has fewer bits."""
     tl0: int = 0
     """Modulo 2**8."""
 
@@ -66,9 +69,12 @@ class Meter:
 
 
 class Rendition:
-    """One way to see a stream. Compared by identity; it lives as long as the stream, whoever publishes."""
+    """One way to see a stream. Compared by identity; it lives as long as the stream, whoever publishes.
 
-    __slots__ = ("_meter", "active", "base", "rung", "track")
+    Either all of a track, whose numbers it then has, or its lower layers, with numbers of their own (:attr:`thinning`).
+    """
+
+    __slots__ = ("_meter", "active", "base", "rung", "spatial", "temporal", "thinning", "track")
 
     def __init__(self, track: Track, rung: str) -> None:
         self.track = track
@@ -78,7 +84,18 @@ class Rendition:
         """Whether the publisher sends it just now."""
         self.base = Path(self, NO_SHIFT, -1)
         """The path of those who were never elsewhere: one object, so that they are one group."""
+        self.spatial = MAX_SPATIAL - 1
+        self.temporal = MAX_TEMPORAL - 1
+        """The highest layers of the track that are in it."""
+        self.thinning: Thinning | None = None
+        """What numbers its packets, where it is not all of the track."""
         self._meter = Meter()
+
+    def limit(self, spatial: int, temporal: int) -> None:
+        """It is the lower layers of its track, up to these; said once, before anybody is given it."""
+        if self.track.layering is not None:
+            self.spatial, self.temporal = spatial, temporal
+            self.thinning = Thinning(self.track.history, self.track.layering, spatial, temporal)
 
     @property
     def bitrate(self) -> int:
@@ -88,7 +105,50 @@ class Rendition:
     def measure(self, now: float) -> None:
         """Take note of what came in so far; cheap, and meant to be called a few times a second."""
         track = self.track
-        self._meter.sample(track.octets + _OVERHEAD * track.packets, now)
+        packets, octets = track.packets, track.octets
+        if self.thinning is not None and track.layering is not None:
+            packets, octets = track.layering.carried(self.spatial, self.temporal)
+        self._meter.sample(octets + _OVERHEAD * packets, now)
+
+    # --- its numbers ------------------------------------------------------------------------------------------------
+
+    @property
+    def sent(self) -> int:
+        """The extended number of the newest packet that those on it were sent."""
+        return self.track.forwarded if self.thinning is None else self.thinning.sent
+
+    def number_at(self, slot: int) -> int:
+        """The extended number of the packet in a slot of the track; -1 for one that is not in it."""
+        return self.track.history.sequence(slot) if self.thinning is None else self.thinning.number_at(slot)
+
+    def number_before(self, number: int) -> int:
+        """The number here of the packet with this number on the track, or of the last before it that is in here."""
+        return number if self.thinning is None else self.thinning.number_before(number)
+
+    def slot_of(self, number: int) -> int:
+        """The slot of the packet with this extended number, or -1."""
+        return self.track.history.find(number) if self.thinning is None else self.thinning.slot_of(number)
+
+    def entrance(self, slots: Sequence[int], keyframe: int, former: Rendition, after: int) -> int:
+        """Where in a batch those on another rendition of the same track may go over to this one; -1 for nowhere.
+
+        To fewer layers: with any picture. To more temporal layers: where one of them may be begun. To more spatial
+        layers: with a keyframe only; ``keyframe`` tells where one begins, -1 for nowhere. Never with a late packet:
+        they have been sent what came until ``after`` already.
+        """
+        layering, sequence = self.track.layering, self.track.history.sequence
+        if keyframe >= 0 and sequence(slots[keyframe]) > after:
+            return keyframe
+        if layering is None or self.spatial > former.spatial:
+            return -1
+        rises = self.temporal > former.temporal
+        for index, slot in enumerate(slots):
+            spatial, temporal, flags = layering.spatial[slot], layering.temporal[slot], layering.flags[slot]
+            if spatial or not flags & BEGINS or temporal > self.temporal or sequence(slot) <= after:
+                continue
+            if not rises or (temporal > former.temporal and flags & SWITCH):
+                return index
+        return -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,5 +158,19 @@ class Path:
     rendition: Rendition
     shift: Shift
     first: int
-    """Extended number of the first packet that goes this way: earlier ones would take numbers that are given away,
-    and a number sent twice with different contents breaks SRTP (RFC 3711 section 9.1). -1: there are none."""
+    """Extended number, on the track, of the first packet that goes this way: earlier ones would take numbers that are
+    given away, and a number sent twice with different contents breaks SRTP (RFC 3711 section 9.1). -1: there are
+    none."""
+
+    @property
+    def plain(self) -> bool:
+        """Whether packets go out with the numbers that they have on the track."""
+        return self.shift is NO_SHIFT and self.rendition.thinning is None
+
+    def carries(self, slots: Sequence[int]) -> Sequence[int]:
+        """Those of the track's packets that go this way."""
+        if self.first >= 0:
+            sequence = self.rendition.track.history.sequence
+            slots = [slot for slot in slots if sequence(slot) >= self.first]
+        thinning = self.rendition.thinning
+        return slots if thinning is None else [slot for slot in slots if thinning.numbers[slot] >= 0]

@@ -47,6 +47,13 @@ class Replay:
             self._next += 1
         return slots, budget
 
+    def ahead(self, history: History, highest: int) -> list[int]:
+        """The slots of all that is still to be sent, oldest first."""
+        slots = (
+            history.find(number) for number in range(max(self._next, highest - history.slots), highest + 1)
+        )
+        return [slot for slot in slots if slot >= 0]
+
     def behind(self, history: History, highest: int) -> bool:
         """Whether it has fallen so far behind that the history is about to lose what comes next."""
         return highest - self._next > history.slots - _SPARE

@@ -16,14 +16,15 @@ former publisher counts as the highest.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from media_relay.core.allowance import Allowance
-from media_relay.core.descriptors import NO_IDS, picture_ids
+from media_relay.core.descriptors import NO_IDS, packet_ids
 from media_relay.core.history import SLOT
 from media_relay.core.layers import Layers
-from media_relay.core.packet import HEADER, payload_of
-from media_relay.core.rendition import Path, Rendition, Shift
+from media_relay.core.packet import HEADER
+from media_relay.core.rendition import NO_SHIFT, Path, Rendition, Shift
 from media_relay.core.replay import Replay
 from media_relay.core.sequence import extend
 from media_relay.core.track import Track
@@ -136,32 +137,68 @@ class Subscription:
         """Whether it wants no picture."""
         return self._asked_for_none
 
-    def goes_to(self, rendition: Rendition) -> bool:
-        """Whether to begin with a keyframe of this rendition that is there now.
+    @property
+    def moves(self) -> bool:
+        """Whether it should be given something else than it is."""
+        if self._asked_for_none:
+            return False
+        return self.waiting or self.target is not self.path.rendition
 
-        Whoever waits takes a lower one than it should have, and goes on to that from there.
+    @property
+    def needs_keyframe(self) -> bool:
+        """Whether what it should be given begins with a keyframe: not when it has that and more, or fewer pictures."""
+        target, current = self.target, self.current
+        if target is None or target is current:
+            return False
+        return current is None or current.track is not target.track or target.spatial > current.spatial
+
+    def entrance(
+        self, batches: Mapping[Track, list[int]], keyframes: Mapping[Track, int]
+    ) -> tuple[Rendition, list[int], int] | None:
+        """What to change to now: some of its track's packets, by slot, and with which of them to begin.
+
+        ``keyframes`` tells where in the batches keyframes begin. Whoever waits takes a lower rendition than it should
+        have, and goes on to that from there.
         """
         target = self.target
-        if target is None or rendition is self.current:
-            return False
-        if rendition is target:
-            return True
+        if target is None or target is self.current:
+            return None
+        track, former = target.track, self.path.rendition
+        slots, keyframe = batches.get(track, []), keyframes.get(track, -1)
+        if not self.waiting and former.track is track:
+            if self.replay is not None and keyframe < 0:
+                # It is behind: what it would change at comes after what it was sent.
+                slots = self.replay.ahead(track.history, track.highest)
+            after = track.forwarded if self.replay is None else self.replay.last
+            at = target.entrance(slots, keyframe, former, after)
+            return None if at < 0 else (target, slots, at)
+        if keyframe >= 0:
+            return target, slots, keyframe
+        if not self.waiting:
+            return None
         renditions = self._layers.renditions
-        return self.waiting and rendition in renditions[: renditions.index(target)]
+        for lower in reversed(renditions[: renditions.index(target)]):
+            if lower.track in keyframes:
+                return lower, batches[lower.track], keyframes[lower.track]
+        return None
 
     # --- going on without a gap -------------------------------------------------------------------------------------
 
-    def begin(self, rendition: Rendition, number: int) -> None:
+    def begin(self, rendition: Rendition, number: int, sent: int | None = None) -> None:
         """Forward the rendition from its packet with this extended number on.
 
-        After a pause or a change of layer the packets take the numbers that follow those sent before. So SRTP's
-        rollover counter is never in doubt (RFC 3711 section 3.3.1), and no number is used twice.
+        After a pause or a change the packets take the numbers that follow those sent before. So SRTP's rollover counter
+        is never in doubt (RFC 3711 section 3.3.1), and no number is used twice. ``sent`` is the former rendition's
+        number of the last packet sent, where that is not the last that was forwarded.
         """
-        left_off = self._position() if not self.waiting else self._left_off
+        left_off = self._left_off if self.waiting else self._position(sent)
         self.replay = None
         self.waiting = False
         if left_off is None:
-            self.path, self._first = rendition.base, number
+            self._first = number
+            self.path = rendition.base
+            if rendition.thinning is not None:
+                self.path = Path(rendition, NO_SHIFT, _on_track(rendition, number))
         elif (
             left_off.path.rendition is rendition
             and left_off.sequence + 1 == number + self.path.shift.sequence
@@ -183,13 +220,15 @@ class Subscription:
         """The extended number, as the subscriber sees it, of the newest packet that it was sent."""
         if self.waiting:
             return -1 if self._left_off is None else self._left_off.sequence
-        newest = self.path.rendition.track.highest if self.replay is None else self.replay.last
+        rendition = self.path.rendition
+        newest = rendition.sent if self.replay is None else rendition.number_before(self.replay.last)
         return newest + self.path.shift.sequence
 
-    def _position(self) -> _Position:
+    def _position(self, sent: int | None = None) -> _Position:
         path, reached = self.path, self.reached
-        number = reached - path.shift.sequence
-        found = _read(path.rendition.track, number)
+        number = reached - path.shift.sequence if sent is None else sent
+        reached = number + path.shift.sequence
+        found = _read(path.rendition, number)
         if found is None:
             return _Position(
                 reached,
@@ -202,14 +241,14 @@ class Subscription:
         return _Position(
             reached,
             timestamp + shift.timestamp & 0xFFFFFFFF,
-            picture + shift.picture & 0x7FFF if picture >= 0 else -1,
+            picture + shift.picture & 0xFFFF if picture >= 0 else -1,
             tl0 + shift.tl0 & 0xFF if tl0 >= 0 else -1,
             path,
         )
 
     def _continue(self, left_off: _Position, rendition: Rendition, number: int) -> Path:
         track = rendition.track
-        timestamp, picture, tl0 = _read(track, number) or (left_off.timestamp, *NO_IDS)
+        timestamp, picture, tl0 = _read(rendition, number) or (left_off.timestamp, *NO_IDS)
         shift = self._timestamp_shift(left_off, track)
         ahead = (timestamp + shift - left_off.timestamp + 0x80000000 & 0xFFFFFFFF) - 0x80000000
         self._skew = max(0, _SHORTEST_STEP - ahead)
@@ -218,10 +257,10 @@ class Subscription:
             Shift(
                 sequence=left_off.sequence + 1 - number,
                 timestamp=shift + self._skew & 0xFFFFFFFF,
-                picture=left_off.picture + 1 - picture & 0x7FFF if min(left_off.picture, picture) >= 0 else 0,
+                picture=left_off.picture + 1 - picture & 0xFFFF if min(left_off.picture, picture) >= 0 else 0,
                 tl0=left_off.tl0 + 1 - tl0 & 0xFF if min(left_off.tl0, tl0) >= 0 else 0,
             ),
-            number,
+            _on_track(rendition, number),
         )
 
     def _timestamp_shift(self, left_off: _Position, track: Track) -> int:
@@ -244,20 +283,23 @@ class Subscription:
         if rtt is not None and rtt >= 0:
             self.rtt = rtt
 
-    def is_stale(self, path: Path, number: int, now: float) -> bool:
-        """Whether a decoder has no use for a packet of ``path`` any more: it was given a later keyframe.
+    def is_stale(self, path: Path, slot: int, now: float) -> bool:
+        """Whether a decoder has no use for the packet in a slot of ``path`` any more: it was given a later keyframe.
 
         Idea after Galène. Not at once: what was lost just before the keyframe may still be shown before it, if it
         comes within the depth of a jitter buffer; and a keyframe that the subscriber was not sent yet helps nobody.
         """
         track = path.rendition.track
         keyframe = track.keyframe_sequence
-        if not track.is_video or keyframe is None or number >= keyframe:
+        if not track.is_video or keyframe is None or track.history.sequence(slot) >= keyframe:
             return False
-        return now - track.keyframe_at > _STALE_AFTER and keyframe + path.shift.sequence <= self.reached
+        if now - track.keyframe_at <= _STALE_AFTER:
+            return False
+        begins = track.history.find(keyframe)
+        return begins < 0 or path.rendition.number_at(begins) + path.shift.sequence <= self.reached
 
     def may_resend(self, number: int, now: float) -> tuple[Path, int] | None:
-        """Whence to send a NACKed packet again: its path and its extended number there, or ``None``.
+        """Whence to send a NACKed packet again: its path and its slot there, or ``None``.
 
         ``None`` before the subscriber began and for a packet from then (its SRTP rollover counter starts there), for
         one sent again less than 30 ms ago, and above 128 packets at once or 500 a second: a hostile or hopeless link
@@ -275,21 +317,32 @@ class Subscription:
         path = next((path for first, path in reversed(self._segments) if extended >= first), None)
         if path is None or not self._resends.take(1, now):
             return None
+        slot = path.rendition.slot_of(extended - path.shift.sequence)
+        if slot < 0:
+            return None
         self._resent[extended] = now
         if len(self._resent) > _MAX_REMEMBERED:
             del self._resent[next(iter(self._resent))]
-        return path, extended - path.shift.sequence
+        return path, slot
 
 
-def _read(track: Track, number: int) -> tuple[int, int, int] | None:
+def _on_track(rendition: Rendition, number: int) -> int:
+    """The number on the track of a rendition's packet."""
+    return (
+        number if rendition.thinning is None else rendition.track.history.sequence(rendition.slot_of(number))
+    )
+
+
+def _read(rendition: Rendition, number: int) -> tuple[int, int, int] | None:
     """Timestamp, picture id and TL0PICIDX of a packet, or of the last before it that is in the history."""
-    history = track.history
+    history = rendition.track.history
     for candidate in range(number, number - _LOOK_BACK, -1):
-        slot = history.find(candidate)
+        slot = rendition.slot_of(candidate)
         if slot >= 0:
             start = slot * SLOT
-            end = start + history.lengths[slot]
             _, second, _, timestamp, _ = HEADER.unpack_from(history.view, start)
-            payload = payload_of(history.view, start)
-            return timestamp, *picture_ids(second & 0x7F, history.view, payload, end)
+            picture, tl0 = packet_ids(second & 0x7F, history.view, start, start + history.lengths[slot])
+            if rendition.thinning is not None and picture >= 0:
+                picture = picture - rendition.thinning.pictures[slot] & 0x7FFF
+            return timestamp, picture, tl0
     return None

@@ -14,6 +14,7 @@ from typing import Final
 from media_relay.core import red
 from media_relay.core.history import SLOT, History
 from media_relay.core.keyframes import KeyframeRequests, starts_keyframe
+from media_relay.core.layering import Layering, has_layers
 from media_relay.core.nack import NackGenerator
 from media_relay.core.packet import (
     HEADER,
@@ -22,6 +23,7 @@ from media_relay.core.packet import (
     Codec,
     Extensions,
     canonical_block,
+    dependency_block,
     payload_of,
 )
 from media_relay.core.reception import Reception
@@ -82,11 +84,13 @@ class Track:
         "clock_rate",
         "codec",
         "heard_at",
+        "forwarded",
         "history",
         "is_video",
         "keyframe_at",
         "keyframe_sequence",
         "keyframes",
+        "layering",
         "newest_timestamp",
         "octets",
         "packets",
@@ -110,6 +114,8 @@ class Track:
         """Canonical payload type of the newest packet."""
         self.clock_rate = 90_000 if is_video else 48_000
         self.history = History(slots)
+        self.layering: Layering | None = None
+        """Which layers its packets are of, where one source sends several."""
         self.source: Source | None = None
         self._last_sequence = first_sequence - 1
         self.newest_timestamp = 0
@@ -125,6 +131,8 @@ class Track:
         self.keyframe_at = 0.0
         """When that packet came."""
         self._keyframe_timestamp: int | None = None
+        self.forwarded = first_sequence - 1
+        """Extended number of the newest packet that was forwarded: :attr:`highest` but for the present batch."""
         self.packets = 0
         self.octets = 0
         self.sender_time: SenderTime | None = None
@@ -189,14 +197,15 @@ class Track:
             return False
         return self._store(
             outgoing, second & MARKER | codec, (timestamp + source.timestamp_offset) & 0xFFFFFFFF,
-            view, payload, end, found.carried, codec, now,
+            view, payload, end, found, codec, now,
         )  # fmt: skip
 
     def _store(
         self, outgoing: int, second: int, timestamp: int, view: memoryview, payload: int, end: int,
-        carried: bytes, codec: Codec, now: float,
+        found: Extensions, codec: Codec, now: float,
     ) -> bool:  # fmt: skip
-        block = canonical_block(carried)
+        dependency = found.dependency
+        block = dependency_block(found.carried, dependency) if dependency else canonical_block(found.carried)
         if self.redundant and not self.is_video:
             packed = self._with_the_former(outgoing, timestamp, view[payload:end])
             if packed is not None and HEADER_SIZE + len(block) + len(packed) <= SLOT:
@@ -220,11 +229,16 @@ class Track:
             self.heard_at = now
         self.packets += 1
         self.octets += end - payload
+        key = self.is_video and self.batch_keyframe < 0 and starts_keyframe(codec, view, payload, end)
+        if key and self.layering is None and has_layers(codec, view, payload, end):
+            self.layering = Layering(history.slots)
+        if self.layering is not None:
+            self.layering.note(slot, codec, view, payload, end, dependency, now)
         if outgoing >> 16 != self._last_sequence >> 16:
             # Late across a rollover: a subscriber that began after it would count one rollover too many. It is kept
             # for those that began before it and ask for it.
             return True
-        if self.is_video and self.batch_keyframe < 0 and starts_keyframe(codec, view, payload, end):
+        if key:
             self._keyframe(outgoing, timestamp, now)
         self.batch.append(slot)
         return True
@@ -316,6 +330,7 @@ class Track:
     def release(self) -> None:
         """Its publisher is gone for good."""
         self.source = None
+        self.layering = None
         self.clock_offset = None
 
     def _splice(self, source: Source, number: int, timestamp: int, now: float) -> SequenceMap:

@@ -11,7 +11,7 @@ from media_relay.core.forwarding import WireFormat, render
 from media_relay.core.pacing import Pace
 from media_relay.core.packet import Codec, Extensions, extension_table, payload_of
 from media_relay.core.rendition import Path, Rendition
-from media_relay.core.shifting import on_path, shift_packets
+from media_relay.core.shifting import shift_packets
 from media_relay.core.subscription import Subscription
 from media_relay.core.track import Source, Track
 from media_relay.fanout import Fanout
@@ -70,7 +70,7 @@ def frame(layer: int, number: int, parts: int, picture: int, tl0: int, *, key: b
     return payloads
 
 
-@dataclass
+@dataclass(eq=False)
 class Viewer:
     """Stands where a connected subscriber stands; gets everything it is sent."""
 
@@ -105,22 +105,23 @@ class Viewer:
 
     def nack(self, number: int, now: float) -> None:
         whence = self.video.may_resend(number, now)
-        if whence is not None and (slot := whence[0].rendition.track.history.find(whence[1])) >= 0:
-            show(whence[0], [slot], [self])
+        if whence is not None:
+            show(whence[0], [whence[1]], [self])
 
 
 def show(path: Path, slots: Sequence[int], viewers: Sequence[Viewer]) -> None:
     """Render and shift as the fan-out does, and let the viewers see it."""
     history = path.rendition.track.history
     out = memoryview(bytearray(len(slots) * 1_600))
-    layout = render(history, on_path(path, history, slots), WIRE, out, max_segments=1, max_message=65_000)
-    shift_packets(out, layout, WIRE, path.shift)
+    layout = render(history, path.carries(slots), WIRE, out, max_segments=1, max_message=65_000)
+    if not path.plain:
+        shift_packets(out, layout, WIRE, path)
     for offset, length in layout.packets:
         for viewer in viewers:
             viewer.seen.append(Seen.read(out[offset : offset + length]))
 
 
-class _Screens:
+class Screens:
     """In place of the fan-out: no keys and no sockets."""
 
     def forward(self, path: Path, slots: Sequence[int], wire: WireFormat, targets: Sequence[Viewer]) -> int:
@@ -133,7 +134,7 @@ class Classroom:
 
     def __init__(self, layers: int, starts: Sequence[tuple[int, int, int, int]]) -> None:
         """``starts``: first number, timestamp, picture id and TL0PICIDX of each layer."""
-        self.stream = Stream("lesson", "main", cast(Fanout, _Screens()))
+        self.stream = Stream("lesson", "main", cast(Fanout, Screens()))
         self.stream.publisher = cast(Any, self)
         self.now = 100.0
         self.frames = 0
@@ -215,3 +216,23 @@ class Classroom:
         """As the relay does every 200 ms; returns the layers that a keyframe is asked of."""
         self.stream.steer(self.now)
         return [i for i, r in enumerate(self.renditions) if r.track.keyframes._pending]
+
+
+def extended(numbers: list[int], modulus: int) -> list[int]:
+    """Numbers unwrapped: each next to the one before."""
+    out: list[int] = []
+    for number in numbers:
+        near = out[-1] if out else number
+        out.append(near + (number - near + modulus // 2) % modulus - modulus // 2)
+    return out
+
+
+def numbers_of(seen: list[Seen]) -> list[int]:
+    """The sequence numbers of what was seen, extended."""
+    return extended([s.number for s in seen], 1 << 16)
+
+
+def missing(seen: list[Seen]) -> list[int]:
+    """The numbers between the first packet and the newest that were not seen."""
+    numbers = numbers_of(seen)
+    return sorted(set(range(numbers[0], max(numbers))) - set(numbers)) if seen else []

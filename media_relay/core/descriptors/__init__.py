@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from media_relay.core.descriptors import vp8, vp9
-from media_relay.core.packet import Codec
+from media_relay.core.descriptors import av1, vp8, vp9
+from media_relay.core.packet import Codec, Extension, find_element, payload_of
 
 NO_IDS: Final = (-1, -1)
 """Of a packet that carries neither a picture id nor a TL0PICIDX."""
@@ -22,6 +22,14 @@ def picture_ids(codec: int, view: memoryview, start: int, end: int) -> tuple[int
     if codec == Codec.VP9:
         return vp9.picture_ids(view, start, end)
     return NO_IDS
+
+
+def packet_ids(codec: int, view: memoryview, start: int, end: int) -> tuple[int, int]:
+    """The same of the canonical packet ``view[start:end]``; of AV1 its frame number and no TL0PICIDX."""
+    if codec == Codec.AV1:
+        value, after = find_element(view, start, Extension.DEPENDENCY_DESCRIPTOR)
+        return av1.frame_number(bytes(view[value:after])), -1
+    return picture_ids(codec, view, payload_of(view, start), end)
 
 
 def shift_ids(codec: int, view: memoryview, start: int, end: int, picture: int, tl0: int) -> None:

@@ -76,6 +76,16 @@ def shift_ids(view: memoryview, start: int, end: int, picture: int, tl0: int) ->
         view[position] = view[position] + tl0 & 0xFF
 
 
+def has_temporal_layers(view: memoryview, start: int, end: int) -> bool:
+    """Whether the descriptor has a temporal id (T)."""
+    return payload_start(view, start, end) < end and bool(view[start] & _X and view[start + 1] & _T)
+
+
+def begins_frame(view: memoryview, start: int, end: int) -> bool:
+    """Whether this is the first packet of a frame: the first partition's start."""
+    return start < end and view[start] & 0x17 == 0x10
+
+
 def temporal_layer(view: memoryview, start: int, end: int) -> tuple[int, bool]:
     """The temporal id, 0 where there is none, and whether one may begin to decode its layer here (TID and Y)."""
     position = payload_start(view, start, end)

@@ -21,10 +21,10 @@ def one_byte_block(elements: Sequence[Element], gaps: Sequence[int] = ()) -> byt
 
 
 def canonical_block(elements: Sequence[Element], transport: int = 0, transport_number: int = 0) -> bytes:
-    """A block that begins with a transport-wide number, or with the room for it (``transport`` 0)."""
+    """A block that begins with a transport-wide number after a byte, or with the room for it (``transport`` 0)."""
     if transport:
-        return one_byte_block([(transport, transport_number.to_bytes(2, "big")), *elements])
-    return one_byte_block(elements, gaps=[3]) if elements else struct.pack("!HHI", 0xBEDE, 1, 0)
+        return one_byte_block([(transport, transport_number.to_bytes(2, "big")), *elements], gaps=[1])
+    return one_byte_block(elements, gaps=[4]) if elements else struct.pack("!HHI", 0xBEDE, 1, 0)
 
 
 def two_byte_block(elements: Sequence[Element], appbits: int = 0) -> bytes:

@@ -15,7 +15,9 @@ from media_relay.core.packet import (
     Extensions,
     PacketError,
     canonical_block,
+    dependency_block,
     extension_table,
+    find_element,
     payload_start,
     read_extensions,
     translate_extensions,
@@ -29,7 +31,9 @@ from tests.media_relay.core.packets import (
     two_byte_elements,
 )
 
-tables = st.dictionaries(st.integers(1, 14), st.sampled_from([int(e) for e in Extension]), max_size=8)
+CARRIED = [int(e) for e in Extension if e is not Extension.DEPENDENCY_DESCRIPTOR]
+"""The dependency descriptor is carried too, but apart, because it may be long."""
+tables = st.dictionaries(st.integers(1, 14), st.sampled_from(CARRIED), max_size=8)
 
 
 def read(block: bytes, ids: dict[int, int]) -> Extensions:
@@ -71,7 +75,7 @@ def test_two_byte_elements_are_carried_in_one_byte_form(
 
 @given(
     one_byte_elements,
-    st.dictionaries(st.integers(1, 5), st.integers(1, 13), max_size=5),
+    st.dictionaries(st.integers(1, 5), st.integers(7, 13), max_size=5),
     st.sampled_from([0, 14]),
 )
 def test_a_canonical_block_is_translated_for_a_subscriber(
@@ -181,3 +185,33 @@ def test_canonical_ids_are_distinct_and_fit_the_one_byte_form() -> None:
 def test_codecs_know_their_clock() -> None:
     assert all(c.clock_rate == (90_000 if c.is_video else 48_000) for c in Codec)
     assert [c for c in Codec if not c.is_video] == [Codec.OPUS, Codec.RED]
+
+
+@given(st.binary(min_size=1, max_size=200), one_byte_elements, st.sampled_from([0, 14]))
+def test_a_dependency_descriptor_of_any_length_is_carried(
+    descriptor: bytes, elements: list[Element], transport: int
+) -> None:
+    carried = b"".join(bytes([n << 4 | len(d) - 1]) + d for n, d in elements if n <= 5)
+    out = bytearray(packet(1, 2, b"payload", block=dependency_block(carried, descriptor)))
+    view = memoryview(out)
+    start, end = find_element(view, 0, Extension.DEPENDENCY_DESCRIPTOR)
+    assert bytes(view[start:end]) == descriptor
+    translate_extensions(
+        view, 0, extension_table({1: 9, int(Extension.DEPENDENCY_DESCRIPTOR): 12}), transport
+    )
+    start, end = find_element(view, 0, 12)
+    assert bytes(view[start:end]) == descriptor
+    found = Extensions()
+    ids = {12: int(Extension.DEPENDENCY_DESCRIPTOR), 9: 9, 14: int(Extension.TRANSPORT_SEQUENCE)}
+    assert out[read_extensions(view, 12, len(out), extension_table(ids), found) :] == b"payload"
+    assert found.dependency == descriptor
+    assert carried_elements(found.carried) == [(9, d) for n, d in elements if n == 1]
+    assert found.transport_sequence == (0 if transport else -1)
+    assert not transport or bytes(out[TRANSPORT_NUMBER - 2 : TRANSPORT_NUMBER]) in (b"\0\xe1", b"\x0e\x02")
+
+
+def test_a_client_without_the_dependency_descriptor_gets_padding() -> None:
+    for size in (3, 40):
+        out = bytearray(packet(1, 2, b"", block=dependency_block(b"\x10\xff", bytes([255] * size))))
+        translate_extensions(memoryview(out), 0, extension_table({1: 2}), 0)
+        assert out.count(255) == 1

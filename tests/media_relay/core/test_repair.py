@@ -85,6 +85,7 @@ class Path:
             self.subscription.begin(self.subscription.path.rendition, 0)
         for slot in slots:
             self._send_down(slot, now)
+        self.track.forwarded = self.track.highest
         for datagram in self.media_down.take(now):
             self.ear.hear(datagram, now)
         for datagram in self.nacks_up.take(now):
@@ -100,9 +101,9 @@ class Path:
     def _repeat(self, numbers: list[int], now: float) -> None:
         for number in numbers:
             whence = self.subscription.may_resend(number, now)
-            if whence is not None and (slot := self.track.history.find(whence[1])) >= 0:
+            if whence is not None:
                 self.sent_again += 1
-                self._send_down(slot, now)
+                self._send_down(whence[1], now)
 
     def _send_down(self, slot: int, now: float) -> None:
         history = self.track.history
