@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Playwright
 
 from media_relay.messages import SessionClosed
+from tests.browser.nat import running_nat
 from tests.browser.relays import Terminal, live_relay
 from tests.browser.rooms import launch
 
@@ -68,3 +69,23 @@ def test_browsers_prefer_udp(browser: Browser) -> None:
         site.play("site")
         assert site.until("site", "f.state === 'connected'")["protocol"] == "udp"
         site.leave()
+
+
+def test_sessions_survive_a_router_that_changes_its_mapping(browser: Browser) -> None:
+    """As when a router restarts, or forgets: both go on from other ports, within Chromium's next check or two."""
+    with live_relay() as relay, running_nat(relay.relay.port) as nat:
+        teacher, site = (Terminal(browser, relay, blocked=" tcp ", port=nat.port) for _ in range(2))
+        teacher.publish("teacher")
+        site.play("site")
+        before = site.until("site", "f.frames > 10")
+        addresses = set(relay.relay._by_address)
+        nat.rebind()
+        time.sleep(0.3)  # what was under way has arrived
+        still = site.figures("site")["frames"]
+        after = site.until("site", f"f.frames > {still} + 30 && f.heard > {before['heard']} + 2", 12)
+        assert after["state"] == "connected"
+        assert relay.relay.publishers == relay.relay.subscribers == 1
+        assert not addresses & {peer.destination.raw for peer in relay.relay._peers.values()}
+        assert not [event for event in relay.events if isinstance(event, SessionClosed)]
+        for terminal in (teacher, site):
+            terminal.leave()
