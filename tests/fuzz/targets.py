@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from media_relay.answers import Transport, answer, restart_fragment
-from media_relay.core.keyframes import starts_keyframe
 from media_relay.core.packet import (
     EXTENSION_URIS,
     HEADER_SIZE,
-    Codec,
     Extension,
     Extensions,
     PacketError,
@@ -32,6 +30,8 @@ from media_relay.messages import MessageError, decode, encode
 from media_relay.sdp import OfferError, parse_fragment, parse_offer
 from media_relay.seams import rtcp
 from media_relay.seams.dtls import DtlsEndpoint, DtlsError, DtlsIdentity
+from tests.fuzz import lesson, media
+from tests.fuzz.scripts import pieces
 
 CORPUS: Final = Path(__file__).parent / "corpus"
 PASSWORD: Final = "p" * 32
@@ -98,16 +98,6 @@ _EXTENSIONS: Final = extension_table(
 )
 _CANONICAL: Final = extension_table({int(e): int(e) for e in EXTENSION_URIS.values() if e > 0})
 _NUMBERED: Final = (*_CANONICAL[:14], int(Extension.TRANSPORT_SEQUENCE), 0)
-
-
-def payload(data: bytes) -> None:
-    """The first byte chooses the codec; the others are a payload at the end of a larger buffer."""
-    if not data:
-        return
-    codec = tuple(Codec)[data[0] % len(Codec)]
-    around = memoryview(b"\xff" * 7 + data[1:] + b"\xff" * 7)
-    verdict = starts_keyframe(codec, around, 7, 7 + len(data) - 1)
-    assert verdict is starts_keyframe(codec, memoryview(data), 1, len(data)), "reads beyond its payload"
 
 
 def reports(data: bytes) -> None:
@@ -185,21 +175,12 @@ def dtls(data: bytes) -> None:
     """Datagrams of a client's handshake, each with two bytes of length in front."""
     endpoint = DtlsEndpoint(_identity(), [("sha-256", "AA")], server=True)
     try:
-        for datagram in datagrams(data):
+        for datagram in pieces(data):
             answers = endpoint.receive(datagram)
             assert sum(map(len, answers)) < 8_192
     except DtlsError:
         return
     assert not endpoint.complete
-
-
-def datagrams(data: bytes) -> Iterator[bytes]:
-    """Cut a script into what it holds: two bytes of length before each datagram."""
-    at = 0
-    while at + 2 < len(data):
-        length = max(1, int.from_bytes(data[at : at + 2], "big") % _DATAGRAM)
-        yield data[at + 2 : at + 2 + length]
-        at += 2 + length
 
 
 _identities: Final[list[DtlsIdentity]] = []
@@ -214,8 +195,13 @@ def _identity() -> DtlsIdentity:
 TARGETS: Final[dict[str, Target]] = {
     "stun": Target(stun, "stun"),
     "rtp": Target(rtp, "rtp"),
-    "payload": Target(payload, "payload"),
+    "blocks": Target(media.blocks, "blocks", longest=8_192),
+    "payload": Target(media.payload, "payload"),
+    "red": Target(media.redundant, "red"),
+    "frames": Target(media.frames, "frames", longest=8_192),
+    "feedback": Target(media.feedback, "feedback", longest=8_192, weight=2),
     "rtcp": Target(reports, "rtcp"),
+    "lesson": Target(lesson.lesson, "lesson", longest=8_192, weight=25),
     "arrivals": Target(arrivals, "arrivals", weight=5),
     "offer": Target(offer, "offer", longest=64 * 1024, weight=5),
     "fragment": Target(fragment, "fragment", longest=64 * 1024),

@@ -11,12 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from media_relay.seams.datagrams import ffi
+from media_relay.seams.srtp import SrtpContext, new_length
 from tests.fuzz import bounds
 from tests.fuzz.bounds import MOST_MEMORY, peak_memory, run_bounded
+from tests.fuzz.lesson import NonceReuse, Watch
 from tests.fuzz.mutation import mutated
 from tests.fuzz.targets import TARGETS, Target
+from tests.media_relay.clients import rtp
 
-_EXAMPLES = 80
+_EXAMPLES = 50
 _INPUTS = 100
 
 
@@ -58,3 +62,20 @@ def test_an_input_that_takes_too_long_is_a_finding(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(bounds, "LONGEST", 0.0)
     with pytest.raises(AssertionError, match="3 bytes took"):
         run_bounded(Target(lambda data: None, ""), b"abc")
+
+
+def test_a_nonce_that_is_used_twice_is_a_finding() -> None:
+    watch, context = Watch(), SrtpContext(bytes(28), 7, 16, inbound=False)
+    length = new_length()
+
+    def send(number: int, payload: bytes) -> None:
+        packet = rtp(5, number, 0, payload)
+        buffer = ffi.new("uint8_t[]", packet + bytes(32))
+        length[0] = len(packet)
+        assert watch(context.context, buffer, length) == 0
+
+    send(65_535, b"one")
+    send(0, b"two")
+    send(65_535, b"one")  # sent again as it was
+    with pytest.raises(NonceReuse):
+        send(0, b"three")
