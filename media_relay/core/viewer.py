@@ -32,6 +32,9 @@ _PROBED_QUEUE: Final = 0.4
 _SETTLED: Final = 0.5
 _STARVING: Final = 1.0
 _LONGEST_DRAIN: Final = 5.0
+_NEARLY: Final = 0.8
+_FORGIVING: Final = 4.0
+"""Seconds in which trouble that seemed to pass must not come back."""
 _EFFECT: Final = 0.3
 """Seconds until a remedy shows, besides the time that packets wait."""
 _CARE: Final = 15.0
@@ -62,6 +65,7 @@ class Viewer:
         self.probing = Probing()
         self._trouble_at = 0.0
         self._quiet_until = 0.0
+        self._forgiven_at = float("-inf")
         self._drained = 0
         """Bits a second that came out of the queue while pictures stopped."""
         self._silent = False
@@ -199,8 +203,12 @@ class Viewer:
         delay = self._delay(now)
         self.draining = delay > _LONG_QUEUE
         self._drained = 0
-        self._lower(int(_CAUTION * self._delivered(_RECENT)), trouble, now)
         self._quiet_until = now + _EFFECT + delay
+        capacity = int(_CAUTION * self._delivered(_RECENT))
+        if capacity > _NEARLY * self._spent() and now - self._forgiven_at > _FORGIVING:
+            # Nearly all gets through, so a moment without pictures may be enough; if not, there will be trouble again.
+            self._forgiven_at, capacity = now, self._spent()
+        self._lower(capacity, trouble, now)
 
     def _lower(self, capacity: int, trouble: Trouble, now: float) -> None:
         spent = self._spent()
