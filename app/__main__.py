@@ -121,12 +121,24 @@ def _fill_create_county(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--admin", default="admin", help="login of its first bureau admin (default: %(default)s)"
     )
+    parser.add_argument(
+        "--password-stays",
+        action="store_true",
+        help="ask for no other password at the first sign-in; for programs",
+    )
     _add_settings(parser, _STORAGE)
 
     def run(options: argparse.Namespace, settings: Settings) -> int:
         from app.manage import create_county
 
-        create_county(settings, options.code, options.name, options.time_zone, options.admin)
+        create_county(
+            settings,
+            options.code,
+            options.name,
+            options.time_zone,
+            options.admin,
+            password_stays=options.password_stays,
+        )
         return 0
 
     parser.set_defaults(run=run)

@@ -35,7 +35,7 @@ WITHOUT_GATE: Final[Mapping[str, str]] = {
     "/openapi.json": "open: the description of this API",
     "/static/{version}/{name}": "open: style sheets and modules",
     "/favicon.ico": "open: the icon",
-    **dict.fromkeys(("/", "/today", "/teach", "/site", "/docs"), _PAGE),
+    **dict.fromkeys(("/", "/today", "/teach", "/site", "/password", "/people", "/docs"), _PAGE),
 }
 
 

@@ -15,7 +15,7 @@ import app.schools.routes
 import app.timetables.routes
 import app.web.routes
 from app import __version__, gatekeeping, metrics
-from app.accounts.limiter import AttemptLimiter
+from app.accounts.sign_in import Door
 from app.bounds import BodyBound
 from app.database import make_engine, make_session_factory
 from app.errors import install_error_handlers
@@ -61,9 +61,9 @@ def create_app(settings: Settings) -> FastAPI:
     api.state.ice_servers = IceServers(settings.turn_urls, settings.turn_secret.get_secret_value())
     api.state.engine = engine
     api.state.session_factory = make_session_factory(engine)
-    api.state.sign_in_limiter = AttemptLimiter()
     api.state.coordinator = None  # until the lifespan is entered
     api.state.metrics = metrics.Metrics()
+    api.state.door = Door(api.state.session_factory, api.state.keys, api.state.metrics.registry)
     install_error_handlers(api)
     api.add_exception_handler(404, app.web.routes.no_such_page)
     for router in ROUTERS:
@@ -85,4 +85,5 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
             state.metrics.registry.register(MediaFigures(coordinator, asyncio.get_running_loop()))
             yield
     finally:
+        state.door.desk.close()
         state.engine.dispose()

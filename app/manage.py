@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app import migrate as migrations
 from app.accounts import service as accounts
+from app.accounts.passwords import hash_password
 from app.accounts.rules import Role
 from app.accounts.service import PersonDraft
 from app.audit import service as audit
@@ -41,15 +42,19 @@ def seed(settings: Settings) -> None:
     sys.stdout.write(f"The demo county is there; everybody's password is {demo.password}\n")
 
 
-def create_county(settings: Settings, code: str, name: str, time_zone: str, admin: str) -> None:
+def create_county(
+    settings: Settings, code: str, name: str, time_zone: str, admin: str, *, password_stays: bool
+) -> None:
     """Found a county and its first bureau admin, whose password is shown once."""
     _prepare(settings)
     password = secrets.token_urlsafe(12)
+    hashed = hash_password(password)
     engine = make_engine(settings.database_url)
     with make_session_factory(engine).begin() as session:
         county = schools.create_county(session, code, name, time_zone)
         today = accounts.county_today(session, county.id, datetime.now(UTC))
-        draft = PersonDraft(admin, name, password, ((Role.BUREAU_ADMIN, county.id, None, None),))
+        duty = (Role.BUREAU_ADMIN, county.id, None, None)
+        draft = PersonDraft(admin, name, hashed, (duty,), must_change_password=not password_stays)
         person = accounts.create_person(session, county.id, draft, today)
         subject = Subject("county", county.id, county.id)
         facts = {"code": code, "time_zone": time_zone, "first_admin": person.id}

@@ -23,7 +23,17 @@ LAYERS = ("routes", "service", "queries", "models")
 # What a domain shows to others: its verbs (some in a module named by the use case instead of `service`), and
 # its pure parts. Of models only the classes, as types.
 VERBS = {"service", "planning", "scheduling", "grants"}
-PUBLIC = VERBS | {"schemas", "rules", "permissions", "gates", "clashes", "tokens", "models", "export"}
+PUBLIC = VERBS | {
+    "schemas",
+    "rules",
+    "permissions",
+    "gates",
+    "clashes",
+    "tokens",
+    "models",
+    "export",
+    "passwords",
+}
 # Modules that belong to all domains; they know none of them.
 GROUND = {
     "bounds", "database", "errors", "keys", "logs", "metrics", "migrate", "openapi", "schemas", "settings",

@@ -20,7 +20,9 @@ class Person(Base):
     login: Mapped[str] = mapped_column(String(64), unique=True)
     name: Mapped[str] = mapped_column(String(200))
     password_hash: Mapped[str] = mapped_column(String(200))
+    must_change_password: Mapped[bool] = mapped_column(default=False)  # somebody else chose it
     active: Mapped[bool] = mapped_column(default=True)
+    tokens_since: Mapped[datetime | None]  # tokens from before are void
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     assignments: Mapped[list["Assignment"]] = relationship(

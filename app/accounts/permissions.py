@@ -32,6 +32,9 @@ class Action(StrEnum):
     PERSON_ADMIT = "person.admit"
     PERSON_LIST = "person.list"
     PERSON_SHOW = "person.show"
+    PERSON_RESET = "person.reset_password"
+    PERSON_CLOSE = "person.close"
+    PASSWORD_CHANGE = "password.change"
     ORG_UNIT_ADD = "org_unit.add"
     ORG_UNIT_SHOW = "org_unit.show"
     ROOM_ADD = "room.add"
@@ -64,6 +67,8 @@ _ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None, Scope | N
     Action.PERSON_ADMIT: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.PERSON_LIST: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.PERSON_SHOW: (_COUNTY, _SUBTREE, _NO, _NO),
+    Action.PERSON_RESET: (_COUNTY, _SUBTREE, _NO, _NO),
+    Action.PERSON_CLOSE: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.ORG_UNIT_ADD: (_COUNTY, _NO, _NO, _NO),
     Action.ORG_UNIT_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
     Action.ROOM_ADD: (_COUNTY, _SUBTREE, _NO, _NO),
@@ -93,7 +98,7 @@ TABLE: Mapping[Action, Mapping[Role, Scope]] = {
 }
 
 # What everybody who is signed in may do with the own account, whatever their roles.
-OF_ONESELF = frozenset({Action.ME_SHOW, Action.PERSON_SHOW})
+OF_ONESELF = frozenset({Action.ME_SHOW, Action.PERSON_SHOW, Action.PASSWORD_CHANGE})
 
 # Whom an administrator may appoint.
 APPOINTABLE: Mapping[Role, frozenset[Role]] = {
@@ -111,6 +116,8 @@ SEEN_BY: Mapping[Action, Action] = {
     Action.PAIRING_ADD: Action.ROOM_SHOW,
     Action.ENTRY_PLAN: Action.ROOM_SHOW,
     Action.TERM_ADD: Action.TERM_SHOW,
+    Action.PERSON_RESET: Action.PERSON_SHOW,
+    Action.PERSON_CLOSE: Action.PERSON_SHOW,
     Action.LESSON_CANCEL: Action.LESSON_SHOW,
 }
 
@@ -161,7 +168,7 @@ class Reach:
 
 def reach(principal: Principal, action: Action) -> Reach:
     """How far somebody gets with an action today."""
-    scopes = TABLE.get(action, {})
+    scopes = {} if principal.must_change_password else TABLE.get(action, {})
     held = [
         (duty, scopes[duty.role])
         for duty in principal.assignments
@@ -199,6 +206,12 @@ def require(principal: Principal, action: Action, target: Target, missing: NotFo
 def require_somewhere(principal: Principal, action: Action) -> Reach:
     """How far somebody gets with an action; raises `Forbidden` when they get nowhere."""
     found = reach(principal, action)
+    if not found and principal.must_change_password:
+        raise Forbidden(
+            "password.change_first",
+            "Change the password first",
+            "Somebody else chose your password. Choose another one: `POST /api/v1/me/password`.",
+        )
     if not found:
         raise denied(action)
     return found

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, String, Uuid, column, or_, select, table
+from sqlalchemy import ColumnElement, String, Uuid, column, or_, select, table, update
 from sqlalchemy.orm import Session, selectinload
 
 from app.accounts.models import Assignment, Person
@@ -42,6 +42,12 @@ def person_by_login(session: Session, login: str) -> Person | None:
 def person_with_assignments(session: Session, person_id: uuid.UUID) -> Person | None:
     query = select(Person).where(Person.id == person_id).options(selectinload(Person.assignments))
     return session.scalar(query)
+
+
+def renew_hash(session: Session, person_id: uuid.UUID, old: str, new: str) -> None:
+    """Store the same password's hash by other parameters, unless the password was changed meanwhile."""
+    same = (Person.id == person_id, Person.password_hash == old)
+    session.execute(update(Person).where(*same).values(password_hash=new))
 
 
 def county_time_zone(session: Session, county_id: uuid.UUID) -> str:

@@ -1,48 +1,51 @@
 """HTTP of accounts."""
 
-import time
 import uuid
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.security import OAuth2PasswordRequestForm
 
-from app.accounts import service
-from app.accounts import sign_in as signing_in
+from app.accounts import managing, service
 from app.accounts.gates import may
 from app.accounts.models import Person
+from app.accounts.passwords import hash_password, require_strong
 from app.accounts.permissions import Action
 from app.accounts.rules import Principal
-from app.accounts.schemas import Me, NewPerson, PersonOut, RoleOut, Token
+from app.accounts.schemas import Me, NewPerson, PasswordChange, PersonOut, RoleOut, TemporaryPassword, Token
 from app.accounts.service import PersonDraft
+from app.accounts.sign_in import change_own_password, sign_in
 from app.database import SessionDep, address_of
-from app.errors import Conflict, Forbidden, Invalid, NotFound, TooManyRequests, Unauthenticated, responses
+from app.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+    responses,
+)
 from app.schemas import Page, PageAfter, PageLimit, decode_cursor, encode_cursor
 
 router = APIRouter(prefix="/api/v1", tags=["accounts"])
 
 
-@router.post("/token", summary="Sign in", responses=responses(Unauthenticated, TooManyRequests))
-def token(
+@router.post("/token", summary="Sign in", responses=responses(Unauthenticated, TooManyRequests, Unavailable))
+async def token(
     request: Request,
     response: Response,
     form: Annotated[OAuth2PasswordRequestForm, Depends()],
 ) -> Token:
     """Exchange a login and a password for a bearer token (OAuth2 password form)."""
     state = request.app.state
-    person = signing_in.sign_in(
-        state.session_factory,
-        state.keys,
-        state.sign_in_limiter,
-        form.username,
-        form.password,
-        address_of(request),
-        time.monotonic(),
-    )
+    person = await sign_in(state.door, form.username, form.password, address_of(request))
     minutes = state.settings.token_minutes
     response.headers["Cache-Control"] = "no-store"  # RFC 6749 §5.1
     return Token(
-        access_token=service.issue_person_token(state.keys, person, minutes), expires_in=minutes * 60
+        access_token=service.issue_person_token(state.keys, person, minutes),
+        expires_in=minutes * 60,
+        must_change_password=person.must_change_password,
     )
 
 
@@ -55,6 +58,7 @@ def me(session: SessionDep, principal: Annotated[Principal, may(Action.ME_SHOW)]
         login=person.login,
         name=person.name,
         county_id=person.county_id,
+        must_change_password=person.must_change_password,
         assignments=[
             RoleOut(role=duty.role, org_unit_id=duty.org_unit_id)
             for duty in principal.assignments
@@ -77,10 +81,13 @@ def admit_person(
     response: Response,
 ) -> Person:
     """Create a person with roles: bureau admins do so in their county, school admins in their school."""
+    password = body.password.get_secret_value()
+    require_strong(password, body.login, body.name)
     draft = PersonDraft(
         login=body.login,
         name=body.name,
-        password=body.password.get_secret_value(),
+        password_hash=hash_password(password),  # before the transaction begins, with its first statement
+        must_change_password=body.must_change_password,
         assignments=tuple(
             (item.role, item.org_unit_id, item.valid_from, item.valid_to) for item in body.assignments
         ),
@@ -117,3 +124,76 @@ def get_person(
 ) -> Person:
     """Oneself, or a person an administrator looks after."""
     return service.get_person(session, principal, person_id)
+
+
+# --- looking after accounts ---------------------------------------------------------------------------------
+
+_ON_MANAGE = responses(Unauthenticated, Forbidden, NotFound, Conflict)
+
+
+@router.post(
+    "/me/password",
+    status_code=204,
+    summary="Change one's password",
+    responses=responses(Unauthenticated, Forbidden, Conflict, Invalid, TooManyRequests, Unavailable),
+)
+async def change_password(
+    body: PasswordChange,
+    request: Request,
+    principal: Annotated[Principal, may(Action.PASSWORD_CHANGE)],
+) -> None:
+    """Choose another password, which takes the old one. Every token from before is void, this one too."""
+    await change_own_password(
+        request.app.state.door,
+        principal,
+        body.old_password.get_secret_value(),
+        body.new_password.get_secret_value(),
+        address_of(request),
+    )
+
+
+@router.post("/people/{person_id}/reset-password", summary="Reset a password", responses=_ON_MANAGE)
+def reset_password(
+    person_id: uuid.UUID,
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.PERSON_RESET)],
+) -> TemporaryPassword:
+    """Give somebody one looks after a new password, which they change at the first sign-in."""
+    password = managing.temporary_password()
+    hashed = hash_password(password)  # before the transaction begins, with its first statement
+    person = managing.reset_password(session, principal, person_id, hashed)
+    request.app.state.door.limits.unlock(person.login)
+    response.headers["Cache-Control"] = "no-store"
+    return TemporaryPassword(password=password)
+
+
+@router.post(
+    "/people/{person_id}/close",
+    summary="Close an account",
+    response_model=PersonOut,
+    responses=_ON_MANAGE,
+)
+def close_account(
+    person_id: uuid.UUID,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.PERSON_CLOSE)],
+) -> Person:
+    """Let somebody one looks after sign in no more; their tokens are void at once."""
+    return managing.close_account(session, principal, person_id)
+
+
+@router.post(
+    "/people/{person_id}/open",
+    summary="Open an account again",
+    response_model=PersonOut,
+    responses=_ON_MANAGE,
+)
+def open_account(
+    person_id: uuid.UUID,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.PERSON_CLOSE)],
+) -> Person:
+    """Let somebody whose account was closed sign in again, with the password they had."""
+    return managing.open_account(session, principal, person_id)

@@ -51,3 +51,5 @@ class Principal:
     county_id: uuid.UUID
     assignments: tuple[Duty, ...]
     today: date
+    must_change_password: bool = False
+    """Until they have, they may do nothing else."""

@@ -15,7 +15,6 @@ from starlette.requests import HTTPConnection
 
 from app.accounts import queries
 from app.accounts.models import Assignment, Person
-from app.accounts.passwords import hash_password
 from app.accounts.permissions import (
     Action,
     Reach,
@@ -29,7 +28,7 @@ from app.accounts.tokens import TokenKind, read, sign
 from app.audit import service as audit
 from app.audit.rules import Act, Facts
 from app.audit.service import Subject
-from app.database import SessionDep, violated
+from app.database import reading, violated
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from app.keys import Keys
 
@@ -44,8 +43,9 @@ class PersonDraft:
 
     login: str
     name: str
-    password: str
+    password_hash: str
     assignments: tuple[tuple[Role, uuid.UUID, date | None, date | None], ...]
+    must_change_password: bool = False
 
 
 # --- knowing who asks ---------------------------------------------------------------------------------------
@@ -62,14 +62,21 @@ def authenticate(session: Session, keys: Keys, token: str, now: datetime | None 
     """The person behind a token; raises `Unauthenticated`."""
     now = now or datetime.now(UTC)
     claims = read(keys, TokenKind.PERSON, token, now=now)
-    return principal_of(session, uuid.UUID(claims["sub"]), now)
+    return principal_of(session, uuid.UUID(claims["sub"]), now, issued_at=claims["iat"])
 
 
-def principal_of(session: Session, person_id: uuid.UUID, now: datetime | None = None) -> Principal:
-    """A person as of now, for whom somebody vouched with a token; raises `Unauthenticated` when inactive."""
+def principal_of(
+    session: Session, person_id: uuid.UUID, now: datetime | None = None, issued_at: float | None = None
+) -> Principal:
+    """A person as of now, for whom somebody vouched with a token; raises `Unauthenticated` when it is void.
+
+    `issued_at` is when the token was made, in seconds since 1970: a changed password voids those from before.
+    """
     person = queries.person_with_assignments(session, person_id)
     if person is None or not person.active:
         raise Unauthenticated("token.no_person", "Account closed", "The account of this token was closed.")
+    if issued_at is not None and person.tokens_since and issued_at < person.tokens_since.timestamp():
+        raise Unauthenticated("token.void", "Token void", "The password was changed since; sign in again.")
     return Principal(
         person_id=person.id,
         name=person.name,
@@ -78,6 +85,7 @@ def principal_of(session: Session, person_id: uuid.UUID, now: datetime | None = 
             Duty(item.role, item.org_unit_id, item.valid_from, item.valid_to) for item in person.assignments
         ),
         today=county_today(session, person.county_id, now or datetime.now(UTC)),
+        must_change_password=person.must_change_password,
     )
 
 
@@ -87,16 +95,21 @@ def county_today(session: Session, county_id: uuid.UUID, now: datetime) -> date:
 
 
 def current_principal(
-    connection: HTTPConnection, session: SessionDep, token: Annotated[str | None, Depends(_bearer)]
+    connection: HTTPConnection, token: Annotated[str | None, Depends(_bearer)]
 ) -> Principal:
-    """Dependency: the signed-in person."""
+    """Dependency: the signed-in person.
+
+    Looked up in a short transaction of its own, so that nobody opens one that writes, which SQLite has one of,
+    before it is known who asks.
+    """
     if token is None:
         raise Unauthenticated(
             "token.missing",
             "Not signed in",
             "Send `Authorization: Bearer …` with a token of POST /api/v1/token.",
         )
-    return authenticate(session, connection.app.state.keys, token)
+    with reading(connection.app.state.session_factory) as session:
+        return authenticate(session, connection.app.state.keys, token)
 
 
 # --- people -------------------------------------------------------------------------------------------------
@@ -112,7 +125,8 @@ def create_person(session: Session, county_id: uuid.UUID, draft: PersonDraft, to
         county_id=county_id,
         login=draft.login,
         name=draft.name,
-        password_hash=hash_password(draft.password),
+        password_hash=draft.password_hash,
+        must_change_password=draft.must_change_password,
         created_at=datetime.now(UTC),
         assignments=[
             Assignment(role=role, org_unit_id=unit, valid_from=first or today, valid_to=last)
@@ -210,10 +224,10 @@ def find_by_login(session: Session, login: str) -> Person | None:
     return queries.person_by_login(session, login)
 
 
-def set_password(session: Session, person_id: uuid.UUID, password: str) -> None:
+def set_password(session: Session, person_id: uuid.UUID, password_hash: str) -> None:
     """Give a person another password without asking who wants it: for seeds."""
     person = session.get_one(Person, person_id)
-    person.password_hash = hash_password(password)
+    person.password_hash = password_hash
     session.flush()
 
 

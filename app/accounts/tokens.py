@@ -24,7 +24,7 @@ class TokenKind(StrEnum):
 
 def sign(keys: Keys, kind: TokenKind, claims: Mapping[str, Any], *, now: datetime, until: datetime) -> str:
     """A token of this kind that is good until then."""
-    payload = {**claims, "aud": _AUDIENCE, "typ": kind, "iat": int(now.timestamp()), "exp": until.timestamp()}
+    payload = {**claims, "aud": _AUDIENCE, "typ": kind, "iat": now.timestamp(), "exp": until.timestamp()}
     return jwt.encode(payload, keys.signing, algorithm=_ALGORITHM)
 
 
@@ -58,7 +58,7 @@ def _payload(keys: Keys, token: str) -> dict[str, Any]:
             algorithms=[_ALGORITHM],
             audience=_AUDIENCE,
             # The caller brings the time.
-            options={"verify_exp": False, "verify_iat": False, "require": ["exp", "aud", "typ"]},
+            options={"verify_exp": False, "verify_iat": False, "require": ["exp", "iat", "aud", "typ"]},
         )
     except jwt.InvalidTokenError:
         raise Unauthenticated(

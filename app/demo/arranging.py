@@ -119,7 +119,8 @@ async def _room(admin: Api, unit: str, kind: str, name: str) -> str:
 async def _person(admin: Api, login: str, name: str, role: str, unit: str, slot: Slot) -> tuple[str, Api]:
     password = secrets.token_urlsafe(12)
     duty = {"role": role, "org_unit_id": unit, "valid_from": slot.days[0]}
-    person = {"login": login, "name": name, "password": password, "assignments": [duty]}
+    account = {"login": login, "name": name, "password": password, "must_change_password": False}
+    person = {**account, "assignments": [duty]}
     made = await admin.post("/api/v1/people", person)
     return str(made["id"]), Api(admin.http, Password(made["login"], password))
 

@@ -38,7 +38,15 @@ async def own_server() -> AsyncIterator[OwnServer]:
     with tempfile.TemporaryDirectory(prefix="tongtang-demo-") as folder:
         data = Path(folder)
         database = ("--data-dir", folder, "--database-url", f"sqlite:///{data / 'tongtang.db'}")
-        county = ("create-county", "DEMO", "演示县 Demo county", "--admin", _ADMIN, *database)
+        county = (
+            "create-county",
+            "DEMO",
+            "演示县 Demo county",
+            "--admin",
+            _ADMIN,
+            "--password-stays",
+            *database,
+        )
         admin = Password(_ADMIN, (await _run(*county)).split()[-1])
         http_port = _free_port()
         ports = ("--http-port", str(http_port), "--media-port", str(_free_media_port()))

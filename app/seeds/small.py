@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.accounts import service as accounts
+from app.accounts.passwords import hash_password
 from app.accounts.rules import Role
 from app.accounts.service import PersonDraft
 from app.lessons import scheduling
@@ -95,7 +96,7 @@ def ensure_demo(session: Session, settings: Settings, now: datetime) -> DemoCoun
         ground = _find(session, county)
         if is_new:  # the file was lost, and with it the password nobody else knows
             for person_id in ground.people.values():
-                accounts.set_password(session, person_id, secret)
+                accounts.set_password(session, person_id, hash_password(secret))
     _keep_planned(session, ground, now)
     return DemoCounty(
         county_id=ground.county.id,
@@ -127,9 +128,10 @@ def _build(session: Session, secret: str, now: datetime) -> _Ground:
         site = _unit(session, above, OrgUnitKind.TEACHING_SITE, code, name)
         receiving.append(_receiving_room(session, site, main_room, today))
         people.append((login, assistant, Role.SITE_ASSISTANT, site))
+    hashed = hash_password(secret)  # one for all: it is one password
     made = {
         login: accounts.create_person(
-            session, county.id, PersonDraft(login, name, secret, ((role, unit.id, today, None),)), today
+            session, county.id, PersonDraft(login, name, hashed, ((role, unit.id, today, None),)), today
         ).id
         for login, name, role, unit in people
     }

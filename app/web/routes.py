@@ -67,6 +67,18 @@ def site(request: Request) -> HTMLResponse:
     return _page(request, "site")
 
 
+@router.get("/password")
+def password(request: Request) -> HTMLResponse:
+    """Another password for oneself; after the first sign-in there is no way around it."""
+    return _page(request, "password")
+
+
+@router.get("/people")
+def people(request: Request) -> HTMLResponse:
+    """The people an administrator looks after."""
+    return _page(request, "people")
+
+
 @router.get("/docs")
 def docs(request: Request) -> HTMLResponse:
     """The API's reference, of our own making: FastAPI's loads its scripts from the internet."""

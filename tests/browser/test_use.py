@@ -172,7 +172,16 @@ def test_the_language_changes_in_place_and_is_remembered(server: Server, open_ro
 
 
 @pytest.mark.parametrize(
-    ("page", "login"), [("", ""), ("today", "admin"), ("docs", "admin"), ("teach", "wang"), ("site", "site3")]
+    ("page", "login"),
+    [
+        ("", ""),
+        ("today", "admin"),
+        ("docs", "admin"),
+        ("people", "admin"),
+        ("password", "wang"),
+        ("teach", "wang"),
+        ("site", "site3"),
+    ],
 )
 def test_everything_has_a_name_and_nothing_sticks_out(
     server: Server, open_room: OpenRoom, page: str, login: str

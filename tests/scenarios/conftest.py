@@ -22,7 +22,7 @@ class County:
 def found_county(data_dir: Path, database_url: str, code: str = "C1", login: str = "admin") -> Password:
     """Found a county on the command line; its first bureau admin."""
     storage = ("--data-dir", str(data_dir), "--database-url", database_url, "--log-level", "warning")
-    done = command("create-county", code, "County", "--admin", login, *storage)
+    done = command("create-county", code, "County", "--admin", login, "--password-stays", *storage)
     assert done.returncode == 0, done.stderr
     return Password(login, done.stdout.split()[-1])
 

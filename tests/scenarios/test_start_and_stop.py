@@ -103,7 +103,9 @@ def test_the_help_names_every_setting_with_its_variable() -> None:
     assert "--turn-secret " not in done.stdout
 
 
-@pytest.mark.parametrize("name", ["run", "migrate", "seed", "demo", "create-county", "synthetic-teacher"])
+@pytest.mark.parametrize(
+    "name", ["run", "migrate", "seed", "demo", "create-county", "permissions", "synthetic-teacher"]
+)
 def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([name, "--help"])

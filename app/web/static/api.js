@@ -39,6 +39,12 @@ export async function get(path) {
   return response.json();
 }
 
+export async function post(path, body = {}) {
+  const headers = { Authorization: `Bearer ${token() ?? ""}`, "Content-Type": "application/json" };
+  const response = await send(path, { method: "POST", headers, body: JSON.stringify(body) });
+  return response.status === 204 ? null : response.json();
+}
+
 // OAuth2 password form: the one request without a bearer token.
 export async function requestToken(username, password) {
   const body = new URLSearchParams({ grant_type: "password", username, password });
@@ -50,6 +56,8 @@ const BY_CODE = {
   "lesson.none_now": "error.no_lesson_now",
   "lesson.not_on_air": "error.not_on_air",
   "stream.taken": "error.stream_taken",
+  "person.oneself": "people.oneself",
+  "person.may_not_manage": "people.beyond",
 };
 
 const BY_STATUS = {

@@ -1,6 +1,6 @@
 // What every page needs at hand: its elements by id, its switches, its way to the sign-in page.
 
-import { ApiError, wordsFor } from "./api.js";
+import { ApiError, get, wordsFor } from "./api.js";
 import { say } from "./i18n.js";
 import { askAgain, token } from "./session.js";
 
@@ -10,6 +10,22 @@ export function requireSignIn() {
   if (token()) return true;
   location.replace("/");
   return false;
+}
+
+const HOMES = { teacher: "/teach", site_assistant: "/site" };
+
+// The page of the person's role; before anything else, a password of their own.
+export async function goHome() {
+  const { assignments, must_change_password: mustChange } = await get("/api/v1/me");
+  const role = assignments.map((assignment) => assignment.role).find((name) => name in HOMES);
+  location.replace(mustChange ? "/password" : (HOMES[role] ?? "/today"));
+}
+
+export function child(parent, tag, className = "") {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  parent.append(element);
+  return element;
 }
 
 // A fault in plain words. Being signed out is no fault to stare at: the sign-in page says the rest.

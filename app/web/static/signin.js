@@ -1,11 +1,9 @@
 // Sign-in: name and password, then the page of the person's role.
 
-import { ApiError, get, requestToken, Unreachable } from "./api.js";
+import { ApiError, requestToken, Unreachable } from "./api.js";
 import { say, wireLanguageButton } from "./i18n.js";
-import { byId, showFault } from "./page.js";
+import { byId, goHome, showFault } from "./page.js";
 import { signIn, takeTokenFromAddress, token, wasAskedAgain } from "./session.js";
-
-const HOMES = { teacher: "/teach", site_assistant: "/site" };
 
 wireLanguageButton();
 takeTokenFromAddress();
@@ -34,12 +32,6 @@ byId("form").addEventListener("submit", async (event) => {
     byId("go").disabled = false;
   }
 });
-
-async function goHome() {
-  const { assignments } = await get("/api/v1/me");
-  const role = assignments.map((assignment) => assignment.role).find((name) => name in HOMES);
-  location.replace(HOMES[role] ?? "/today");
-}
 
 function complain(key, field) {
   say(byId("fault"), key);

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { clock, day, say, wireLanguageButton } from "./i18n.js";
-import { byId, requireSignIn, showFault } from "./page.js";
+import { byId, child, requireSignIn, showFault } from "./page.js";
 import { signOut, takeTokenFromAddress } from "./session.js";
 
 const LONGEST_LESSON = 4 * 3_600_000;
@@ -22,7 +22,9 @@ if (requireSignIn()) {
 async function refresh() {
   try {
     const me = await get("/api/v1/me");
+    if (me.must_change_password) return location.replace("/password");
     byId("who").textContent = me.name;
+    byId("people").hidden = !me.assignments.some(({ role }) => role.endsWith("_admin"));
     show(await lessonsOfToday(me), me);
     byId("fault").hidden = true;
   } catch (failure) {
@@ -85,11 +87,4 @@ function state(lesson, now) {
   if (now >= ends || OVER.includes(lesson.state)) return "over";
   if (now >= starts) return "now";
   return now >= opens ? "soon" : "later";
-}
-
-function child(parent, tag, className = "") {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  parent.append(element);
-  return element;
 }

@@ -1,35 +1,80 @@
-"""The bound on attempts to sign in."""
+"""The bounds on sign-ins, without signing in."""
 
-from concurrent.futures import ThreadPoolExecutor
+import pytest
+from limits import RateLimitItemPerMinute, RateLimitItemPerSecond
 
-from app.accounts.limiter import AttemptLimiter
+from app.accounts.limiter import Bounds, SignInLimits, network_of
 
-
-def test_attempts_over_the_bound_wait_for_the_window_to_end() -> None:
-    limiter = AttemptLimiter(attempts=3, window=60)
-    assert [limiter.attempt("a", now=10.0 + n) for n in range(3)] == [0, 0, 0]
-    assert limiter.attempt("a", now=20.0) == 50
-    assert limiter.attempt("b", now=20.0) == 0
-    assert limiter.attempt("a", now=70.0) == 0
+HERE, THERE = "10.0.0.1", "10.0.0.2"
 
 
-def test_success_forgets_the_attempts() -> None:
-    limiter = AttemptLimiter(attempts=1)
-    assert limiter.attempt("a", now=0) == 0
-    limiter.succeeded("a")
-    assert limiter.attempt("a", now=0) == 0
+def limits(pair: int = 100, address: int = 100, account: int = 100) -> SignInLimits:
+    return SignInLimits(
+        Bounds(
+            RateLimitItemPerMinute(pair, 5, namespace="pair"),
+            RateLimitItemPerMinute(address, 5, namespace="address"),
+            RateLimitItemPerMinute(account, 15, namespace="account"),
+        )
+    )
 
 
-def test_parallel_guesses_get_no_more_attempts() -> None:
-    limiter = AttemptLimiter(attempts=5)
-    with ThreadPoolExecutor(16) as pool:
-        waits = list(pool.map(lambda _: limiter.attempt("a", now=0), range(200)))
-    assert waits.count(0) == 5
+def test_an_account_is_tried_so_often_from_one_place() -> None:
+    bound = limits(pair=2)
+    waits = [bound.attempt("wang", HERE) for _ in range(3)]
+    assert waits[:2] == [0.0, 0.0]
+    assert 290 < waits[2] <= 301
+    assert bound.attempt("wang", THERE) == 0.0
+    assert bound.attempt("zhao", HERE) == 0.0
 
 
-def test_memory_is_bounded_and_the_oldest_are_forgotten_first() -> None:
-    limiter = AttemptLimiter(attempts=1, keys=2)
-    for key in ("a", "b", "c"):
-        assert limiter.attempt(key, now=0) == 0
-    assert limiter.attempt("c", now=1) > 0
-    assert limiter.attempt("a", now=1) == 0
+def test_success_begins_anew() -> None:
+    bound = limits(pair=2)
+    for _ in range(10):
+        assert bound.attempt("wang", HERE) == 0.0
+        bound.accepted("wang", HERE)
+
+
+def test_an_address_gets_so_many_passwords_wrong_whatever_the_account() -> None:
+    bound = limits(address=3)
+    for number in range(3):
+        assert bound.attempt(f"person{number}", HERE) == 0.0
+        bound.refused(f"person{number}", HERE)
+    assert bound.attempt("somebody", HERE) > 0
+    assert bound.attempt("somebody", THERE) == 0.0
+
+
+def test_a_whole_county_signs_in_from_one_address() -> None:
+    bound = limits(address=3)
+    for number in range(100):
+        assert bound.attempt(f"person{number}", HERE) == 0.0
+        bound.accepted(f"person{number}", HERE)
+
+
+def test_an_account_is_guessed_at_so_often_from_everywhere_until_somebody_vouches_for_it() -> None:
+    bound = limits(account=3)
+    for number in range(3):
+        assert bound.attempt("wang", f"10.0.1.{number}") == 0.0
+        bound.refused("wang", f"10.0.1.{number}")
+    assert bound.attempt("wang", HERE) > 0
+    bound.unlock("wang")
+    assert bound.attempt("wang", HERE) == 0.0
+
+
+def test_a_window_passes() -> None:
+    bound = SignInLimits(Bounds(pair=RateLimitItemPerSecond(1, namespace="pair")))
+    assert bound.attempt("wang", HERE) == 0.0
+    assert bound.attempt("wang", HERE) >= 1.0
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("10.0.0.1", "10.0.0.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+        ("", ""),
+        ("a socket", "a socket"),
+    ],
+)
+def test_of_ipv6_the_network_counts(address: str, network: str) -> None:
+    assert network_of(address) == network

@@ -1,11 +1,16 @@
 """Signing in and being somebody, through the real door."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from fastapi import FastAPI
+from limits import RateLimitItemPerMinute
+from prometheus_client import CollectorRegistry
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
+from app.accounts.limiter import Bounds, SignInLimits
 from app.accounts.models import Person
 from app.accounts.rules import Role
 from app.accounts.service import county_today, issue_person_token
@@ -37,6 +42,7 @@ def test_a_token_opens_the_door_and_says_how_long(client: TestClient, teacher: P
         "login": "wang",
         "name": "王老师",
         "county_id": str(teacher.county_id),
+        "must_change_password": False,
         "assignments": [{"role": "teacher", "org_unit_id": str(teacher.assignments[0].org_unit_id)}],
     }
 
@@ -60,8 +66,9 @@ def test_a_closed_account_does_not_sign_in(client: TestClient, session: Session,
     assert token(client, "wang")[1]["code"] == "sign_in.refused"
 
 
-def test_guessing_is_slowed_down(client: TestClient, teacher: Person) -> None:
-    client.app.state.sign_in_limiter._attempts = 2  # type: ignore[attr-defined]
+def test_guessing_is_slowed_down(app: FastAPI, client: TestClient, teacher: Person) -> None:
+    bounds = Bounds(pair=RateLimitItemPerMinute(2, 5, namespace="pair"))
+    app.state.door = replace(app.state.door, limits=SignInLimits(bounds), registry=CollectorRegistry())
     assert [token(client, "wang", "wrong")[0] for _ in range(3)] == [401, 401, 429]
     answer = client.post("/api/v1/token", data={"username": "wang", "password": factories.PASSWORD})
     assert (answer.status_code, answer.json()["code"]) == (429, "sign_in.too_many")

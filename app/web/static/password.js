@@ -1,0 +1,53 @@
+// Another password for oneself: at the first sign-in, when somebody else chose it, or whenever one likes.
+
+import { ApiError, get, post, requestToken } from "./api.js";
+import { say, wireLanguageButton } from "./i18n.js";
+import { byId, goHome, requireSignIn, showFault } from "./page.js";
+import { signIn } from "./session.js";
+
+const FAULTS = {
+  "password.wrong": "password.wrong",
+  "password.length": "password.rule",
+  "password.guessable": "password.guessable",
+  "password.same": "password.same",
+};
+
+wireLanguageButton();
+let me = null;
+if (requireSignIn()) begin().catch((failure) => showFault(byId("fault"), failure));
+
+async function begin() {
+  me = await get("/api/v1/me");
+  byId("name").value = me.login; // so that the browser stores the password under it
+  byId("why").hidden = !me.must_change_password;
+  byId("back").hidden = me.must_change_password;
+}
+
+byId("show").addEventListener("change", ({ target }) => {
+  for (const id of ["old", "new"]) byId(id).type = target.checked ? "text" : "password";
+});
+
+byId("form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const [old, fresh] = [byId("old").value, byId("new").value];
+  if (!old || !fresh) return complain("password.empty", byId(old ? "new" : "old"));
+  byId("go").disabled = true;
+  byId("fault").hidden = true;
+  try {
+    await post("/api/v1/me/password", { old_password: old, new_password: fresh });
+    signIn(await requestToken(me.login, fresh)); // every token from before is void
+    await goHome();
+  } catch (failure) {
+    const words = failure instanceof ApiError && FAULTS[failure.code];
+    if (words) complain(words, byId(failure.code === "password.wrong" ? "old" : "new"));
+    else showFault(byId("fault"), failure);
+  } finally {
+    byId("go").disabled = false;
+  }
+});
+
+function complain(key, field) {
+  say(byId("fault"), key);
+  byId("fault").hidden = false;
+  field.focus();
+}

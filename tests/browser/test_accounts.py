@@ -1,0 +1,77 @@
+"""Passwords and accounts on the pages: the first sign-in, a change, and what an administrator does."""
+
+from __future__ import annotations
+
+import httpx
+from playwright.sync_api import Page
+
+from tests.browser.conftest import OpenRoom
+from tests.browser.server import Server
+from tests.browser.test_use import sign_in
+
+NEW = "four words in a row"
+
+
+def admit(server: Server, login: str) -> str:
+    """A teacher of the demo county with a password that somebody else chose."""
+    headers = {"Authorization": f"Bearer {server.token('admin')}"}
+    with httpx.Client(base_url=server.origin, headers=headers) as client:
+        units = client.get("/api/v1/org-units?kind=school").raise_for_status().json()["items"]
+        duty = {"role": "teacher", "org_unit_id": units[0]["id"]}
+        person = {
+            "login": login,
+            "name": f"New {login}",
+            "password": "a long password",
+            "assignments": [duty],
+        }
+        client.post("/api/v1/people", json=person).raise_for_status()
+    return "a long password"
+
+
+def change(page: Page, old: str, new: str) -> None:
+    page.get_by_label("Password until now").fill(old)
+    page.get_by_label("New password").fill(new)
+    page.get_by_role("button", name="Change password").click()
+
+
+def test_the_first_sign_in_leads_through_a_password_of_ones_own(server: Server, open_room: OpenRoom) -> None:
+    first = admit(server, "first")
+    page = open_room(server.origin).page
+    sign_in(page, "first", first)
+    page.get_by_text("Somebody else chose your password.").wait_for()
+    change(page, first, "password123")
+    page.get_by_text("This password is easy to guess.").wait_for()
+    change(page, "not it", NEW)
+    page.get_by_text("The password until now is wrong.").wait_for()
+    change(page, first, NEW)
+    page.wait_for_url("**/teach")
+    again = open_room(server.origin).page
+    sign_in(again, "first", NEW)
+    again.wait_for_url("**/teach")
+
+
+def test_an_administrator_resets_a_password_and_closes_an_account(
+    server: Server, open_room: OpenRoom
+) -> None:
+    admit(server, "second")
+    room = open_room(server.link("today", "admin"))
+    page = room.page
+    page.get_by_role("link", name="People").click()
+    row = page.locator("li", has_text="New second")
+    row.get_by_role("button", name="New password").click()
+    page.get_by_role("button", name="Yes").click()
+    page.get_by_role("heading", name="The new password for New second").wait_for()
+    password = page.locator("#secret").inner_text()
+    page.get_by_role("button", name="Done").click()
+    room.wait_for(lambda: page.locator("#secret").text_content() == "")
+    other = open_room(server.origin).page
+    sign_in(other, "second", password)
+    other.get_by_text("Somebody else chose your password.").wait_for()
+    row.get_by_role("button", name="Close account").click()
+    page.get_by_role("button", name="Yes").click()
+    row.get_by_text("Account closed").wait_for()
+    other.goto(f"{server.origin}/today")
+    other.get_by_text("Your sign-in has run out.").wait_for()
+    row.get_by_role("button", name="Open account").click()
+    page.get_by_role("button", name="No").click()
+    row.get_by_text("Account closed").wait_for()
