@@ -10,6 +10,7 @@ Who looks after sites (their teacher, admins above them) hears of each site's li
 import uuid
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
+from typing import Any
 
 from app.live.hub import ChannelHub, Member, Message
 from app.live.quality import LessonQuality, QualityRecord, StreamQuality, rung_of, survey
@@ -98,9 +99,17 @@ class QualityNews:
 
 def _news(member: Member, quality: LessonQuality) -> Message | None:
     """What a member is told; nothing where there is nothing to tell."""
-    sites = [site.as_json() for code, site in quality.sites.items() if code in member.sites]
-    own = [each.as_json() for each in quality.streams if _is_own(each, member)]
+    sites = [_known(site.as_json()) for code, site in quality.sites.items() if code in member.sites]
+    own = [_known(each.as_json()) for each in quality.streams if _is_own(each, member)]
     return {"type": "quality", "sites": sites, "own": own} if sites or own else None
+
+
+def _known(fields: dict[str, Any]) -> dict[str, Any]:
+    """Without what is not known: a lesson of many sites is told of every few seconds, over their teacher's link."""
+    known = {name: value for name, value in fields.items() if value is not None}
+    if "streams" in known:
+        known["streams"] = [_known(stream) for stream in known["streams"]]
+    return known
 
 
 def _is_own(stream: StreamQuality, member: Member) -> bool:

@@ -59,15 +59,16 @@ SAMPLE = """(selector) => {
   return Array.from(pen.getImageData(0, 0, 64, 36).data.filter((_, index) => index % 4 !== 3));
 }"""
 
-# Somebody speaks into the page's open microphone: syllables and the gaps between them, in place of Chromium's beep.
-TALK = """async () => {
+# What is heard in the page's open microphone in place of Chromium's beep, which may well pass for a voice: the murmur
+# of a quiet room, and if somebody speaks syllables and the gaps between them.
+TALK = """async (speaks) => {
   const audio = new AudioContext();
   const tone = new OscillatorNode(audio, { frequency: 300 });
   const voice = new GainNode(audio, { gain: 0 });
   const out = new MediaStreamAudioDestinationNode(audio);
   tone.connect(voice).connect(out);
   for (let at = 0; at < 60; at += 0.25) {
-    voice.gain.setValueAtTime(0.3, at);
+    voice.gain.setValueAtTime(speaks ? 0.3 : 0.003, at);
     voice.gain.setValueAtTime(0.003, at + 0.17);
   }
   tone.start();
@@ -185,7 +186,11 @@ class Room:
 
     def talk(self) -> None:
         """Speak into the microphone, until it is switched off."""
-        self.page.evaluate(TALK)
+        self.page.evaluate(TALK, True)
+
+    def hush(self) -> None:
+        """Say nothing, with the microphone on."""
+        self.page.evaluate(TALK, False)
 
     def wait_for_sound(self, seconds: float = 15.0) -> None:
         """Wait until sound keeps arriving."""

@@ -55,7 +55,8 @@ def test_sites_see_and_hear_the_teacher(lesson: Lesson) -> None:
 def test_the_teacher_sees_and_hears_each_site(lesson: Lesson) -> None:
     for number in (1, 2):
         lesson.teacher.wait_for_picture(f"{tile(number)} video")
-        assert lesson.teacher.page.locator(tile(number)).inner_text().endswith("Link good")
+        state = lesson.teacher.page.locator(f"{tile(number)}[data-state=connected] .tile-state").inner_text()
+        assert state.startswith(("Link good", "Weak link")), "as the machine may be busy"
     lesson.teacher.wait_for_sound()
     assert lesson.teacher.page.locator(tile(3)).inner_text().endswith("Waiting")
     assert lesson.teacher.page.locator("#status").inner_text() == "On air"
@@ -95,6 +96,8 @@ def test_the_teacher_sees_who_speaks_and_whose_microphone_is_off(lesson: Lesson)
     teacher, site = lesson.teacher, lesson.sites[0]
     speaking = teacher.page.locator(f"{tile(1)}[data-speaking]").get_by_text("Speaking")
     muted = teacher.page.locator(tile(1)).get_by_text("Microphone off")
+    for each in lesson.sites:
+        each.hush()
     teacher.wait_for(lambda: teacher.page.locator("[data-speaking]").count() == 0)
     site.talk()
     speaking.wait_for(timeout=patient(5) * 1e3)
@@ -132,7 +135,11 @@ def test_a_weak_link_is_said_in_words_and_that_it_is_well_again(lesson: Lesson) 
     teacher, site = lesson.teacher, lesson.sites[0]
     for rung, on_the_tile, in_the_room in (
         ("low", "Weak link: small picture", "Weak link: the picture is smaller, the sound is protected."),
-        ("audio_only", "Sound only", "Weak link: sound only for now. The picture comes back by itself."),
+        (
+            "audio_only",
+            "Weak link: sound only",
+            "Weak link: sound only for now. The picture comes back by itself.",
+        ),
         ("full", "Link good", ""),
     ):
         news = {"type": "rung", "stream": "main", "rung": rung, "reason": "congestion"}
@@ -148,7 +155,7 @@ def test_a_teacher_whose_own_link_is_weak_is_told(lesson: Lesson) -> None:
         news = {"type": "quality", "sites": [], "own": [{**up, "loss": loss}]}
         assert lesson.teacher.hear(news, "#status") == words
     down = {"type": "rung", "stream": "site-S1", "reason": "congestion"}
-    for rung, words in (("audio_only", "Sound only"), ("full", "Link good")):
+    for rung, words in (("audio_only", "Weak link: sound only"), ("full", "Link good")):
         assert lesson.teacher.hear({**down, "rung": rung}, f"{tile(1)} .tile-state") == words
 
 
