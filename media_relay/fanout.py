@@ -56,30 +56,35 @@ class Fanout:
         self._template: Any = ffi.new("uint8_t[]", MAX_BATCH * (SLOT + _ROOM))
         self._view = memoryview(ffi.buffer(self._template)).cast("B")
         self._length = new_length()
+        # Looked up once, not for every batch.
+        self._tools = sender.memory, sender.view, ffi.memmove, protect_rtp, sender.queue, _put_number
         self._max_segments = MAX_SEGMENTS if sender.gso else 1
 
     def forward(self, path: Path, slots: Sequence[int], wire: WireFormat, targets: Sequence[Target]) -> int:
         """Queue the packets of ``slots`` for every target, all on one path; returns how many packets each gets."""
         if not targets:
             return 0
-        history = path.rendition.track.history
         slots = path.carries(slots)
-        sent = 0
-        for start in range(0, len(slots), MAX_BATCH):
-            layout = render(
-                history,
-                slots[start : start + MAX_BATCH],
-                wire,
-                self._view,
-                max_segments=self._max_segments,
-                max_message=MAX_GSO_BYTES,
-            )
-            if layout.packets:
-                if not path.plain:
-                    shift_packets(self._view, layout, wire, path)
-                self._copy(layout, targets, wire)
-                sent += len(layout.packets)
-        return sent
+        if len(slots) <= MAX_BATCH:
+            return self._forward(path, slots, wire, targets)
+        parts = (slots[start : start + MAX_BATCH] for start in range(0, len(slots), MAX_BATCH))
+        return sum(self._forward(path, part, wire, targets) for part in parts)
+
+    def _forward(self, path: Path, slots: Sequence[int], wire: WireFormat, targets: Sequence[Target]) -> int:
+        layout = render(
+            path.rendition.track.history,
+            slots,
+            wire,
+            self._view,
+            max_segments=self._max_segments,
+            max_message=MAX_GSO_BYTES,
+        )
+        packets = len(layout.packets)
+        if packets:
+            if not path.plain:
+                shift_packets(self._view, layout, wire, path)
+            self._copy(layout, targets, wire)
+        return packets
 
     def repair(
         self,
@@ -134,41 +139,33 @@ class Fanout:
     ) -> None:
         """A copy for each target. ``again`` is the transport-wide number of what was sent before."""
         sender, length, template = self._sender, self._length, self._template
-        memory, view, memmove, protect, queue, room, put_number = (
-            sender.memory,
-            sender.view,
-            ffi.memmove,
-            protect_rtp,
-            sender.queue,
-            sender.room,
-            _put_number,
-        )
+        memory, view, memmove, protect, queue, put_number = self._tools
         now = self._clock()
         numbered = bool(wire.transport)
-        packets, messages, size = layout.packets, layout.messages, layout.size
+        packets, messages, size, batch = layout
         count = len(messages)
         failed = 0
-        tight = not room(size * len(targets), count * len(targets))
+        tight = not sender.room(size * len(targets), count * len(targets))
         for target in targets:
-            if tight and not room(size, count):
+            if tight and not sender.room(size, count):
                 sender.flush()
             base = sender.used
             memmove(memory + base, template, size)
-            context = target.context
-            number = (target.transport.next if again is None else again) & 0xFFFF
+            context, transport = target.context, target.transport
+            number = transport.next if again is None else again
             for offset, plain in packets:
                 at = base + offset
                 length[0] = plain
                 if numbered:
-                    put_number(view, at + TRANSPORT_NUMBER, number)
-                    number = (number + 1) & 0xFFFF
+                    put_number(view, at + TRANSPORT_NUMBER, number & 0xFFFF)
+                    number += 1
                 if protect(context, memory + at, length):
                     # What is not protected must not leave: the target misses this batch and asks again.
                     failed += 1
                     break
             else:
                 if numbered and again is None:
-                    target.transport.note(layout.batch, now)
+                    transport.note(batch, now)
                 destination = target.destination
                 for offset, total, segment in messages:
                     queue(destination, base + offset, total, segment)

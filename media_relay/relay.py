@@ -358,8 +358,9 @@ class Relay:
             return
         peer.heard_at = now
         peer.rtcp(packets, now)
-        if isinstance(peer, Subscriber) and peer.stream.publisher is not None:
-            peer.stream.publisher.ask_again(now)
+        publisher = peer.stream.publisher
+        if publisher is not None and any(isinstance(packet, rtcp.RtcpPsfbPacket) for packet in packets):
+            publisher.ask_again(now)  # perhaps for a keyframe: that cannot wait for the next tick
 
     def _stun(self, inbox: Receiver | TcpPort, index: int, datagram: bytes, now: float) -> None:
         raw = inbox.name(index)

@@ -19,6 +19,7 @@ from media_relay.sdp import MediaSection, Offer
 from media_relay.seams import rtcp
 from media_relay.seams.datagrams import Sender
 from media_relay.seams.dtls import DtlsIdentity
+from media_relay.seams.rtcp import RtcpReceiverInfo
 from media_relay.stream import Stream
 
 _HEADERS = 28
@@ -156,26 +157,30 @@ class Subscriber(Peer):
         """Act on the feedback of the client."""
         self.figures.freezes.hear(now)
         for packet in packets:
-            if isinstance(packet, rtcp.RtcpRrPacket | rtcp.RtcpSrPacket):
+            if isinstance(packet, rtcp.RtcpRtpfbPacket):  # by far the most
+                if packet.fmt != rtcp.TRANSPORT_CC:
+                    self._resend(packet.media_ssrc, rtcp.nacked(packet), now)
+                elif self.link is not None:
+                    self.link.transport_feedback(self.session, packet.fci, now)
+            elif isinstance(packet, (rtcp.RtcpRrPacket, rtcp.RtcpSrPacket)):
                 for block in packet.reports:
-                    kind = self._kinds.get(block.ssrc)
-                    if kind is not None:
-                        rtt = self.stream.layers[kind].round_trip(block.lsr, block.dlsr, now)
-                        self.subscriptions[kind].report(block.fraction_lost, block.jitter, rtt)
-                        if self.link is not None:
-                            self.link.report(self.session, block.fraction_lost / 256, rtt, now)
-                        self.figures.loss.note(block.ssrc, block.highest_sequence, block.packets_lost)
+                    self._report(block, now)
             elif isinstance(packet, rtcp.RtcpPsfbPacket):
                 if rtcp.asks_keyframe(packet):
                     self.figures.freezes.asks_keyframe(now, playing=self.playing)
                     self._ask_keyframe()
                 elif self.link is not None and (bitrate := rtcp.remb_bitrate(packet)) is not None:
                     self.link.remb(self.session, bitrate, now)
-            elif isinstance(packet, rtcp.RtcpRtpfbPacket):
-                if packet.fmt != rtcp.TRANSPORT_CC:
-                    self._resend(packet.media_ssrc, rtcp.nacked(packet), now)
-                elif self.link is not None:
-                    self.link.transport_feedback(self.session, packet.fci, now)
+
+    def _report(self, block: RtcpReceiverInfo, now: float) -> None:
+        kind = self._kinds.get(block.ssrc)
+        if kind is None:
+            return
+        rtt = self.stream.layers[kind].round_trip(block.lsr, block.dlsr, now)
+        self.subscriptions[kind].report(block.fraction_lost, block.jitter, rtt)
+        if self.link is not None:
+            self.link.report(self.session, block.fraction_lost / 256, rtt, now)
+        self.figures.loss.note(block.ssrc, block.highest_sequence, block.packets_lost)
 
     def _ask_keyframe(self) -> None:
         """For the layer that it is given, or waits for."""

@@ -39,6 +39,7 @@ __all__ = [
     "RtcpByePacket",
     "RtcpError",
     "RtcpPsfbPacket",
+    "RtcpReceiverInfo",
     "RtcpRrPacket",
     "RtcpRtpfbPacket",
     "RtcpSrPacket",
