@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Final
 
 from media_relay.counters import Counters
@@ -25,6 +26,13 @@ class Faults:
         self._counters = counters
         self._told_at = float("-inf")
         self._untold = 0
+
+    def guard(self, doing: str, act: Callable[..., object], *arguments: object) -> None:
+        """Do something; a fault in it goes no further."""
+        try:
+            act(*arguments)
+        except Exception as fault:  # of ours, whatever it is: what else there is to do is done all the same
+            self.note(doing, fault)
 
     def note(self, doing: str, fault: BaseException) -> None:
         """``doing`` says what was not done because of the fault."""

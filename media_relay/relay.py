@@ -286,10 +286,7 @@ class Relay:
 
     def _forward_touched(self) -> None:
         for stream in self._touched:
-            try:
-                stream.flush()
-            except Exception as fault:
-                self.faults.note("forwarding a stream", fault)
+            self.faults.guard("forwarding a stream", stream.flush)
         self._touched.clear()
         self._sender.flush()
 
@@ -400,10 +397,7 @@ class Relay:
             self._associated(peer, datagram, now)
 
     def _shake(self, peer: Publisher | Subscriber, datagram: bytes) -> None:
-        try:
-            self._associated(peer, datagram, self._clock())
-        except Exception as fault:
-            self.faults.note("taking part in a handshake", fault)
+        self.faults.guard("taking part in a handshake", self._associated, peer, datagram, self._clock())
 
     def _associated(self, peer: Publisher | Subscriber, datagram: bytes, now: float) -> None:
         """A DTLS datagram of a client."""
@@ -439,23 +433,18 @@ class Relay:
         slow = self._ticks % _SLOW_TICKS == 0
         reports = self._ticks % _REPORT_TICKS == 0
         feedback = self._ticks % _FEEDBACK_TICKS == 0
+        guard = self.faults.guard
         for stream in self._streams.values():
-            try:
-                self._serve(stream, now, feedback=feedback, steer=slow, reports=reports)
-            except Exception as fault:  # of ours: other streams are served all the same
-                self.faults.note("serving a stream", fault)
-        try:
-            self._viewers.tick(now)
-        except Exception as fault:
-            self.faults.note("probing links", fault)
+            guard("serving a stream", self._serve, stream, now, feedback, slow, reports)
+        guard("probing links", self._viewers.tick, now)
         if feedback:
-            self._speech.look(self._streams.values(), now)
+            guard("listening who speaks", self._speech.look, self._streams.values(), now)
         if slow:
             self._look_after(now)
         self._sender.flush()
 
     @staticmethod
-    def _serve(stream: Stream, now: float, *, feedback: bool, steer: bool, reports: bool) -> None:
+    def _serve(stream: Stream, now: float, feedback: bool, steer: bool, reports: bool) -> None:
         publisher = stream.publisher
         if publisher is not None and publisher.state is PeerState.CONNECTED:
             publisher.tick()
@@ -475,34 +464,29 @@ class Relay:
 
         Time in which this process did not run is not the clients' silence.
         """
-        self._tcp.look_after()
+        guard = self.faults.guard
+        guard("looking after connections", self._tcp.look_after)
         self._forget_lost_connections()
         paused = now - self._looked_at - _PAUSE
         self._looked_at = now
         for peer in list(self._peers.values()):
             if paused > 0:
                 peer.heard_at += paused
-            try:
-                if peer.state is PeerState.CONNECTING:
-                    peer.repeat_handshake()
-                else:
-                    peer.ask_consent(now)
-                if peer.expired(now):
-                    self._close(peer, "timeout")
-            except Exception as fault:
-                self.faults.note("looking after a session", fault)
+            guard("looking after a session", self._look_after_peer, peer, now)
         for key in [key for key, stream in self._streams.items() if stream.idle]:
             del self._streams[key]
-        try:
-            self._viewers.look(now)
-        except Exception as fault:
-            self.faults.note("looking at links", fault)
-        try:
-            self._sampling.look(self._peers.values(), now)
-        except Exception as fault:
-            self.faults.note("telling how the sessions are doing", fault)
+        guard("looking at links", self._viewers.look, now)
+        guard("telling how the sessions are doing", self._sampling.look, self._peers.values(), now)
         if self.intake.is_drained(len(self._peers)):
             self._emit(NodeDrained())
+
+    def _look_after_peer(self, peer: Publisher | Subscriber, now: float) -> None:
+        if peer.state is PeerState.CONNECTING:
+            peer.repeat_handshake()
+        else:
+            peer.ask_consent(now)
+        if peer.expired(now):
+            self._close(peer, "timeout")
 
     def shut_down(self) -> None:
         """Close every session with a goodbye."""

@@ -70,7 +70,7 @@ _relays: Final[list[Clocked]] = []
 
 
 class Lesson:
-    """A teacher and three sites: one takes everything, one the plainest, one another codec only."""
+    """A teacher and three sites: one takes everything, one has no RTX, one neither that nor feedback of today."""
 
     def __init__(self, clocked: Clocked, layers: tuple[str, ...]) -> None:
         self.clocked = clocked
@@ -80,7 +80,7 @@ class Lesson:
         self.sites = [
             self._play("everything", _VIDEO, sound=True),
             self._play("plain", ("VP8/90000",)),
-            self._play("other", ("H264/90000",)),
+            self._play("old", ("VP8/90000", "H264/90000"), old=True),
         ]
 
     def publish(self, layers: tuple[str, ...]) -> None:
@@ -89,8 +89,10 @@ class Lesson:
         self.relay.publish("teacher", "lesson", "main", with_red(text))
         self.connect("teacher")
 
-    def _play(self, session: str, video: tuple[str, ...], *, sound: bool = False) -> str:
+    def _play(self, session: str, video: tuple[str, ...], *, sound: bool = False, old: bool = False) -> str:
         text = offer_text(_CREDENTIALS, "AA:BB", publishing=False, video=video)
+        if old:
+            text = text.replace("transport-wide-cc", "no-such-thing").replace("transport-cc", "none")
         self.relay.subscribe(session, "lesson", "main", with_red(text) if sound else text)
         self.connect(session)
         return session
