@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from media_relay.core.forwarding import PADDING_SIZE, WireFormat
 from media_relay.core.member import AUDIO_ONLY
@@ -22,7 +22,7 @@ from media_relay.seams.dtls import DtlsIdentity
 from media_relay.seams.rtcp import RtcpReceiverInfo
 from media_relay.stream import Stream
 
-_HEADERS = 28
+_HEADERS: Final = 28
 """Bytes of IPv4 and UDP around a packet."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from media_relay.core.feedback_reader import FeedbackError, read_feedback
 from media_relay.core.member import AUDIO_ONLY, Member
@@ -13,7 +14,8 @@ from media_relay.messages import RungChanged
 from media_relay.stream import Stream
 from media_relay.subscriber import Subscriber
 
-_STARTING = 10.0
+_MAX_PREFERENCES: Final = 2_000
+_STARTING: Final = 10.0
 """Seconds in which a picture that gets better does so because it has just begun."""
 
 
@@ -47,11 +49,14 @@ class Viewers:
         self._by_session: dict[str, tuple[_Page, _Session]] = {}
         self._narrow: dict[int, _Page] = {}
         """Those whose link is cared for."""
+        self._preferred: dict[tuple[str, str], str] = {}
+        """What pages said that matters most to them, also before their sessions are connected."""
 
     def join(self, subscriber: Subscriber, now: float) -> None:
         """A subscriber is connected."""
         key = subscriber.stream.lesson, subscriber.viewer
         page = self._pages.setdefault(key, _Page())
+        page.viewer.preferred = self._preferred.get(key, "")
         pictures, sound = subscriber.subscriptions.get("video"), subscriber.subscriptions.get("audio")
         member = Member(
             subscriber.stream.name, subscriber.transport, pictures, sound, probes=subscriber.takes_padding
@@ -76,7 +81,12 @@ class Viewers:
 
     def prefer(self, lesson: str, viewer: str, stream: str, now: float) -> None:
         """This stream matters most to the viewer from now on."""
-        page = self._pages.get((lesson, viewer))
+        key = lesson, viewer
+        self._preferred.pop(key, None)
+        self._preferred[key] = stream
+        while len(self._preferred) > _MAX_PREFERENCES:
+            del self._preferred[next(iter(self._preferred))]
+        page = self._pages.get(key)
         if page is not None:
             page.viewer.prefer(stream, now)
             self._give(page, now)

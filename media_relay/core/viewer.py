@@ -212,7 +212,7 @@ class Viewer:
 
     def _lower(self, capacity: int, trouble: Trouble, now: float) -> None:
         spent = self._spent()
-        if not self.probing.active:
+        if not self.probing.active and spent > self._sound():
             capacity = min(capacity, spent)
         self.capacity = max(_FLOOR, capacity if self.capacity is None else min(self.capacity, capacity))
         self._trouble_at = now

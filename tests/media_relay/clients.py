@@ -176,6 +176,7 @@ class Client:
         """Checks that the relay made, all answered."""
         self.undecodable = 0
         self._feedback = TransportFeedback()
+        self.clock: Callable[[], float] = time.monotonic
         self.dtls: DtlsEndpoint | None = None
 
     @property
@@ -283,7 +284,7 @@ class Client:
                 packet = Received.read(self.dtls.inbound.unprotect(datagram))
                 self.packets.append(packet)
                 if packet.transport is not None:
-                    self._feedback.receive(packet.transport, time.monotonic())
+                    self._feedback.receive(packet.transport, self.clock())
         except SrtpError:
             self.undecodable += 1
 
@@ -310,9 +311,10 @@ class Bench:
         lesson: str = "lesson",
         stream: str = "main",
         video: tuple[str, ...] = ("VP8/90000",),
+        viewer: str = "",
     ) -> AnyClient:
         """Offer and answer, then ICE and DTLS until the client is connected."""
-        self.offer(client, lesson, stream, video)
+        self.offer(client, lesson, stream, video, viewer)
         client.send(client.check())
         self.until(lambda: bool(client.stun_answers))
         assert client.dtls is not None
@@ -327,12 +329,16 @@ class Bench:
         lesson: str = "lesson",
         stream: str = "main",
         video: tuple[str, ...] = ("VP8/90000",),
+        viewer: str = "",
     ) -> str:
         """Offer and answer only."""
         if client not in self.clients:
             self.clients.append(client)
-        door = self.relay.publish if client.publishing else self.relay.subscribe
-        answer = door(client.session, lesson, stream, client.offer(video))
+        offer = client.offer(video)
+        if client.publishing:
+            answer = self.relay.publish(client.session, lesson, stream, offer)
+        else:
+            answer = self.relay.subscribe(client.session, lesson, stream, offer, viewer)
         client.take_answer(answer)
         return answer
 

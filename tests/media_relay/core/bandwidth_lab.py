@@ -139,7 +139,7 @@ class Lab:
         self.sessions.append(session)
         session.member.measure(self.now)
         self.viewer.join(session.member, self.now)
-        self._apply()
+        self.apply()
         return session
 
     def change(self, down: Conditions) -> None:
@@ -152,7 +152,7 @@ class Lab:
 
     def prefer(self, stream: str) -> None:
         self.viewer.prefer(stream, self.now)
-        self._apply()
+        self.apply()
 
     def _step(self, now: float) -> None:
         if now >= self._next_sound:
@@ -185,7 +185,7 @@ class Lab:
             self._next_look += 0.2
             self.viewer.look(now)
             self.capacities.append((now, self.viewer.capacity))
-            self._apply()
+            self.apply()
 
     def _tick(self, now: float) -> None:
         for index, session in enumerate(self.sessions):
@@ -235,9 +235,9 @@ class Lab:
         for datagram in self.up.take(now):
             session = self.sessions[datagram[0]]
             if self.viewer.feedback(session.member, read_feedback(datagram[1:]), now):
-                self._apply()
+                self.apply()
 
-    def _apply(self) -> None:
+    def apply(self) -> None:
         for session in self.sessions:
             rung = self.viewer.rung(session.member)
             shown = rung or session.picture.offered[-1].rung
