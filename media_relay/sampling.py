@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from media_relay.core.track import Track
 from media_relay.messages import SAMPLES_AT_ONCE, Sample, Samples
 from media_relay.peer import PeerState
 from media_relay.publisher import Publisher
@@ -50,7 +49,8 @@ def _of_subscriber(peer: Subscriber, now: float) -> Sample:
     tracks = {kind: s.path.rendition.track for kind, s in peer.subscriptions.items()}
     jitters = {kind: s.jitter / tracks[kind].clock_rate for kind, s in peer.subscriptions.items()}
     rtts = [s.rtt for s in peer.subscriptions.values() if s.rtt is not None]
-    carried = _octets(peer, [track for kind, track in tracks.items() if not peer.subscriptions[kind].waiting])
+    given = [s.path.rendition for s in peer.subscriptions.values() if not s.waiting]
+    carried = peer.figures.added({id(rendition): rendition.carried[1] for rendition in given})
     seconds, loss, freezes, repaired = peer.figures.take(now)
     return Sample(
         session=peer.session,
@@ -78,7 +78,8 @@ def _of_publisher(peer: Publisher, now: float) -> Sample:
         jitters["video" if track.is_video else "audio"] = reception.jitter
         if source.nacks.rtt is not None:
             rtts.append(source.nacks.rtt)
-    carried = _octets(peer, [track for layers in peer.stream.layers.values() for track in layers.tracks])
+    sent = [track for layers in peer.stream.layers.values() for track in layers.tracks]
+    carried = peer.figures.added({id(track): track.octets for track in sent})
     seconds, loss, _, repaired = peer.figures.take(now)
     return Sample(
         session=peer.session,
@@ -93,11 +94,6 @@ def _of_publisher(peer: Publisher, now: float) -> Sample:
         repaired=repaired,
         layers=sum(track.is_video and track.source is source for track, source in peer.sources),
     )
-
-
-def _octets(peer: Publisher | Subscriber, tracks: list[Track]) -> int:
-    """Bytes of RTP payload that these tracks brought since the last sample."""
-    return sum(peer.figures.count(id(track), track.octets) for track in tracks)
 
 
 def _bitrate(octets: int, seconds: float) -> int:

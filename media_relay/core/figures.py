@@ -90,13 +90,12 @@ class Figures:
         self.freezes = Freezes(now)
         self.repaired = 0
         self.octets: dict[int, int] = {}
-        """By track: what its counter of bytes showed at the last sample."""
+        """By track or rendition that was counted at the last sample: what its counter of bytes showed."""
 
-    def count(self, track: int, octets: int) -> int:
-        """How many bytes were added to a track's counter since the last call; 0 at the first."""
-        before = self.octets.get(track, octets)
-        self.octets[track] = octets
-        return octets - before
+    def added(self, octets: dict[int, int]) -> int:
+        """Bytes added to counters since the last sample; one that was not counted then adds nothing yet."""
+        before, self.octets = self.octets, octets
+        return sum(now - before.get(source, now) for source, now in octets.items())
 
     def take(self, now: float) -> tuple[float, float, int, int]:
         """Seconds since the last sample, share of loss, freezes, repaired packets; what comes now is the next one's."""

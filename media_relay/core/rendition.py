@@ -104,11 +104,16 @@ class Rendition:
 
     def measure(self, now: float) -> None:
         """Take note of what came in so far; cheap, and meant to be called a few times a second."""
-        track = self.track
-        packets, octets = track.packets, track.octets
-        if self.thinning is not None and track.layering is not None:
-            packets, octets = track.layering.carried(self.spatial, self.temporal)
+        packets, octets = self.carried
         self._meter.sample(octets + _OVERHEAD * packets, now)
+
+    @property
+    def carried(self) -> tuple[int, int]:
+        """Packets of it that came so far, and bytes of their payload."""
+        track = self.track
+        if self.thinning is not None and track.layering is not None:
+            return track.layering.carried(self.spatial, self.temporal)
+        return track.packets, track.octets
 
     # --- its numbers ------------------------------------------------------------------------------------------------
 

@@ -77,12 +77,14 @@ def test_silence_is_no_sign_while_there_is_nothing_to_report_on() -> None:
 
 def test_a_sample_takes_what_was_counted_and_begins_the_next() -> None:
     figures = Figures(0.0)
-    assert figures.count(1, 70_000) == 0, "what was there before is not this session's"
+    assert figures.added({1: 70_000}) == 0, "what was there before is not this session's"
     assert figures.take(10.0) == (0.0, 0.0, 0, 0)
     figures.repaired += 3
     figures.freezes.asks_keyframe(11.0, playing=True)
     figures.loss.note(1, 0, 0)
     figures.loss.note(1, 100, 1)
-    assert figures.count(1, 75_000) == 5_000
+    assert figures.added({1: 75_000, 2: 9_000_000}) == 5_000
+    assert figures.added({2: 9_001_000}) == 1_000
+    assert figures.added({1: 99_000, 2: 9_001_000}) == 0, "what came while it was not given does not count"
     assert figures.take(15.0) == (5.0, 0.01, 1, 3)
     assert figures.take(20.0) == (5.0, 0.0, 0, 0)
