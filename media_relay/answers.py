@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from media_relay.core.packet import Extension
+from media_relay.core.packet import Codec, Extension
 from media_relay.sdp import MediaSection, Offer, Payload
 
 
@@ -107,8 +107,7 @@ def _answer_section(
     lines += [f"a=fingerprint:sha-256 {transport.fingerprint}", "a=setup:passive"]
     lines += [*transport.candidates(), "a=end-of-candidates"]
     for number, extension in section.known_extensions().items():
-        # Subscribers tell what they receive apart by SSRC and need no MID.
-        if publishing or extension > 0 or extension is Extension.TRANSPORT_SEQUENCE:
+        if _takes_extension(extension, payloads, publishing=publishing):
             lines.append(f"a=extmap:{number} {section.extensions[number]}")
     for payload in payloads:
         lines.append(f"a=rtpmap:{payload.number} {payload.rtpmap}")
@@ -122,6 +121,18 @@ def _answer_section(
     if track is not None:
         lines += _outgoing(track, section.kind, repaired=any(p.repair for p in payloads))
     return lines
+
+
+def _takes_extension(extension: Extension, payloads: Sequence[Payload], *, publishing: bool) -> bool:
+    """Whether a header extension is accepted.
+
+    Subscribers tell what they receive apart by SSRC and need no MID. A publisher is granted the dependency descriptor
+    where it will send AV1, which is its first choice: with it Chromium leaves picture ids and temporal layers out of
+    VP8's own descriptor, and subscribers that do not know the extension would miss them.
+    """
+    if publishing and extension is Extension.DEPENDENCY_DESCRIPTOR:
+        return payloads[0].codec is Codec.AV1
+    return publishing or extension > 0 or extension is Extension.TRANSPORT_SEQUENCE
 
 
 def _outgoing(track: OutgoingTrack, kind: str, *, repaired: bool) -> list[str]:

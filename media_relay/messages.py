@@ -184,7 +184,8 @@ class SessionConnected:
 
 @dataclass(frozen=True, slots=True)
 class SessionClosed:
-    """A session ended: ``closed`` (asked), ``replaced``, ``timeout``, ``dtls_failed`` or ``bye`` (by the client)."""
+    """A session ended: ``closed`` (asked), ``replaced``, ``timeout``, ``dtls_failed``, ``bye`` (by the client), or
+    ``no_common_codec`` (a publisher came whose pictures the client does not take)."""
 
     session: str
     reason: str

@@ -157,6 +157,11 @@ class Publisher(Peer):
         return opened.primary
 
     @property
+    def video_codecs(self) -> set[Codec]:
+        """The codecs that its pictures may have."""
+        return set(self._codecs.get("video", {}).values())
+
+    @property
     def sources(self) -> Collection[tuple[Track, Source]]:
         """What it sends, each with the layer it is."""
         return self._sources.values()

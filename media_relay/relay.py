@@ -119,6 +119,7 @@ class Relay:
         parsed = parse_offer(offer, publishing=False)
         self._make_room(session)
         stream = self._stream(lesson, name)
+        stream.check_codecs(parsed)
         now = self._clock()
         peer = Subscriber(
             session, stream, parsed, self._identity, self._sender, self._fanout, self.counters, now
@@ -487,6 +488,8 @@ class Relay:
             peer.ask_consent(now)
         if peer.expired(now):
             self._close(peer, "timeout")
+        elif isinstance(peer, Subscriber) and peer.cannot_decode:
+            self._close(peer, "no_common_codec")
 
     def shut_down(self) -> None:
         """Close every session with a goodbye."""

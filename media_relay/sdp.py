@@ -25,7 +25,10 @@ _CODECS: Final[Mapping[str, Codec]] = {
     "red/48000/2": Codec.RED,
     "vp8/90000": Codec.VP8,
     "h264/90000": Codec.H264,
+    "vp9/90000": Codec.VP9,
+    "av1/90000": Codec.AV1,
 }
+_FORWARDED: Final = "VP8, VP9, AV1 and H.264"
 _DIRECTIONS: Final = ("sendrecv", "sendonly", "recvonly", "inactive")
 _FEEDBACK: Final = ("nack", "nack pli", "ccm fir", "goog-remb", "transport-cc")
 _RID: Final = re.compile(r"[A-Za-z0-9_-]{1,16}")
@@ -122,6 +125,8 @@ class MediaSection:
             fmtp = self.fmtps.get(number, "")
             repair = self._repair_of(number) if codec is not Codec.RED else 0
             payload = Payload(number, codec, rtpmap, fmtp, feedback, repair)
+            if not _usual(payload):
+                continue
             if codec not in best or _rank(payload) > _rank(best[codec]):
                 best[codec] = payload
         redundant = best.pop(Codec.RED, None)
@@ -148,6 +153,16 @@ class MediaSection:
             for number, uri in self.extensions.items()
             if uri in EXTENSION_URIS and 0 < number < 15
         }
+
+
+def _usual(payload: Payload) -> bool:
+    """Whether it is the profile of VP9 or AV1 that every decoder has: 4:2:0 with 8 bits."""
+    if payload.codec not in (Codec.VP9, Codec.AV1):
+        return True
+    parameters = dict(
+        parameter.strip().lower().partition("=")[::2] for parameter in payload.fmtp.split(";") if parameter
+    )
+    return parameters.get("profile-id" if payload.codec is Codec.VP9 else "profile", "0").strip() == "0"
 
 
 def _rank(payload: Payload) -> int:
@@ -317,7 +332,7 @@ def _check(session: dict[str, list[str]], media: list[MediaSection], publishing:
         offered = sorted({name for s in usable for name in s.rtpmaps.values()})
         raise OfferError(
             "offer.no_common_codec",
-            "No common codec: the relay forwards Opus, VP8 and H.264, "
+            f"No common codec: the relay forwards Opus, {_FORWARDED}, "
             f"the offer has {', '.join(offered)[:200] or 'none'}.",
         )
     _check_codecs(usable, chosen)
@@ -336,7 +351,7 @@ def _choose(usable: list[MediaSection], kind: str) -> MediaSection | None:
 
 def _check_codecs(usable: list[MediaSection], chosen: list[MediaSection]) -> None:
     """Audio that works must not hide video that does not: silence or a black picture would be found in class."""
-    for kind, forwarded in (("audio", "Opus"), ("video", "VP8 and H.264")):
+    for kind, forwarded in (("audio", "Opus"), ("video", _FORWARDED)):
         sections = [s for s in usable if s.kind == kind]
         if sections and not any(s.kind == kind for s in chosen):
             offered = sorted({name for s in sections for name in s.rtpmaps.values()})

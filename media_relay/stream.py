@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from typing import TYPE_CHECKING, Final
 
 from media_relay.core.forwarding import WireFormat
@@ -16,11 +16,17 @@ from media_relay.core.thinning import Thinning
 from media_relay.core.track import SenderTime, Track
 from media_relay.fanout import Fanout
 from media_relay.peer import PeerState
+from media_relay.sdp import Offer, OfferError
 from media_relay.seams import rtcp
 
 if TYPE_CHECKING:
     from media_relay.publisher import Publisher
     from media_relay.subscriber import Subscriber
+
+
+def _words(codecs: Iterable[Codec]) -> str:
+    return " or ".join(sorted(codec.words for codec in codecs))
+
 
 KINDS: Final = ("audio", "video")
 
@@ -173,6 +179,22 @@ class Stream:
                 subscription.pause()
         self.regroup()
         return renditions
+
+    def check_codecs(self, offer: Offer) -> None:
+        """Whether a client that would play takes the publisher's pictures; raises ``OfferError`` naming both codecs.
+
+        What the publisher sends, or may send as long as it has not begun.
+        """
+        if offer.video is None or self.publisher is None:
+            return
+        takes = {payload.codec for payload in offer.video.payloads()}
+        codec = self.layers["video"].full.codec
+        sends = {Codec(codec)} if codec else self.publisher.video_codecs
+        if sends and not takes & sends:
+            raise OfferError(
+                "offer.no_common_codec",
+                f"The stream's picture is {_words(sends)}, and the client takes {_words(takes)} only.",
+            )
 
     def new_source(self, track: Track) -> None:
         """A publisher begins to send this layer: pictures wait for its first keyframe."""

@@ -14,7 +14,7 @@ from media_relay.core.track import Track
 from media_relay.core.transport_log import TransportLog
 from media_relay.counters import Counters
 from media_relay.fanout import Fanout
-from media_relay.peer import Peer
+from media_relay.peer import Peer, PeerState
 from media_relay.sdp import MediaSection, Offer
 from media_relay.seams import rtcp
 from media_relay.seams.datagrams import Sender
@@ -148,6 +148,16 @@ class Subscriber(Peer):
         subscription.repairs_sent += self._fanout.pad(
             wire, self, count, ssrc=track.repair_ssrc, first=first, timestamp=timestamp
         )
+
+    @property
+    def cannot_decode(self) -> bool:
+        """Whether pictures come in a codec that it did not negotiate: its client plays anew, and is told."""
+        connected = self.state is PeerState.CONNECTED and self.stream.publisher is not None
+        if not connected or "video" not in self.subscriptions:
+            return False
+        tracks = [r.track for r in self.stream.layers["video"].renditions if r.track.source is not None]
+        seen = [track for track in tracks if track.codec]
+        return bool(seen) and not any(self.takes(track) for track in seen)
 
     def takes(self, track: Track) -> bool:
         """Whether it negotiated the codec of a picture; only for a connected peer."""

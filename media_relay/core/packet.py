@@ -50,6 +50,11 @@ class Codec(IntEnum):
         return self not in (Codec.OPUS, Codec.RED)
 
     @property
+    def words(self) -> str:
+        """Its usual name."""
+        return "H.264" if self is Codec.H264 else self.name
+
+    @property
     def clock_rate(self) -> int:
         """RTP timestamp units a second."""
         return 90_000 if self.is_video else 48_000

@@ -111,7 +111,7 @@ class Track:
         """Of retransmissions to subscribers that negotiated them (RFC 4588)."""
         self.keyframes = KeyframeRequests()
         self.codec = 0
-        """Canonical payload type of the newest packet."""
+        """Canonical payload type of the present source's newest packet, 0 before it."""
         self.clock_rate = 90_000 if is_video else 48_000
         self.history = History(slots)
         self.layering: Layering | None = None
@@ -331,6 +331,7 @@ class Track:
         """Its publisher is gone for good."""
         self.source = None
         self.layering = None
+        self.codec = 0
         self.clock_offset = None
 
     def _splice(self, source: Source, number: int, timestamp: int, now: float) -> SequenceMap:

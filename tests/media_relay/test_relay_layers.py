@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from media_relay.core.subscription import Subscription
+from media_relay.messages import SessionClosed
+from media_relay.sdp import OfferError
 from media_relay.seams import rtcp
 from tests.media_relay.clients import RTX, WITH_RTX, Bench, Client, Received, relay_bench, rtp
 
@@ -163,3 +165,37 @@ def test_one_layer_after_three_goes_on_on_the_same_source(bench: Bench) -> None:
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
     assert len({p.ssrc for p in site.packets}) == 1
     assert site.undecodable == 0
+
+
+def join(bench: Bench, session: str, *codecs: str, publishing: bool = False) -> Client:
+    return bench.join(Client(session, publishing=publishing, kinds=("video",)), video=codecs)
+
+
+def test_who_does_not_take_the_publishers_codec_is_told_both(bench: Bench) -> None:
+    join(bench, "teacher", "H264/90000", "VP9/90000", publishing=True)
+    with pytest.raises(
+        OfferError, match=r"picture is H\.264 or VP9, and the client takes VP8 only"
+    ) as refused:
+        join(bench, "site", "VP8/90000")
+    assert refused.value.code == "offer.no_common_codec"
+    assert bench.relay.subscribers == 0
+    join(bench, "another", "VP8/90000", "VP9/90000")
+
+
+def test_when_the_publisher_has_chosen_that_alone_counts(bench: Bench) -> None:
+    teacher = join(bench, "teacher", "H264/90000", "VP9/90000", publishing=True)
+    teacher.send_rtp(rtp(5, 1, 1, bytes((0x8C, 0x80, 1, 0)), payload_type=97))
+    bench.pump()
+    with pytest.raises(OfferError, match=r"picture is VP9, and the client takes H\.264 only"):
+        join(bench, "site", "H264/90000")
+
+
+def test_who_cannot_take_what_comes_later_is_sent_away_to_be_told(bench: Bench) -> None:
+    site, other = join(bench, "site", "VP8/90000"), join(bench, "other", "H264/90000")
+    teacher = join(bench, "teacher", "H264/90000", publishing=True)
+    teacher.send_rtp(rtp(5, 1, 1, b"\x65" + bytes(20), payload_type=96))
+    bench.until(lambda: len(other.packets) == 1)
+    bench.tick(12)
+    assert SessionClosed("site", "no_common_codec") in bench.events
+    assert site.dtls is not None and site.dtls.closed
+    assert bench.relay.subscribers == 1

@@ -73,7 +73,7 @@ def check_section(section: MediaDescription, asked: MediaDescription, *, publish
     offered = {c.payloadType: c for c in asked.rtp.codecs}
     assert section.rtp.codecs, "something must be sent"
     for codec in section.rtp.codecs:
-        assert codec.name.lower() in ("opus", "red", "vp8", "h264", "rtx")
+        assert codec.name.lower() in ("opus", "red", "vp8", "vp9", "av1", "h264", "rtx")
         if codec.name.lower() == "rtx":
             assert codec.parameters["apt"] in {c.payloadType for c in section.rtp.codecs}, "of what is taken"
         assert codec.mimeType.lower() == offered[codec.payloadType].mimeType.lower()
@@ -92,14 +92,14 @@ def test_publishers_are_answered(client: str) -> None:
     assert read.group
     assert [p.codec for p in offer.audio.payloads()][-1:] == [Codec.OPUS]
     video = [p.codec for p in offer.video.payloads()]
-    assert set(video) <= {Codec.VP8, Codec.H264} and len(video) == len(set(video))
+    assert all(codec.is_video for codec in video) and len(video) == len(set(video))
     assert not any(m.ssrc for m in read.media), "we send a publisher no media"
 
 
 def test_chromium_publishes_with_transport_wide_feedback_and_no_remb() -> None:
     _, read = answered(text_of("chromium_publish"), publishing=True)
     video = next(m for m in read.media if m.kind == "video")
-    assert [c.name.upper() for c in video.rtp.codecs].count("RTX") == 2, "of VP8 and of H.264"
+    assert [c.name.upper() for c in video.rtp.codecs].count("RTX") == 4, "of each codec"
     for codec in (c for c in video.rtp.codecs if c.name != "rtx"):
         feedback = {(f.type, f.parameter) for f in codec.rtcpFeedback}
         assert ("transport-cc", None) in feedback and ("goog-remb", None) not in feedback
@@ -288,3 +288,22 @@ def test_subscribers_are_sent_one_layer_and_no_names_of_layers() -> None:
     text = simulcast("recv l;m;h").replace("a=sendonly", "a=recvonly")
     lines = lines_of(text, publishing=False)
     assert not any("simulcast" in line or "rtp-stream-id" in line for line in lines)
+
+
+def test_of_vp9_and_av1_the_profile_that_every_decoder_has_is_taken() -> None:
+    lines = lines_of(text_of("chromium_publish"))
+    assert "a=rtpmap:98 VP9/90000" in lines and "a=rtpmap:45 AV1/90000" in lines
+    assert "a=fmtp:99 apt=98" in lines and "a=fmtp:46 apt=45" in lines
+    assert not any("profile-id=2" in line for line in lines)
+
+
+@pytest.mark.parametrize(("first", "taken"), [("45", True), ("96", False)])
+def test_a_publisher_has_the_dependency_descriptor_if_av1_is_its_choice(first: str, taken: bool) -> None:
+    uri = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
+    text = text_of("chromium_publish").replace("urn:ietf:params:rtp-hdrext:toffset", uri)
+    head, _, rest = text.partition("m=video 9 UDP/TLS/RTP/SAVPF ")
+    formats, _, rest = rest.partition("\n")
+    others = [number for number in formats.split() if number != first]
+    text = f"{head}m=video 9 UDP/TLS/RTP/SAVPF {' '.join([first, *others])}\n{rest}"
+    assert (f"a=extmap:14 {uri}" in lines_of(text)) == taken
+    assert f"a=extmap:14 {uri}" in lines_of(text.replace("a=sendonly", "a=recvonly"), publishing=False)
