@@ -241,10 +241,10 @@ class Publisher(Peer):
     def ask_again(self, now: float) -> None:
         """Send NACKs and keyframe requests that are due."""
         for track, source in self._sources.values():
-            lost = source.nacks.due(now)
-            if lost:
+            if source.nacks.missing and (lost := source.nacks.due(now)):
                 self._send(rtcp.nack(_LOCAL_SSRC, source.ssrc, [n & 0xFFFF for n in lost]))
-            if track.is_video and track.source is source and track.keyframes.due(now):
+            keyframes = track.keyframes
+            if keyframes.pending and track.is_video and track.source is source and keyframes.due(now):
                 self._counters.keyframe_requests += 1
                 self._send(rtcp.keyframe_request(_LOCAL_SSRC, source.ssrc))
 

@@ -431,31 +431,30 @@ class Relay:
         """Every 20 ms: NACKs and keyframe requests; less often feedback, reports, handshake timers and expiry."""
         now = self._clock()
         self._ticks += 1
-        slow = self._ticks % _SLOW_TICKS == 0
-        reports = self._ticks % _REPORT_TICKS == 0
-        feedback = self._ticks % _FEEDBACK_TICKS == 0
         guard = self.faults.guard
-        for stream in self._streams.values():
-            guard("serving a stream", self._serve, stream, now, feedback, slow, reports)
+        # Streams take turns, so that a tick does about as much as any other.
+        for turn, stream in enumerate(self._streams.values(), self._ticks):
+            guard("serving a stream", self._serve, stream, turn, now)
         guard("probing links", self._viewers.tick, now)
-        if feedback:
+        if self._ticks % _FEEDBACK_TICKS == 0:
             guard("listening who speaks", self._speech.look, self._streams.values(), now)
-        if slow:
+        if self._ticks % _SLOW_TICKS == 0:
             self._look_after(now)
         self._sender.flush()
 
     @staticmethod
-    def _serve(stream: Stream, now: float, feedback: bool, steer: bool, reports: bool) -> None:
+    def _serve(stream: Stream, turn: int, now: float) -> None:
+        reports = turn % _REPORT_TICKS == 0
         publisher = stream.publisher
         if publisher is not None and publisher.state is PeerState.CONNECTED:
             publisher.tick()
             publisher.ask_again(now)
-            if feedback:
+            if turn % _FEEDBACK_TICKS == 0:
                 publisher.send_transport_feedback()
             if reports:
                 publisher.report(now)
         stream.catch_up(now)
-        if steer:
+        if turn % _SLOW_TICKS == 0:
             stream.steer(now)
         if reports:
             stream.report_senders(now)

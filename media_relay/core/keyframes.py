@@ -44,23 +44,24 @@ def _starts_h264(view: memoryview, start: int, end: int) -> bool:
 class KeyframeRequests:
     """Coalesces the requests of all subscribers into at most one every half second, repeated until served."""
 
-    __slots__ = ("_pending", "_sent_at")
+    __slots__ = ("_sent_at", "pending")
 
     def __init__(self) -> None:
-        self._pending = False
+        self.pending = False
+        """Whether somebody waits for a keyframe."""
         self._sent_at = float("-inf")
 
     def ask(self) -> None:
         """A subscriber needs a keyframe."""
-        self._pending = True
+        self.pending = True
 
     def served(self) -> None:
         """A keyframe began."""
-        self._pending = False
+        self.pending = False
 
     def due(self, now: float) -> bool:
         """Whether to send a request upstream now; counts as sent when true."""
-        if not self._pending or now - self._sent_at < _MIN_INTERVAL:
+        if not self.pending or now - self._sent_at < _MIN_INTERVAL:
             return False
         self._sent_at = now
         return True

@@ -18,11 +18,11 @@ _MAX_MISSING: Final = 256
 class NackGenerator:
     """Follows one source's sequence numbers. Times are seconds of any monotonic clock."""
 
-    __slots__ = ("_highest", "_missing", "gave_up", "rtt")
+    __slots__ = ("_highest", "gave_up", "missing", "rtt")
 
     def __init__(self) -> None:
         self._highest: int | None = None
-        self._missing: dict[int, list[float]] = {}
+        self.missing: dict[int, list[float]] = {}
         """By number: missing since, ask next at, asked last at, times asked."""
         self.rtt: float | None = None
         """Seconds from a request to its answer, smoothed as in RFC 6298 section 2."""
@@ -37,7 +37,7 @@ class NackGenerator:
         elif number > highest:
             self._miss(highest + 1, number, now)
             self._highest = number
-        elif self._missing and (entry := self._missing.pop(number, None)) is not None:
+        elif self.missing and (entry := self.missing.pop(number, None)) is not None:
             _, _, asked_at, tries = entry
             if tries == 1:  # an answer to one of several requests measures nothing (Karn)
                 sample = now - asked_at
@@ -45,15 +45,15 @@ class NackGenerator:
 
     def due(self, now: float) -> list[int]:
         """Numbers to ask for now, oldest first; each again after 1.5 round trips, at most six times in a second."""
-        if not self._missing:
+        if not self.missing:
             return []
         retry = _FIRST_RETRY if self.rtt is None else 1.5 * self.rtt
         retry = max(_SHORTEST_RETRY, min(retry, _LONGEST_RETRY))
         ask: list[int] = []
-        for number, entry in list(self._missing.items()):
+        for number, entry in list(self.missing.items()):
             since, next_at, _, tries = entry
             if now - since > _MAX_AGE or tries >= _MAX_TRIES:
-                del self._missing[number]
+                del self.missing[number]
                 self.gave_up += 1
             elif now >= next_at:
                 entry[1:] = now + retry, now, tries + 1
@@ -63,11 +63,11 @@ class NackGenerator:
     def _miss(self, first: int, stop: int, now: float) -> None:
         # A jump larger than the memory is a new start, not a loss that asking could repair.
         if stop - first > _MAX_MISSING:
-            self.gave_up += len(self._missing)
-            self._missing.clear()
+            self.gave_up += len(self.missing)
+            self.missing.clear()
             return
         for number in range(first, stop):
-            self._missing[number] = [now, now + _REORDER_WAIT, 0.0, 0]
-        while len(self._missing) > _MAX_MISSING:
-            del self._missing[next(iter(self._missing))]
+            self.missing[number] = [now, now + _REORDER_WAIT, 0.0, 0]
+        while len(self.missing) > _MAX_MISSING:
+            del self.missing[next(iter(self.missing))]
             self.gave_up += 1

@@ -199,6 +199,6 @@ def _play(room: Lesson, data: bytes) -> None:
     for peer in relay._peers.values():
         if isinstance(peer, Publisher):
             assert len(peer._sources) <= 12 and len(peer._repair_ssrcs) <= 12
-            assert all(len(source.nacks._missing) <= 256 for _, source in peer.sources)
+            assert all(len(source.nacks.missing) <= 256 for _, source in peer.sources)
         else:
             assert all(len(s._resent) <= 512 for s in peer.subscriptions.values())

@@ -215,7 +215,7 @@ class Classroom:
     def steer(self) -> list[int]:
         """As the relay does every 200 ms; returns the layers that a keyframe is asked of."""
         self.stream.steer(self.now)
-        return [i for i, r in enumerate(self.renditions) if r.track.keyframes._pending]
+        return [i for i, r in enumerate(self.renditions) if r.track.keyframes.pending]
 
 
 def extended(numbers: list[int], modulus: int) -> list[int]:

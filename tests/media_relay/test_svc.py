@@ -125,7 +125,7 @@ class Camera:
     def steer(self) -> bool:
         """As the relay does; whether a keyframe is asked for."""
         self.stream.steer(self.now)
-        return self.track.keyframes._pending
+        return self.track.keyframes.pending
 
     def want(self, viewer: Viewer, rung: str) -> None:
         viewer.video.want(next(r for r in viewer.video.renditions(self.now) if r.rung == rung))
