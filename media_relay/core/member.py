@@ -138,9 +138,12 @@ class Member:
         """It is given more."""
         self._raised_at = now
 
-    def proven(self, now: float) -> bool:
-        """Whether what it has was no mistake."""
-        return self._raised_at is None or now - self._raised_at >= _TRIAL
+    def is_full(self, now: float) -> bool:
+        """Whether it has the best picture that there is, and that was no mistake; nobody's picture is not full."""
+        if self.picture is None:
+            return True
+        proven = self._raised_at is None or now - self._raised_at >= _TRIAL
+        return proven and bool(self.rungs) and self.chosen == len(self.rungs) - 1
 
 
 def _same_place(index: int, before: list[str], now: list[str]) -> int:

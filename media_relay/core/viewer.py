@@ -305,7 +305,7 @@ class Viewer:
         return 0
 
     def _stop_caring(self, now: float) -> None:
-        full = all(member.chosen == len(member.rungs) - 1 and member.proven(now) for member in self.members)
+        full = all(member.is_full(now) for member in self.members)
         if full and not self.probing.active and now - self._trouble_at > _CARE:
             self.capacity = None
             self._release()

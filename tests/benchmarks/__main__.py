@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 
+from tests.benchmarks.feedback import feedback_figures
 from tests.benchmarks.figures import Selection
 from tests.benchmarks.joining import joining_figures
 from tests.benchmarks.lessons import lesson_figures
@@ -26,6 +27,8 @@ def main() -> None:
 
 async def _run(wanted: Selection, seconds: float) -> None:
     async for figure in relay_figures(wanted, seconds):
+        print(figure.line(), flush=True)  # noqa: T201
+    for figure in feedback_figures(wanted):
         print(figure.line(), flush=True)  # noqa: T201
     async for figure in joining_figures(wanted):
         print(figure.line(), flush=True)  # noqa: T201

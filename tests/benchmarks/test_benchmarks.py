@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from media_relay.load_test.media import MediaPlan
+from tests.benchmarks.feedback import measure_feedback
 from tests.benchmarks.figures import Figure, Selection
 from tests.benchmarks.floor import measure_floor
 from tests.benchmarks.relay import relay_figures
@@ -32,6 +33,10 @@ def test_one_subscriber_can_be_measured() -> None:
     (figure,) = asyncio.run(run())
     assert (figure.name, figure.unit) == ("relay.us_per_packet.n1", "µs")
     assert 1 < figure.value < 10_000
+
+
+def test_feedback_is_cheap() -> None:
+    assert 1 < measure_feedback(0.05, 0.020) < 1_000
 
 
 @pytest.mark.slow

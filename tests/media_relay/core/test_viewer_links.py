@@ -146,6 +146,21 @@ def test_a_single_layer_goes_from_full_to_sound_and_back() -> None:
     assert_calm(main, 76, 120)
 
 
+def test_what_a_link_carries_is_not_forgotten_while_nobody_publishes() -> None:
+    lab = Lab(Conditions(rate=500e3, delay=NEAR))
+    main = lab.join("main")
+    lab.run(20)
+    for rendition in main.picture.offered:
+        rendition.active = False
+    lab.run(60)
+    for rendition in main.picture.offered:
+        rendition.active = True
+    lab.run(80)
+    assert main.heard.rung_at(80) == "low"
+    assert "full" not in [rung for at, rung, _ in main.heard.rungs if at > 1]
+    assert main.heard.late_sound(60, 79) == 0
+
+
 def test_whoever_joins_a_viewer_with_a_narrow_link_gets_what_is_left() -> None:
     lab = Lab(Conditions(rate=1e6, delay=NEAR))
     lab.join("main")
