@@ -30,6 +30,10 @@ STRANGERS_SECONDS: Final = 5.0
 STRANGERS_WORDS: Final = 16
 """Packets before the first check that passes."""
 
+ACCEPTS: Final = 200
+"""Connections taken between two looks, 200 ms: each costs 50 µs, and anybody can make them. The others wait with the
+kernel, which in the end makes clients come again a second later."""
+
 _ACCEPTS: Final = 32
 """Connections taken before others get their turn."""
 _READ: Final = 32_768
@@ -97,6 +101,8 @@ class Connection:
 
     def write(self, data: memoryview, segment: int) -> None:
         """Queue the packets in ``data``, each but the last of ``segment`` bytes (0: there is one)."""
+        if self.sock.fileno() < 0:
+            return  # it has ended; the client may come again
         now = self._clock()
         step = segment or len(data)
         for start in range(0, len(data), step):
@@ -134,6 +140,7 @@ class TcpPort:
         """Without a listener nobody ever comes."""
         self._listener = listener
         self._accepting = False
+        self._accepts_left = 0
         self._counters = counters
         self._clock = clock
         self._epoll = select.epoll()
@@ -221,6 +228,9 @@ class TcpPort:
         for _ in range(_ACCEPTS):
             if self._listener is None:
                 return
+            if self._accepts_left <= 0:
+                self._rest()
+                return
             try:
                 sock, peer = self._listener.accept()
             except (BlockingIOError, InterruptedError):
@@ -228,12 +238,17 @@ class TcpPort:
             except OSError as error:
                 self._counters.drops["tcp_refused"] += 1
                 if error.errno in _OUT_OF_DESCRIPTORS:
-                    # It stays readable for as long as none is free: come back to it later.
-                    self._epoll.unregister(self._listener)
-                    self._accepting = False
+                    self._rest()
                     return
                 continue
+            self._accepts_left -= 1
             self._welcome(sock, peer[:2])
+
+    def _rest(self) -> None:
+        """Accept nobody until the next look: the listener stays readable for as long as somebody waits."""
+        if self._listener is not None and self._accepting:
+            self._epoll.unregister(self._listener)
+            self._accepting = False
 
     def _welcome(self, sock: socket.socket, peer: tuple[str, int]) -> None:
         connection = Connection(self, sock, peer, self._clock)
@@ -292,8 +307,9 @@ class TcpPort:
         return lost
 
     def look_after(self) -> None:
-        """Now and then: show strangers the door whose time is up; accept again after descriptors ran out."""
+        """Every 200 ms: show strangers the door whose time is up, and accept again."""
         now = self._clock()
+        self._accepts_left = ACCEPTS
         for connection in list(self._strangers.values()):
             if now - connection.accepted_at <= STRANGERS_SECONDS:
                 break

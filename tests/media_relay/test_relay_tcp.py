@@ -225,6 +225,19 @@ def test_strangers_are_few_and_the_newest_get_a_chance(bench: Bench, monkeypatch
     assert len(bench.relay._tcp) == 1
 
 
+def test_a_flood_of_connections_is_taken_in_measure(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tcp, "ACCEPTS", 4)
+    bench.live(0.2)
+    socks = [stranger(bench) for _ in range(6)]
+    for _ in range(10):
+        bench.relay.connections_readable()
+    assert bench.relay._tcp.strangers == 4
+    bench.live(0.2)
+    assert bench.relay._tcp.strangers == 6
+    for sock in socks:
+        sock.close()
+
+
 def test_one_host_does_not_take_all_places(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tcp, "MAX_STRANGERS_PER_NETWORK", 4)
     socks = [stranger(bench) for _ in range(6)]
