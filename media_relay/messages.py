@@ -266,6 +266,8 @@ class Sample:
     """Times that the subscriber's picture stood still, as far as can be told from here."""
     layers: int = 0
     """Encodings of the picture that came from the publisher."""
+    tcp: bool = False
+    """Whether its media go over TCP, where a lost packet holds up those behind it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from media_relay.ice import (
     new_credentials,
 )
 from media_relay.sdp import Offer
-from media_relay.seams.datagrams import Address, Sender
+from media_relay.seams.datagrams import Address, ConnectionAddress, Sender
 from media_relay.seams.dtls import DtlsEndpoint, DtlsError, DtlsIdentity
 from media_relay.seams.srtp import SrtpContext, SrtpError
 
@@ -247,6 +247,11 @@ class Peer:
 
     def _endpoint(self) -> DtlsEndpoint:
         return DtlsEndpoint(self._identity, self.offer.fingerprints, server=True)
+
+    @property
+    def over_tcp(self) -> bool:
+        """Whether its media go over TCP."""
+        return isinstance(self._address, ConnectionAddress)
 
     @property
     def said_goodbye(self) -> bool:

@@ -67,6 +67,7 @@ def _of_subscriber(peer: Subscriber, now: float) -> Sample:
         rung=peer.rung,
         estimate=peer.estimate,
         freezes=freezes,
+        tcp=peer.over_tcp,
     )
 
 
@@ -93,6 +94,7 @@ def _of_publisher(peer: Publisher, now: float) -> Sample:
         bitrate=_bitrate(carried, seconds),
         repaired=repaired,
         layers=sum(track.is_video and track.source is source for track, source in peer.sources),
+        tcp=peer.over_tcp,
     )
 
 

@@ -122,6 +122,7 @@ class StreamQuality:
             "bitrate": sample and sample.bitrate,
             "estimate": sample and sample.estimate,
             "repaired": sample and sample.repaired,
+            "tcp": sample and sample.tcp,
             "freezes": known.freezes,
             "layers": sample.layers if sample and sample.publishes else None,
             "rung": known.rung,

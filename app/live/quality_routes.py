@@ -35,6 +35,7 @@ _STREAM = {
     "bitrate": 741000,
     "estimate": 905000,
     "repaired": 7,
+    "tcp": False,
     "freezes": 1,
     "layers": None,
     "rung": "middle",
@@ -65,6 +66,7 @@ class StreamQualityOut(Output):
     bitrate: int | None = Field(description="Bits a second, sent to or received from the other end")
     estimate: int | None = Field(description="Bits a second that the link towards a watcher can carry")
     repaired: int | None = Field(description="Packets sent again in the five seconds before")
+    tcp: bool | None = Field(description="Whether media go over TCP: that network blocks UDP")
     freezes: int = Field(description="Times a watcher's picture stood still since it connected, inferred")
     layers: int | None = Field(description="Sizes of the picture that a publisher sends")
     rung: Rung | None = Field(description="How much of the picture a watcher is given")

@@ -7,6 +7,7 @@ from media_relay.core.reception import ReportBlock
 from media_relay.messages import SAMPLES_AT_ONCE, Sample, Samples
 from media_relay.seams import rtcp
 from tests.media_relay.clients import DELTA, KEYFRAME, OPUS, Bench, Client, rtp
+from tests.media_relay.tcp_client import TcpClient
 
 SOUND, PICTURE = 1_000, 2_000
 LOOK = 10
@@ -85,6 +86,13 @@ def test_what_is_sent_again_is_told(bench: Bench) -> None:
     )
     bench.pump()
     assert samples(bench)["site"].repaired == 3
+
+
+def test_who_comes_over_tcp_is_told_apart(bench: Bench) -> None:
+    bench.subscriber("near")
+    bench.join(TcpClient("far"))
+    samples(bench)
+    assert {session: sample.tcp for session, sample in samples(bench).items()} == {"near": False, "far": True}
 
 
 def test_nothing_is_told_of_who_has_not_connected_or_has_left(bench: Bench) -> None:
