@@ -104,6 +104,12 @@ class LiveRelay:
         with self._lock:
             return self.relay.subscribe(session, "lesson", "main", offer)
 
+    @contextmanager
+    def holding(self) -> Iterator[Relay]:
+        """The relay, while it does nothing by itself."""
+        with self._lock:
+            yield self.relay
+
     def _run(self) -> None:
         due = time.monotonic()
         while not self._stop:

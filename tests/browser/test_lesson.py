@@ -52,6 +52,22 @@ def test_sites_see_and_hear_the_teacher(lesson: Lesson) -> None:
         assert not site.page.locator("#main").evaluate("video => video.muted")
 
 
+def test_the_teachers_picture_is_sent_in_layers(lesson: Lesson) -> None:
+    """So that each site gets what its link carries."""
+    sizes = """async () => {
+      const sizes = {};
+      for (const pc of window.connections) {
+        for (const { type, rid, frameHeight } of (await pc.getStats()).values()) {
+          if (type === "outbound-rtp" && rid && frameHeight) sizes[rid] = frameHeight;
+        }
+      }
+      return sizes;
+    }"""
+    lesson.teacher.wait_for(lambda: lesson.teacher.page.evaluate(sizes).keys() == {"low", "middle", "full"})
+    found = lesson.teacher.page.evaluate(sizes)
+    assert found["low"] < found["middle"] < found["full"]
+
+
 def test_the_teacher_sees_and_hears_each_site(lesson: Lesson) -> None:
     for number in (1, 2):
         lesson.teacher.wait_for_picture(f"{tile(number)} video")

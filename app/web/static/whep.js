@@ -13,10 +13,20 @@ export function prepareWatching() {
 function connection(iceServers) {
   const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle", iceServers });
   const media = new MediaStream();
-  pc.addTransceiver("video", { direction: "recvonly" });
+  askForDependencies(pc.addTransceiver("video", { direction: "recvonly" }));
   pc.addTransceiver("audio", { direction: "recvonly" });
   pc.addEventListener("track", ({ track }) => media.addTrack(track));
   return { pc, media };
+}
+
+// Says which layers of an AV1 picture belong together. Chromium knows the extension but does not offer it by itself;
+// other browsers have no say in this.
+function askForDependencies(transceiver) {
+  const extensions = transceiver.getHeaderExtensionsToNegotiate?.() ?? [];
+  for (const extension of extensions) {
+    if (extension.uri.endsWith("#dependency-descriptor-rtp-header-extension")) extension.direction = "sendrecv";
+  }
+  transceiver.setHeaderExtensionsToNegotiate?.(extensions);
 }
 
 export async function watch(door, signal, prepared) {

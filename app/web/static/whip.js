@@ -4,7 +4,17 @@ import { negotiate } from "./negotiate.js";
 
 // What each kind of stream may cost a link. Sound goes first: when bandwidth runs short, the picture gives way.
 export const PROFILES = Object.freeze({
-  main: { bitrate: 2_000_000, framerate: 30, hint: "motion", degradation: "balanced" },
+  // Three layers, lowest first: every classroom gets the one that its link carries.
+  main: {
+    framerate: 30,
+    hint: "motion",
+    degradation: "balanced",
+    layers: [
+      { rid: "low", scaleResolutionDownBy: 4, maxBitrate: 150_000 },
+      { rid: "middle", scaleResolutionDownBy: 2, maxBitrate: 500_000 },
+      { rid: "full", scaleResolutionDownBy: 1, maxBitrate: 2_000_000 },
+    ],
+  },
   site: { bitrate: 600_000, framerate: 20, hint: "motion", degradation: "balanced" },
   // Writing must stay readable: fewer frames, never fewer pixels.
   board: { bitrate: 1_800_000, framerate: 10, hint: "detail", degradation: "maintain-resolution" },
@@ -41,10 +51,15 @@ function addPicture(pc, media, profile) {
   const transceiver = pc.addTransceiver(track ?? "video", {
     direction: "sendonly",
     streams: [media],
-    sendEncodings: [{ maxBitrate: profile.bitrate, maxFramerate: profile.framerate }],
+    sendEncodings: layers(profile),
   });
   transceiver.setCodecPreferences(vp8First(RTCRtpSender.getCapabilities("video").codecs));
   return transceiver;
+}
+
+function layers({ layers = [], bitrate, framerate }) {
+  const encodings = layers.length ? layers : [{ maxBitrate: bitrate }];
+  return encodings.map((encoding) => ({ ...encoding, maxFramerate: framerate }));
 }
 
 // VP8: every browser decodes it, and a key frame of it stands alone, which late joiners need.
