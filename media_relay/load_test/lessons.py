@@ -54,9 +54,14 @@ class Lessons:
         self._pool = Pool()
         self._open: list[Door] = []
         self._joined: dict[ReceivingClient, float] = {}
-        self._publishers: list[PublishingClient] = []
+        self._publishers: dict[tuple[int, str], PublishingClient] = {}
         self._subscribers: list[ReceivingClient] = []
+        self._watched: list[tuple[int, str]] = []
+        """What each subscriber watches."""
         self.count = 0
+        self.delivered = 0.0
+        """Share of the packets that the subscribers were to get in the last :meth:`measure` and got: less than one
+        where the server gave some of them smaller pictures."""
 
     async def __aenter__(self) -> Lessons:
         await self._pool.__aenter__()
@@ -76,9 +81,10 @@ class Lessons:
         try:
             async with asyncio.TaskGroup() as group:
                 for name, door in doors.items():
-                    group.create_task(self._publish(door, plan.main if name == MAIN else plan.site))
+                    media = plan.main if name == MAIN else plan.site
+                    group.create_task(self._publish(door, media, (number, name)))
                 for name in plan.watched:
-                    group.create_task(self._subscribe(doors[name]))
+                    group.create_task(self._subscribe(doors[name], (number, name)))
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
 
@@ -88,8 +94,11 @@ class Lessons:
         self._pool.longest_pause = 0.0
         for subscriber in self._subscribers:
             del subscriber.latencies[:]
+        before = self._expected()
         await asyncio.sleep(seconds)
         ended = self._window()
+        got = sum(ended.packets) - sum(window.packets)
+        self.delivered = got / max(1, self._expected() - before)
         latencies = sorted(value for s in self._subscribers for value in s.latencies)
         await asyncio.sleep(settle)
         joins = [
@@ -102,17 +111,21 @@ class Lessons:
         """The longest time, since the last :meth:`measure` began, in which this tool sent nothing that was due."""
         return self._pool.longest_pause * 1e3
 
+    def _expected(self) -> int:
+        """Packets that all subscribers together should have by now, but for what was sent before they came."""
+        return sum(self._publishers[stream].packets for stream in self._watched)
+
     def _window(self) -> Window:
-        published = sum(publisher.packets for publisher in self._publishers)
+        published = sum(publisher.packets for publisher in self._publishers.values())
         return look(time.monotonic(), published, self._subscribers)
 
-    async def _publish(self, door: Door, media: MediaPlan) -> None:
-        publisher = PublishingClient(self._pool.identity, media)
+    async def _publish(self, door: Door, media: MediaPlan, stream: tuple[int, str]) -> None:
+        publisher = self._publishers[stream] = PublishingClient(self._pool.identity, media)
         await self._pool.connect(publisher, await door.publish(publisher.offer()))
-        self._publishers.append(publisher)
 
-    async def _subscribe(self, door: Door) -> None:
+    async def _subscribe(self, door: Door, stream: tuple[int, str]) -> None:
         subscriber = ReceivingClient(self._pool.identity, every=_SAMPLED)
         self._joined[subscriber] = time.monotonic()
         await self._pool.connect(subscriber, await door.subscribe(subscriber.offer()))
         self._subscribers.append(subscriber)
+        self._watched.append(stream)

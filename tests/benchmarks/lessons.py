@@ -19,6 +19,7 @@ _STEPS: Final = (8, 16, 24, 28, 32, 36, 40, 44, 48, 52, 56)
 _SETTLE: Final = 1.0
 _BUSY: Final = 0.95
 """Share of its processor above which a process does not keep up."""
+_EVERYTHING: Final = 0.98
 _FIGURES: Final = {
     "lesson.core_percent": "%",
     "lesson.count": "lessons",
@@ -28,6 +29,7 @@ _FIGURES: Final = {
     "lesson.latency_p50_ms": "ms",
     "lesson.latency_p99_ms": "ms",
     "lesson.lost_packets": "packets",
+    "lesson.delivered_percent": "%",
 }
 
 
@@ -43,11 +45,14 @@ class Run:
     packets_in: int
     packets_out: int
     seconds: float
+    delivered: float
+    """Share of what the subscribers were to get: less than one where they got smaller pictures."""
 
     @property
     def fits(self) -> bool:
         """Whether node and load tool kept up, and everybody got everything."""
-        return self.report.good and self.core < _BUSY and self.tool_core < _BUSY
+        everything = self.report.good and self.delivered > _EVERYTHING
+        return everything and self.core < _BUSY and self.tool_core < _BUSY
 
 
 async def lesson_figures(wanted: Selection, seconds: float) -> AsyncIterator[Figure]:
@@ -90,6 +95,7 @@ def _values(run: Run) -> dict[str, float | None]:
         "lesson.latency_p50_ms": run.report.latency_p50_ms,
         "lesson.latency_p99_ms": run.report.latency_p99_ms,
         "lesson.lost_packets": run.report.lost_packets,
+        "lesson.delivered_percent": round(run.delivered * 100, 1),
     }
 
 
@@ -105,6 +111,7 @@ async def _window(node: RunningNode, lessons: Lessons, seconds: float) -> Run:
         packets_in=after.packets_received - before.packets_received,
         packets_out=after.packets_forwarded - before.packets_forwarded,
         seconds=ended - began,
+        delivered=lessons.delivered,
     )
 
 
@@ -112,7 +119,8 @@ def _tell(run: Run, pause_ms: float) -> None:
     report = run.report
     print(  # noqa: T201
         f"{run.count} lessons: node {run.core:.0%} of a core ({run.core / run.count:.2%} a lesson), load tool "
-        f"{run.tool_core:.0%}, its longest pause {pause_ms:.0f} ms; lost {report.lost_packets}, receiving "
+        f"{run.tool_core:.0%}, its longest pause {pause_ms:.0f} ms; lost {report.lost_packets}, delivered "
+        f"{run.delivered:.1%}, receiving "
         f"{report.receiving} of {report.subscribers}, latency p99 {report.latency_p99_ms} ms",
         file=sys.stderr,
     )

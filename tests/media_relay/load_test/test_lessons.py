@@ -21,6 +21,7 @@ def test_every_room_of_a_lesson_receives_whom_it_watches() -> None:
         # Three sites watch the main classroom, the teacher three sites, and two sites the one on stage.
         assert (stats.publishers, stats.subscribers) == (2 * 4, 2 * 8)
         assert (report.receiving, report.lost_packets) == (16, 0)
+        assert load.delivered > 0.9
         assert not any(stats.drops.values())
 
     asyncio.run(run())
