@@ -56,7 +56,17 @@ class SenderTime:
 class Source:
     """One SSRC of a publisher: its payload types, its losses and its place in the track's numbering."""
 
-    __slots__ = ("adopted", "codecs", "highest", "nacks", "reception", "sequence", "ssrc", "timestamp_offset")
+    __slots__ = (
+        "adopted",
+        "codecs",
+        "highest",
+        "nacks",
+        "reception",
+        "sequence",
+        "ssrc",
+        "timed",
+        "timestamp_offset",
+    )
 
     def __init__(self, ssrc: int, codecs: Mapping[int, Codec], clock_rate: int) -> None:
         self.ssrc = ssrc
@@ -69,6 +79,8 @@ class Source:
         """``None`` until packets are numbered: for pictures from the first keyframe on."""
         self.highest = 0
         self.timestamp_offset = 0
+        self.timed = False
+        """Whether its offset is known already, and only its numbers begin anew."""
 
 
 class Track:
@@ -179,6 +191,8 @@ class Track:
         extended = source.highest + 1
         if number != extended & 0xFFFF:
             extended = extend(number, extended - 1)
+            if extended - source.highest > self.history.slots:
+                self._lose_thread(source)
         if extended > source.highest:
             source.highest = extended
         if not repaired:
@@ -334,9 +348,21 @@ class Track:
         self.codec = 0
         self.clock_offset = None
 
+    def _lose_thread(self, source: Source) -> None:
+        """More is missing than is ever kept or repaired: go on as with a new source, pictures with a keyframe.
+
+        Numbers that nobody will ever be sent would cost every subscriber's bookkeeping as much as if they were.
+        """
+        if source.sequence is not None:
+            source.sequence = None
+            source.timed = True
+            self.keyframes.ask()
+
     def _splice(self, source: Source, number: int, timestamp: int, now: float) -> SequenceMap:
         """Continue the outgoing numbers and times with a new source."""
         sequence = source.sequence = SequenceMap(number, self._last_sequence + 1)
+        if source.timed:
+            return sequence
         outgoing = timestamp
         if self.heard_at > _NEVER:
             outgoing = self.newest_timestamp + max(1, int((now - self.heard_at) * self.clock_rate))

@@ -27,7 +27,7 @@ from tests.media_relay.clients import offer_text
 _GCM: Final = 7
 """libsrtp's number of AEAD_AES_128_GCM."""
 _KEY: Final = bytes(range(28))
-_VIDEO: Final = ("VP8/90000", "rtx/90000", "H264/90000", "VP9/90000")
+_VIDEO: Final = ("VP8/90000", "rtx/90000", "H264/90000", "VP9/90000", "AV1/90000")
 _CREDENTIALS: Final = Credentials("fuzz", "p" * 24)
 _STEPS: Final = 64
 """Most pieces of one script that count."""

@@ -7,11 +7,12 @@ from typing import Final
 
 from media_relay.core import red
 from media_relay.core.blocks import BlockReader
-from media_relay.core.descriptors import NO_IDS, picture_ids, shift_ids, vp8, vp9
+from media_relay.core.descriptors import NO_IDS, av1, picture_ids, shift_ids, vp8, vp9
 from media_relay.core.feedback_reader import MAX_PACKETS, FeedbackError, read_feedback
 from media_relay.core.forwarding import Batch
 from media_relay.core.framing import MAX_FRAME, FrameError, FrameReader, Outbox
 from media_relay.core.keyframes import starts_keyframe
+from media_relay.core.layering import MAX_SPATIAL, MAX_TEMPORAL, Layering
 from media_relay.core.packet import (
     EXTENSION_URIS,
     HEADER_SIZE,
@@ -45,8 +46,8 @@ def payload(data: bytes) -> None:
     ids = picture_ids(codec, around, _AROUND, end)
     assert ids == picture_ids(codec, alone, 1, len(data))
     assert -1 <= ids[0] < 1 << 15 and -1 <= ids[1] < 256
-    for module in (vp8.temporal_layer, vp9.layer):
-        module(around, _AROUND, end)
+    for look in (vp8.temporal_layer, vp8.has_temporal_layers, vp8.begins_frame, vp9.layer):
+        look(around, _AROUND, end)
     shift_ids(codec, around, _AROUND, end, 5, 3)
     assert set(around[:_AROUND]) | set(around[end:]) == {0xFF}, "writes beyond its payload"
     shifted = picture_ids(codec, around, _AROUND, end)
@@ -54,6 +55,23 @@ def payload(data: bytes) -> None:
     assert ids != NO_IDS or bytes(around[_AROUND:end]) == data[1:]
     shift_ids(codec, around, _AROUND, end, -5 & 0x7FFF, -3 & 0xFF)
     assert bytes(around[_AROUND:end]) == data[1:], "back again"
+
+
+def dependency(data: bytes) -> None:
+    """Dependency descriptors of one source, each behind its length, and what a track notes of its packets."""
+    layering, known = Layering(64), None
+    for slot, piece in enumerate(pieces(data)):
+        descriptor = piece[:255]
+        found = av1.read(descriptor, known)
+        if found is not None:
+            known = found.structure
+            assert 0 <= found.spatial < 64 and 0 <= found.temporal < 64
+            assert len(known.layers) <= 64
+        view = memoryview(piece)
+        codec = (Codec.VP8, Codec.VP9, Codec.AV1)[slot % 3]
+        layering.note(slot % 64, codec, view, 0, len(piece), descriptor, float(slot))
+    spatial, temporal = layering.layers()
+    assert 1 <= spatial <= MAX_SPATIAL and 1 <= temporal <= MAX_TEMPORAL
 
 
 def blocks(data: bytes) -> None:

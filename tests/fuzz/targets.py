@@ -197,6 +197,7 @@ TARGETS: Final[dict[str, Target]] = {
     "rtp": Target(rtp, "rtp"),
     "blocks": Target(media.blocks, "blocks", longest=8_192),
     "payload": Target(media.payload, "payload"),
+    "dependency": Target(media.dependency, "dependency", longest=8_192),
     "red": Target(media.redundant, "red"),
     "frames": Target(media.frames, "frames", longest=8_192),
     "feedback": Target(media.feedback, "feedback", longest=8_192, weight=2),

@@ -12,6 +12,8 @@ MANDATORY: Final = 3
 """Bytes of every descriptor: two flags, the template's id, the frame's number."""
 _NEW_SEQUENCE: Final = 0x08
 _MAX_TEMPLATES: Final = 64
+_MAX_INDICATIONS: Final = 320
+"""Templates times decode targets: three by three layers have 15 by 9, and any packet may bring them anew."""
 _SWITCH: Final = 2
 
 
@@ -86,6 +88,8 @@ def _structure(data: bytes) -> Structure | None:
     first = bits.take(6)
     targets = bits.take(5) + 1
     layers = _template_layers(bits)
+    if len(layers) * targets > _MAX_INDICATIONS:
+        return None
     indications = [[bits.take(2) for _ in range(targets)] for _ in layers]
     if bits.short or not layers:
         return None
