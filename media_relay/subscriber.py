@@ -109,6 +109,13 @@ class Subscriber(Peer):
         return self.rung if video.current is None else video.current.rung
 
     @property
+    def rung_wanted(self) -> str:
+        """The rung that it is to be given, of those that the publisher sends."""
+        video = self.subscriptions.get("video")
+        target = None if video is None else video.target
+        return AUDIO_ONLY if target is None else target.rung
+
+    @property
     def takes_padding(self) -> bool:
         """Whether its link can be probed with padding; only for a connected peer."""
         wire = self.wire("video") if "video" in self.subscriptions else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from media_relay.core.feedback_reader import FeedbackError, read_feedback
-from media_relay.core.member import AUDIO_ONLY, Member
+from media_relay.core.member import Member
 from media_relay.core.viewer import Viewer
 from media_relay.counters import Counters
 from media_relay.messages import RungChanged
@@ -15,19 +15,16 @@ from media_relay.stream import Stream
 from media_relay.subscriber import Subscriber
 
 _MAX_PREFERENCES: Final = 2_000
-_STARTING: Final = 10.0
-"""Seconds in which a picture that gets better does so because it has just begun."""
 
 
 @dataclass(slots=True)
 class _Session:
     subscriber: Subscriber
     member: Member
-    joined_at: float
     given: tuple[str | None, bool] = (None, False)
     """What it was last told to want, and whether at a pace of its own."""
     reason: str = "start"
-    """Why its rung changes next."""
+    """Why its rung changes next; empty once it has what was decided: what changes then is the publisher's doing."""
 
 
 @dataclass(slots=True)
@@ -61,7 +58,7 @@ class Viewers:
         member = Member(
             subscriber.stream.name, subscriber.transport, pictures, sound, probes=subscriber.takes_padding
         )
-        session = _Session(subscriber, member, now)
+        session = _Session(subscriber, member)
         page.sessions.append(session)
         self._by_session[subscriber.session] = page, session
         subscriber.link = self
@@ -135,7 +132,7 @@ class Viewers:
             if page.viewer.look(now) or page.viewer.capacity is not None:
                 self._give(page, now)
             for session in page.sessions:
-                self._tell(session, now)
+                self._tell(session)
 
     def _give(self, page: _Page, now: float) -> None:
         """Let every session of a page be given what was decided."""
@@ -151,24 +148,24 @@ class Viewers:
             subscriber.estimate = viewer.capacity
             subscriber.limit(viewer.room(session.member), session.member.cost, held=viewer.draining)
             if (rung, paced) != session.given:
-                if rung != session.given[0]:
-                    session.reason = viewer.reason
-                session.given = rung, paced
+                session.given, wanted = (rung, paced), subscriber.rung_wanted
                 subscriber.want(rung)
+                if subscriber.rung_wanted != wanted:
+                    session.reason = viewer.reason
                 changed[subscriber.stream] = None
         for stream in changed:
             stream.pace()
             stream.steer(now)
 
-    def _tell(self, session: _Session, now: float) -> None:
+    def _tell(self, session: _Session) -> None:
         """Emit an event when a picture is another than before."""
         subscriber = session.subscriber
         before, rung = subscriber.rung, subscriber.rung_now
         if rung == before:
             return
         subscriber.rung = rung
-        reason = session.reason or ("start" if now - session.joined_at < _STARTING else "publisher")
+        reason = session.reason or "publisher"
         stream = subscriber.stream
         self._emit(RungChanged(subscriber.session, stream.lesson, stream.name, rung, reason))
-        # Sound alone is no state that a picture passes through on its way: what follows it has the same reason.
-        session.reason = "" if rung != AUDIO_ONLY else session.reason
+        if rung == subscriber.rung_wanted:
+            session.reason = ""

@@ -68,6 +68,8 @@ class Viewer:
         self._forgiven_at = float("-inf")
         self._drained = 0
         """Bits a second that came out of the queue while pictures stopped."""
+        self._lowered = False
+        """Whether anything was lowered in the last trouble."""
         self._silent = False
         self._before_silence: int | None = None
 
@@ -219,7 +221,8 @@ class Viewer:
         self.probing.put_off(now)
         for member in self.members:
             member.detector.forget()
-        self._decide(trouble.value, now, lower=True)
+        self.reason = trouble.value
+        self._lowered = self._decide(trouble.value, now, lower=True)
 
     def _drain(self, now: float) -> bool:
         """Whether the queue is gone and pictures may go on; what comes out of it meanwhile is what the link carries."""
@@ -231,7 +234,8 @@ class Viewer:
         self.draining = self.starved = False
         if self._drained:
             self.capacity = max(_FLOOR, int(_CAUTION * self._drained))
-        self._decide(self.reason, now, lower=True)
+        if not self._decide(self.reason, now, lower=True) and not self._lowered:
+            self.reason = "recovered"
         return True
 
     def _fell_silent(self, now: float) -> bool:
