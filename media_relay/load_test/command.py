@@ -55,6 +55,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="video bits a second (default 2500000)",
     )
     parser.add_argument(
+        "--layers",
+        type=int,
+        choices=(1, 3),
+        default=1,
+        help="encodings of the picture: 1 (default), or 3 (simulcast), of which the largest has the bitrate given",
+    )
+    parser.add_argument(
         "--keyframe-seconds",
         type=_number(float, 0.2, 600),
         default=4.0,
@@ -113,7 +120,9 @@ async def _load(options: argparse.Namespace) -> Report:
         raise LoadTestError("subscribers need a --whep URL; to publish only, say --subscribers 0")
     if not options.whip and not options.whep:
         raise LoadTestError("nothing to do: give a --whip URL, a --whep URL or both")
-    media = MediaPlan(video_bitrate=options.bitrate, keyframe_seconds=options.keyframe_seconds)
+    media = MediaPlan(
+        video_bitrate=options.bitrate, keyframe_seconds=options.keyframe_seconds, layers=options.layers
+    )
     plan = Plan(options.subscribers, options.join_rate, media if options.whip else None)
     whep_token = options.token if options.whep_token is None else options.whep_token
     async with httpx.AsyncClient(timeout=10.0) as http:
@@ -135,7 +144,9 @@ async def _lessons(options: argparse.Namespace) -> Report:
         raise LoadTestError("a lesson needs a --whip and a --whep URL with {stream} in them")
     if len(options.lessons) > 1 and not all("{lesson}" in url for url in (options.whip, options.whep)):
         raise LoadTestError("several lessons need {lesson} in both URLs")
-    main = MediaPlan(video_bitrate=options.bitrate, keyframe_seconds=options.keyframe_seconds)
+    main = MediaPlan(
+        video_bitrate=options.bitrate, keyframe_seconds=options.keyframe_seconds, layers=options.layers
+    )
     whep_token = options.token if options.whep_token is None else options.whep_token
     async with httpx.AsyncClient(timeout=10.0) as http:
 

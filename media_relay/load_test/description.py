@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +18,12 @@ RTX: Final = 97
 MID: Final = "urn:ietf:params:rtp-hdrext:sdes:mid"
 TRANSPORT_SEQUENCE: Final = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
 AUDIO_LEVEL: Final = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+
+STREAM_ID: Final = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"
+STREAM_ID_NUMBER: Final = 10
+"""Of the extension that names a layer, offered where there are several."""
+LAYERS: Final = ("low", "middle", "full")
+"""RIDs of a picture in three layers (RFC 8853)."""
 
 EXTENSIONS: Final = {1: AUDIO_LEVEL, 3: TRANSPORT_SEQUENCE, 4: MID}
 """Offered header extensions by id, those a browser sends that cost a forwarder work."""
@@ -40,8 +47,8 @@ class Remote:
     """URIs of the header extensions that were accepted."""
 
 
-def write_offer(local: Credentials, fingerprint: str, *, publishing: bool) -> str:
-    """An offer of one Opus and one VP8 section, bundled, to send or to receive them."""
+def write_offer(local: Credentials, fingerprint: str, *, publishing: bool, rids: Sequence[str] = ()) -> str:
+    """An offer of one Opus and one VP8 section, bundled, to send or to receive them; the picture in layers ``rids``."""
     lines = [
         "v=0",
         f"o=- {secrets.randbits(62)} 1 IN IP4 127.0.0.1",
@@ -74,6 +81,9 @@ def write_offer(local: Credentials, fingerprint: str, *, publishing: bool) -> st
         lines += [
             f"a=extmap:{i} {uri}" for i, uri in EXTENSIONS.items() if kind == "audio" or uri != AUDIO_LEVEL
         ]
+    if rids:  # the picture's section is the last one
+        lines += [f"a=extmap:{STREAM_ID_NUMBER} {STREAM_ID}", *(f"a=rid:{rid} send" for rid in rids)]
+        lines.append(f"a=simulcast:send {';'.join(rids)}")
     return "\r\n".join(lines) + "\r\n"
 
 

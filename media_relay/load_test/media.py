@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from media_relay.core.packet import HEADER, MARKER
@@ -18,6 +18,8 @@ from media_relay.load_test.description import (
     MID,
     MIDS,
     OPUS,
+    STREAM_ID,
+    STREAM_ID_NUMBER,
     TRANSPORT_SEQUENCE,
     VP8,
 )
@@ -37,6 +39,8 @@ _EXTENSION_HEADER: Final = struct.Struct("!HH")
 STAMP: Final = struct.Struct("!7sBQ")
 _STAMP_MARK: Final = b"\xd2TTload"
 _NO_LAYER: Final = 0xFF
+_SHARES: Final = (0.075, 0.25, 1.0)
+"""Bitrates of three layers beside the largest one's, as on the teacher's page."""
 _IDS: Final = {uri: number for number, uri in EXTENSIONS.items()}
 
 
@@ -50,6 +54,14 @@ class MediaPlan:
     even_split: bool = True
     """Packets of a frame differ by one byte at most, as libwebrtc's; otherwise all are full but the last."""
     seed: int = 1
+    layers: int = 1
+    """Encodings of the picture: one, or three (simulcast) of which the largest has the bitrate given."""
+
+    def encodings(self) -> list[MediaPlan]:
+        """What each encoding is, the smallest first."""
+        if self.layers == 1:
+            return [self]
+        return [replace(self, video_bitrate=int(self.video_bitrate * share)) for share in _SHARES]
 
 
 def read_stamp(packet: memoryview) -> tuple[int, int | None] | None:
@@ -91,6 +103,7 @@ class Packetizer:
         extensions: frozenset[str],
         transport_numbers: Iterator[int],
         layer: int = 0,
+        rid: str = "",
     ) -> None:
         self.ssrc = ssrc
         self.sequence = random.Random(ssrc).randrange(1 << 14)
@@ -104,6 +117,8 @@ class Packetizer:
         if MID in extensions:
             mid = MIDS[kind].encode()
             fixed += bytes((_IDS[MID] << 4 | len(mid) - 1,)) + mid
+        if rid and STREAM_ID in extensions:
+            fixed += bytes((STREAM_ID_NUMBER << 4 | len(rid) - 1,)) + rid.encode()
         if kind == "audio" and AUDIO_LEVEL in extensions:
             fixed += bytes((_IDS[AUDIO_LEVEL] << 4, _AUDIO_LEVEL))
         self._fixed = fixed

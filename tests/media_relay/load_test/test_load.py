@@ -7,6 +7,7 @@ import pytest
 
 from media_relay.__main__ import main
 from media_relay.load_test.doors import LinkDoor, LoadTestError
+from media_relay.load_test.media import MediaPlan
 from media_relay.load_test.report import Window, as_text, summarise
 from media_relay.load_test.running import LoadTest, Plan
 from tests.media_relay.nodes import running_node
@@ -108,3 +109,17 @@ def test_a_report_says_how_much_stood_still_and_was_not_heard() -> None:
     assert (report.freezes, report.frozen_percent, report.concealed_percent) == (2, 25.0, 0.0)
     assert "2 freezes, 25.0 % of the time" in as_text(report)
     assert (report.transport_feedbacks, report.layers) == (0, {})
+
+
+def test_a_picture_in_three_layers_arrives_in_the_largest() -> None:
+    async def run() -> None:
+        plan = Plan(subscribers=2, media=MediaPlan(layers=3))
+        async with running_node() as node, LoadTest(LinkDoor(node.link), plan) as load:
+            await load.join()
+            await load.measure(0.3)  # until the keyframe of the largest layer
+            report = await load.measure(1.0)
+        assert report.good
+        assert report.receiving == 2
+        assert report.layers == {"2": 2}
+
+    asyncio.run(run())
