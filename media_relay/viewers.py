@@ -14,6 +14,8 @@ from media_relay.messages import RungChanged
 from media_relay.stream import Stream
 from media_relay.subscriber import Subscriber
 
+_LATE: Final = 0.120
+"""Seconds between two ticks that only a starved process leaves."""
 _MAX_PREFERENCES: Final = 2_000
 
 
@@ -46,6 +48,7 @@ class Viewers:
         self._by_session: dict[str, tuple[_Page, _Session]] = {}
         self._narrow: dict[int, _Page] = {}
         """Those whose link is cared for."""
+        self._ticked_at: float | None = None
         self._preferred: dict[tuple[str, str], str] = {}
         """What pages said that matters most to them, also before their sessions are connected."""
 
@@ -116,7 +119,11 @@ class Viewers:
     # --- time -------------------------------------------------------------------------------------------------------
 
     def tick(self, now: float) -> None:
-        """Every 20 ms: probes."""
+        """Every 20 ms: probes. A late one says that this process was kept waiting: for a moment no link is to blame."""
+        if self._ticked_at is not None and now - self._ticked_at > _LATE:
+            for page in self._pages.values():
+                page.viewer.excuse(now)
+        self._ticked_at = now
         for page in self._narrow.values():
             member = page.viewer.probe(now)
             if member is None:

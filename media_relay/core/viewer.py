@@ -35,6 +35,7 @@ _LONGEST_DRAIN: Final = 5.0
 _NEARLY: Final = 0.8
 _FORGIVING: Final = 4.0
 """Seconds in which trouble that seemed to pass must not come back."""
+_EXCUSED: Final = 0.5
 _EFFECT: Final = 0.3
 """Seconds until a remedy shows, besides the time that packets wait."""
 _CARE: Final = 15.0
@@ -150,6 +151,10 @@ class Viewer:
         self._lower(int(_BACK_OFF * self._spent()), trouble, now)
         self._quiet_until = now + _REPORT_EFFECT
         return True
+
+    def excuse(self, now: float) -> None:
+        """We ourselves were kept waiting: what seems to wait on the link now may have waited here."""
+        self._quiet_until = max(self._quiet_until, now + _EXCUSED)
 
     def look(self, now: float) -> bool:
         """Five times a second; whether pictures have to change."""

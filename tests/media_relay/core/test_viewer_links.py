@@ -146,6 +146,19 @@ def test_a_single_layer_goes_from_full_to_sound_and_back() -> None:
     assert_calm(main, 76, 120)
 
 
+def test_a_relay_that_was_kept_waiting_itself_does_not_blame_the_link() -> None:
+    lab = Lab(Conditions(rate=10e6, delay=NEAR))
+    main = lab.join("main").heard
+    lab.run(5)
+    lab.change(Conditions(rate=1e6, delay=NEAR))
+    for _ in range(10):
+        lab.viewer.excuse(lab.now)
+        lab.run(lab.now + 0.1)
+    assert main.rungs[-1][1] == "full"
+    lab.run(lab.now + 2)
+    assert main.rungs[-1][1] == "middle", "once it was not, it does"
+
+
 def test_what_a_link_carries_is_not_forgotten_while_nobody_publishes() -> None:
     lab = Lab(Conditions(rate=500e3, delay=NEAR))
     main = lab.join("main")
