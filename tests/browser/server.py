@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 
 from app.settings import PREFIX
+from tests.patience import patient
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -83,7 +84,7 @@ def running_server(
 
 
 def _wait_until_ready(origin: str, process: subprocess.Popen[str], log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + patient(START_SECONDS)
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break

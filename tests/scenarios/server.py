@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.patience import patient
 from tests.ports import free_port
 
 START_SECONDS = 30.0
@@ -26,7 +27,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=patient(60),
     )
 
 
@@ -65,7 +66,7 @@ class ServerProcess:
 
     def wait_ready(self) -> float:
         """Wait until lessons can be held; the seconds from the process's start."""
-        deadline = self.started_at + START_SECONDS
+        deadline = self.started_at + patient(START_SECONDS)
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 if httpx.get(f"{self.url}/readyz", trust_env=False).is_success:
