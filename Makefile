@@ -27,7 +27,7 @@ demo: $(RUN) ## the main job without a browser; the last line is JSON
 setup: $(DEV) ## the environment in .venv, from the lock files
 
 test: $(DEV) ## the whole test suite
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(DEV) ## format, lint, types, architecture, migration drift
 	$(BIN)/ruff format --check .

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -10,6 +11,7 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
+from xdist.scheduler import LoadFileScheduling
 
 from app.database import SessionFactory, make_engine, make_session_factory
 from app.keys import Keys
@@ -29,17 +31,22 @@ _POSTGRES_VARIABLE = "TONGTANG_TEST_POSTGRES_URL"
 _LONGEST_FIRST = ("tests/browser/", "tests/scenarios/", "tests/media_relay/", "tests/app/demo/")
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where workers share the suite (`make test`), a file stays together for its fixtures, and all of the browser's do.
+class _Files(LoadFileScheduling):  # type: ignore[misc]
+    """A file stays with one process for its fixtures, and so do all that share the browser."""
 
-    What takes longest begins first, so that no worker is left alone with it.
-    """
-    folder = Path(__file__).parent
-    for item in items:
-        name = item.path.relative_to(folder).as_posix()
-        browser = item.get_closest_marker("browser") is not None
-        item.add_marker(pytest.mark.xdist_group("browser" if browser else name))
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        return "browser" if file.startswith("tests/browser/") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """How processes share the suite, as they do in ``make test``."""
+    return _Files(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, so that no worker is left alone with it."""
     items.sort(key=_rank)
 
 
