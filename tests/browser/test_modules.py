@@ -223,3 +223,16 @@ def test_a_link_that_is_well_again_is_played_as_it_comes(page: Page) -> None:
     told = page.evaluate(HOLD, [module(page, "hold.js"), lossy + well])
     assert told[19] > 0
     assert told[-1] == 0
+
+
+@pytest.mark.parametrize(
+    ("profile", "height", "rids"),
+    [("main", 720, ["low", "middle", "full"]), ("main", 480, ["middle", "full"]), ("main", 180, [None])]
+    + [("board", 1080, [None]), ("site", 360, [None])],
+)
+def test_the_teacher_sends_as_many_sizes_as_the_browser_has_for_its_picture(
+    page: Page, profile: str, height: int, rids: list[str | None]
+) -> None:
+    told = "async ([module, profile, height]) => { const { layers, PROFILES } = await import(module);"
+    told += " return layers(PROFILES[profile], height).map(({ rid }) => rid ?? null); }"
+    assert page.evaluate(told, [module(page, "whip.js"), profile, height]) == rids

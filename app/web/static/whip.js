@@ -51,14 +51,16 @@ function addPicture(pc, media, profile) {
   const transceiver = pc.addTransceiver(track ?? "video", {
     direction: "sendonly",
     streams: [media],
-    sendEncodings: layers(profile),
+    sendEncodings: layers(profile, track?.getSettings().height),
   });
   transceiver.setCodecPreferences(vp8First(RTCRtpSender.getCapabilities("video").codecs));
   return transceiver;
 }
 
-function layers({ layers = [], bitrate, framerate }) {
-  const encodings = layers.length ? layers : [{ maxBitrate: bitrate }];
+// Chromium encodes three layers from 540 lines on and two from 270: of more it would leave out the full one.
+export function layers({ layers = [], bitrate = layers.at(-1)?.maxBitrate, framerate }, height = 720) {
+  const encodings = height >= 270 ? layers.slice(height >= 540 ? -3 : -2) : [];
+  if (!encodings.length) encodings.push({ maxBitrate: bitrate });
   return encodings.map((encoding) => ({ ...encoding, maxFramerate: framerate }));
 }
 
