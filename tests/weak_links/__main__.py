@@ -76,7 +76,7 @@ async def _tell(teacher: Room) -> None:
 
 _HEAD = (
     "| link | phase | frames decoded (a second) | frozen | longest gap | sound concealed | picture | rung"
-    " | recovery | load tool: never arrived, repaired |\n|---|---|---|---|---|---|---|---|---|---|"
+    " | recovery | load tool: frozen, sound lost or late |\n|---|---|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -84,9 +84,7 @@ def _line(outcome: Outcome) -> str:
     found = outcome.chromium
     load = ""
     if outcome.load is not None:
-        expected = max(1, outcome.load.packets + outcome.load.lost_packets)
-        lost, repaired = outcome.load.lost_packets / expected, outcome.load.repaired_packets / expected
-        load = f"{lost:.2%}, {repaired:.1%}"
+        load = f"{outcome.load.frozen_percent:.1f} %, {outcome.load.concealed_percent:.2f} %"
     cells = [
         outcome.row,
         outcome.phase.name,

@@ -32,6 +32,8 @@ class Row:
     phases: tuple[Phase, ...]
     settle: float = 4.0
     """Seconds after joining that do not count."""
+    tcp: bool = False
+    """Whether nothing but TCP reaches the relay."""
 
 
 def _steady(name: str, down: Conditions, seconds: float) -> Row:
@@ -76,11 +78,12 @@ def rows(seconds: float) -> list[Row]:
         _steady("5 % loss", _random(0.05), seconds),
         _steady("10 % loss", _random(0.10), seconds),
         _steady(
-            "500 ms outages every 10 s",
-            Conditions(delay=_HALF_TRIP, burst_every=10.0, burst_seconds=0.5),
+            "outages of 500 ms, every 6 s",
+            Conditions(delay=_HALF_TRIP, burst_every=6.0, burst_seconds=0.5),
             seconds,
         ),
         _steady("jitter 50 ms", Conditions(delay=_HALF_TRIP, jitter=0.050), seconds),
         _steady("300 kbit/s", Conditions(delay=_HALF_TRIP, rate=300e3, queue_bytes=_QUEUE), seconds),
+        replace(_steady("UDP blocked: TCP, 1 % loss", _random(0.01), seconds), tcp=True),
         Rates().row(),
     ]

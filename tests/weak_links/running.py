@@ -47,20 +47,29 @@ def port_of(node: RunningNode) -> int:
 
 
 class Behind:
-    """Rewrites a node's answers to name the emulator's port, as those of a node behind a port mapping would."""
+    """Rewrites a node's answers to name the emulator's port, as those of a node behind a port mapping would.
 
-    def __init__(self, node: RunningNode, emulator: Emulator) -> None:
+    ``blocks_udp``: the firewall around the receiver lets TCP out only.
+    """
+
+    def __init__(self, node: RunningNode, emulator: Emulator, *, blocks_udp: bool) -> None:
         self._ports = f" {port_of(node)} typ host", f" {emulator.port} typ host"
+        self._blocked = " udp " if blocks_udp else None
 
     def __call__(self, answer: str) -> str:
-        return answer.replace(*self._ports)
+        lines = answer.splitlines(keepends=True)
+        return "".join(
+            line.replace(*self._ports)
+            for line in lines
+            if self._blocked is None or not line.startswith("a=candidate") or self._blocked not in line
+        )
 
 
 class BehindDoor(LinkDoor):
-    """The load tool's way in: its publisher has a good link, its subscribers are behind the emulator."""
+    """The load tool's way in: it watches the same teacher behind the same emulator."""
 
-    def __init__(self, node: RunningNode, behind: Behind, lesson: str) -> None:
-        super().__init__(node.link, lesson)
+    def __init__(self, node: RunningNode, behind: Behind) -> None:
+        super().__init__(node.link, LESSON, STREAM)
         self._behind = behind
 
     async def subscribe(self, offer: str) -> str:
@@ -86,11 +95,10 @@ async def run_row(
     first = row.phases[0]
     address = "127.0.0.1", port_of(node)
     async with Emulator(address, up=first.up, down=first.down, seed=seed) as emulator:
-        behind = Behind(node, emulator)
-        subscribers = 1 if load_tool else 0
-        door = BehindDoor(node, behind, f"load-{row.name}")
-        plan = Plan(subscribers) if load_tool else Plan(0, media=None)
-        async with LoadTest(door, plan) as load:
+        behind = Behind(node, emulator, blocks_udp=row.tcp)
+        load_tool = load_tool and not row.tcp  # it knows no other way than UDP
+        plan = Plan(int(load_tool), media=None)
+        async with LoadTest(BehindDoor(node, behind), plan) as load:
             session = f"chromium-{row.name}"
             told = len(node.events)
 
