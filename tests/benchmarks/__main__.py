@@ -10,6 +10,7 @@ from tests.benchmarks.figures import Selection
 from tests.benchmarks.joining import joining_figures
 from tests.benchmarks.lessons import lesson_figures
 from tests.benchmarks.relay import relay_figures
+from tests.benchmarks.strangers import stranger_figures
 
 
 def main() -> None:
@@ -33,6 +34,8 @@ async def _run(wanted: Selection, seconds: float) -> None:
     async for figure in joining_figures(wanted):
         print(figure.line(), flush=True)  # noqa: T201
     async for figure in lesson_figures(wanted, seconds):
+        print(figure.line(), flush=True)  # noqa: T201
+    async for figure in stranger_figures(wanted, seconds):
         print(figure.line(), flush=True)  # noqa: T201
 
 

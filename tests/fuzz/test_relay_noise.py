@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import socket
+import time
 from collections.abc import Callable, Iterable
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from media_relay.messages import SessionClosed
 from media_relay.seams.datagrams import SLOT
 from media_relay.seams.srtp import SrtpError
+from tests.benchmarks import strangers
 from tests.fuzz import noise
 from tests.media_relay.clients import DELTA, KEYFRAME, Bench, Client, rtp
 
@@ -101,6 +103,30 @@ def test_a_flood_of_strangers_checks_keeps_no_newcomer_out(lesson: Lesson) -> No
         lesson.bench.until(lambda: bool(newcomer.stun_answers))
     assert lesson.bench.relay.drops()["stun"] == 400
     lesson.go_on()
+
+
+def test_twenty_thousand_datagrams_a_second_from_strangers_leave_the_lesson_alone(lesson: Lesson) -> None:
+    """A second of them, in virtual time: all counted, none answered, and the processor has time left."""
+    relay, rng = lesson.bench.relay, random.Random(9)
+    datagrams = strangers.noise(rng)
+    before, sent, spent = lesson.drops(), 0, 0.0
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.setblocking(False)
+        for _ in range(50):
+            for _ in range(strangers.RATE // 50):
+                stranger.sendto(datagrams[sent % len(datagrams)], lesson.teacher.target)
+                sent += 1
+                if sent % 100 == 0:
+                    began = time.thread_time()
+                    relay.readable()
+                    spent += time.thread_time() - began
+            lesson.bench.live(0.020)
+            lesson.go_on()
+        with pytest.raises(BlockingIOError):
+            stranger.recv(2_048)
+    assert lesson.drops() - before == sent == strangers.RATE
+    assert spent < 0.5, "seconds of the processor; on an idle machine it is a tenth of that"
+    assert all(site.undecodable == 0 for site in lesson.sites)
 
 
 def test_dtls_noise_does_not_end_a_running_session(lesson: Lesson) -> None:
