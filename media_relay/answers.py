@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from media_relay.core.packet import Codec, Extension
 from media_relay.sdp import MediaSection, Offer, Payload
@@ -45,6 +46,10 @@ class Transport:
 def _tcp_priority(index: int) -> int:
     """RFC 6544 section 4.2: a type preference below UDP's, and in the local one 4 for passive in front."""
     return (90 << 24) + (((4 << 13) + 8_191 - index) << 8) + 255
+
+
+_START_KBPS: Final = 800
+"""What a publisher's estimate begins with: enough for 720 lines, and no more than the weakest lines have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +116,10 @@ def _answer_section(
             lines.append(f"a=extmap:{number} {section.extensions[number]}")
     for payload in payloads:
         lines.append(f"a=rtpmap:{payload.number} {payload.rtpmap}")
-        lines += [f"a=fmtp:{payload.number} {payload.fmtp}"] if payload.fmtp else []
+        parameters = [payload.fmtp] if payload.fmtp else []
+        if publishing and _starts_slowly(section, payload):
+            parameters.append(f"x-google-start-bitrate={_START_KBPS}")
+        lines += [f"a=fmtp:{payload.number} {';'.join(parameters)}"] if parameters else []
         lines += [f"a=rtcp-fb:{payload.number} {f}" for f in _answer_feedback(section, payload, publishing)]
         if payload.repair:
             lines += [f"a=rtpmap:{payload.repair} rtx/90000", f"a=fmtp:{payload.repair} apt={payload.number}"]
@@ -121,6 +129,14 @@ def _answer_section(
     if track is not None:
         lines += _outgoing(track, section.kind, repaired=any(p.repair for p in payloads))
     return lines
+
+
+def _starts_slowly(section: MediaSection, payload: Payload) -> bool:
+    """Whether Chromium would begin a picture of one layer at 300 kbit/s, and so with a quarter of its lines.
+
+    It takes 15 s and more to find the way up; with layers it finds it at once by itself.
+    """
+    return section.kind == "video" and not section.layers() and "transport-cc" in payload.feedback
 
 
 def _takes_extension(extension: Extension, payloads: Sequence[Payload], *, publishing: bool) -> bool:

@@ -77,6 +77,8 @@ def check_section(section: MediaDescription, asked: MediaDescription, *, publish
         if codec.name.lower() == "rtx":
             assert codec.parameters["apt"] in {c.payloadType for c in section.rtp.codecs}, "of what is taken"
         assert codec.mimeType.lower() == offered[codec.payloadType].mimeType.lower()
+        start = codec.parameters.pop("x-google-start-bitrate", None)
+        assert start is None or publishing
         assert codec.parameters == offered[codec.payloadType].parameters
         wanted = {(f.type, f.parameter) for f in offered[codec.payloadType].rtcpFeedback}
         assert {(f.type, f.parameter) for f in codec.rtcpFeedback} <= wanted
@@ -307,3 +309,14 @@ def test_a_publisher_has_the_dependency_descriptor_if_av1_is_its_choice(first: s
     text = f"{head}m=video 9 UDP/TLS/RTP/SAVPF {' '.join([first, *others])}\n{rest}"
     assert (f"a=extmap:14 {uri}" in lines_of(text)) == taken
     assert f"a=extmap:14 {uri}" in lines_of(text.replace("a=sendonly", "a=recvonly"), publishing=False)
+
+
+def test_chromium_begins_a_picture_of_one_layer_at_a_useful_rate() -> None:
+    start = "x-google-start-bitrate=800"
+    lines = lines_of(text_of("chromium_publish"))
+    assert f"a=fmtp:96 {start}" in lines
+    assert sum(start in line for line in lines) == 4, "each codec"
+    assert not any(start in line for line in lines_of(simulcast("send l;m;h"))), "layers need no help"
+    playing = text_of("chromium_publish").replace("a=sendonly", "a=recvonly")
+    assert not any(start in line for line in lines_of(playing, publishing=False))
+    assert not any(start in line for line in lines_of(text_of("obs_publish")))
