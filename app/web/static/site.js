@@ -147,9 +147,11 @@ function noteLink(note) {
 }
 
 function showLink() {
-  const link = linkOf(rungs.among((stream) => classroom.isOnAir(stream)));
+  const given = rungs.among((stream) => classroom.isOnAir(stream));
+  const link = linkOf(given);
   byId("weak").hidden = link === "good" || !mainLink;
-  say(byId("weak-words"), link === "sound" ? "site.weak_sound" : "site.weak");
+  const smaller = given.includes("audio_only") ? "site.weak_still" : "site.weak";
+  say(byId("weak-words"), link === "sound" ? "site.weak_sound" : smaller);
 }
 
 function play(video, media) {
