@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 import app.accounts.audit_routes
 import app.accounts.routes
+import app.accounts.session_routes
 import app.lessons.routes
 import app.live.routes
 import app.pairings.routes
@@ -30,6 +31,7 @@ from app.settings import Settings
 
 ROUTERS = (
     app.accounts.routes.router,
+    app.accounts.session_routes.router,
     app.accounts.audit_routes.router,
     app.schools.routes.router,
     app.pairings.routes.router,

@@ -84,6 +84,12 @@ class Settings(BaseSettings):
         description="Origin under which browsers reach the server, without a trailing slash",
     )
     token_minutes: int = Field(12 * 60, ge=1, le=7 * 24 * 60, description="Life of a person's token")
+    session_minutes: int = Field(
+        12 * 60,
+        ge=1,
+        le=7 * 24 * 60,
+        description="Life of a page's sign-in; closing the browser ends it, too",
+    )
     grant_minutes: int = Field(15, ge=1, le=24 * 60, description="Life of a lesson grant beyond its lesson")
     turn_urls: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Comma-separated turn:, turns: and stun: URLs, handed to media clients"

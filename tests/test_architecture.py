@@ -33,6 +33,8 @@ PUBLIC = VERBS | {
     "models",
     "export",
     "passwords",
+    "browsers",
+    "cookies",
 }
 # Modules that belong to all domains; they know none of them.
 GROUND = {

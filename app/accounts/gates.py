@@ -3,19 +3,61 @@
     principal: Annotated[Principal, may(Action.ROOM_ADD)]
 
 A gate looks at roles only; what the request is about is looked at by the service, through `permissions.require`.
-The application does not start with a route that has neither a gate nor a line in `app.routes_without_gate`.
+The application does not start with a route that has neither a gate nor a line in `app.gatekeeping`.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Depends
 from fastapi.dependencies.models import Dependant
+from fastapi.security import OAuth2PasswordBearer
+from sqlalchemy.orm import Session
+from starlette.requests import HTTPConnection
 
+from app.accounts import cookies
+from app.accounts.browsers import principal_of_session
 from app.accounts.permissions import Action, require_somewhere
 from app.accounts.rules import Principal
-from app.accounts.service import current_principal
+from app.accounts.service import authenticate
+from app.database import reading
+from app.errors import Unauthenticated
+
+bearer = OAuth2PasswordBearer(
+    tokenUrl="/api/v1/token", auto_error=False, description="A token of POST /api/v1/token"
+)
+
+
+def identify(
+    session: Session, connection: HTTPConnection, token: str | None, sign_in: str | None
+) -> Principal:
+    """Who asks: the person of a bearer token, else of the cookie of the sign-in that a page names.
+
+    Raises `Unauthenticated`, or `Forbidden` for a cookie that another site's page makes use of.
+    """
+    now = datetime.now(UTC)
+    if token is not None:
+        return authenticate(session, connection.app.state.keys, token, now)
+    secret = cookies.secret_of(connection, sign_in)
+    if secret is None:
+        raise Unauthenticated(
+            "token.missing",
+            "Not signed in",
+            "Send `Authorization: Bearer …` with a token of POST /api/v1/token.",
+        )
+    return principal_of_session(session, secret, now)
+
+
+def current_principal(connection: HTTPConnection, token: Annotated[str | None, Depends(bearer)]) -> Principal:
+    """Dependency: the signed-in person.
+
+    Looked up in a short transaction of its own, so that nobody opens one that writes, which SQLite has one of,
+    before it is known who asks.
+    """
+    with reading(connection.app.state.session_factory) as session:
+        return identify(session, connection, token, connection.headers.get(cookies.HEADER))
 
 
 @dataclass(frozen=True, slots=True)

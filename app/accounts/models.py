@@ -30,6 +30,18 @@ class Person(Base):
     )
 
 
+class BrowserSession(Base):
+    """A browser that is signed in as somebody, by the hash of what its cookie holds."""
+
+    __tablename__ = "browser_sessions"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
+    secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
 class Assignment(Base):
     """A role of a person on an org unit and everything below it, from one day to another, both included."""
 

@@ -3,11 +3,12 @@
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, String, Uuid, column, or_, select, table, update
+from sqlalchemy import ColumnElement, String, Uuid, column, delete, or_, select, table, update
 from sqlalchemy.orm import Session, selectinload
 
-from app.accounts.models import Assignment, Person
+from app.accounts.models import Assignment, BrowserSession, Person
 
 # The tree belongs to the schools domain, which builds on this one; here only its shape is read.
 _org_units = table(
@@ -48,6 +49,28 @@ def renew_hash(session: Session, person_id: uuid.UUID, old: str, new: str) -> No
     """Store the same password's hash by other parameters, unless the password was changed meanwhile."""
     same = (Person.id == person_id, Person.password_hash == old)
     session.execute(update(Person).where(*same).values(password_hash=new))
+
+
+def browser_session(session: Session, secret_hash: str) -> BrowserSession | None:
+    return session.scalar(select(BrowserSession).where(BrowserSession.secret_hash == secret_hash))
+
+
+def live_sessions(session: Session, secret_hashes: Collection[str], now: datetime) -> set[str]:
+    """Those of the hashes that belong to a session which is not over."""
+    query = select(BrowserSession.secret_hash).where(
+        BrowserSession.secret_hash.in_(secret_hashes), BrowserSession.expires_at > now
+    )
+    return set(session.scalars(query))
+
+
+def end_session(session: Session, secret_hash: str) -> None:
+    session.execute(delete(BrowserSession).where(BrowserSession.secret_hash == secret_hash))
+
+
+def forget_sessions(session: Session, person_id: uuid.UUID, now: datetime) -> None:
+    """Delete those of a person's sessions that ran out."""
+    over = (BrowserSession.person_id == person_id, BrowserSession.expires_at <= now)
+    session.execute(delete(BrowserSession).where(*over))
 
 
 def county_time_zone(session: Session, county_id: uuid.UUID) -> str:

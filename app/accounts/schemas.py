@@ -40,6 +40,24 @@ class Token(Output):
     )
 
 
+class Credentials(Input):
+    """A login and a password."""
+
+    login: str = Field(max_length=200)
+    password: Password
+
+    model_config = example({"login": "wang", "password": "kota-ribu-semo-lagi"})
+
+
+class SignedIn(Output):
+    """A page's sign-in."""
+
+    sign_in: str = Field(description="Its name, to be sent as `X-Sign-In`; the cookie holds the secret")
+    expires_at: datetime
+
+    model_config = example({"sign_in": "3f0c9e1ab2d4", "expires_at": "2026-11-22T20:00:00Z"})
+
+
 class PasswordChange(Input):
     """Another password for oneself."""
 

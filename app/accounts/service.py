@@ -4,14 +4,10 @@ import uuid
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import Depends
-from fastapi.security import OAuth2PasswordBearer
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
-from starlette.requests import HTTPConnection
 
 from app.accounts import queries
 from app.accounts.models import Assignment, Person
@@ -28,13 +24,9 @@ from app.accounts.tokens import TokenKind, read, sign
 from app.audit import service as audit
 from app.audit.rules import Act, Facts
 from app.audit.service import Subject
-from app.database import reading, violated
+from app.database import violated
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from app.keys import Keys
-
-_bearer = OAuth2PasswordBearer(
-    tokenUrl="/api/v1/token", auto_error=False, description="A token of POST /api/v1/token"
-)
 
 
 @dataclass(frozen=True)
@@ -92,24 +84,6 @@ def principal_of(
 def county_today(session: Session, county_id: uuid.UUID, now: datetime) -> date:
     """The date in a county: in the east the school day starts while UTC still has yesterday."""
     return now.astimezone(ZoneInfo(queries.county_time_zone(session, county_id))).date()
-
-
-def current_principal(
-    connection: HTTPConnection, token: Annotated[str | None, Depends(_bearer)]
-) -> Principal:
-    """Dependency: the signed-in person.
-
-    Looked up in a short transaction of its own, so that nobody opens one that writes, which SQLite has one of,
-    before it is known who asks.
-    """
-    if token is None:
-        raise Unauthenticated(
-            "token.missing",
-            "Not signed in",
-            "Send `Authorization: Bearer …` with a token of POST /api/v1/token.",
-        )
-    with reading(connection.app.state.session_factory) as session:
-        return authenticate(session, connection.app.state.keys, token)
 
 
 # --- people -------------------------------------------------------------------------------------------------

@@ -8,12 +8,13 @@ import hashlib
 import hmac
 from base64 import b32encode
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import RedirectResponse
 
+from app.accounts import browsers, cookies
 from app.accounts import service as accounts
-from app.database import SessionDep
 from app.errors import NotFound
 from app.keys import Keys
 from app.settings import Settings
@@ -43,15 +44,19 @@ def add_links(api: FastAPI, links: list[DemoLink]) -> list[str]:
     router = APIRouter(include_in_schema=False)
 
     @router.get("/demo/{key}")
-    def follow(key: str, session: SessionDep) -> RedirectResponse:
-        """Sign in and go to the page; in the fragment the token never reaches a server or its log."""
+    def follow(key: str, request: Request) -> RedirectResponse:
+        """Sign the browser in and go to the page, which is told the name of its sign-in in the fragment."""
         link = known.get(key)
-        person = accounts.find_by_login(session, link.login) if link is not None else None
-        if link is None or person is None:
-            raise NotFound("demo.no_link", "No such link", "Take the links that the server printed last.")
-        token = accounts.issue_person_token(keys, person, settings.token_minutes)
+        life = timedelta(minutes=settings.session_minutes)
+        with api.state.session_factory.begin() as session:
+            person = accounts.find_by_login(session, link.login) if link is not None else None
+            if link is None or person is None:
+                raise NotFound("demo.no_link", "No such link", "Take the links that the server printed last.")
+            opened = browsers.open_session(session, person.id, life, datetime.now(UTC))
         headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-        return RedirectResponse(f"{link.page}#token={token}", status_code=303, headers=headers)
+        answer = RedirectResponse(f"{link.page}#as={opened.name}", status_code=303, headers=headers)
+        cookies.hand_out(request, answer, opened.name, opened.secret)
+        return answer
 
     api.include_router(router)
     return [f"/demo/{key}" for key in known]

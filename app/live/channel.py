@@ -3,6 +3,7 @@
 The first message of the client says who it is, so that no token stands in an address:
 
     → {"type": "hello", "token": …, "viewer": …}      the viewer is that of `join`, and may be left out
+                                                          a page gives "sign_in", its name, instead of the token
     ← {"type": "welcome", "role": …, "streams": [{"stream": …, "publishing": …, "muted": …}], "speaker": …,
        "lesson_state": …}
     ← {"type": "stream_started" | "stream_stopped", "stream": …}      a stream begins unmuted
@@ -26,7 +27,6 @@ import json
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
@@ -34,11 +34,10 @@ import anyio
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from starlette.concurrency import run_in_threadpool
 
+from app.accounts.gates import identify
 from app.accounts.permissions import Action, denied
-from app.accounts.service import authenticate
-from app.database import SessionFactory, reading
+from app.database import reading
 from app.errors import AppError, BadRequest
-from app.keys import Keys
 from app.lessons import service as lessons
 from app.lessons.rules import BOARD_STREAM, MAIN_STREAM, LessonState, ParticipantRole, streams
 from app.live.hub import CloseCode, Member, Message
@@ -129,19 +128,20 @@ async def _seat_of(socket: WebSocket, lesson_id: str) -> Seat:
             hello = await _receive_message(socket)
     except TimeoutError:
         raise _no_hello() from None
-    token, viewer = hello.get("token"), hello.get("viewer", "")
-    if hello.get("type") != "hello" or not isinstance(token, str) or not isinstance(viewer, str):
+    token, sign_in, viewer = hello.get("token"), hello.get("sign_in"), hello.get("viewer", "")
+    names_somebody = isinstance(token, str) or (token is None and isinstance(sign_in, str))
+    if hello.get("type") != "hello" or not names_somebody or not isinstance(viewer, str):
         raise _no_hello()
-    state = socket.app.state
     key = stream_key(lesson_id, "")
-    find = partial(_find_seat, state.session_factory, state.keys, token, key.lesson_id, viewer)
+    find = partial(_find_seat, socket, token, sign_in, key.lesson_id, viewer)
     return await run_in_threadpool(find)
 
 
-def _find_seat(factory: SessionFactory, keys: Keys, token: str, lesson_id: uuid.UUID, viewer: str) -> Seat:
-    now = datetime.now(UTC)
-    with reading(factory) as session:
-        principal = authenticate(session, keys, token, now)
+def _find_seat(
+    socket: WebSocket, token: str | None, sign_in: str | None, lesson_id: uuid.UUID, viewer: str
+) -> Seat:
+    with reading(socket.app.state.session_factory) as session:
+        principal = identify(session, socket, token, sign_in)
         lesson = lessons.get_lesson(session, lesson_id)
         part = lessons.participation(session, lesson, principal)
         every = streams(site.site_code for site in lesson.sites)  # in their order on the pages

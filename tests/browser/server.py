@@ -20,7 +20,7 @@ from tests.patience import patient
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 30.0
+START_SECONDS = 90.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,3 +75,30 @@ def test_an_administrator_resets_a_password_and_closes_an_account(
     row.get_by_role("button", name="Open account").click()
     page.get_by_role("button", name="No").click()
     row.get_by_text("Account closed").wait_for()
+
+
+def test_two_tabs_of_a_browser_stay_two_people_and_no_script_knows_what_proves_it(
+    server: Server, open_room: OpenRoom
+) -> None:
+    room = open_room(server.link("today", "admin"))
+    room.page.get_by_text("Education bureau").wait_for()
+    other = room.context.new_page()
+    other.goto(server.link("today", "wang"))
+    other.locator("#who", has_text="Wang Fang").wait_for()
+    room.page.reload()
+    room.page.get_by_role("link", name="People").wait_for()
+    assert "token" not in other.url and other.evaluate("document.cookie") == ""
+    kept = other.evaluate("JSON.stringify({ ...sessionStorage, ...localStorage })")
+    secrets = [cookie.get("value", "") for cookie in room.context.cookies()]
+    assert len(secrets) == 2
+    assert not any(secret in kept for secret in secrets)
+
+
+def test_signing_out_shuts_the_door_behind_one(server: Server, open_room: OpenRoom) -> None:
+    room = open_room(server.link("today", "wang"))
+    room.page.locator("#who", has_text="Wang Fang").wait_for()
+    room.page.get_by_role("button", name="Sign out").click()
+    room.page.get_by_role("heading", name="Sign in").wait_for()
+    assert room.context.cookies() == []
+    room.page.goto(f"{server.origin}/today")
+    room.page.get_by_role("heading", name="Sign in").wait_for()

@@ -164,7 +164,7 @@ def test_the_second_start_of_the_demo_is_quick_and_keeps_its_secrets(tmp_path: P
             # CPU time, because the wall's depends on what else the machine does; an idle one takes 2 s.
             cpu_seconds = server.cpu_seconds()
             links = re.findall(rf"http://localhost:{server.http_port}/demo/\w+", server.output())
-            places = [httpx.get(link).headers["location"].partition("#token=")[0] for link in links]
+            places = [httpx.get(link).headers["location"].partition("#as=")[0] for link in links]
             assert places == ["/site", "/site", "/site", "/teach"]
             printed.append(links)
         kept.append([path.read_bytes() for path in secrets])

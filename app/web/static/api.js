@@ -1,6 +1,6 @@
 // The public REST API, and its problem+json answers (RFC 9457) in words a person can act on.
 
-import { token } from "./session.js";
+import { signInHeader } from "./session.js";
 
 export class ApiError extends Error {
   constructor(status, problem) {
@@ -35,21 +35,22 @@ async function problemOf(response) {
 }
 
 export async function get(path) {
-  const response = await send(path, { headers: { Authorization: `Bearer ${token() ?? ""}` } });
+  const response = await send(path, { headers: signInHeader() });
   return response.json();
 }
 
 export async function post(path, body = {}) {
-  const headers = { Authorization: `Bearer ${token() ?? ""}`, "Content-Type": "application/json" };
+  const headers = { ...signInHeader(), "Content-Type": "application/json" };
   const response = await send(path, { method: "POST", headers, body: JSON.stringify(body) });
   return response.status === 204 ? null : response.json();
 }
 
-// OAuth2 password form: the one request without a bearer token.
-export async function requestToken(username, password) {
-  const body = new URLSearchParams({ grant_type: "password", username, password });
-  const response = await send("/api/v1/token", { method: "POST", body });
-  return (await response.json()).access_token;
+// Signs this browser in; what proves it stays in a cookie, and the page gets the sign-in's name.
+export async function openSession(login, password) {
+  const body = JSON.stringify({ login, password });
+  const headers = { "Content-Type": "application/json" };
+  const response = await send("/api/v1/session", { method: "POST", headers, body });
+  return (await response.json()).sign_in;
 }
 
 const BY_CODE = {

@@ -14,7 +14,7 @@ export class Channel {
   #watchdog = 0;
   #closed = false;
 
-  // hello() → what the server is told first: {token, viewer}
+  // hello() → what the server is told first: {sign_in, viewer}
   constructor(path, hello, onMessage) {
     this.#address = new URL(path, location.href);
     this.#address.protocol = location.protocol === "https:" ? "wss:" : "ws:";

@@ -2,12 +2,12 @@
 
 import { ApiError, get, wordsFor } from "./api.js";
 import { say } from "./i18n.js";
-import { askAgain, token } from "./session.js";
+import { askAgain, signedInAs } from "./session.js";
 
 export const byId = (id) => document.getElementById(id);
 
 export function requireSignIn() {
-  if (token()) return true;
+  if (signedInAs()) return true;
   location.replace("/");
   return false;
 }

@@ -1,6 +1,6 @@
 // Another password for oneself: at the first sign-in, when somebody else chose it, or whenever one likes.
 
-import { ApiError, get, post, requestToken } from "./api.js";
+import { ApiError, get, post, openSession } from "./api.js";
 import { say, wireLanguageButton } from "./i18n.js";
 import { byId, goHome, requireSignIn, showFault } from "./page.js";
 import { signIn } from "./session.js";
@@ -35,7 +35,7 @@ byId("form").addEventListener("submit", async (event) => {
   byId("fault").hidden = true;
   try {
     await post("/api/v1/me/password", { old_password: old, new_password: fresh });
-    signIn(await requestToken(me.login, fresh)); // every token from before is void
+    signIn(await openSession(me.login, fresh)); // every sign-in from before is void
     await goHome();
   } catch (failure) {
     const words = failure instanceof ApiError && FAULTS[failure.code];

@@ -1,14 +1,14 @@
 // Sign-in: name and password, then the page of the person's role.
 
-import { ApiError, requestToken, Unreachable } from "./api.js";
+import { ApiError, openSession, Unreachable } from "./api.js";
 import { say, wireLanguageButton } from "./i18n.js";
 import { byId, goHome, showFault } from "./page.js";
-import { signIn, takeTokenFromAddress, token, wasAskedAgain } from "./session.js";
+import { signedInAs, signIn, takeSignInFromAddress, wasAskedAgain } from "./session.js";
 
 wireLanguageButton();
-takeTokenFromAddress();
+await takeSignInFromAddress();
 if (wasAskedAgain()) showFault(byId("fault"), { words: "error.signed_out" });
-if (token()) goHome().catch(() => sessionStorage.clear());
+if (signedInAs()) goHome().catch(() => sessionStorage.clear());
 
 byId("show").addEventListener("change", ({ target }) => {
   byId("password").type = target.checked ? "text" : "password";
@@ -21,7 +21,7 @@ byId("form").addEventListener("submit", async (event) => {
   byId("go").disabled = true;
   byId("fault").hidden = true;
   try {
-    signIn(await requestToken(name, password));
+    signIn(await openSession(name, password));
     await goHome();
   } catch (failure) {
     const wrong = failure instanceof ApiError && (failure.status === 400 || failure.status === 401);

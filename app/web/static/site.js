@@ -8,7 +8,7 @@ import { keepAwake } from "./media.js";
 import { OwnCamera } from "./own.js";
 import { byId, requireSignIn, wait } from "./page.js";
 import { linkOf, Rungs } from "./quality.js";
-import { askAgain, takeTokenFromAddress } from "./session.js";
+import { askAgain, takeSignInFromAddress } from "./session.js";
 import { Sound } from "./sound.js";
 import { prepareWatching } from "./whep.js";
 
@@ -29,7 +29,7 @@ let rungs = new Rungs(); // how much of each picture our link lets through
 let large = "board"; // the one of two pictures that matters more here
 
 wireLanguageButton();
-takeTokenFromAddress();
+await takeSignInFromAddress();
 if (requireSignIn()) begin();
 
 function begin() {

@@ -8,7 +8,7 @@ import { keepAwake } from "./media.js";
 import { DeviceChoice, OwnCamera } from "./own.js";
 import { byId, requireSignIn, showFault, wait } from "./page.js";
 import { linkOf, Rungs } from "./quality.js";
-import { askAgain, takeTokenFromAddress } from "./session.js";
+import { askAgain, takeSignInFromAddress } from "./session.js";
 import { Sound } from "./sound.js";
 import { fitTiles, Tile } from "./tiles.js";
 
@@ -26,7 +26,7 @@ const received = new Rungs(); // how much of each site our own link lets through
 let classroom = null;
 
 wireLanguageButton();
-takeTokenFromAddress();
+await takeSignInFromAddress();
 if (requireSignIn()) begin();
 
 function begin() {

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { clock, day, say, wireLanguageButton } from "./i18n.js";
 import { byId, child, requireSignIn, showFault } from "./page.js";
-import { signOut, takeTokenFromAddress } from "./session.js";
+import { signOut, takeSignInFromAddress } from "./session.js";
 
 const LONGEST_LESSON = 4 * 3_600_000;
 const PAGE = 200;
@@ -12,7 +12,7 @@ const OVER = ["ended", "archived", "moved"];
 const REFRESH = 60_000;
 
 wireLanguageButton();
-takeTokenFromAddress();
+await takeSignInFromAddress();
 byId("signout").addEventListener("click", signOut);
 if (requireSignIn()) {
   refresh();

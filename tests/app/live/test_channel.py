@@ -17,6 +17,7 @@ from app.lessons import service as lessons
 from app.lessons.rules import LessonState
 from app.live import channel
 from app.live.runtime import sweep
+from tests import factories
 from tests.app.live.conftest import Scene
 
 
@@ -158,3 +159,36 @@ def test_nobody_is_remembered_after_leaving(app: FastAPI, live: TestClient, keys
         assert socket.receive_json()["type"] == "welcome"
         assert len(app.state.coordinator.channels) == 1
     assert len(app.state.coordinator.channels) == 0
+
+
+# --- signed in by cookie ---
+
+
+def page_signs_in(live: TestClient, keys: Keys, person: Person) -> str:
+    """The name of a page's sign-in; its cookie is in the client."""
+    headers = {**factories.bearer(keys, person), "Origin": "http://testserver"}
+    name: str = live.post("/api/v1/session", headers=headers).json()["sign_in"]
+    return name
+
+
+def test_a_page_needs_no_token(live: TestClient, keys: Keys, scene: Scene) -> None:
+    name = page_signs_in(live, keys, scene.teacher)
+    with live.websocket_connect(address(scene), headers={"Origin": "http://testserver"}) as socket:
+        socket.send_json({"type": "hello", "sign_in": name})
+        assert socket.receive_json()["role"] == "teacher"
+
+
+@pytest.mark.parametrize("origin", [{}, {"Origin": "https://evil.example"}])
+def test_another_sites_page_hears_nothing(
+    live: TestClient, keys: Keys, scene: Scene, origin: dict[str, str]
+) -> None:
+    name = page_signs_in(live, keys, scene.teacher)
+    with live.websocket_connect(address(scene), headers=origin) as socket:
+        socket.send_json({"type": "hello", "sign_in": name})
+        assert refusal(socket) == ("session.other_origin", 4403)
+
+
+def test_a_name_without_its_cookie_is_nobody(live: TestClient, scene: Scene) -> None:
+    with live.websocket_connect(address(scene), headers={"Origin": "http://testserver"}) as socket:
+        socket.send_json({"type": "hello", "sign_in": "0" * 12})
+        assert refusal(socket) == ("token.missing", 4401)

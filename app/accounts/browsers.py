@@ -1,0 +1,59 @@
+"""Use cases of browser sessions: a page signs in, and scripts never see what proves it."""
+
+import hashlib
+import secrets
+import uuid
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy.orm import Session
+
+from app.accounts import queries
+from app.accounts.models import BrowserSession
+from app.accounts.rules import Principal
+from app.accounts.service import principal_of
+from app.errors import Unauthenticated
+
+
+class Opened(NamedTuple):
+    """A session that was just opened: its public name, and the secret for the cookie."""
+
+    name: str
+    secret: str
+
+
+def open_session(session: Session, person_id: uuid.UUID, life: timedelta, now: datetime) -> Opened:
+    """Sign a browser in; what ran out of the person's other sessions is forgotten."""
+    queries.forget_sessions(session, person_id, now)
+    secret = secrets.token_urlsafe(32)
+    opened = BrowserSession(
+        person_id=person_id, secret_hash=_hash(secret), created_at=now, expires_at=now + life
+    )
+    session.add(opened)
+    session.flush()
+    return Opened(opened.id.hex[:12], secret)
+
+
+def principal_of_session(session: Session, secret: str, now: datetime) -> Principal:
+    """The person whose browser knows this secret; raises `Unauthenticated`."""
+    found = queries.browser_session(session, _hash(secret))
+    if found is None or found.expires_at <= now:
+        raise Unauthenticated("session.over", "Signed out", "This sign-in is over; sign in again.")
+    return principal_of(session, found.person_id, now, issued_at=found.created_at.timestamp())
+
+
+def end_session(session: Session, secret: str) -> None:
+    """Sign a browser out; nothing happens when it was not signed in."""
+    queries.end_session(session, _hash(secret))
+
+
+def over(session: Session, secrets_by_name: dict[str, str], now: datetime) -> Collection[str]:
+    """The names of those sessions a browser still has cookies of that are over."""
+    alive = queries.live_sessions(session, [_hash(secret) for secret in secrets_by_name.values()], now)
+    return [name for name, secret in secrets_by_name.items() if _hash(secret) not in alive]
+
+
+def _hash(secret: str) -> str:
+    # 256 random bits need no salt and no slow hash.
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
