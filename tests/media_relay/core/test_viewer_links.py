@@ -20,9 +20,9 @@ def assert_calm(heard: Heard, begin: float, end: float) -> None:
 def test_a_link_that_carries_everything_gives_the_full_picture_at_once_and_always(rate: float) -> None:
     lab = Lab(Conditions(rate=rate, delay=NEAR))
     main = lab.join("main").heard
-    lab.run(120)
+    lab.run(80)
     assert [rung for _, rung, _ in main.rungs] == ["full"]
-    assert main.late_sound(1, 119) == 0
+    assert main.late_sound(1, 79) == 0
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -48,7 +48,7 @@ def test_a_link_that_breaks_down_keeps_its_sound_and_gets_its_picture_back(seed:
 def test_loss_by_chance_is_no_congestion(loss: float) -> None:
     lab = Lab(Conditions(loss=loss, delay=0.050), Conditions(loss=loss, delay=0.050))
     main = lab.join("main").heard
-    lab.run(180)
+    lab.run(100)
     assert [rung for _, rung, _ in main.rungs] == ["full"]
 
 
@@ -56,23 +56,23 @@ def test_jitter_is_no_congestion() -> None:
     jitter = Conditions(jitter=0.050, delay=NEAR)
     lab = Lab(jitter, jitter)
     main = lab.join("main").heard
-    lab.run(180)
+    lab.run(100)
     assert [rung for _, rung, _ in main.rungs] == ["full"]
 
 
 def test_jitter_on_a_narrow_link_does_not_make_it_flap() -> None:
     lab = Lab(Conditions(jitter=0.050, delay=NEAR, rate=1e6))
     main = lab.join("main").heard
-    lab.run(180)
-    assert main.rung_at(180) == "middle"
-    assert_calm(main, 5, 180)
+    lab.run(100)
+    assert main.rung_at(100) == "middle"
+    assert_calm(main, 5, 100)
 
 
 def test_outages_of_half_a_second_change_nothing() -> None:
     outages = Conditions(burst_every=10, burst_seconds=0.5, delay=NEAR)
     lab = Lab(outages, outages)
     main = lab.join("main").heard
-    lab.run(180)
+    lab.run(100)
     assert [rung for _, rung, _ in main.rungs] == ["full"]
 
 
