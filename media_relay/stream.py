@@ -283,10 +283,12 @@ class Stream:
         regroup = False
         for subscriber in self._catching_up:
             subscription = subscriber.subscriptions["video"]
-            replay, track = subscription.replay, subscription.path.rendition.track
+            replay, rendition = subscription.replay, subscription.path.rendition
             if replay is None:
                 continue
-            slots, left = replay.step(track.history, track.highest, subscriber.allowance(now))
+            track = rendition.track
+            allowance = subscriber.allowance(now)
+            slots, left = replay.step(track.history, track.highest, allowance, rendition.thinning)
             if slots:
                 self._fanout.forward(subscription.path, slots, subscriber.wire("video"), [subscriber])
                 subscriber.pace.owe(-left)

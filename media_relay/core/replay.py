@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from media_relay.core.history import History
+from media_relay.core.thinning import Thinning
 
 MAX_AGE: Final = 2.5
 """Seconds: a picture older than that is further behind than waiting for a new one would be."""
@@ -31,17 +32,20 @@ class Replay:
         """The extended number of the packet before the next one to send."""
         return self._next - 1
 
-    def step(self, history: History, highest: int, budget: int) -> tuple[list[int], int]:
+    def step(
+        self, history: History, highest: int, budget: int, thinning: Thinning | None = None
+    ) -> tuple[list[int], int]:
         """The slots to send now, oldest first, and what is left of a budget of so many bytes.
 
-        The last packet may take more than is left. Packets that were lost are left to NACKs.
+        The last packet may take more than is left. Packets that were lost are left to NACKs, and those that
+        ``thinning`` leaves out cost nothing.
         """
         slots: list[int] = []
         # What the ring no longer holds need not be looked for, number by number, after a publisher jumped far ahead.
         self._next = max(self._next, highest - history.slots)
         while self._next <= highest and budget > 0:
             slot = history.find(self._next)
-            if slot >= 0:
+            if slot >= 0 and (thinning is None or thinning.numbers[slot] >= 0):
                 slots.append(slot)
                 budget -= history.lengths[slot]
             self._next += 1

@@ -270,6 +270,21 @@ def test_one_who_comes_later_can_have_the_lower_layers_from_the_start() -> None:
     assert_seamless(late.seen)
 
 
+def test_who_follows_at_a_pace_of_their_own_does_not_pay_for_what_they_are_not_given() -> None:
+    camera, viewer = going()
+    camera.want(viewer, "low")
+    camera.shoot()
+    viewer.paced = True
+    camera.stream.pace()
+    packets = len(viewer.seen)
+    for _ in range(8):
+        camera.shoot(parts=50)
+    for _ in range(3):
+        camera.stream.catch_up(camera.now)  # 3,000 bytes each time, about 80 packets
+    assert len(viewer.seen) - packets > 150, "a third of 240 if it had to pay for all three layers"
+    assert {spatial for spatial, _ in shown(viewer, packets)} == {0}
+
+
 def test_those_with_the_same_layers_are_one_group() -> None:
     camera, viewer = going()
     other = camera.watch()
