@@ -95,6 +95,8 @@ class Stream:
 
     def flush(self) -> None:
         """Forward what came in since the last call; those who wait for something in it begin with that."""
+        if not (self._movers or self._thinnings or self._catching_up) and self._forward_plainly():
+            return
         batches: dict[Track, list[int]] = {}
         keyframes: dict[Track, int] = {}
         for track in self._ready:
@@ -127,6 +129,19 @@ class Stream:
             thinning.sent = thinning.highest
         if entered:
             self.regroup()
+
+    def _forward_plainly(self) -> bool:
+        """The usual case, many times a second: nobody waits for anything, and no keyframe came that changes that."""
+        for track in self._ready:
+            if track.batch_keyframe >= 0:
+                return False
+        for track, groups in self._ready.items():
+            if track.batch:
+                slots, _ = track.take_batch()
+                for (wire, path), group in groups.items():
+                    self._fanout.forward(path, slots, wire, group)
+                track.forwarded = track.highest
+        return True
 
     def _enter(
         self, batches: dict[Track, list[int]], keyframes: dict[Track, int]
