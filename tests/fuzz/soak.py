@@ -127,7 +127,7 @@ class Soak:
 
     def _join(self, lesson: int) -> Client:
         self.tally.joined += 1
-        video = self.rng.choice((WITH_RTX, ("VP8/90000",), ("H264/90000",)))
+        video = self.rng.choice((WITH_RTX, ("VP8/90000",), ("VP8/90000", "H264/90000")))
         return self.bench.join(Client(self._name("site")), f"lesson{lesson}", video=video)
 
     def _name(self, kind: str) -> str:
