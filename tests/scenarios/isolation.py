@@ -78,11 +78,13 @@ def port_of(node: RunningNode) -> int:
 
 @asynccontextmanager
 async def _behind(node: RunningNode, who: str, down: Conditions, up: Conditions) -> AsyncIterator[LoadTest]:
+    near = Conditions(delay=0.030)
     async with (
-        Emulator(("127.0.0.1", port_of(node)), up=up, down=down) as emulator,
+        Emulator(("127.0.0.1", port_of(node)), up=near, down=near) as emulator,
         LoadTest(_Door(node, who, emulator), Plan(1, media=None)) as load,
     ):
         await load.join()
+        emulator.change(up=up, down=down)  # in class already: joining over such a link is another matter
         yield load
 
 
