@@ -72,7 +72,8 @@ TALK = """async (speaks) => {
     voice.gain.setValueAtTime(0.003, at + 0.17);
   }
   tone.start();
-  for (const pc of window.connections) {
+  // The page may have joined anew since its first connection.
+  for (const pc of window.connections.filter((each) => each.signalingState !== "closed")) {
     for (const sender of pc.getSenders()) {
       if (sender.track?.kind === "audio") await sender.replaceTrack(out.stream.getAudioTracks()[0]);
     }

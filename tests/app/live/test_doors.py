@@ -74,8 +74,9 @@ def test_everybody_may_do_what_their_part_allows_and_nothing_else(
         (scene.assistant, scene.whep(other), 403),
         (scene.bureau, scene.whep("board"), 201),
         (scene.bureau, scene.whip("board"), 403),
-        (scene.stranger, scene.whep("main"), 403),
-        (scene.foreigner, scene.whep("main"), 403),
+        # Of the lessons of others they may not even know.
+        (scene.stranger, scene.whep("main"), 404),
+        (scene.foreigner, scene.whep("main"), 404),
     ]
     for person, address, status in expected:
         answer = live.post(address, content=offer, headers=sdp_headers(keys, person))
