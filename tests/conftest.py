@@ -31,12 +31,22 @@ _POSTGRES_VARIABLE = "TONGTANG_TEST_POSTGRES_URL"
 _LONGEST_FIRST = ("tests/browser/", "tests/scenarios/", "tests/media_relay/", "tests/app/demo/")
 
 
+# What draws or decodes several pictures at once, each of which wants a processor: one after the other, in one process.
+_PICTURES = (
+    "tests/browser/",
+    "tests/scenarios/test_main_job.py",
+    "tests/scenarios/test_isolation.py",
+    "tests/app/demo/test_command.py",
+    "tests/weak_links/",
+)
+
+
 class _Files(LoadFileScheduling):  # type: ignore[misc]
-    """A file stays with one process for its fixtures, and so do all that share the browser."""
+    """A file stays with one process for its fixtures, and so do all that would take each other's time."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = str(super()._split_scope(nodeid))
-        return "browser" if file.startswith("tests/browser/") else file
+        return "pictures" if file.startswith(_PICTURES) else file
 
 
 @pytest.hookimpl(optionalhook=True)

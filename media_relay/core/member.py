@@ -139,11 +139,16 @@ class Member:
         self._raised_at = now
 
     def is_full(self, now: float) -> bool:
-        """Whether it has the best picture that there is, and that was no mistake; nobody's picture is not full."""
+        """Whether it has the best picture that there is, and that was no mistake; nobody's picture is not full.
+
+        Neither is the best of what is left while the publisher pauses a larger one: that one comes back.
+        """
         if self.picture is None:
             return True
+        if not self.rungs or self.chosen != len(self.rungs) - 1:
+            return False
         proven = self._raised_at is None or now - self._raised_at >= _TRIAL
-        return proven and bool(self.rungs) and self.chosen == len(self.rungs) - 1
+        return proven and self.rungs[-1] == max(self._bitrates, key=self._bitrates.__getitem__)
 
 
 def _same_place(index: int, before: list[str], now: list[str]) -> int:

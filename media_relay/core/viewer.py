@@ -175,7 +175,7 @@ class Viewer:
         self.capacity = max(self.capacity, self._delivered() if delay < _SHORT_QUEUE else 0)
         self._try_more(now)
         if others:
-            return self._decide("publisher", now, everything=True)
+            return self._decide("publisher", now, fit=True)
         if delay < _SHORT_QUEUE and self._decide("recovered", now):
             return True
         if not self._missing(now):
@@ -271,11 +271,15 @@ class Viewer:
 
     # --- who gets what ----------------------------------------------------------------------------------------------
 
-    def _decide(self, reason: str, now: float, *, lower: bool = False, everything: bool = False) -> bool:
+    def _decide(
+        self, reason: str, now: float, *, lower: bool = False, fit: bool = False, everything: bool = False
+    ) -> bool:
         """Choose pictures for the capacity; whether any choice changed.
 
         Pictures get larger only where nothing speaks against it, unless ``everything`` is decided anew, and smaller
-        only because of trouble (``lower``), or where a more important one gets larger.
+        only because of trouble (``lower``), where a more important one gets larger, or because the publisher's layers
+        are others now and what is given must ``fit``: layers that come and go are no reason to try again what the link
+        has just refused.
         """
         if self.capacity is None:
             return False
@@ -290,7 +294,7 @@ class Viewer:
             demands.append(Demand(bitrates, highest))
         chosen = allocate(self.capacity - self._sound(), demands)
         rises = any(index > member.chosen for member, index in zip(self.members, chosen, strict=True))
-        if not (lower or everything or rises):
+        if not (lower or fit or everything or rises):
             return False
         changed = False
         for member, index in zip(self.members, chosen, strict=True):

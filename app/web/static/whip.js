@@ -10,7 +10,7 @@ export const PROFILES = Object.freeze({
     hint: "motion",
     degradation: "balanced",
     layers: [
-      { rid: "low", scaleResolutionDownBy: 4, maxBitrate: 150_000 },
+      { rid: "low", scaleResolutionDownBy: 4, maxBitrate: 100_000 },
       { rid: "middle", scaleResolutionDownBy: 2, maxBitrate: 500_000 },
       { rid: "full", scaleResolutionDownBy: 1, maxBitrate: 2_000_000 },
     ],

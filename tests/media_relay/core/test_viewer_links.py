@@ -174,6 +174,20 @@ def test_what_a_link_carries_is_not_forgotten_while_nobody_publishes() -> None:
     assert main.heard.late_sound(60, 79) == 0
 
 
+@pytest.mark.parametrize("rate", [210e3, 300e3])
+def test_layers_that_come_and_go_do_not_make_it_flap(rate: float) -> None:
+    lab = Lab(Conditions(rate=rate, delay=NEAR))
+    main = lab.join("main")
+    lab.run(20)
+    for moment in range(22, 82, 4):
+        for active in (False, True):
+            for rendition in main.picture.offered[1:]:
+                rendition.active = active
+            lab.run(moment + 2 * active)
+    assert_calm(main.heard, 22, 80)
+    assert main.heard.late_sound(22, 79) == 0
+
+
 def test_whoever_joins_a_viewer_with_a_narrow_link_gets_what_is_left() -> None:
     lab = Lab(Conditions(rate=1e6, delay=NEAR))
     lab.join("main")
