@@ -14,8 +14,10 @@ from media_relay.core.rendition import FULL, RUNGS, Rendition
 from media_relay.core.track import AUDIO_SLOTS, LOWER_SLOTS, VIDEO_SLOTS, Track
 
 MAX_LAYERS: Final = max(RUNGS)
-_SILENCE: Final = 0.6
+_SILENCE: Final = 1.0
 """Seconds without a packet, while other layers send, after which a layer is taken for paused."""
+_LONG_SILENCE: Final = 3.0
+"""The same for the lowest layer."""
 
 
 class Layers:
@@ -79,7 +81,10 @@ class Layers:
         changed = False
         for rendition in self.renditions:
             rendition.measure(now)
-            alive = rendition.track.source is not None and self._heard_at(rendition) > newest - _SILENCE
+            # An encoder short of bits or time leaves out pictures, of small layers first; and there is nothing below
+            # the lowest one to fall to.
+            patience = _LONG_SILENCE if rendition is self.renditions[0] else _SILENCE
+            alive = rendition.track.source is not None and self._heard_at(rendition) > newest - patience
             changed |= alive != rendition.active
             rendition.active = alive
         return changed

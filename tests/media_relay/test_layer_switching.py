@@ -111,7 +111,7 @@ def test_no_picture_and_back_again() -> None:
 
 def test_when_the_upper_layers_pause_everybody_falls_and_returns() -> None:
     room, viewer = going()
-    for _ in range(30):
+    for _ in range(40):
         room.shoot([0])
         if room.steer():
             room.shoot([0], keys=[0])
