@@ -22,10 +22,21 @@ _SETTLE = 1.0
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
+    _add_endpoints(parser)
+    _add_load(parser)
+    _add_media(parser)
+    _add_shape(parser)
+    parser.add_argument("--json", action="store_true", help="report as one line of JSON")
+
+
+def _add_endpoints(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--whip", metavar="URL", help="where to publish; without it somebody else must")
     parser.add_argument("--whep", metavar="URL", help="where to play; needed for subscribers")
     parser.add_argument("--token", default="", help="bearer token for both endpoints")
     parser.add_argument("--whep-token", metavar="TOKEN", help="bearer token to play with (default: --token)")
+
+
+def _add_load(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--subscribers",
         type=_number(int, 0, 5_000),
@@ -47,6 +58,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="R",
         help="subscribers that join per second (default 40)",
     )
+
+
+def _add_media(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bitrate",
         type=_number(int, 50_000, 50_000_000),
@@ -68,6 +82,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="time between keyframes that nobody asked for (default 4)",
     )
+
+
+def _add_shape(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--shape",
         choices=("stream", "lesson"),
@@ -90,7 +107,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="A,B,…",
         help="what stands for {lesson} in the URLs, one lesson each (default 1)",
     )
-    parser.add_argument("--json", action="store_true", help="report as one line of JSON")
 
 
 def run(options: argparse.Namespace) -> int:
