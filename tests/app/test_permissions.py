@@ -1,7 +1,6 @@
 """Every route with every role, in its place and out of it, compared with the table of permissions."""
 
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,100 +19,11 @@ from app.lessons.models import Lesson
 from app.main import ROUTERS
 from app.timetables.models import BellSchedule
 from tests import counties, factories
-from tests.counties import County
+from tests.app.asks import Ask, Scene, asks
 from tests.roles import Place, Who, everybody
 
 ROUTES = [route for router in ROUTERS for route in router.routes]
 GUARDED = [each for each in guarded_routes(ROUTES) if each.action is not None]
-
-
-@dataclass(frozen=True)
-class Scene:
-    """A county with a lesson tomorrow, and everybody who might ask."""
-
-    county: County
-    ids: Mapping[str, uuid.UUID]
-    """What stands for the names in addresses."""
-    cast: list[Who]
-
-
-@dataclass(frozen=True)
-class Ask:
-    """How a route is asked for what is there."""
-
-    body: Any = None
-    query: str = ""
-    finds: str = ""
-    """A list: whoever has the action gets one, and this id is in it only if it is within their reach."""
-    at_home: bool = False
-    """It is about one's own county only: whoever has the action is within reach."""
-
-
-def asks(scene: Scene) -> dict[tuple[str, str], Ask]:
-    """One for each route; a route without one fails the test."""
-    county, school = scene.county, str(scene.county.school.id)
-    person = {
-        "login": "newcomer",
-        "name": "Newcomer",
-        "password": "correct horse",
-        "assignments": [{"role": "teacher", "org_unit_id": school}],
-    }
-    bells = {"name": "Bells", "valid_from": "2020-01-01", "valid_to": "2020-06-01"}
-    period = [{"number": 1, "starts_at": "08:00", "ends_at": "08:40"}]
-    pairing = {
-        "main_room_id": str(county.main_room.id),
-        "receiving_room_id": str(county.sites[0].room.id),
-        "subjects": [],
-        "valid_from": county.term.first_day.isoformat(),
-        "valid_to": county.term.last_day.isoformat(),
-        "capacity": 3,
-    }
-    unit = {"kind": "school", "parent_id": str(county.county.id), "code": "NEW", "name": "New"}
-    term = {"name": "Spring", "first_day": "2020-01-01", "last_day": "2020-06-01"}
-    room = {"org_unit_id": school, "kind": "main", "code": "NEW", "name": "New"}
-    return {
-        ("GET", "/api/v1/me"): Ask(at_home=True),
-        ("POST", "/api/v1/people"): Ask(person),
-        ("GET", "/api/v1/people"): Ask(finds="person_id"),
-        ("GET", "/api/v1/people/{person_id}"): Ask(),
-        ("POST", "/api/v1/org-units"): Ask(unit),
-        ("GET", "/api/v1/org-units"): Ask(finds="org_unit_id"),
-        ("GET", "/api/v1/org-units/{org_unit_id}"): Ask(),
-        ("POST", "/api/v1/rooms"): Ask(room),
-        ("GET", "/api/v1/rooms"): Ask(finds="room_id"),
-        ("GET", "/api/v1/rooms/{room_id}"): Ask(),
-        ("POST", "/api/v1/pairings"): Ask(pairing),
-        ("GET", "/api/v1/pairings"): Ask(finds="pairing_id"),
-        ("GET", "/api/v1/pairings/{pairing_id}"): Ask(),
-        ("POST", "/api/v1/terms"): Ask(term, at_home=True),
-        ("GET", "/api/v1/terms"): Ask(finds="term_id"),
-        ("GET", "/api/v1/terms/{term_id}"): Ask(),
-        ("POST", "/api/v1/bell-schedules"): Ask({"org_unit_id": school, "periods": period, **bells}),
-        ("GET", "/api/v1/bell-schedules/{bell_schedule_id}"): Ask(),
-        ("GET", "/api/v1/org-units/{org_unit_id}/bell-schedule"): Ask(
-            query=f"on={county.term.first_day.isoformat()}"
-        ),
-        ("POST", "/api/v1/timetable-entries"): Ask(county.body(weekday=county.term.first_day.isoweekday())),
-        ("GET", "/api/v1/timetable-entries"): Ask(finds="entry_id"),
-        ("GET", "/api/v1/timetable-entries/{entry_id}"): Ask(),
-        ("GET", "/api/v1/lessons"): Ask(query="limit=200", finds="lesson_id"),
-        ("GET", "/api/v1/lessons/current"): Ask(finds="lesson_id"),
-        ("GET", "/api/v1/lessons/{lesson_id}"): Ask(),
-        ("GET", "/api/v1/lessons/{lesson_id}/join"): Ask(),
-        ("GET", "/api/v1/lessons/{lesson_id}/quality"): Ask(),
-        ("POST", "/api/v1/lessons/{lesson_id}/cancel"): Ask({"reason": "Snow"}),
-        ("POST", "/api/v1/people/{person_id}/reset-password"): Ask(),
-        ("POST", "/api/v1/people/{person_id}/close"): Ask(),
-        ("POST", "/api/v1/people/{person_id}/open"): Ask(),
-        ("POST", "/api/v1/me/password"): Ask(
-            {"old_password": factories.PASSWORD, "new_password": factories.PASSWORD}, at_home=True
-        ),
-        ("GET", "/api/v1/audit-events"): Ask(at_home=True),
-        ("GET", "/api/v1/audit-events/export"): Ask(at_home=True),
-        ("GET", "/api/v1/relay-nodes"): Ask(at_home=True),
-        ("POST", "/api/v1/relay-nodes/{index}/drain"): Ask({"move": True}, at_home=True),
-        ("DELETE", "/api/v1/relay-nodes/{index}/drain"): Ask(at_home=True),
-    }
 
 
 @pytest.fixture

@@ -1,0 +1,26 @@
+"""Asks of the routes of accounts."""
+
+from tests import factories
+from tests.app.asks.scene import Ask, Asks, Scene
+
+
+def asks(scene: Scene) -> Asks:
+    person = {
+        "login": "newcomer",
+        "name": "Newcomer",
+        "password": "correct horse",
+        "assignments": [{"role": "teacher", "org_unit_id": str(scene.county.school.id)}],
+    }
+    change = {"old_password": factories.PASSWORD, "new_password": factories.PASSWORD}
+    return {
+        ("GET", "/api/v1/me"): Ask(at_home=True),
+        ("POST", "/api/v1/me/password"): Ask(change, at_home=True),
+        ("POST", "/api/v1/people"): Ask(person),
+        ("GET", "/api/v1/people"): Ask(finds="person_id"),
+        ("GET", "/api/v1/people/{person_id}"): Ask(),
+        ("POST", "/api/v1/people/{person_id}/reset-password"): Ask(),
+        ("POST", "/api/v1/people/{person_id}/close"): Ask(),
+        ("POST", "/api/v1/people/{person_id}/open"): Ask(),
+        ("GET", "/api/v1/audit-events"): Ask(at_home=True),
+        ("GET", "/api/v1/audit-events/export"): Ask(at_home=True),
+    }

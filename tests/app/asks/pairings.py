@@ -1,0 +1,20 @@
+"""Asks of the routes of pairings."""
+
+from tests.app.asks.scene import Ask, Asks, Scene
+
+
+def asks(scene: Scene) -> Asks:
+    county = scene.county
+    pairing = {
+        "main_room_id": str(county.main_room.id),
+        "receiving_room_id": str(county.sites[0].room.id),
+        "subjects": [],
+        "valid_from": county.term.first_day.isoformat(),
+        "valid_to": county.term.last_day.isoformat(),
+        "capacity": 3,
+    }
+    return {
+        ("POST", "/api/v1/pairings"): Ask(pairing),
+        ("GET", "/api/v1/pairings"): Ask(finds="pairing_id"),
+        ("GET", "/api/v1/pairings/{pairing_id}"): Ask(),
+    }

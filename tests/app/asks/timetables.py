@@ -1,0 +1,27 @@
+"""Asks of the routes of timetables."""
+
+from tests.app.asks.scene import Ask, Asks, Scene
+
+
+def asks(scene: Scene) -> Asks:
+    county = scene.county
+    first_day = county.term.first_day
+    term = {"name": "Spring", "first_day": "2020-01-01", "last_day": "2020-06-01"}
+    bells = {
+        "org_unit_id": str(county.school.id),
+        "name": "Bells",
+        "valid_from": "2020-01-01",
+        "valid_to": "2020-06-01",
+        "periods": [{"number": 1, "starts_at": "08:00", "ends_at": "08:40"}],
+    }
+    return {
+        ("POST", "/api/v1/terms"): Ask(term, at_home=True),
+        ("GET", "/api/v1/terms"): Ask(finds="term_id"),
+        ("GET", "/api/v1/terms/{term_id}"): Ask(),
+        ("POST", "/api/v1/bell-schedules"): Ask(bells),
+        ("GET", "/api/v1/bell-schedules/{bell_schedule_id}"): Ask(),
+        ("GET", "/api/v1/org-units/{org_unit_id}/bell-schedule"): Ask(query=f"on={first_day.isoformat()}"),
+        ("POST", "/api/v1/timetable-entries"): Ask(county.body(weekday=first_day.isoweekday())),
+        ("GET", "/api/v1/timetable-entries"): Ask(finds="entry_id"),
+        ("GET", "/api/v1/timetable-entries/{entry_id}"): Ask(),
+    }
