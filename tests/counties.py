@@ -15,6 +15,7 @@ from app.pairings.models import Pairing
 from app.schools.models import OrgUnit, Room
 from app.schools.rules import RoomKind
 from app.timetables import service as timetables
+from app.timetables.calendar import EVERY_DAY
 from app.timetables.models import Term
 from app.timetables.planning import EntryDraft, Plan
 from app.timetables.rules import Bell
@@ -108,7 +109,9 @@ def county(
     main_room = factories.room(session, school)
     last_day = first_day + timedelta(weeks=weeks, days=-1)
     term = timetables.create_term(
-        session, root.id, timetables.TermDraft("Autumn", first_day, last_day, periods or BACK_TO_BACK)
+        session,
+        root.id,
+        timetables.TermDraft("Autumn", first_day, last_day, periods or BACK_TO_BACK, EVERY_DAY),
     )
     return County(
         county=root,

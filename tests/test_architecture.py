@@ -29,6 +29,7 @@ PUBLIC = VERBS | {
     "permissions",
     "gates",
     "clashes",
+    "calendar",
     "tokens",
     "models",
     "export",

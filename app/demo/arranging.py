@@ -143,7 +143,13 @@ async def _term(admin: Api, school: str, slot: Slot) -> str:
     first, last = slot.days
     running = (await admin.get(f"/api/v1/terms?on={slot.day}"))["items"]
     if not running:
-        term = {"name": "演示 Demo", "first_day": first, "last_day": last, "periods": [slot.period]}
+        term = {
+            "name": "演示 Demo",
+            "first_day": first,
+            "last_day": last,
+            "periods": [slot.period],
+            "weekdays": [slot.day.isoweekday()],
+        }
         return str((await admin.post("/api/v1/terms", term))["id"])
     bells = {"name": "演示 Demo", "valid_from": first, "valid_to": last, "periods": [slot.period]}
     await admin.post("/api/v1/bell-schedules", {"org_unit_id": school, **bells})

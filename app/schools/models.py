@@ -2,7 +2,7 @@
 
 import uuid
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base, new_id, word
@@ -53,3 +53,19 @@ class Room(Base):
     name: Mapped[str] = mapped_column(String(200))
     link_mbps_declared: Mapped[float | None]
     equipment: Mapped[str | None] = mapped_column(Text)
+
+
+class PupilGroup(Base):
+    """Pupils who have their lessons together: a class, or a combined one of several grades at a small site."""
+
+    __tablename__ = "pupil_groups"
+    __table_args__ = (
+        UniqueConstraint("org_unit_id", "name"),
+        CheckConstraint("headcount >= 0", name="headcount_not_negative"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    org_unit_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("org_units.id"))
+    name: Mapped[str] = mapped_column(String(100))
+    grades: Mapped[list[int]] = mapped_column(JSON)
+    headcount: Mapped[int]

@@ -26,6 +26,7 @@ from app.schools.service import OrgUnitDraft, RoomDraft
 from app.seeds import password
 from app.settings import Settings
 from app.timetables import service as timetables
+from app.timetables.calendar import EVERY_DAY
 from app.timetables.models import Term
 from app.timetables.planning import EntryDraft
 from app.timetables.rules import Bell
@@ -185,7 +186,7 @@ def _first_free_day(session: Session, ground: _Ground, today: date, day: date) -
 
 def _plan_term(session: Session, ground: _Ground, first_day: date, now: datetime) -> None:
     last_day = first_day + _TERM - timedelta(days=1)
-    draft = TermDraft(f"演示 Demo {first_day}", first_day, last_day, _PERIODS)
+    draft = TermDraft(f"演示 Demo {first_day}", first_day, last_day, _PERIODS, EVERY_DAY)
     term = timetables.create_term(session, ground.county.id, draft)
     for entry in _entries(ground, term):
         scheduling.create_entry(session, entry, now)

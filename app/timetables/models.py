@@ -7,10 +7,11 @@ Two terms of a county, and two bell schedules of an org unit, never share a day:
 import datetime as dt
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import Base, new_id, word
+from app.timetables.calendar import MONDAY_TO_FRIDAY, DayKind
 from app.timetables.rules import LessonMode
 
 
@@ -24,10 +25,28 @@ class Term(Base):
     name: Mapped[str] = mapped_column(String(100))
     first_day: Mapped[dt.date]
     last_day: Mapped[dt.date]
+    weekdays: Mapped[list[int]] = mapped_column(JSON, default=sorted(MONDAY_TO_FRIDAY))  # with lessons
 
     __table_args__ = (
         UniqueConstraint("county_id", "name"),
         CheckConstraint("first_day <= last_day", name="days_in_order"),
+    )
+
+
+class CalendarDay(Base):
+    """A day on which a county's schools do something else than their term's weekdays say."""
+
+    __tablename__ = "calendar_days"
+
+    county_id: Mapped[UUID] = mapped_column(ForeignKey("org_units.id"), primary_key=True)
+    date: Mapped[dt.date] = mapped_column(primary_key=True)
+    kind: Mapped[DayKind] = mapped_column(word(DayKind))
+    follows_weekday: Mapped[int | None]  # of a make-up day: whose timetable it follows; Monday is 1
+    name: Mapped[str | None] = mapped_column(String(100))
+
+    __table_args__ = (
+        CheckConstraint("(kind = 'make_up_day') = (follows_weekday IS NOT NULL)", name="make_up_days_follow"),
+        CheckConstraint("follows_weekday BETWEEN 1 AND 7", name="weekday_known"),
     )
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session, selectinload
 
-from app.timetables.models import BellSchedule, Term, TimetableEntry
+from app.timetables.models import BellSchedule, CalendarDay, Term, TimetableEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,16 @@ def terms_meeting(session: Session, county_id: UUID, first_day: date, last_day: 
         Term.county_id == county_id, Term.first_day <= last_day, Term.last_day >= first_day
     )
     return session.scalars(query.order_by(Term.first_day)).all()
+
+
+def calendar_days(
+    session: Session, county_id: UUID, first_day: date, last_day: date
+) -> Sequence[CalendarDay]:
+    """The special days of a county in a span, both ends included, in order."""
+    query = select(CalendarDay).where(
+        CalendarDay.county_id == county_id, CalendarDay.date >= first_day, CalendarDay.date <= last_day
+    )
+    return session.scalars(query.order_by(CalendarDay.date)).all()
 
 
 def bell_schedule(session: Session, schedule_id: UUID) -> BellSchedule | None:

@@ -39,7 +39,8 @@ def add_term(
     response: Response,
 ) -> TermOut:
     """Open a term, as a bureau admin; with `periods` it gets the county's bells in the same step."""
-    draft = TermDraft(body.name, body.first_day, body.last_day, bells(body.periods))
+    weekdays = frozenset(body.weekdays)
+    draft = TermDraft(body.name, body.first_day, body.last_day, bells(body.periods), weekdays)
     term = service.add_term(session, principal, draft)
     response.headers["Location"] = f"/api/v1/terms/{term.id}"
     return TermOut.of(term)

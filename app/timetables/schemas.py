@@ -79,6 +79,16 @@ def _numbered_once(periods: list[PeriodIn]) -> list[PeriodIn]:
 Periods = Annotated[list[PeriodIn], AfterValidator(_numbered_once)]
 
 
+def _each_once(weekdays: list[int]) -> list[int]:
+    if len(set(weekdays)) < len(weekdays):
+        raise PydanticCustomError("weekday_twice", "Name each weekday once")
+    return sorted(weekdays)
+
+
+Weekday = Annotated[int, Field(ge=1, le=7)]
+Weekdays = Annotated[list[Weekday], Field(min_length=1, max_length=7), AfterValidator(_each_once)]
+
+
 class NewTerm(Input):
     """A term to be opened in one's own county."""
 
@@ -89,6 +99,9 @@ class NewTerm(Input):
         [],
         max_length=99,
         description="Bells of the county for the days of the term; schools may have their own",
+    )
+    weekdays: Weekdays = Field(
+        [1, 2, 3, 4, 5], description="With lessons, unless the calendar says otherwise; Monday is 1"
     )
 
     model_config = example(
@@ -105,6 +118,7 @@ class TermOut(Output):
     first_day: date
     last_day: date
     weeks: int = Field(description="Number of weeks, Monday to Sunday; week 1 has the first day in it")
+    weekdays: list[int] = Field(description="With lessons, unless the calendar says otherwise; Monday is 1")
 
     model_config = example(
         {
@@ -114,6 +128,7 @@ class TermOut(Output):
             "first_day": "2026-09-01",
             "last_day": "2027-01-22",
             "weeks": 21,
+            "weekdays": [1, 2, 3, 4, 5],
         }
     )
 
@@ -127,6 +142,7 @@ class TermOut(Output):
             first_day=term.first_day,
             last_day=term.last_day,
             weeks=weeks,
+            weekdays=term.weekdays,
         )
 
 

@@ -21,6 +21,7 @@ from app.errors import Conflict, Invalid, NotFound
 from app.schools import service as schools
 from app.schools.rules import path_ids
 from app.timetables import queries
+from app.timetables.calendar import MONDAY_TO_FRIDAY, SchoolCalendar, SpecialDay
 from app.timetables.models import BellSchedule, Period, Term, TimetableEntry
 from app.timetables.queries import Search as Search
 from app.timetables.rules import Bell, overlapping_periods
@@ -36,6 +37,7 @@ class TermDraft:
     first_day: date
     last_day: date
     periods: Mapping[int, Bell] = field(default_factory=dict)
+    weekdays: frozenset[int] = MONDAY_TO_FRIDAY
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,12 @@ def add_term(session: Session, principal: Principal, draft: TermDraft) -> Term:
     """Open a term in one's own county, as a bureau admin."""
     schools.require_at(session, principal, Action.TERM_ADD, principal.county_id)
     term = create_term(session, principal.county_id, draft)
-    facts = {"first_day": term.first_day, "last_day": term.last_day, "periods": _facts_of(draft.periods)}
+    facts = {
+        "first_day": term.first_day,
+        "last_day": term.last_day,
+        "weekdays": term.weekdays,
+        "periods": _facts_of(draft.periods),
+    }
     subject = Subject("term", term.id, term.county_id)
     audit.note(session, Act.TERM_OPENED, term.county_id, principal.person_id, subject, after=facts)
     return term
@@ -68,7 +75,13 @@ def create_term(session: Session, county_id: UUID, draft: TermDraft) -> Term:
     if draft.last_day - draft.first_day > LONGEST_TERM:
         raise Invalid("term.too_long", "Term too long", "A term lasts a year at most.")
     take_turns(session, [county_id])
-    term = Term(county_id=county_id, name=draft.name, first_day=draft.first_day, last_day=draft.last_day)
+    term = Term(
+        county_id=county_id,
+        name=draft.name,
+        first_day=draft.first_day,
+        last_day=draft.last_day,
+        weekdays=sorted(draft.weekdays),
+    )
     try:
         with session.begin_nested():
             session.add(term)
@@ -106,6 +119,13 @@ def list_terms(
 def find_term(session: Session, county_id: UUID, day: date) -> Term | None:
     """The term a day lies in, or None."""
     return next(iter(queries.terms_meeting(session, county_id, day, day)), None)
+
+
+def calendar_of(session: Session, term: Term) -> SchoolCalendar:
+    """Which weekday's timetable each day of a term follows."""
+    special = queries.calendar_days(session, term.county_id, term.first_day, term.last_day)
+    days = {each.date: SpecialDay(each.kind, each.follows_weekday) for each in special}
+    return SchoolCalendar(frozenset(term.weekdays), days)
 
 
 # --- bells --------------------------------------------------------------------------------------------------
