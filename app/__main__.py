@@ -163,6 +163,26 @@ def _fill_admin(parser: argparse.ArgumentParser) -> None:
         return 0 if verify_audit(settings, options.anchor) else 1
 
     verify.set_defaults(run=run)
+    _add_rotate_keys(acts)
+
+
+def _add_rotate_keys(acts: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    words = "let a new key sign tokens, without downtime; a running server takes it up by itself"
+    rotate = acts.add_parser("rotate-keys", help=words, description=words[0].upper() + words[1:] + ".")
+    rotate.add_argument(
+        "--at-once",
+        action="store_true",
+        help="void every token that older keys signed, such as after a leak; pages stay signed in",
+    )
+    _add_settings(rotate, _STORAGE)
+
+    def run(options: argparse.Namespace, settings: Settings) -> int:
+        from app.manage import rotate_keys
+
+        rotate_keys(settings, at_once=options.at_once)
+        return 0
+
+    rotate.set_defaults(run=run)
 
 
 def _fill_permissions(parser: argparse.ArgumentParser) -> None:

@@ -1,5 +1,10 @@
-"""The signing secret of tokens and grants: made once, kept in the data folder, readable by its owner only."""
+"""The server's secrets, kept in the data folder, readable by their owner only.
 
+One lasting secret, made once; and a ring of keys that sign tokens and are changed from time to time (`app.keyring`).
+"""
+
+import hashlib
+import hmac
 import os
 import secrets
 import tempfile
@@ -7,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.errors import StartupError
+from app.keyring import Keyholder, RingFile
 
 FILE_NAME = "secret.key"
 _BYTES = 32
@@ -16,7 +22,14 @@ _BYTES = 32
 class Keys:
     """Key material; never shown in logs."""
 
-    signing: bytes = field(repr=False)
+    secret: bytes = field(repr=False)
+    """Lasts as long as the server: for what must stay the same. Ask for `derived` ones."""
+    ring: Keyholder = field(repr=False)
+    """Signs tokens."""
+
+    def derived(self, purpose: str) -> bytes:
+        """A lasting secret for one purpose, which tells nothing about those for others."""
+        return hmac.digest(self.secret, purpose.encode(), hashlib.sha256)
 
 
 def make_data_dir(folder: Path) -> None:
@@ -25,7 +38,7 @@ def make_data_dir(folder: Path) -> None:
 
 
 def load_keys(data_dir: Path) -> Keys:
-    """Read the secret; make it at the first start. Several processes may do so at once."""
+    """Read the secrets; make them at the first start. Several processes may do so at once."""
     path = data_dir / FILE_NAME
     try:
         make_data_dir(data_dir)
@@ -38,9 +51,9 @@ def load_keys(data_dir: Path) -> Keys:
         ) from None
     if len(secret) != _BYTES:
         raise StartupError(
-            f"{path}: not a {_BYTES}-byte secret; restore it, or delete it to sign everybody out"
+            f"{path}: not a {_BYTES}-byte secret; restore it, or delete it to have another one made"
         )
-    return Keys(signing=secret)
+    return Keys(secret, RingFile(data_dir))
 
 
 def _create(path: Path) -> None:

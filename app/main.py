@@ -20,6 +20,7 @@ from app.accounts.sign_in import Door
 from app.bounds import BodyBound
 from app.database import make_engine, make_session_factory
 from app.errors import install_error_handlers
+from app.key_rotation import keep_rotating
 from app.keys import load_keys
 from app.live.doors import MediaDoors
 from app.live.figures import MediaFigures
@@ -85,7 +86,14 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
         async with on_air(state.settings, state.session_factory) as coordinator:
             state.coordinator = coordinator
             state.metrics.registry.register(MediaFigures(coordinator, asyncio.get_running_loop()))
-            yield
+            rotating = asyncio.create_task(
+                keep_rotating(state.session_factory, state.keys.ring, state.settings.signing_key_days)
+            )
+            try:
+                yield
+            finally:
+                rotating.cancel()
+                await asyncio.gather(rotating, return_exceptions=True)
     finally:
         state.door.desk.close()
         state.engine.dispose()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from app import key_rotation
 from app import migrate as migrations
 from app.accounts import service as accounts
 from app.accounts.passwords import hash_password
@@ -18,6 +19,7 @@ from app.audit.rules import Act
 from app.audit.service import Subject
 from app.database import make_engine, make_session_factory, reading
 from app.errors import StartupError
+from app.keyring import RingFile
 from app.logs import configure_logging
 from app.run import check_data_folder
 from app.schools import service as schools
@@ -61,6 +63,19 @@ def create_county(
         audit.note(session, Act.COUNTY_FOUNDED, county.id, None, subject, after=facts)
     engine.dispose()
     sys.stdout.write(f"County {name} is there. Sign in as {admin} with the password {password}\n")
+
+
+def rotate_keys(settings: Settings, *, at_once: bool) -> None:
+    """Let a new key sign tokens; a server that runs takes it up within a second."""
+    _prepare(settings)
+    engine = make_engine(settings.database_url)
+    with make_session_factory(engine).begin() as session:
+        key = key_rotation.rotate(session, RingFile(settings.data_dir), datetime.now(UTC), at_once=at_once)
+    engine.dispose()
+    older = (
+        "what older ones signed is void" if at_once else "older ones are good until what they signed runs out"
+    )
+    sys.stdout.write(f"Key {key.kid} signs from now on; {older}.\n")
 
 
 def verify_audit(settings: Settings, anchors: Sequence[str]) -> bool:

@@ -91,6 +91,9 @@ class Settings(BaseSettings):
         description="Life of a page's sign-in; closing the browser ends it, too",
     )
     grant_minutes: int = Field(15, ge=1, le=24 * 60, description="Life of a lesson grant beyond its lesson")
+    signing_key_days: int = Field(
+        30, ge=1, le=366, description="Days a key signs tokens before another one does by itself"
+    )
     turn_urls: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Comma-separated turn:, turns: and stun: URLs, handed to media clients"
     )

@@ -125,5 +125,6 @@ def _note(door: Door, person: Person | None, login: str, check: Check, address: 
 
 def _note_stranger(session: Session, keys: Keys, login: str) -> None:
     # What was typed may be a password in the wrong field, so it is not kept; equal ones are told by the digest.
-    digest = hashlib.blake2b(login.encode("utf-8", "replace"), key=keys.signing, digest_size=8).hexdigest()
+    key = keys.derived("unknown logins")
+    digest = hashlib.blake2b(login.encode("utf-8", "replace"), key=key, digest_size=8).hexdigest()
     audit.note(session, Act.SIGN_IN_REFUSED, SERVER_CHAIN, None, after={"unknown_login": digest})

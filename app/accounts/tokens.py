@@ -1,4 +1,8 @@
-"""Signed tokens (JWT, HS256): made and read without a database."""
+"""Signed tokens (JWT, HS256): made and read without a database.
+
+The header names the key (`kid`) and the kind (`typ`, RFC 8725 §3.11). Each kind has a key of its own, derived from the
+named one: none can ever pass for another.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,6 +12,7 @@ from typing import Any
 import jwt
 
 from app.errors import Unauthenticated
+from app.keyring import LONGEST_LIFE
 from app.keys import Keys
 
 _ALGORITHM = "HS256"
@@ -22,21 +27,28 @@ class TokenKind(StrEnum):
     GRANT = "grant"
 
 
+_TYPE = "+jwt"
+_KINDS = {f"{kind}{_TYPE}": kind for kind in TokenKind}
+
+
 def sign(keys: Keys, kind: TokenKind, claims: Mapping[str, Any], *, now: datetime, until: datetime) -> str:
-    """A token of this kind that is good until then."""
-    payload = {**claims, "aud": _AUDIENCE, "typ": kind, "iat": now.timestamp(), "exp": until.timestamp()}
-    return jwt.encode(payload, keys.signing, algorithm=_ALGORITHM)
+    """A token of this kind that is good until then, but never longer than keys are kept."""
+    until = min(until, now + LONGEST_LIFE)
+    payload = {**claims, "aud": _AUDIENCE, "iat": now.timestamp(), "exp": until.timestamp()}
+    key = keys.ring.newest()
+    headers = {"kid": key.kid, "typ": f"{kind}{_TYPE}"}
+    return jwt.encode(payload, key.secret(kind), algorithm=_ALGORITHM, headers=headers)
 
 
-def token_kind(keys: Keys, token: str) -> TokenKind:
+def token_kind(keys: Keys, token: str, *, now: datetime) -> TokenKind:
     """What a token stands for; raises `Unauthenticated` when we did not sign it. It may have expired."""
-    return TokenKind(_payload(keys, token)["typ"])
+    return _opened(keys, token, now)[0]
 
 
 def read(keys: Keys, kind: TokenKind, token: str, *, now: datetime) -> Mapping[str, Any]:
     """The claims of a token of this kind; raises `Unauthenticated` unless it is ours and still good."""
-    payload = _payload(keys, token)
-    if payload["typ"] != kind:
+    found, payload = _opened(keys, token, now)
+    if found is not kind:
         raise Unauthenticated("token.wrong_kind", "Wrong kind of token", f"A {kind} token is needed here.")
     if payload["exp"] <= now.timestamp():
         raise Unauthenticated(
@@ -48,17 +60,23 @@ def read(keys: Keys, kind: TokenKind, token: str, *, now: datetime) -> Mapping[s
     return payload
 
 
-def _payload(keys: Keys, token: str) -> dict[str, Any]:
+def _opened(keys: Keys, token: str, now: datetime) -> tuple[TokenKind, dict[str, Any]]:
     try:
         if len(token) > _MAX_LENGTH:
             raise jwt.InvalidTokenError
-        return jwt.decode(
+        header = jwt.get_unverified_header(token)
+        kid, named = header.get("kid"), header.get("typ")
+        key = keys.ring.find(kid, now) if isinstance(kid, str) else None
+        kind = _KINDS.get(named) if isinstance(named, str) else None
+        if key is None or kind is None:
+            raise jwt.InvalidTokenError
+        return kind, jwt.decode(
             token,
-            keys.signing,
+            key.secret(kind),
             algorithms=[_ALGORITHM],
             audience=_AUDIENCE,
             # The caller brings the time.
-            options={"verify_exp": False, "verify_iat": False, "require": ["exp", "iat", "aud", "typ"]},
+            options={"verify_exp": False, "verify_iat": False, "require": ["exp", "iat", "aud"]},
         )
     except jwt.InvalidTokenError:
         raise Unauthenticated(

@@ -20,6 +20,7 @@ class Act(StrEnum):
 
     SIGN_IN_ACCEPTED = "sign_in.accepted"
     SIGN_IN_REFUSED = "sign_in.refused"
+    KEYS_ROTATED = "keys.rotated"
     COUNTY_FOUNDED = "county.founded"
     ORG_UNIT_ADDED = "org_unit.added"
     ROOM_ADDED = "room.added"

@@ -32,7 +32,7 @@ class DemoLink:
 
 def link_key(keys: Keys, link: DemoLink) -> str:
     """The eight letters and digits that stand for a link."""
-    digest = hmac.digest(keys.signing, f"demo link {link.login} {link.page}".encode(), hashlib.sha256)
+    digest = hmac.digest(keys.secret, f"demo link {link.login} {link.page}".encode(), hashlib.sha256)
     return b32encode(digest[:_KEY_BYTES]).decode().lower()
 
 

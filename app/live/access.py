@@ -23,7 +23,7 @@ def admit(
     A grant narrows what its person may do to one stream and one direction. It never widens it: a person who
     was sent away, or a lesson that was cancelled after the grant was given, is seen here.
     """
-    grant = read_grant(keys, token, now) if token_kind(keys, token) is TokenKind.GRANT else None
+    grant = read_grant(keys, token, now) if token_kind(keys, token, now=now) is TokenKind.GRANT else None
     if grant is not None and (grant.lesson_id, grant.stream, grant.direction) != (
         *(key.lesson_id, key.stream),
         direction.value,

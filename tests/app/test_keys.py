@@ -1,4 +1,4 @@
-"""The secret that signs tokens."""
+"""The lasting secret of a server."""
 
 import os
 import stat
@@ -16,20 +16,23 @@ from app.keys import FILE_NAME, load_keys
 def test_the_secret_is_made_once_and_kept_from_others(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "folder"
     keys = load_keys(folder)
-    assert len(keys.signing) == 32
-    assert load_keys(folder) == keys
+    assert len(keys.secret) == 32
+    assert load_keys(folder).secret == keys.secret
+    assert keys.derived("this") == load_keys(folder).derived("this") != keys.derived("that")
     assert stat.S_IMODE((folder / FILE_NAME).stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert os.listdir(folder) == [FILE_NAME]
+    assert sorted(os.listdir(folder)) == [FILE_NAME, "signing-keys.json", "signing-keys.lock"]
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in folder.iterdir())
 
 
 def test_two_installations_have_different_secrets(tmp_path: Path) -> None:
-    assert load_keys(tmp_path / "a") != load_keys(tmp_path / "b")
+    assert load_keys(tmp_path / "a").secret != load_keys(tmp_path / "b").secret
 
 
 def test_processes_that_start_together_agree(tmp_path: Path) -> None:
     code = f"import sys; from pathlib import Path; from app.keys import load_keys; " \
-           f"sys.stdout.write(load_keys(Path({str(tmp_path)!r})).signing.hex())"  # fmt: skip
+           f"keys = load_keys(Path({str(tmp_path)!r})); " \
+           f"sys.stdout.write(keys.secret.hex() + keys.ring.newest().kid)"  # fmt: skip
 
     def start(_number: int) -> str:
         return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import jwt
 import pytest
@@ -11,10 +12,13 @@ from hypothesis import strategies as st
 from app.accounts.grants import Grant, issue_grant, read_grant
 from app.accounts.tokens import TokenKind, read, sign, token_kind
 from app.errors import Unauthenticated
+from app.keyring import LONGEST_LIFE, Ring
 from app.keys import Keys
 
-KEYS = Keys(signing=b"k" * 32)
 NOW = datetime(2026, 9, 1, 8, 0, tzinfo=UTC)
+KEYS = Keys(b"k" * 32, Ring.new(NOW))
+KEY = KEYS.ring.newest()
+GRANT_KEY = KEY.secret("grant")
 HOUR = timedelta(hours=1)
 
 
@@ -52,26 +56,64 @@ def test_a_grant_is_no_person_and_a_person_no_grant() -> None:
     person = sign(KEYS, TokenKind.PERSON, {"sub": "x"}, now=NOW, until=NOW + HOUR)
     assert refusal(grant(), TokenKind.PERSON) == "token.wrong_kind"
     assert refusal(person, TokenKind.GRANT) == "token.wrong_kind"
-    assert token_kind(KEYS, grant()) is TokenKind.GRANT
-    assert token_kind(KEYS, person) is TokenKind.PERSON
+    assert token_kind(KEYS, grant(), now=NOW) is TokenKind.GRANT
+    assert token_kind(KEYS, person, now=NOW) is TokenKind.PERSON
 
 
 def test_a_token_of_another_server_is_refused() -> None:
-    assert refusal(grant(), keys=Keys(signing=b"o" * 32)) == "token.invalid"
+    assert refusal(grant(), keys=Keys(b"k" * 32, Ring.new(NOW))) == "token.invalid"
 
 
-@pytest.mark.parametrize("algorithm", ["none", "HS512"])
-def test_only_the_one_algorithm_is_accepted(algorithm: str) -> None:
-    claims = {"aud": "tongtang", "typ": "grant", "exp": NOW.timestamp() + 3600}
-    key = "" if algorithm == "none" else b"k" * 64
-    assert refusal(jwt.encode(claims, key, algorithm=algorithm), keys=Keys(b"k" * 64)) == "token.invalid"
+def forged(
+    *,
+    kid: object = KEY.kid,
+    typ: object = "grant+jwt",
+    key: bytes | str = GRANT_KEY,
+    algorithm: str = "HS256",
+    **claims: object,
+) -> str:
+    """A token by somebody who has the key of grants."""
+    payload = {"aud": "tongtang", "sub": "x", "iat": 0, "exp": NOW.timestamp() + 3600} | claims
+    payload = {name: value for name, value in payload.items() if value is not None}
+    headers = {name: value for name, value in (("kid", kid), ("typ", typ)) if value is not None}
+    return jwt.encode(payload, key, algorithm=algorithm, headers=headers)
 
 
-@pytest.mark.parametrize("missing", ["aud", "typ", "exp"])
-def test_a_token_lacking_a_claim_is_refused(missing: str) -> None:
-    claims = {"aud": "tongtang", "typ": "grant", "exp": NOW.timestamp() + 3600}
-    del claims[missing]
-    assert refusal(jwt.encode(claims, KEYS.signing, algorithm="HS256")) == "token.invalid"
+def test_what_is_forged_here_would_be_good_but_for_the_fault() -> None:
+    assert read(KEYS, TokenKind.GRANT, forged(), now=NOW)["sub"] == "x"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"typ": "person+jwt"},
+        {"typ": "JWT"},
+        {"typ": "grant"},
+        {"typ": ""},
+        {"typ": None},
+        {"kid": "other"},
+        {"kid": ""},
+        {"kid": None},
+        {"aud": "elsewhere"},
+        {"aud": ["elsewhere"]},
+        {"aud": None},
+        {"iat": None},
+        {"exp": None},
+        {"algorithm": "HS512", "key": GRANT_KEY * 2},
+        {"algorithm": "none", "key": ""},
+        {"key": KEY.material},
+        {"key": KEY.secret("person")},
+    ],
+)
+def test_a_token_with_a_fault_is_refused(fault: dict[str, Any]) -> None:
+    token = forged(**fault)
+    assert refusal(token) == refusal(token, TokenKind.PERSON) == "token.invalid"
+
+
+def test_no_token_outlives_its_key() -> None:
+    token = grant(until=NOW + 52 * LONGEST_LIFE)
+    assert read(KEYS, TokenKind.GRANT, token, now=NOW + LONGEST_LIFE - timedelta(seconds=1))
+    assert refusal(token, now=NOW + LONGEST_LIFE) == "token.expired"
 
 
 def test_an_incomplete_grant_is_refused() -> None:

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from app.demo.links import DemoLink, add_links, link_key
+from app.keyring import Ring
 from app.keys import Keys
 from app.main import create_app
 from app.seeds.small import TEACHER, ensure_demo
@@ -54,7 +55,8 @@ def test_a_click_signs_in_and_opens_the_page(paths: list[str], client: TestClien
 def test_links_are_short_differ_and_stay(paths: list[str]) -> None:
     assert all(re.fullmatch(r"/demo/[a-z2-7]{8}", path) for path in paths)
     assert len(set(paths)) == 2
-    link, first, second = DemoLink("site1", "/site"), Keys(b"a" * 32), Keys(b"b" * 32)
+    ring = Ring.new(datetime.now(UTC))
+    link, first, second = DemoLink("site1", "/site"), Keys(b"a" * 32, ring), Keys(b"b" * 32, ring)
     assert link_key(first, link) == link_key(first, link) != link_key(second, link)
 
 
