@@ -7,6 +7,7 @@ that it may read in large, lazy batches and leave the processor to what is measu
 from __future__ import annotations
 
 import socket
+import time
 from typing import Any, Final
 
 from media_relay.seams.datagrams import SLOT, ffi
@@ -38,6 +39,8 @@ class Arrivals:
             ffi.cast("int64_t *", self._control + i * _CONTROL + _CONTROL_HEADER) for i in range(BATCH)
         ]
         self._messages = ffi.new("mmsghdr_t[]", BATCH)
+        self._epoch = 0
+        """The Unix time of the monotonic clock's zero, in nanoseconds."""
         self._headers = [self._messages[i].msg_hdr for i in range(BATCH)]
         for i, header in enumerate(self._headers):
             self._vectors[i].iov_base = self.slots[i]
@@ -50,6 +53,7 @@ class Arrivals:
     def receive(self, sock: socket.socket) -> list[int]:
         """The lengths of the datagrams now in the slots. Never blocks; ICMP errors are ignored."""
         count = _libc.recvmmsg(sock.fileno(), self._messages, BATCH, socket.MSG_DONTWAIT, ffi.NULL)
+        self._epoch = time.time_ns() - time.monotonic_ns()
         messages = self._messages
         lengths = [messages[i].msg_len for i in range(count)]
         for i in range(count):
@@ -61,6 +65,10 @@ class Arrivals:
         stamp = self._times[index]
         arrived: int = stamp[0] * _NANOSECONDS + stamp[1]
         return arrived
+
+    def heard_at(self, index: int) -> float:
+        """When the kernel took datagram ``index``, monotonic seconds."""
+        return (self.arrived_at(index) - self._epoch) / _NANOSECONDS
 
 
 def open_socket(host: str) -> socket.socket:

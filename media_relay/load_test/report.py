@@ -82,7 +82,9 @@ class Report:
     frozen_percent: float
     """Of the time, over all subscribers: their pictures stood still, or they had none."""
     concealed_percent: float
-    """Of the sound: it never came, or more than 200 ms too late, so a player has to make something up."""
+    """Of the sound: it never came, or too late to be played, so a player has to make something up."""
+    held_back_ms: float
+    """How long players held pictures and sound back at the end, for repairs to come in time: the mean over all."""
     transport_feedbacks: int
     """Messages that told the server what arrived when, by which it estimates links; 0 where it wants none."""
     layers: dict[str, int]
@@ -144,6 +146,7 @@ def summarise(
         freezes=end.freezes - begin.freezes,
         frozen_percent=round(100 * (end.still - begin.still) / (seconds * max(1, len(subscribers))), 2),
         concealed_percent=_concealed(begin, end, subscribers),
+        held_back_ms=_held_back(subscribers),
         transport_feedbacks=end.feedbacks - begin.feedbacks,
         layers=dict(sorted(Counter(str(s.layer) for s in subscribers if s.layer is not None).items())),
     )
@@ -159,6 +162,12 @@ def _concealed(begin: Window, end: Window, subscribers: Sequence[ReceivingClient
     late = sum(after[0] - before[0] for before, after in zip(begin.sound, end.sound, strict=True))
     came = sum(after[1] - before[1] for before, after in zip(begin.sound, end.sound, strict=True))
     return round(100 * (lost + late) / (lost + came), 2) if lost + came else 0.0
+
+
+def _held_back(subscribers: Sequence[ReceivingClient]) -> float:
+    """Milliseconds; of each subscriber's two tracks the longer wait, since lips and voice are played together."""
+    waits = [max(s.sound.hold_back.seconds, s.pictures.hold_back.seconds) for s in subscribers]
+    return round(1e3 * sum(waits) / max(1, len(waits)), 1)
 
 
 def as_text(report: Report) -> str:
@@ -190,5 +199,6 @@ def as_text(report: Report) -> str:
             f"{report.transport_feedbacks} transport-wide messages" if report.transport_feedbacks else "none",
         ),
         ("sound", f"{report.concealed_percent} % lost or too late"),
+        ("waiting", f"{report.held_back_ms} ms that players hold back for what comes late"),
     ]
     return "\n".join(f"{name:<14}{words}" for name, words in rows)

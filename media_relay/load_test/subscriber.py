@@ -100,25 +100,25 @@ class ReceivingClient(Client):
         extended = track.receive(number, timestamp, now)
         if extended < 0:
             return
+        heard_at = arrivals.heard_at(index)
         if track is not self.tracks.get("video"):
-            self.sound.receive(timestamp, now)
+            self.sound.receive(timestamp, heard_at)
         elif self.pictures.lost:
-            self._find_keyframe(extended, self._sample(arrivals, index, length, timestamp, ssrc))
+            self._find_keyframe(extended, self._sample(arrivals, index, length, timestamp, ssrc), heard_at)
             return
         else:
-            self.pictures.receive(extended, second & MARKER != 0, now)
+            self.pictures.receive(extended, timestamp if second & MARKER else None, heard_at)
         if extended % self._every == 0:
             self._sample(arrivals, index, length, timestamp, ssrc)
 
-    def _find_keyframe(self, extended: int, plain: memoryview | None) -> None:
+    def _find_keyframe(self, extended: int, plain: memoryview | None, heard_at: float) -> None:
         """Pictures begin, or go on after a loss, with a keyframe that is whole."""
         frame = self._frame = self._frame or FirstFrame()
         if plain is not None and frame.receive(extended, plain):
             self._frame = None
-            now = time.monotonic()
-            self.pictures.resume(frame.last, frame.came, now)
+            self.pictures.resume(frame.last, frame.came, heard_at)
             if self.first_frame_at is None:
-                self.first_frame_at = now
+                self.first_frame_at = heard_at
 
     def _repair(self, arrivals: Arrivals, index: int, length: int, now: float) -> None:
         """Take a retransmission for the packet that it repeats (RFC 4588 section 4); padding repeats nothing."""
@@ -134,13 +134,16 @@ class ReceivingClient(Client):
         original = int.from_bytes(plain[payload : payload + 2], "big")
         self.packets += 1
         self.octets += length
-        extended = track.receive(original, HEADER.unpack_from(plain)[3], now, repaired=True)
+        timestamp = HEADER.unpack_from(plain)[3]
+        extended = track.receive(original, timestamp, now, repaired=True)
         if extended < 0:
             return
+        heard_at = arrivals.heard_at(index)
         if self.pictures.lost:
-            self._find_keyframe(extended, memoryview(bytes(plain[:payload]) + bytes(plain[payload + 2 :])))
+            restored = memoryview(bytes(plain[:payload]) + bytes(plain[payload + 2 :]))
+            self._find_keyframe(extended, restored, heard_at)
         else:
-            self.pictures.receive(extended, plain[1] & MARKER != 0, now)
+            self.pictures.receive(extended, timestamp if plain[1] & MARKER else None, heard_at)
 
     def tick(self, now: float) -> None:
         """NACKs every tick, a keyframe request when a packet was given up, feedback, a receiver report every second."""

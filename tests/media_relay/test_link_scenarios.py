@@ -1,6 +1,7 @@
 """A lesson over bad links: a real node, real sockets, the load test's clients, and the emulator in between."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
@@ -67,11 +68,11 @@ def test_what_a_lossy_link_takes_is_brought_again() -> None:
             publisher = load.publisher
         assert publisher is not None
         assert report.receiving == 5
-        # Without repair a tenth would be missing: five of a hundred on the way up, five on the way down.
+        # Without repair a tenth would be missing: five of a hundred on the way up, five on the way down. How late it
+        # comes depends on the machine here; test_playout says in virtual time what a viewer notices of it.
         expected = report.packets + report.lost_packets
         assert report.lost_packets <= 0.005 * expected
         assert report.repaired_packets >= 0.05 * expected
-        assert report.concealed_percent < 3.0, "a tenth is lost without repair"
         assert stats.packets_retransmitted > 0, "the relay answers from its history"
         assert publisher.retransmitted > 0, "the relay asks the publisher for what it missed itself"
         assert all(up.lost and down.lost for up, down in emulator.links)
@@ -87,13 +88,14 @@ def test_a_room_full_of_frozen_pictures_asks_the_teacher_once() -> None:
             publisher = load.publisher
             assert publisher is not None
             publisher.keyframe_requests.clear()
+            began = time.monotonic()
             for _ in range(20):
                 for subscriber in load.subscribers:
                     subscriber.ask_keyframe()
                 await load.measure(0.05, settle=0.0)
-            asked = publisher.keyframe_requests
+            asked, seconds = publisher.keyframe_requests, time.monotonic() - began
         assert asked
-        assert all(later - earlier > 0.5 for earlier, later in zip(asked, asked[2:], strict=False)), asked
+        assert len(asked) <= 2 + seconds / 0.5, "one every half second, of four hundred"
 
     run(scenario())
 
