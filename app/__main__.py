@@ -164,6 +164,7 @@ def _fill_admin(parser: argparse.ArgumentParser) -> None:
 
     verify.set_defaults(run=run)
     _add_rotate_keys(acts)
+    _fill_chores(acts.add_parser("chores", help="show or do what the server does on schedule"))
 
 
 def _add_rotate_keys(acts: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -183,6 +184,24 @@ def _add_rotate_keys(acts: "argparse._SubParsersAction[argparse.ArgumentParser]"
         return 0
 
     rotate.set_defaults(run=run)
+
+
+def _fill_chores(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--list", action="store_true", help="show every chore with its interval")
+    which.add_argument("--run", metavar="NAME", dest="chore", help="do this one now")
+    _add_settings(parser, _STORAGE)
+
+    def run(options: argparse.Namespace, settings: Settings) -> int:
+        from app.housekeeping import describe_chores, run_chore
+
+        if options.list:
+            sys.stdout.write(describe_chores(settings))
+        else:
+            run_chore(settings, options.chore)
+        return 0
+
+    parser.set_defaults(run=run)
 
 
 def _fill_permissions(parser: argparse.ArgumentParser) -> None:

@@ -15,12 +15,14 @@ from fastapi import Depends
 from sqlalchemy import (
     URL,
     Connection,
+    CursorResult,
     DateTime,
     Dialect,
     Engine,
     Enum,
     Index,
     MetaData,
+    Result,
     TypeDecorator,
     UniqueConstraint,
     Uuid,
@@ -179,6 +181,12 @@ def take_turns(session: Session, ids: Iterable[uuid.UUID]) -> None:
     # of a random id are as good as all of it; if two ever share them, somebody waits without need.
     keys = sorted({each.int & (1 << 63) - 1 for each in ids})
     session.execute(_TAKE_LOCKS, {"keys": keys})
+
+
+def rows_of(result: Result[Any]) -> int:
+    """How many rows a DELETE or UPDATE took."""
+    assert isinstance(result, CursorResult)
+    return result.rowcount
 
 
 def violated(error: IntegrityError) -> str:

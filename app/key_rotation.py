@@ -12,7 +12,7 @@ from app.audit import service as audit
 from app.audit.rules import SERVER_CHAIN, Act
 from app.database import SessionFactory
 from app.keyring import RingFile, SigningKey
-from app.live.threads import finish_in_threadpool
+from app.threads import finish_in_threadpool
 
 _log = structlog.stdlib.get_logger(__name__)
 

@@ -18,8 +18,10 @@ import app.web.routes
 from app import __version__, gatekeeping, metrics
 from app.accounts.sign_in import Door
 from app.bounds import BodyBound
+from app.chores import Chores
 from app.database import make_engine, make_session_factory
 from app.errors import install_error_handlers
+from app.housekeeping import chores_of
 from app.key_rotation import keep_rotating
 from app.keys import load_keys
 from app.live.doors import MediaDoors
@@ -67,6 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
     api.state.coordinator = None  # until the lifespan is entered
     api.state.metrics = metrics.Metrics()
     api.state.door = Door(api.state.session_factory, api.state.keys, api.state.metrics.registry)
+    api.state.chores = Chores(chores_of(settings), api.state.session_factory, api.state.metrics.registry)
     install_error_handlers(api)
     api.add_exception_handler(404, app.web.routes.no_such_page)
     for router in ROUTERS:
@@ -82,6 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
     state = api.state
+    chores = asyncio.create_task(state.chores.keep(), name="chores")
     try:
         async with on_air(state.settings, state.session_factory) as coordinator:
             state.coordinator = coordinator
@@ -95,5 +99,7 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
                 rotating.cancel()
                 await asyncio.gather(rotating, return_exceptions=True)
     finally:
+        chores.cancel()
+        await asyncio.wait((chores,))
         state.door.desk.close()
         state.engine.dispose()

@@ -39,7 +39,8 @@ PUBLIC = VERBS | {
 }
 # Modules that belong to all domains; they know none of them.
 GROUND = {
-    "bounds", "database", "errors", "keyring", "keys", "logs", "metrics", "migrate", "openapi", "schemas", "settings",
+    "bounds", "chores", "database", "errors", "keyring", "keys", "logs", "metrics", "migrate", "openapi", "schemas",
+    "settings", "threads",
 }  # fmt: skip
 # The control plane's settings; and the command line of a relay node by itself, which cannot import those.
 ENVIRONMENT_READERS = {"app.settings", "media_relay.__main__"}

@@ -48,6 +48,11 @@ def end_session(session: Session, secret: str) -> None:
     queries.end_session(session, _hash(secret))
 
 
+def forget_expired(session: Session, now: datetime) -> int:
+    """Delete what ran out of everybody's sessions; says how many."""
+    return queries.forget_all_sessions(session, now)
+
+
 def over(session: Session, secrets_by_name: dict[str, str], now: datetime) -> Collection[str]:
     """The names of those sessions a browser still has cookies of that are over."""
     alive = queries.live_sessions(session, [_hash(secret) for secret in secrets_by_name.values()], now)

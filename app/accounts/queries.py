@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, String, Uuid, column, delete, or_, select,
 from sqlalchemy.orm import Session, selectinload
 
 from app.accounts.models import Assignment, BrowserSession, Person
+from app.database import rows_of
 
 # The tree belongs to the schools domain, which builds on this one; here only its shape is read.
 _org_units = table(
@@ -71,6 +72,10 @@ def forget_sessions(session: Session, person_id: uuid.UUID, now: datetime) -> No
     """Delete those of a person's sessions that ran out."""
     over = (BrowserSession.person_id == person_id, BrowserSession.expires_at <= now)
     session.execute(delete(BrowserSession).where(*over))
+
+
+def forget_all_sessions(session: Session, now: datetime) -> int:
+    return rows_of(session.execute(delete(BrowserSession).where(BrowserSession.expires_at <= now)))
 
 
 def county_time_zone(session: Session, county_id: uuid.UUID) -> str:

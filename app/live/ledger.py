@@ -16,7 +16,7 @@ from app.database import SessionFactory
 from app.lessons import service as lessons
 from app.lessons.rules import MAIN_STREAM
 from app.live.sessions import StreamKey
-from app.live.threads import finish_in_threadpool
+from app.threads import finish_in_threadpool
 
 
 @dataclass(frozen=True, slots=True)

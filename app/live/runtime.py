@@ -17,8 +17,8 @@ from app.lessons import service as lessons
 from app.lessons.rules import TAKES_MEDIA
 from app.live.coordinator import Coordinator
 from app.live.ledger import Ledger
-from app.live.threads import finish_in_threadpool
 from app.settings import Settings
+from app.threads import finish_in_threadpool
 
 _log = structlog.stdlib.get_logger(__name__)
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from app.live.threads import finish_in_threadpool
+from app.threads import finish_in_threadpool
 
 
 def test_what_the_work_returns_or_raises_comes_back() -> None:
