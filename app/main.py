@@ -9,10 +9,12 @@ from fastapi import FastAPI
 import app.accounts.audit_routes
 import app.accounts.routes
 import app.accounts.session_routes
+import app.lessons.calendar_routes
 import app.lessons.routes
 import app.live.routes
 import app.pairings.routes
 import app.schools.routes
+import app.timetables.calendar_routes
 import app.timetables.routes
 import app.web.routes
 from app import __version__, gatekeeping, metrics
@@ -39,6 +41,8 @@ ROUTERS = (
     app.schools.routes.router,
     app.pairings.routes.router,
     app.timetables.routes.router,
+    app.timetables.calendar_routes.router,
+    app.lessons.calendar_routes.router,
     app.lessons.routes.router,
     app.live.routes.router,
     app.web.routes.router,

@@ -43,6 +43,8 @@ class Action(StrEnum):
     PAIRING_SHOW = "pairing.show"
     TERM_ADD = "term.add"
     TERM_SHOW = "term.show"
+    CALENDAR_SET = "calendar.set"
+    CALENDAR_SHOW = "calendar.show"
     BELLS_ADD = "bells.add"
     BELLS_SHOW = "bells.show"
     ENTRY_PLAN = "entry.plan"
@@ -77,6 +79,8 @@ _ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None, Scope | N
     Action.PAIRING_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
     Action.TERM_ADD: (_COUNTY, _NO, _NO, _NO),
     Action.TERM_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
+    Action.CALENDAR_SET: (_COUNTY, _NO, _NO, _NO),
+    Action.CALENDAR_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
     Action.BELLS_ADD: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.BELLS_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
     Action.ENTRY_PLAN: (_COUNTY, _NO, _NO, _NO),
@@ -116,6 +120,7 @@ SEEN_BY: Mapping[Action, Action] = {
     Action.PAIRING_ADD: Action.ROOM_SHOW,
     Action.ENTRY_PLAN: Action.ROOM_SHOW,
     Action.TERM_ADD: Action.TERM_SHOW,
+    Action.CALENDAR_SET: Action.CALENDAR_SHOW,
     Action.PERSON_RESET: Action.PERSON_SHOW,
     Action.PERSON_CLOSE: Action.PERSON_SHOW,
     Action.LESSON_CANCEL: Action.LESSON_SHOW,

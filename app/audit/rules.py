@@ -31,6 +31,8 @@ class Act(StrEnum):
     ACCOUNT_OPENED = "account.opened"
     PAIRING_MADE = "pairing.made"
     TERM_OPENED = "term.opened"
+    CALENDAR_MARKED = "calendar.marked"
+    CALENDAR_UNMARKED = "calendar.unmarked"
     BELLS_PUT_IN_FORCE = "bells.put_in_force"
     ENTRY_PLANNED = "entry.planned"
     LESSON_CANCELLED = "lesson.cancelled"

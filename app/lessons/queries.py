@@ -160,6 +160,17 @@ def bookings(
     return found
 
 
+def standing_on(session: Session, county_id: UUID, days: Collection[dt.date]) -> Sequence[Lesson]:
+    """Lessons of the weekly timetable that take place on these days, or took place, in order."""
+    query = select(Lesson).where(
+        Lesson.county_id == county_id,
+        Lesson.date.in_(days),
+        Lesson.entry_id.is_not(None),
+        Lesson.state.not_in(FREES_RESOURCES),
+    )
+    return session.scalars(query.order_by(Lesson.starts_at, Lesson.id)).all()
+
+
 def titles(session: Session, lesson_ids: Collection[UUID]) -> dict[UUID, str]:
     rows = session.execute(select(Lesson.id, Lesson.title).where(Lesson.id.in_(lesson_ids)))
     return dict(rows.all())

@@ -49,13 +49,26 @@ def terms_meeting(session: Session, county_id: UUID, first_day: date, last_day: 
 
 
 def calendar_days(
-    session: Session, county_id: UUID, first_day: date, last_day: date
+    session: Session, county_id: UUID, first_day: date, last_day: date, limit: int | None = None
 ) -> Sequence[CalendarDay]:
     """The special days of a county in a span, both ends included, in order."""
     query = select(CalendarDay).where(
         CalendarDay.county_id == county_id, CalendarDay.date >= first_day, CalendarDay.date <= last_day
     )
-    return session.scalars(query.order_by(CalendarDay.date)).all()
+    return session.scalars(query.order_by(CalendarDay.date).limit(limit)).all()
+
+
+def entries_of_weekdays(
+    session: Session, county_id: UUID, weekdays: Collection[int], first_day: date, last_day: date
+) -> Sequence[TimetableEntry]:
+    """Entries of these weekdays that share a day with a span."""
+    query = select(TimetableEntry).where(
+        TimetableEntry.county_id == county_id,
+        TimetableEntry.weekday.in_(weekdays),
+        TimetableEntry.first_day <= last_day,
+        TimetableEntry.last_day >= first_day,
+    )
+    return session.scalars(query.order_by(TimetableEntry.weekday, TimetableEntry.period)).all()
 
 
 def bell_schedule(session: Session, schedule_id: UUID) -> BellSchedule | None:

@@ -121,6 +121,11 @@ def find_term(session: Session, county_id: UUID, day: date) -> Term | None:
     return next(iter(queries.terms_meeting(session, county_id, day, day)), None)
 
 
+def terms_meeting(session: Session, county_id: UUID, first_day: date, last_day: date) -> Sequence[Term]:
+    """The terms of a county that share a day with a span."""
+    return queries.terms_meeting(session, county_id, first_day, last_day)
+
+
 def calendar_of(session: Session, term: Term) -> SchoolCalendar:
     """Which weekday's timetable each day of a term follows."""
     special = queries.calendar_days(session, term.county_id, term.first_day, term.last_day)

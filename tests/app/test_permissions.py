@@ -58,7 +58,7 @@ class Walk:
     wrong: list[str] = field(default_factory=list)
 
     def ask(self, who: Who, method: str, path: str, action: Action, how: Ask) -> None:
-        address = path.format(**self.scene.ids, index=0)
+        address = path.format(**self.scene.ids, index=0, day="2020-01-01")
         answer = self.client.request(
             method,
             f"{address}?{how.query}",

@@ -14,10 +14,17 @@ def asks(scene: Scene) -> Asks:
         "valid_to": "2020-06-01",
         "periods": [{"number": 1, "starts_at": "08:00", "ends_at": "08:40"}],
     }
+    holidays = {"days": [{"date": "2020-01-01", "kind": "holiday"}]}
     return {
         ("POST", "/api/v1/terms"): Ask(term, at_home=True),
         ("GET", "/api/v1/terms"): Ask(finds="term_id"),
         ("GET", "/api/v1/terms/{term_id}"): Ask(),
+        ("GET", "/api/v1/calendar-days"): Ask(at_home=True),
+        ("PUT", "/api/v1/calendar-days"): Ask(holidays, at_home=True),
+        ("POST", "/api/v1/calendar-days/effects"): Ask(holidays, at_home=True),
+        ("DELETE", "/api/v1/calendar-days/{day}"): Ask(at_home=True),
+        ("GET", "/api/v1/terms/{term_id}/calendar"): Ask(),
+        ("GET", "/api/v1/terms/{term_id}/public-holidays"): Ask(),
         ("POST", "/api/v1/bell-schedules"): Ask(bells),
         ("GET", "/api/v1/bell-schedules/{bell_schedule_id}"): Ask(),
         ("GET", "/api/v1/org-units/{org_unit_id}/bell-schedule"): Ask(query=f"on={first_day.isoformat()}"),
