@@ -11,6 +11,7 @@ from app.chores import Chore
 from app.database import SessionFactory, make_engine, make_session_factory
 from app.errors import StartupError
 from app.logs import configure_logging
+from app.pupils import service as pupils
 from app.settings import Settings
 
 
@@ -22,6 +23,12 @@ def chores_of(settings: Settings) -> tuple[Chore, ...]:
             timedelta(hours=1),
             _forget_sessions,
             "delete the sign-ins of browsers that ran out",
+        ),
+        Chore(
+            "erase-pupils",
+            timedelta(hours=1),
+            _erase_pupils,
+            "erase pupils whose guardian's consent ran out",
         ),
     )
 
@@ -50,3 +57,8 @@ def run_chore(settings: Settings, name: str) -> None:
 def _forget_sessions(factory: SessionFactory, now: datetime) -> int:
     with factory.begin() as session:
         return browsers.forget_expired(session, now)
+
+
+def _erase_pupils(factory: SessionFactory, now: datetime) -> int:
+    with factory.begin() as session:
+        return pupils.erase_run_out(session, now)

@@ -13,6 +13,7 @@ import app.lessons.calendar_routes
 import app.lessons.routes
 import app.live.routes
 import app.pairings.routes
+import app.pupils.routes
 import app.schools.routes
 import app.timetables.calendar_routes
 import app.timetables.routes
@@ -39,6 +40,7 @@ ROUTERS = (
     app.accounts.session_routes.router,
     app.accounts.audit_routes.router,
     app.schools.routes.router,
+    app.pupils.routes.router,
     app.pairings.routes.router,
     app.timetables.routes.router,
     app.timetables.calendar_routes.router,

@@ -19,6 +19,7 @@ TAGS: list[dict[str, Any]] = [
     {"name": "accounts", "description": "Signing in, people and their roles."},
     {"name": "audit", "description": "Who did what, in a trail that nobody can change unseen."},
     {"name": "schools", "description": "The county tree and its rooms."},
+    {"name": "pupils", "description": "Pupils known by name, each under a guardian's consent in force."},
     {"name": "pairings", "description": "Agreements between a main classroom and a teaching site."},
     {"name": "timetables", "description": "Terms, bell schedules and the weekly timetable."},
     {"name": "lessons", "description": "Dated lessons, and what each role may publish and watch."},

@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 # Domains from the ground up: each may use those before it.
-DOMAINS = ("audit", "accounts", "schools", "pairings", "timetables", "lessons", "live")
+DOMAINS = ("audit", "accounts", "schools", "pupils", "pairings", "timetables", "lessons", "live")
 # What stands on top of all domains. They do not know each other, except that the demo plays what is seeded.
 TOPS = ("web", "seeds", "demo")
 MAY_ALSO_USE = {"demo": {"seeds"}}

@@ -35,6 +35,9 @@ class Action(StrEnum):
     PERSON_RESET = "person.reset_password"
     PERSON_CLOSE = "person.close"
     PASSWORD_CHANGE = "password.change"
+    PUPIL_ADD = "pupil.add"
+    PUPIL_SHOW = "pupil.show"
+    PUPIL_ERASE = "pupil.erase"
     ORG_UNIT_ADD = "org_unit.add"
     ORG_UNIT_SHOW = "org_unit.show"
     ROOM_ADD = "room.add"
@@ -71,6 +74,10 @@ _ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None, Scope | N
     Action.PERSON_SHOW: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.PERSON_RESET: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.PERSON_CLOSE: (_COUNTY, _SUBTREE, _NO, _NO),
+    # Named children are their school's business: the bureau counts heads. It may erase whom it is asked to.
+    Action.PUPIL_ADD: (_NO, _SUBTREE, _NO, _NO),
+    Action.PUPIL_SHOW: (_NO, _SUBTREE, _NO, _NO),
+    Action.PUPIL_ERASE: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.ORG_UNIT_ADD: (_COUNTY, _NO, _NO, _NO),
     Action.ORG_UNIT_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
     Action.ROOM_ADD: (_COUNTY, _SUBTREE, _NO, _NO),

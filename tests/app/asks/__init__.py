@@ -1,6 +1,6 @@
 """How each route is asked for in the walk over all of them; a route without an ask fails it."""
 
-from tests.app.asks import accounts, lessons, live, pairings, schools, timetables
+from tests.app.asks import accounts, lessons, live, pairings, pupils, schools, timetables
 from tests.app.asks.scene import Ask, Asks, AsksOf, Scene
 
 __all__ = ["Ask", "Scene", "asks"]
@@ -8,6 +8,7 @@ __all__ = ["Ask", "Scene", "asks"]
 _DOMAINS: tuple[AsksOf, ...] = (
     accounts.asks,
     schools.asks,
+    pupils.asks,
     pairings.asks,
     timetables.asks,
     lessons.asks,

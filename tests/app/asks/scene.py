@@ -29,6 +29,8 @@ class Ask:
     """A list: whoever has the action gets one, and this id is in it only if it is within their reach."""
     at_home: bool = False
     """It is about one's own county only: whoever has the action is within reach."""
+    gone: bool = False
+    """Once done, there is no such thing any more, for nobody."""
 
 
 Asks = Mapping[tuple[str, str], Ask]
