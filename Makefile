@@ -13,20 +13,23 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 PIP_COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
-.PHONY: help setup run demo test check fmt bench fuzz screenshots lock
+.PHONY: help setup kernel run demo test check fmt bench fuzz screenshots lock
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-run: $(RUN) ## everything set up, and the server with its demo county on http://localhost:8000
+run: $(RUN) kernel ## everything set up, and the server with its demo county on http://localhost:8000
 	@$(BIN)/python -m app run --demo
 
-demo: $(RUN) ## the main job without a browser; the last line is JSON
+demo: $(RUN) kernel ## the main job without a browser; the last line is JSON
 	@$(BIN)/python -m app demo
 
-setup: $(DEV) ## the environment in .venv, from the lock files
+setup: $(DEV) kernel ## the environment in .venv, from the lock files
 
-test: $(DEV) ## the whole test suite
+kernel: $(RUN) ## the relay's native kernel, where there is a C compiler
+	@$(BIN)/python -m media_relay.native
+
+test: $(DEV) kernel ## the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(DEV) ## format, lint, types, architecture, migration drift
@@ -43,7 +46,7 @@ fmt: $(DEV) ## format, and mend what mends itself
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(DEV) ## benchmarks, one JSON line per figure; ONLY=prefix runs a part
+bench: $(DEV) kernel ## benchmarks, one JSON line per figure; ONLY=prefix runs a part
 	@$(BIN)/python -m tests.benchmarks $(if $(ONLY),--only $(ONLY))
 
 fuzz: $(DEV) ## look for inputs that break the relay; TARGET=stun one door, MINUTES=5 for each

@@ -77,6 +77,7 @@ class Settings(BaseSettings):
         (), description="Comma-separated addresses announced to media clients; this machine's unless set"
     )
     relay_nodes: int = Field(1, ge=1, le=64, description="Relay processes, best one per core")
+    relay_native: bool = Field(True, description="Forward by the native kernel, where it was built")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged")
     log_format: Literal["console", "json"] = Field("console", description="Lines for people or for machines")
     public_url: str = Field(

@@ -79,7 +79,9 @@ class NodeLost(RelayError):
     """The node is gone, did not answer within five seconds, or failed over a fault of its own."""
 
 
-def node_command(control_fd: int, port: int, addresses: Sequence[str]) -> list[str]:
+def node_command(
+    control_fd: int, port: int, addresses: Sequence[str], *, native: bool | None = None
+) -> list[str]:
     """The command line of a node whose end of the control link is the inherited descriptor ``control_fd``."""
     command = [
         sys.executable,
@@ -93,6 +95,8 @@ def node_command(control_fd: int, port: int, addresses: Sequence[str]) -> list[s
     ]
     for address in addresses:
         command += ["--address", address]
+    if native is not None:
+        command.append("--native" if native else "--no-native")
     return command
 
 

@@ -10,14 +10,15 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
-from media_relay.core.forwarding import Layout, WireFormat, render, render_padding, render_repairs
+from media_relay.core.forwarding import Batch, Layout, WireFormat, render, render_padding, render_repairs
 from media_relay.core.history import SLOT
 from media_relay.core.packet import TRANSPORT_NUMBER
 from media_relay.core.rendition import Path
 from media_relay.core.shifting import shift_packets, shift_repairs
 from media_relay.core.transport_log import TransportLog
 from media_relay.counters import Counters
-from media_relay.seams.datagrams import MAX_GSO_BYTES, MAX_SEGMENTS, Address, Sender, ffi
+from media_relay.seams.datagrams import MAX_GSO_BYTES, Address, Sender, ffi
+from media_relay.seams.kernel import MAX_TARGETS, Kernel
 from media_relay.seams.srtp import new_length, protect_rtp
 
 MAX_BATCH: Final = 128
@@ -47,18 +48,23 @@ class Fanout:
     """Renders a batch once per wire format and sends a protected copy to each target."""
 
     def __init__(
-        self, sender: Sender, counters: Counters, clock: Callable[[], float] = time.monotonic
+        self,
+        sender: Sender,
+        counters: Counters,
+        clock: Callable[[], float] = time.monotonic,
+        kernel: Kernel | None = None,
     ) -> None:
-        """``clock`` tells seconds of any monotonic clock."""
+        """``clock`` tells seconds of any monotonic clock; ``kernel`` does the same in less time, where there is one."""
         self._sender = sender
         self._counters = counters
         self._clock = clock
+        self._kernel = kernel
         self._template: Any = ffi.new("uint8_t[]", MAX_BATCH * (SLOT + _ROOM))
-        self._view = memoryview(ffi.buffer(self._template)).cast("B")
+        self._view = memoryview(ffi.buffer(self._template)).cast("B") if kernel is None else kernel.view
         self._length = new_length()
         # Looked up once, not for every batch.
         self._tools = sender.memory, sender.view, ffi.memmove, protect_rtp, sender.queue, _put_number
-        self._max_segments = MAX_SEGMENTS if sender.gso else 1
+        self._max_segments = sender.max_segments
 
     def forward(self, path: Path, slots: Sequence[int], wire: WireFormat, targets: Sequence[Target]) -> int:
         """Queue the packets of ``slots`` for every target, all on one path; returns how many packets each gets."""
@@ -71,6 +77,12 @@ class Fanout:
         return sum(self._forward(path, part, wire, targets) for part in parts)
 
     def _forward(self, path: Path, slots: Sequence[int], wire: WireFormat, targets: Sequence[Target]) -> int:
+        if self._kernel is not None and path.plain:
+            batch = self._kernel.render(path.rendition.track.history, slots, wire)
+            if batch is not None:
+                if batch.numbers:
+                    self._copy_natively(self._kernel, batch, targets, wire, None)
+                return len(batch.numbers)
         layout = render(
             path.rendition.track.history,
             slots,
@@ -138,6 +150,9 @@ class Fanout:
         self, layout: Layout, targets: Sequence[Target], wire: WireFormat, again: int | None = None
     ) -> None:
         """A copy for each target. ``again`` is the transport-wide number of what was sent before."""
+        if self._kernel is not None:
+            self._copy_natively(self._kernel, self._kernel.take(layout), targets, wire, again)
+            return
         sender, length, template = self._sender, self._length, self._template
         memory, view, memmove, protect, queue, put_number = self._tools
         now = self._clock()
@@ -170,8 +185,35 @@ class Fanout:
                 for offset, total, segment in messages:
                     queue(destination, base + offset, total, segment)
                 sender.used = base + size
-        counters, done = self._counters, len(targets) - failed
-        counters.packets_forwarded += done * len(packets)
-        counters.bytes_forwarded += done * size
+        self._count(batch, len(targets), failed)
+
+    def _copy_natively(
+        self, kernel: Kernel, batch: Batch, targets: Sequence[Target], wire: WireFormat, again: int | None
+    ) -> None:
+        """The same for a batch that the kernel holds."""
+        now = self._clock()
+        failed = 0
+        for start in range(0, len(targets), MAX_TARGETS):
+            part = targets if len(targets) <= MAX_TARGETS else targets[start : start + MAX_TARGETS]
+            logs = [target.transport for target in part]
+            refused = kernel.copy(
+                self._sender,
+                [target.context for target in part],
+                [target.destination for target in part],
+                [log.next for log in logs] if again is None else [again] * len(part),
+                wire,
+            )
+            if refused:
+                failed += len(refused)
+                logs = [log for index, log in enumerate(logs) if index not in refused]
+            if wire.transport and again is None:
+                for log in logs:
+                    log.note(batch, now)
+        self._count(batch, len(targets), failed)
+
+    def _count(self, batch: Batch, targets: int, failed: int) -> None:
+        counters, done, packets = self._counters, targets - failed, len(batch.numbers)
+        counters.packets_forwarded += done * packets
+        counters.bytes_forwarded += done * batch.size
         if failed:
-            counters.drops["protect"] += failed * len(packets)
+            counters.drops["protect"] += failed * packets

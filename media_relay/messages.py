@@ -156,6 +156,8 @@ class NodeStats:
     loop_lag_ms: float
     stress: float
     drops: dict[str, int]
+    native: bool = False
+    """Whether the native kernel does the work of the fan-out."""
 
 
 # --- events: node → web process --------------------------------------------------------------------------------------
@@ -168,6 +170,8 @@ class NodeReady:
     pid: int
     port: int
     addresses: tuple[str, ...]
+    forwards: str = ""
+    """What does the work of the fan-out: ``native``, or ``python``, with the reason where that is none of choice."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ from media_relay.messages import (
 )
 from media_relay.relay import TICK, Relay
 from media_relay.sdp import OfferError
+from media_relay.seams.kernel import NATIVE
 from media_relay.tcp import listen
 
 _SOCKET_BUFFER: Final = 4 << 20
@@ -93,9 +94,14 @@ class Node:
     """Joins a :class:`~media_relay.relay.Relay` to a control link and an event loop."""
 
     def __init__(
-        self, sock: socket.socket, addresses: Sequence[str], listener: socket.socket | None = None
+        self,
+        sock: socket.socket,
+        addresses: Sequence[str],
+        listener: socket.socket | None = None,
+        *,
+        native: bool = True,
     ) -> None:
-        self._relay = Relay(sock, addresses, self._say, listener=listener)
+        self._relay = Relay(sock, addresses, self._say, listener=listener, native=native)
         self._writer: asyncio.StreamWriter | None = None
         self._stop = asyncio.Event()
         self._going_on = False
@@ -114,7 +120,7 @@ class Node:
         loop.add_reader(self._relay.connections_fileno(), self._connections_readable)
         self._due = loop.time() + TICK
         timer = loop.call_at(self._due, self._tick)
-        self._say(NodeReady(os.getpid(), self._relay.port, self._relay.addresses))
+        self._say(NodeReady(os.getpid(), self._relay.port, self._relay.addresses, self._relay.forwards))
         commands = asyncio.create_task(self._commands(reader))
         stopped = asyncio.create_task(self._stop.wait())
         await asyncio.wait((commands, stopped), return_when=asyncio.FIRST_COMPLETED)
@@ -235,6 +241,7 @@ class Node:
             loop_lag_ms=round(lag * 1000, 1),
             stress=round(self._stress.value, 3),
             drops=self._relay.drops(),
+            native=self._relay.forwards == NATIVE,
         )
 
     def _say(self, message: Message) -> None:

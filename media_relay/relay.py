@@ -34,6 +34,7 @@ from media_relay.sdp import OfferError, parse_fragment, parse_offer
 from media_relay.seams import rtcp
 from media_relay.seams.datagrams import SLOT, Receiver, Sender
 from media_relay.seams.dtls import DtlsError, DtlsIdentity
+from media_relay.seams.kernel import choose
 from media_relay.seams.srtp import SrtpError, new_length, unprotect_rtp
 from media_relay.speech import Speech
 from media_relay.stream import Stream
@@ -63,8 +64,11 @@ class Relay:
         emit: Callable[[Event], None],
         clock: Callable[[], float] = time.monotonic,
         listener: socket.socket | None = None,
+        *,
+        native: bool = True,
     ) -> None:
-        """``clock`` tells seconds of any monotonic clock; ``listener`` takes connections on the number of ``sock``."""
+        """``clock`` tells seconds of any monotonic clock; ``listener`` takes connections on the number of ``sock``;
+        ``native`` uses the native kernel where it was built."""
         self._socket = sock
         self.port: int = sock.getsockname()[1]
         self.addresses = tuple(addresses)
@@ -77,7 +81,9 @@ class Relay:
         self._receiver = Receiver(sock)
         self._sender = Sender(sock)
         self._tcp = TcpPort(listener, self.counters, clock)
-        self._fanout = Fanout(self._sender, self.counters, clock)
+        kernel, self.forwards = choose(native, self._sender.max_segments)
+        """``native`` or ``python``: what does the work of the fan-out."""
+        self._fanout = Fanout(self._sender, self.counters, clock, kernel)
         self._viewers = Viewers(emit, self.counters)
         self._length = new_length()
         self._handshakes: Handshakes[Publisher | Subscriber] = Handshakes(self.counters)

@@ -93,10 +93,11 @@ class Coordinator:
         addresses: tuple[str, ...],
         log: OnAirLog,
         limits: Limits | None = None,
+        native: bool = True,
     ) -> None:
         self.channels = ChannelHub()
         self._sessions = SessionRegister(limits)
-        self._pool = RelayPool(nodes, first_port, addresses, self._take, self._node_down)
+        self._pool = RelayPool(nodes, first_port, addresses, self._take, self._node_down, native=native)
         self._log = log
         self._pace = Throttle(burst=OFFERS_AT_ONCE, per_second=OFFERS_PER_SECOND)
         self._stats: dict[int, NodeStats] = {}

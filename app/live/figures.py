@@ -61,6 +61,9 @@ def _node_figures(stats: dict[int, NodeStats]) -> Iterator[Metric]:
     stress = GaugeMetricFamily(
         "tongtang_relay_stress", "From 0, idle, to 1, where running lessons suffer", labels=["node"]
     )
+    native = GaugeMetricFamily(
+        "tongtang_relay_native", "1 where the native kernel forwards, 0 where Python does", labels=["node"]
+    )
     drops = CounterMetricFamily(
         "tongtang_relay_drops", "Datagrams dropped, by reason", labels=["node", "reason"]
     )
@@ -68,6 +71,7 @@ def _node_figures(stats: dict[int, NodeStats]) -> Iterator[Metric]:
         memory.add_metric([str(node)], figures.rss_bytes)
         lag.add_metric([str(node)], figures.loop_lag_ms / 1000)
         stress.add_metric([str(node)], figures.stress)
+        native.add_metric([str(node)], figures.native)
         for reason, count in figures.drops.items():
             drops.add_metric([str(node), reason], count)
-    yield from (memory, lag, stress, drops)
+    yield from (memory, lag, stress, native, drops)

@@ -37,13 +37,21 @@ class RelayNode:
     """One node over all its lives. `link` is there while the node takes commands."""
 
     def __init__(
-        self, number: int, port: int, addresses: Sequence[str], on_event: EventSink, on_down: DownSink
+        self,
+        number: int,
+        port: int,
+        addresses: Sequence[str],
+        on_event: EventSink,
+        on_down: DownSink,
+        *,
+        native: bool,
     ) -> None:
         self.number = number
         self.port = port
         self.pid: int | None = None
         self.link: ControlLink | None = None
         self._addresses = addresses
+        self._native = native
         self._on_event = on_event
         self._on_down = on_down
         self._attached: ControlLink | None = None
@@ -103,11 +111,13 @@ class RelayNode:
     def _take(self, event: Event) -> None:
         if isinstance(event, NodeReady):
             self.link = self._attached
-            _log.info("relay node ready", node=self.number, pid=event.pid, port=event.port)
+            _log.info(
+                "relay node ready", node=self.number, pid=event.pid, port=event.port, forwards=event.forwards
+            )
         self._on_event(self.number, event)
 
     async def _spawn(self, theirs: socket.socket) -> Process:
-        command = node_command(theirs.fileno(), self.port, self._addresses)
+        command = node_command(theirs.fileno(), self.port, self._addresses, native=self._native)
         # A process group of its own: Ctrl-C in the terminal is ours to answer, the node follows the link.
         return await asyncio.create_subprocess_exec(
             *command, stdin=DEVNULL, pass_fds=(theirs.fileno(),), process_group=0
@@ -118,10 +128,17 @@ class RelayPool:
     """All nodes of this process."""
 
     def __init__(
-        self, count: int, first_port: int, addresses: Sequence[str], on_event: EventSink, on_down: DownSink
+        self,
+        count: int,
+        first_port: int,
+        addresses: Sequence[str],
+        on_event: EventSink,
+        on_down: DownSink,
+        *,
+        native: bool,
     ) -> None:
         self.nodes = [
-            RelayNode(number, first_port + number, addresses, self._take, self._down)
+            RelayNode(number, first_port + number, addresses, self._take, self._down, native=native)
             for number in range(count)
         ]
         self._on_event = on_event

@@ -35,6 +35,7 @@ async def on_air(settings: Settings, factory: SessionFactory) -> AsyncIterator[C
         nodes=settings.relay_nodes,
         first_port=settings.media_port,
         addresses=settings.announced_addresses,
+        native=settings.relay_native,
         log=ledger,
     )
     coordinator.start()

@@ -15,7 +15,7 @@ SLOT: Final = 1_472
 class History:
     """A ring of ``slots`` canonical packets by extended outgoing sequence number."""
 
-    __slots__ = ("_sequences", "lengths", "slots", "view")
+    __slots__ = ("_sequences", "handle", "lengths", "slots", "view")
 
     def __init__(self, slots: int) -> None:
         self.slots = slots
@@ -23,6 +23,8 @@ class History:
         """All slots; slot ``i`` starts at ``i * SLOT``."""
         self.lengths = array("H", bytes(2 * slots))
         self._sequences = array("q", [-1]) * slots
+        self.handle: object | None = None
+        """What whoever reads the ring without Python keeps of it."""
 
     def store(self, sequence: int, length: int) -> int:
         """Claim the slot of ``sequence`` for a packet of ``length`` bytes and return the slot's number."""

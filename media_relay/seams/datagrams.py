@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 from cffi import FFI
 
+from media_relay.native import DECLARATIONS
 from media_relay.seams import ancillary
 
 ffi: Final = FFI()
@@ -32,6 +33,7 @@ ffi.cdef(
     int sendmmsg(int fd, mmsghdr_t *msgvec, unsigned int vlen, int flags);
     """
 )
+ffi.cdef(DECLARATIONS)
 _libc: Final[Any] = ffi.dlopen(None)
 
 SLOT: Final = 2048
@@ -162,7 +164,7 @@ class Address:
         self.source = source
         family = int.from_bytes(raw[:2], "little" if _LITTLE else "big")
         self.length = 16 if family == socket.AF_INET else 28
-        self.pointer: Any = ffi.new("uint8_t[]", raw)
+        self.pointer: Any = ffi.new("tt_address *", (raw.ljust(28, b"\0"), self.length, len(source), source))
 
     def __str__(self) -> str:
         host, port = self.host_port
@@ -233,6 +235,7 @@ class Sender:
         self._vectors = ffi.new("iovec_t[]", messages)
         # For each message room for a segment size and for an address to send from, in this order.
         self._controls = ffi.new("uint8_t[]", messages * _CONTROL_SPACE)
+        self._names = ffi.new("uint8_t[]", messages * NAME)
         self._messages = ffi.new("mmsghdr_t[]", messages)
         self._headers: list[Any] = []
         self._vector: list[Any] = []
@@ -250,7 +253,12 @@ class Sender:
             self._vector.append(ffi.addressof(self._vectors, i))
             self._segment.append(segment)
         self._written: set[Connection] = set()
+        self._queue: Any = ffi.new(
+            "tt_queue *",
+            (self.memory, arena, 0, self._messages, self._vectors, self._controls, self._names, messages, 0),
+        )
         self.gso = _gso_works(sock)
+        self.max_segments = MAX_SEGMENTS if self.gso else 1
         self.dropped = 0
         """Messages the kernel would not take in time."""
         self.rejected = 0
@@ -286,6 +294,17 @@ class Sender:
                 return
             self._add_source(index, address.source, bool(segment))
         self._count = index + 1
+
+    def lend(self) -> Any:
+        """The queue as the native kernel sees it; to be followed by :meth:`take_back`."""
+        queue = self._queue
+        queue.used, queue.count = self.used, self._count
+        return queue
+
+    def take_back(self) -> None:
+        """Go on with what the native kernel has added."""
+        queue = self._queue
+        self.used, self._count = queue.used, queue.count
 
     def _add_source(self, index: int, source: bytes, segmented: bool) -> None:
         header = self._headers[index]

@@ -15,6 +15,8 @@ from pylibsrtp._binding import ffi, lib
 protect_rtp: Final[Any] = lib.srtp_protect
 """``protect_rtp(context, pointer, length_pointer) -> 0`` or an error number; the packet grows by the tag in place."""
 unprotect_rtp: Final[Any] = lib.srtp_unprotect
+PROTECT_ADDRESS: Final = int(ffi.cast("uintptr_t", ffi.addressof(lib, "srtp_protect")))
+"""The same function for callers in C."""
 
 ERROR_REPLAY_FAIL: Final = 9
 ERROR_REPLAY_OLD: Final = 10

@@ -45,6 +45,7 @@ class Run:
     packets_in: int
     packets_out: int
     seconds: float
+    native: bool
     delivered: float
     """Share of what the subscribers were to get: less than one where they got smaller pictures."""
 
@@ -111,15 +112,16 @@ async def _window(node: RunningNode, lessons: Lessons, seconds: float) -> Run:
         packets_in=after.packets_received - before.packets_received,
         packets_out=after.packets_forwarded - before.packets_forwarded,
         seconds=ended - began,
+        native=after.native,
         delivered=lessons.delivered,
     )
 
 
 def _tell(run: Run, pause_ms: float) -> None:
-    report = run.report
+    report, who = run.report, "the native kernel" if run.native else "Python"
     print(  # noqa: T201
-        f"{run.count} lessons: node {run.core:.0%} of a core ({run.core / run.count:.2%} a lesson), load tool "
-        f"{run.tool_core:.0%}, its longest pause {pause_ms:.0f} ms; lost {report.lost_packets}, delivered "
+        f"{run.count} lessons, {who} forwards: node {run.core:.0%} of a core ({run.core / run.count:.2%} a lesson), "
+        f"load tool {run.tool_core:.0%}, its longest pause {pause_ms:.0f} ms; lost {report.lost_packets}, delivered "
         f"{run.delivered:.1%}, receiving "
         f"{report.receiving} of {report.subscribers}, latency p99 {report.latency_p99_ms} ms",
         file=sys.stderr,

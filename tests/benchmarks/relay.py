@@ -47,6 +47,7 @@ class Run:
     packets_per_second: float
     loop_lag_ms: float
     rss_bytes: int
+    forwards: str
 
 
 async def relay_figures(wanted: Selection, seconds: float) -> AsyncIterator[Figure]:
@@ -123,6 +124,7 @@ async def _window(node: RunningNode, load: LoadTest, seconds: float) -> Run:
         packets_per_second=report.packets_per_second,
         loop_lag_ms=after.loop_lag_ms,
         rss_bytes=after.rss_bytes,
+        forwards="the native kernel" if after.native else "Python",
     )
 
 
@@ -134,4 +136,5 @@ def _tell_load(size: int, run: Run) -> None:
         if run.loop_lag_ms <= _CALM_MS
         else ", no calm window: costs look too small and latencies too large"
     )
-    print(f"n={size}: load average {load:.1f} on {processors} processors{calm}", file=sys.stderr)  # noqa: T201
+    who = f"n={size}: {run.forwards} forwards"
+    print(f"{who}, load average {load:.1f} on {processors} processors{calm}", file=sys.stderr)  # noqa: T201

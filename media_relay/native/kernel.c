@@ -1,0 +1,206 @@
+/* The work a packet and subscriber of the fan-out, as in media_relay/fanout.py and core/forwarding.py: lay a batch out,
+ * copy it, number it, protect it in place and queue it. Python decides everything else: who, what, when.
+ *
+ * The same results byte for byte as the Python path, which tests/media_relay/test_kernel.py compares; there is no
+ * allocation, no state and no system call here. All indexes are checked against the sizes of what they index. */
+
+#define _GNU_SOURCE
+#include <netinet/in.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+
+typedef struct mmsghdr mmsghdr_t;
+typedef struct iovec iovec_t;
+#include "kernel.h"
+
+typedef int (*protect_t)(void *context, void *packet, int *length);
+
+enum { HEADER = 12, BLOCK = HEADER + 4, MARKER = 0x80, RED = 63 };
+enum { TRANSPORT_ELEMENT = BLOCK + 1, TRANSPORT_NUMBER = BLOCK + 2, TRANSPORT_SIZE = 4 };
+/* What an Ethernet frame carries over UDP and IPv6; most bytes of one message with segmentation offload. */
+enum { MAX_SEGMENT = 1452, MAX_MESSAGE = 65000 };
+
+void tt_sizes(int32_t sizes[7])
+{
+    const int32_t found[7] = {
+        sizeof(mmsghdr_t), sizeof(iovec_t), sizeof(tt_address), sizeof(tt_wire),
+        sizeof(tt_batch), sizeof(tt_queue), sizeof(tt_targets),
+    };
+    memcpy(sizes, found, sizeof found);
+}
+
+/* core/packet.py, translate_extensions: the ids of a canonical packet's block; what was not negotiated is blanked. */
+static void translate(uint8_t *packet, int32_t length, const tt_wire *wire)
+{
+    const int one_byte = packet[HEADER] == 0xBE;
+    const int head = one_byte ? 1 : 2;
+    int32_t stop = BLOCK + 4 * (packet[HEADER + 2] << 8 | packet[HEADER + 3]);
+    int32_t at = BLOCK + TRANSPORT_SIZE;
+    if (stop > length)
+        stop = length;
+    if (wire->transport) {
+        packet[BLOCK] = one_byte ? packet[BLOCK] : wire->transport;
+        packet[TRANSPORT_ELEMENT] = one_byte ? wire->transport << 4 | 1 : 2;
+    }
+    while (at + head <= stop) {
+        if (packet[at] == 0) {
+            at++;
+            continue;
+        }
+        const int number = one_byte ? packet[at] >> 4 : packet[at];
+        const int size = one_byte ? (packet[at] & 15) + 1 : packet[at + 1];
+        const int target = number < 16 ? wire->extensions[number] : 0;
+        if (at + head + size > stop)
+            return;
+        if (target)
+            packet[at] = one_byte ? target << 4 | (size - 1) : target;
+        else
+            memset(packet + at, 0, head + size);
+        at += head + size;
+    }
+}
+
+/* core/forwarding.py, _messages: neighbours of equal size, the last of which may be shorter, are one message. */
+static void join(tt_batch *batch, int32_t tag, int32_t max_segments)
+{
+    int32_t joined = 0, limit = 0;
+    tt_message *message = batch->message - 1;
+    for (int32_t i = 0; i < batch->packets; i++) {
+        const int32_t size = batch->packet[i].length + tag;
+        if (joined < limit && size <= message->segment && message->size + size <= MAX_MESSAGE) {
+            message->size += size;
+            joined++;
+            if (size < message->segment)
+                limit = 0; /* a shorter one is the last */
+            continue;
+        }
+        if (joined == 1)
+            message->segment = 0;
+        message++;
+        message->offset = batch->packet[i].offset;
+        message->size = message->segment = size;
+        joined = 1;
+        limit = size <= MAX_SEGMENT ? max_segments : 1;
+    }
+    if (joined == 1)
+        message->segment = 0;
+    batch->messages = message - batch->message + 1;
+}
+
+int tt_render(const uint8_t *stored, const uint16_t *lengths, int32_t history, const int32_t *slots, int32_t count,
+              const tt_wire *wire, int32_t max_segments, tt_batch *out)
+{
+    int32_t position = 0, packets = 0;
+    if (count > TT_BATCH || wire->tag < 0 || wire->tag > TT_ROOM)
+        return -1;
+    for (int32_t i = 0; i < count; i++) {
+        const int32_t slot = slots[i];
+        if (slot < 0 || slot >= history)
+            return -1;
+        const uint8_t *packet = stored + (int64_t)slot * TT_SLOT;
+        const int32_t length = lengths[slot];
+        const int codec = packet[1] & 0x7F;
+        if (codec == RED || length < BLOCK + TRANSPORT_SIZE || length > TT_SLOT)
+            return -1;
+        if (!wire->payload_types[codec])
+            continue; /* not negotiated */
+        uint8_t *copy = out->bytes + position;
+        memcpy(copy, packet, length);
+        copy[1] = (packet[1] & MARKER) | wire->payload_types[codec];
+        translate(copy, length, wire);
+        out->packet[packets].offset = position;
+        out->packet[packets].length = length;
+        out->number[packets++] = packet[2] << 8 | packet[3];
+        position += length + wire->tag;
+    }
+    out->packets = packets;
+    out->messages = 0;
+    out->size = position;
+    out->ssrc = 0;
+    if (packets) {
+        const uint8_t *ssrc = out->bytes + 8;
+        out->ssrc = (uint32_t)ssrc[0] << 24 | ssrc[1] << 16 | ssrc[2] << 8 | ssrc[3];
+        join(out, wire->tag, max_segments);
+    }
+    return 0;
+}
+
+/* seams/datagrams.py, Sender.queue: one message of the queue's memory for an address. */
+static void enqueue(tt_queue *queue, const tt_address *address, int64_t start, const tt_message *message)
+{
+    const int32_t index = queue->count++;
+    struct msghdr *header = &queue->messages[index].msg_hdr;
+    uint8_t *control = queue->controls + (int64_t)index * TT_CONTROL_SPACE;
+    uint8_t *name = queue->names + (int64_t)index * TT_NAME_SLOT;
+    const size_t source = address->source_length <= TT_SOURCE ? address->source_length : 0;
+
+    queue->vectors[index].iov_base = queue->memory + start;
+    queue->vectors[index].iov_len = message->size;
+    /* The kernel reads the address at the flush, when the session it belongs to may be gone already. */
+    memcpy(name, address->name, TT_NAME);
+    header->msg_name = name;
+    header->msg_namelen = address->length;
+    header->msg_control = NULL;
+    header->msg_controllen = 0;
+    /* First the segment size, whose header is there already, then the address to send from. */
+    if (message->segment) {
+        const uint16_t segment = message->segment;
+        memcpy(CMSG_DATA((struct cmsghdr *)control), &segment, sizeof segment);
+        header->msg_control = control;
+        header->msg_controllen = TT_SEGMENT_SPACE;
+    }
+    if (source) {
+        memcpy(control + TT_SEGMENT_SPACE, address->source, source);
+        if (!header->msg_control)
+            header->msg_control = control + TT_SEGMENT_SPACE;
+        header->msg_controllen += source;
+    }
+}
+
+/* One target's packets in their place: 0, or libsrtp's refusal. */
+static int protect_all(const tt_batch *batch, uint8_t *copy, void *context, int64_t number, int32_t transport,
+                       int32_t tag, protect_t protect)
+{
+    for (int32_t i = 0; i < batch->packets; i++) {
+        uint8_t *packet = copy + batch->packet[i].offset;
+        int length = batch->packet[i].length;
+        if (transport) {
+            packet[TRANSPORT_NUMBER] = number >> 8;
+            packet[TRANSPORT_NUMBER + 1] = number;
+            number++;
+        }
+        if (protect(context, packet, &length) || length > batch->packet[i].length + tag)
+            return -1;
+    }
+    return 0;
+}
+
+int tt_copy(const tt_batch *batch, tt_queue *queue, tt_targets *targets, int32_t begin, int32_t end,
+            int32_t transport, int32_t tag, void *protect)
+{
+    int32_t i = begin;
+    if (begin < 0 || end > TT_BATCH || batch->size > (int32_t)sizeof batch->bytes)
+        return begin;
+    for (; i < end; i++) {
+        const int64_t base = queue->used;
+        if (base + batch->size > queue->size || queue->count + batch->messages > queue->capacity)
+            break;
+        memcpy(queue->memory + base, batch->bytes, batch->size);
+        if (protect_all(batch, queue->memory + base, targets->context[i], targets->first[i], transport, tag,
+                        (protect_t)protect)) {
+            /* What is not protected must not leave: the target misses this batch and asks again. */
+            targets->base[i] = -1;
+            targets->refused++;
+            continue;
+        }
+        targets->base[i] = base;
+        queue->used = base + batch->size;
+        if (!targets->address[i])
+            targets->connected++;
+        else
+            for (int32_t k = 0; k < batch->messages; k++)
+                enqueue(queue, targets->address[i], base + batch->message[k].offset, &batch->message[k]);
+    }
+    return i;
+}
