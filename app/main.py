@@ -29,6 +29,7 @@ from app.key_rotation import keep_rotating
 from app.keys import load_keys
 from app.live.doors import MediaDoors
 from app.live.figures import MediaFigures
+from app.live.rights import Rights
 from app.live.runtime import on_air
 from app.live.turn import IceServers
 from app.logs import RequestLog
@@ -72,6 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
     api.state.ice_servers = IceServers(settings.turn_urls, settings.turn_secret.get_secret_value())
     api.state.engine = engine
     api.state.session_factory = make_session_factory(engine)
+    api.state.rights = Rights()
     api.state.coordinator = None  # until the lifespan is entered
     api.state.metrics = metrics.Metrics()
     api.state.door = Door(api.state.session_factory, api.state.keys, api.state.metrics.registry)
@@ -93,7 +95,7 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
     state = api.state
     chores = asyncio.create_task(state.chores.keep(), name="chores")
     try:
-        async with on_air(state.settings, state.session_factory) as coordinator:
+        async with on_air(state.settings, state.session_factory, state.rights) as coordinator:
             state.coordinator = coordinator
             state.metrics.registry.register(MediaFigures(coordinator, asyncio.get_running_loop()))
             rotating = asyncio.create_task(

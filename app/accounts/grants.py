@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from app.accounts.rules import Holder, HolderKind
 from app.accounts.tokens import TokenKind, read, sign
 from app.errors import Unauthenticated
 from app.keys import Keys
@@ -23,7 +24,8 @@ class Grant:
     lesson_id: uuid.UUID
     stream: str
     direction: Direction
-    person_id: uuid.UUID
+    holder: Holder
+    given_at: datetime
     until: datetime
     viewer: str = ""
     """The page or program it was given to: all grants of one answer share it, and their media share a link."""
@@ -40,13 +42,15 @@ def issue_grant(
     lesson_id: uuid.UUID,
     stream: str,
     direction: Direction,
-    person_id: uuid.UUID,
+    holder: Holder,
     until: datetime,
     viewer: str = "",
     now: datetime | None = None,
 ) -> str:
     """A grant as a bearer token."""
-    claims = {"sub": str(person_id), "lesson": str(lesson_id), "stream": stream, "dir": direction}
+    claims = {"sub": str(holder.id), "lesson": str(lesson_id), "stream": stream, "dir": direction}
+    if holder.kind is not HolderKind.PERSON:
+        claims["of"] = holder.kind
     if viewer:
         claims["viewer"] = viewer
     return sign(keys, TokenKind.GRANT, claims, now=now or datetime.now(UTC), until=until)
@@ -60,7 +64,8 @@ def read_grant(keys: Keys, token: str, now: datetime | None = None) -> Grant:
             lesson_id=uuid.UUID(claims["lesson"]),
             stream=claims["stream"],
             direction=claims["dir"],
-            person_id=uuid.UUID(claims["sub"]),
+            holder=Holder(HolderKind(claims.get("of", HolderKind.PERSON)), uuid.UUID(claims["sub"])),
+            given_at=datetime.fromtimestamp(claims["iat"], UTC),
             until=datetime.fromtimestamp(claims["exp"], UTC),
             viewer=str(claims.get("viewer", "")),
         )

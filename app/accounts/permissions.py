@@ -54,6 +54,7 @@ class Action(StrEnum):
     ENTRY_SHOW = "entry.show"
     LESSON_SHOW = "lesson.show"
     LESSON_CANCEL = "lesson.cancel"
+    LESSON_END = "lesson.end"
     LESSON_JOIN = "lesson.join"
     LESSON_QUALITY = "lesson.quality"
     LESSON_TEACH = "lesson.teach"
@@ -94,6 +95,7 @@ _ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None, Scope | N
     Action.ENTRY_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
     Action.LESSON_SHOW: (_COUNTY, _SUBTREE, _LESSON, _LESSON),
     Action.LESSON_CANCEL: (_COUNTY, _SUBTREE, _NO, _NO),
+    Action.LESSON_END: (_COUNTY, _SUBTREE, _LESSON, _NO),
     Action.LESSON_JOIN: (_COUNTY, _SUBTREE, _LESSON, _LESSON),
     Action.LESSON_QUALITY: (_COUNTY, _SUBTREE, _LESSON, _LESSON),
     Action.LESSON_TEACH: (_NO, _NO, _LESSON, _NO),
@@ -131,6 +133,7 @@ SEEN_BY: Mapping[Action, Action] = {
     Action.PERSON_RESET: Action.PERSON_SHOW,
     Action.PERSON_CLOSE: Action.PERSON_SHOW,
     Action.LESSON_CANCEL: Action.LESSON_SHOW,
+    Action.LESSON_END: Action.LESSON_SHOW,
 }
 
 

@@ -3,8 +3,9 @@
 import re
 import uuid
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """What a login looks like: ASCII only, so that none looks like another one."""
@@ -42,6 +43,19 @@ class Duty:
         return self.valid_from <= day and (self.valid_to is None or day <= self.valid_to)
 
 
+class HolderKind(StrEnum):
+    """Whose rights are in question."""
+
+    PERSON = "person"
+
+
+class Holder(NamedTuple):
+    """Somebody or something that has rights, by kind and id."""
+
+    kind: HolderKind
+    id: uuid.UUID
+
+
 @dataclass(frozen=True)
 class Principal:
     """The signed-in person, as of one day: `today` is the day in the person's county."""
@@ -53,3 +67,10 @@ class Principal:
     today: date
     must_change_password: bool = False
     """Until they have, they may do nothing else."""
+    void_before: datetime | None = None
+    """What was given to them before then is void: the password was changed since."""
+
+    @property
+    def holder(self) -> Holder:
+        """Whose rights these are."""
+        return Holder(HolderKind.PERSON, self.person_id)

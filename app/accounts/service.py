@@ -19,7 +19,7 @@ from app.accounts.permissions import (
     require,
     require_somewhere,
 )
-from app.accounts.rules import PLACES, Duty, Principal, Role
+from app.accounts.rules import PLACES, Duty, Holder, Principal, Role
 from app.accounts.tokens import TokenKind, read, sign
 from app.audit import service as audit
 from app.audit.rules import Act, Facts
@@ -68,7 +68,32 @@ def principal_of(
     if person is None or not person.active:
         raise Unauthenticated("token.no_person", "Account closed", "The account of this token was closed.")
     if issued_at is not None and person.tokens_since and issued_at < person.tokens_since.timestamp():
-        raise Unauthenticated("token.void", "Token void", "The password was changed since; sign in again.")
+        raise token_void()
+    return _principal(person, county_today(session, person.county_id, now or datetime.now(UTC)))
+
+
+def token_void() -> Unauthenticated:
+    """The refusal of what was given before the password was changed."""
+    return Unauthenticated("token.void", "Token void", "The password was changed since; sign in again.")
+
+
+def principals_of(session: Session, holders: Collection[Holder], now: datetime) -> dict[Holder, Principal]:
+    """Those of many holders who have an account still, as of now, in a few queries however many they are."""
+    ids = {holder.id for holder in holders}
+    people = [person for person in queries.people_by_ids(session, ids) if person.active]
+    today = {
+        county_id: county_today(session, county_id, now) for county_id in {each.county_id for each in people}
+    }
+    found = (_principal(person, today[person.county_id]) for person in people)
+    return {principal.holder: principal for principal in found}
+
+
+def principal_of_holder(session: Session, holder: Holder, now: datetime, issued_at: float) -> Principal:
+    """Whoever a grant was given to, as of now; raises `Unauthenticated` when it is void."""
+    return principal_of(session, holder.id, now, issued_at)
+
+
+def _principal(person: Person, today: date) -> Principal:
     return Principal(
         person_id=person.id,
         name=person.name,
@@ -76,8 +101,9 @@ def principal_of(
         assignments=tuple(
             Duty(item.role, item.org_unit_id, item.valid_from, item.valid_to) for item in person.assignments
         ),
-        today=county_today(session, person.county_id, now or datetime.now(UTC)),
+        today=today,
         must_change_password=person.must_change_password,
+        void_before=person.tokens_since,
     )
 
 

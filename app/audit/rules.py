@@ -43,6 +43,7 @@ class Act(StrEnum):
     CALENDAR_UNMARKED = "calendar.unmarked"
     BELLS_PUT_IN_FORCE = "bells.put_in_force"
     ENTRY_PLANNED = "entry.planned"
+    LESSON_ENDED = "lesson.ended"
     LESSON_CANCELLED = "lesson.cancelled"
     AUDIT_EXPORTED = "audit.exported"
 

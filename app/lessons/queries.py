@@ -77,6 +77,10 @@ def lesson(session: Session, lesson_id: UUID) -> Lesson | None:
     return session.scalar(select(Lesson).where(Lesson.id == lesson_id).options(selectinload(Lesson.sites)))
 
 
+def lessons_by_ids(session: Session, ids: Collection[UUID]) -> Sequence[Lesson]:
+    return session.scalars(select(Lesson).where(Lesson.id.in_(ids)).options(selectinload(Lesson.sites))).all()
+
+
 def lessons_page(session: Session, search: Search, after: Position | None, limit: int) -> Sequence[Lesson]:
     """Lessons in order of their start."""
     query = _matching(search)
@@ -199,6 +203,10 @@ def change_state(
 def went_live(session: Session, lesson_id: UUID, now: dt.datetime) -> bool:
     first = func.coalesce(Lesson.went_live_at, now)
     return change_state(session, lesson_id, LessonState.LIVE, {"went_live_at": first})
+
+
+def ended(session: Session, lesson_id: UUID, now: dt.datetime) -> bool:
+    return change_state(session, lesson_id, LessonState.ENDED, {"ended_at": now})
 
 
 def site_joined(session: Session, lesson_id: UUID, site_code: str, now: dt.datetime) -> bool:

@@ -1,6 +1,6 @@
 """Use cases of lessons: finding one's own, taking part, and what happens to them on the day."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts import service as accounts
 from app.accounts.permissions import Action, Target, allows, denied, reach, require
-from app.accounts.rules import Principal
+from app.accounts.rules import Holder, Principal
 from app.audit import service as audit
 from app.audit.rules import Act
 from app.audit.service import Subject
@@ -149,7 +149,10 @@ def _no_lesson(lesson_id: UUID) -> NotFound:
 
 def _target_of(session: Session, lesson: Lesson) -> Target:
     """A lesson as the table of permissions sees it: it belongs to its school and to all of its sites."""
-    units = _units_of(session, lesson)
+    return _target(lesson, _units_of(session, [lesson]))
+
+
+def _target(lesson: Lesson, units: dict[UUID, OrgUnit]) -> Target:
     sites = tuple(path_ids(units[site.site_id].path) for site in _sites_of(lesson))
     return Target(
         county_id=lesson.county_id,
@@ -163,8 +166,9 @@ def _sites_of(lesson: Lesson) -> list[LessonSite]:
     return [site for site in lesson.sites if belongs(site.state, lesson.state)]
 
 
-def _units_of(session: Session, lesson: Lesson) -> dict[UUID, OrgUnit]:
-    return schools.org_units(session, {lesson.school_id, *(site.site_id for site in lesson.sites)})
+def _units_of(session: Session, lessons: Collection[Lesson]) -> dict[UUID, OrgUnit]:
+    ids = {site.site_id for lesson in lessons for site in lesson.sites}
+    return schools.org_units(session, ids | {lesson.school_id for lesson in lessons})
 
 
 # --- taking part --------------------------------------------------------------------------------------------
@@ -174,21 +178,44 @@ def participation(session: Session, lesson: Lesson, principal: Principal) -> Par
     """What a person may publish and watch in a lesson; to whoever has no part in it, it is not there."""
     target = _target_of(session, lesson)
     require(principal, Action.LESSON_JOIN, target, _no_lesson(lesson.id))
-    sites = _sites_of(lesson)
-    codes = dict(zip((site.site_code for site in sites), target.site_paths, strict=True))
-    found = participation_of(
+    found = _part(lesson, target, principal)
+    if found is None:
+        raise _no_lesson(lesson.id)
+    return found
+
+
+def participations(
+    session: Session, asked: Mapping[UUID, Collection[Principal]]
+) -> tuple[dict[UUID, Lesson], dict[UUID, dict[Holder, Participation]]]:
+    """The lessons of these ids that exist, and what those who are asked about may publish and watch in them.
+
+    A few queries, however many lessons and principals there are.
+    """
+    lessons = {lesson.id: lesson for lesson in queries.lessons_by_ids(session, asked.keys())}
+    units = _units_of(session, lessons.values())
+    parts: dict[UUID, dict[Holder, Participation]] = {}
+    for lesson_id, lesson in lessons.items():
+        target = _target(lesson, units)
+        found = {each.holder: _part(lesson, target, each) for each in asked[lesson_id]}
+        parts[lesson_id] = {holder: part for holder, part in found.items() if part is not None}
+    return lessons, parts
+
+
+def _part(lesson: Lesson, target: Target, principal: Principal) -> Participation | None:
+    if not allows(principal, Action.LESSON_JOIN, target):
+        return None
+    codes = dict(zip((site.site_code for site in _sites_of(lesson)), target.site_paths, strict=True))
+    answers = reach(principal, Action.LESSON_ANSWER)
+    return participation_of(
         is_teacher=allows(principal, Action.LESSON_TEACH, target),
         assisted=[
             code
             for code, path in codes.items()
-            if allows(principal, Action.LESSON_ANSWER, Target(lesson.county_id, site_paths=(path,)))
+            if answers.includes(Target(lesson.county_id, site_paths=(path,)))
         ],
         observes=allows(principal, Action.LESSON_OBSERVE, target),
         site_codes=codes,
     )
-    if found is None:
-        raise _no_lesson(lesson.id)
-    return found
 
 
 def oversight(session: Session, lesson: Lesson, principal: Principal) -> Oversight:
@@ -280,6 +307,36 @@ def cancel_lesson(session: Session, principal: Principal, lesson_id: UUID, reaso
         Subject("lesson", lesson_id, lesson.school_id),
         before={"state": before},
         after={"state": LessonState.CANCELLED, "reason": reason},
+    )
+    return get_lesson(session, lesson_id)
+
+
+def end_lesson(session: Session, principal: Principal, lesson_id: UUID, now: datetime) -> Lesson:
+    """End a lesson that is on the air, for good: as its teacher, or as an admin of where it is taught."""
+    lesson = show_lesson(session, principal, lesson_id)
+    school = path_ids(schools.get_org_unit(session, lesson.school_id).path)
+    taught = Target(lesson.county_id, paths=(school,), teacher_id=lesson.teacher_id)
+    if not allows(principal, Action.LESSON_END, taught):  # the sites' schools only look on
+        raise denied(Action.LESSON_END)
+    before = lesson.state
+    if not queries.ended(session, lesson_id, now):
+        raise Conflict(
+            "lesson.wrong_state",
+            "Not on air",
+            f"A lesson that is {before.value} cannot be ended; only one that is on air can.",
+            state=before.value,
+        )
+    queries.dismiss_sites(session, [lesson_id], now)
+    subject = Subject("lesson", lesson_id, lesson.school_id)
+    facts = {"state": LessonState.ENDED, "planned_end": lesson.ends_at}
+    audit.note(
+        session,
+        Act.LESSON_ENDED,
+        lesson.county_id,
+        principal.person_id,
+        subject,
+        before={"state": before},
+        after=facts,
     )
     return get_lesson(session, lesson_id)
 

@@ -1,9 +1,16 @@
-"""Who may send or receive what right now. Without a permission the answer is no."""
+"""Who may send or receive what right now. Without a permission the answer is no.
+
+A grant narrows what its holder may do to one stream and one direction. It never widens it: what has ended since the
+grant was given, it does not open.
+"""
 
 from datetime import datetime
 
-from app.accounts.grants import read_grant
-from app.accounts.service import authenticate, principal_of
+from sqlalchemy.orm import Session
+
+from app.accounts.grants import Grant, read_grant
+from app.accounts.rules import Holder, Principal
+from app.accounts.service import authenticate, principal_of_holder, token_void
 from app.accounts.tokens import TokenKind, token_kind
 from app.database import SessionFactory, reading
 from app.errors import Forbidden, NotFound
@@ -11,41 +18,86 @@ from app.keys import Keys
 from app.lessons import service as lessons
 from app.lessons.models import Lesson
 from app.lessons.rules import SITE_STREAM_PREFIX, ParticipantRole, Participation, SiteState, streams
+from app.live.rights import Claim, Rights, Standing
 from app.live.rules import Direction
 from app.live.sessions import Admission, StreamKey
 
 
 def admit(
-    factory: SessionFactory, keys: Keys, token: str, key: StreamKey, direction: Direction, now: datetime
+    factory: SessionFactory,
+    keys: Keys,
+    rights: Rights,
+    token: str,
+    key: StreamKey,
+    direction: Direction,
+    now: datetime,
 ) -> Admission:
     """Leave to open a media session, for the bearer of a person's token or of a lesson grant.
 
-    A grant narrows what its person may do to one stream and one direction. It never widens it: a person who
-    was sent away, or a lesson that was cancelled after the grant was given, is seen here.
+    For a grant the database is asked only if nothing is known of its holder's part in the lesson.
     """
-    grant = read_grant(keys, token, now) if token_kind(keys, token, now=now) is TokenKind.GRANT else None
-    if grant is not None and (grant.lesson_id, grant.stream, grant.direction) != (
-        *(key.lesson_id, key.stream),
-        direction.value,
-    ):
+    if token_kind(keys, token, now=now) is not TokenKind.GRANT:
+        with reading(factory) as session:
+            principal = authenticate(session, keys, token, now)
+            standing = _look_up(session, rights, principal, key, direction, now)
+        return _admission(principal.holder, standing, key, direction, now)
+    grant = read_grant(keys, token, now)
+    _require_this(grant, key, direction)
+    return _admit_grant(factory, rights, grant, key, direction, now)
+
+
+def _admit_grant(
+    factory: SessionFactory, rights: Rights, grant: Grant, key: StreamKey, direction: Direction, now: datetime
+) -> Admission:
+    standing = rights.find(Claim(key.lesson_id, grant.holder))
+    if standing is None or not standing.window.is_open(now) or not standing.allows(key.stream, direction):
+        with reading(factory) as session:
+            principal = principal_of_holder(session, grant.holder, now, grant.given_at.timestamp())
+            standing = _look_up(session, rights, principal, key, direction, now)
+    elif standing.voids(grant.given_at):
+        raise token_void()
+    return _admission(grant.holder, standing, key, direction, grant.given_at, grant.viewer)
+
+
+def _look_up(
+    session: Session,
+    rights: Rights,
+    principal: Principal,
+    key: StreamKey,
+    direction: Direction,
+    now: datetime,
+) -> Standing:
+    """What somebody stands for in a lesson on air; raises the error that says why they may not do this."""
+    lesson = lessons.get_lesson(session, key.lesson_id)
+    part = lessons.participation(session, lesson, principal)
+    _require_stream(lesson, part, key.stream, direction)
+    lessons.check_on_air(lesson, now)
+    standing = Standing.of(lesson, part, principal)
+    rights.note(Claim(lesson.id, principal.holder), standing)
+    return standing
+
+
+def _admission(
+    holder: Holder,
+    standing: Standing,
+    key: StreamKey,
+    direction: Direction,
+    since: datetime,
+    viewer: str = "",
+) -> Admission:
+    site, ends_at = site_of(standing.part), standing.window.ends_at
+    return Admission(
+        *(key, direction, holder.id, site, viewer), kind=holder.kind, since=since, lesson_ends_at=ends_at
+    )
+
+
+def _require_this(grant: Grant, key: StreamKey, direction: Direction) -> None:
+    if (grant.lesson_id, grant.stream, grant.direction) != (key.lesson_id, key.stream, direction.value):
         raise Forbidden(
             "grant.elsewhere",
             "Grant for something else",
             f"This grant is to {grant.direction} {grant.stream} of lesson {grant.lesson_id}.",
         )
-    with reading(factory) as session:
-        if grant is not None:
-            principal = principal_of(session, grant.person_id, now)
-        else:
-            principal = authenticate(session, keys, token, now)
-        lesson = lessons.get_lesson(session, key.lesson_id)
-        part = lessons.participation(session, lesson, principal)
-        _require_stream(lesson, part, key.stream, direction)
-        lessons.check_on_air(lesson, now)
-    viewer = grant.viewer if grant is not None else ""
-    return Admission(
-        key, direction, principal.person_id, site_of(part), viewer, lesson_ends_at=lesson.ends_at
-    )
 
 
 def site_of(part: Participation) -> str | None:

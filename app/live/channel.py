@@ -13,7 +13,8 @@ The first message of the client says who it is, so that no token stands in an ad
     ← {"type": "rung", "stream": …, "rung": …, "reason": …}   at once when a picture becomes smaller or larger
     → {"type": "prefer", "stream": "main" | "board"}      what matters most here while the link does not carry all
     ← {"type": "media_restarted"}     a relay node was lost: publish and watch again now
-    ← {"type": "lesson_ended"}        then the socket is closed
+    ← {"type": "lesson_ended", "reason": …}       ended, cancelled, moved or over (its time); then the socket is closed
+    ← {"type": "removed", "reason": …}            not in this lesson any more, see `review`; then closed with 4403
     ⇄ {"type": "ping"} / {"type": "pong"}
     ← {"type": "error", "code": …, "detail": …}   then the socket is closed with 4400 to 4408
 
@@ -27,6 +28,7 @@ import json
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
@@ -36,11 +38,13 @@ from starlette.concurrency import run_in_threadpool
 
 from app.accounts.gates import identify
 from app.accounts.permissions import Action, denied
+from app.accounts.rules import Holder
 from app.database import reading
 from app.errors import AppError, BadRequest
 from app.lessons import service as lessons
 from app.lessons.rules import BOARD_STREAM, MAIN_STREAM, LessonState, ParticipantRole, streams
 from app.live.hub import CloseCode, Member, Message
+from app.live.rights import Claim, Standing
 from app.live.rules import Throttle
 from app.live.signalling import coordinator_of, stream_key
 
@@ -84,6 +88,7 @@ class Seat:
     sites: frozenset[str]
     """The teaching sites whose links its holder may look at."""
     viewer: str
+    holder: Holder
 
     def welcome(self, live: frozenset[str], muted: frozenset[str], speaker: str | None) -> Message:
         """The first message to the page."""
@@ -106,7 +111,7 @@ async def channel(socket: WebSocket, lesson_id: str) -> None:
     coordinator = coordinator_of(socket)
     try:
         seat = await _seat_of(socket, lesson_id)
-        member = coordinator.channels.join(seat.lesson_id, seat.streams, seat.sites, seat.viewer)
+        member = coordinator.channels.join(seat.lesson_id, seat.streams, seat.sites, seat.viewer, seat.holder)
         try:
             # No await between joining and this: the page misses nothing and hears nothing twice.
             speech = coordinator.speech(seat.lesson_id)
@@ -149,7 +154,10 @@ def _find_seat(
         seen = tuple(stream for stream in every if stream in part.publish + part.watch)
         actions = lessons.actions_in(session, lesson, principal, frozenset(COMMANDS.values()))
         sites = lessons.oversight(session, lesson, principal).sites
-        return Seat(lesson.id, lesson.state, part.role, seen, actions, sites, viewer)
+        if lessons.takes_media(lesson, datetime.now(UTC)):
+            standing = Standing.of(lesson, part, principal)
+            socket.app.state.rights.note(Claim(lesson.id, principal.holder), standing)
+        return Seat(lesson.id, lesson.state, part.role, seen, actions, sites, viewer, principal.holder)
 
 
 def _no_hello() -> BadRequest:

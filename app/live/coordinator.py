@@ -10,7 +10,7 @@ import contextlib
 import math
 import uuid
 import weakref
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Final, Protocol
 
 import structlog
@@ -18,11 +18,12 @@ import structlog
 from app.errors import Conflict, NotFound, TooManyRequests
 from app.lessons.rules import MAIN_STREAM
 from app.live.hub import ChannelHub, Member
-from app.live.nodes import NodeState, RelayNode, RelayPool
+from app.live.nodes import NodeStatus, RelayNode, RelayPool
 from app.live.quality_news import QualityNews
-from app.live.refusals import refusal_of, relay_down
+from app.live.refusals import LESSON_OVER, REPLACED, refusal_of, relay_down
+from app.live.rights import Claim
 from app.live.rules import Direction, Limits, NodeLoad, Throttle, least_loaded
-from app.live.sessions import Admission, MediaSession, SessionRegister, StreamKey
+from app.live.sessions import Admission, MediaSession, Opened, SessionRegister, StreamKey
 from app.live.speech import Speech, SpeechRecord
 from media_relay.api import NodeLost, OfferRefused, RelayError
 from media_relay.messages import (
@@ -58,28 +59,6 @@ class OnAirLog(Protocol):
 
     def site_changed(self, lesson_id: uuid.UUID, site_code: str, *, present: bool) -> None:
         """A teaching site receives the lesson, or no longer does."""
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A session that was opened, and the node's answer to the offer."""
-
-    session: MediaSession
-    sdp: str
-
-
-@dataclass(frozen=True, slots=True)
-class NodeStatus:
-    """A relay node as its operator sees it."""
-
-    index: int
-    port: int
-    state: NodeState
-    pid: int | None
-    lessons: int
-    sessions: int
-    stress: float | None
-    """As it was read last; ``None`` before."""
 
 
 class Coordinator:
@@ -143,6 +122,10 @@ class Coordinator:
         """The lessons that have media sessions or listeners."""
         return {*self._sessions.lessons(), *self.channels.lessons()}
 
+    def claims(self) -> set[Claim]:
+        """Who has media sessions or listens, and where."""
+        return {Claim(*each) for each in self._sessions.holders() | self.channels.holders()}
+
     def session_counts(self) -> dict[Direction, int]:
         """How many sessions there are in each direction."""
         return self._sessions.counts()
@@ -177,7 +160,7 @@ class Coordinator:
                     self._sessions.restore_publisher(before)
                 raise
             if before is not None:
-                self._sessions.note_replaced(before)
+                self._sessions.note_over(before, REPLACED)
                 self._forget(before.id)  # the node has ended it in favour of the new one
             return opened
 
@@ -210,9 +193,9 @@ class Coordinator:
         """The session behind a session URL."""
         return self._sessions.find(key, direction, secret)
 
-    def was_replaced(self, secret: str) -> bool:
-        """Whether the publisher behind a session URL lost its stream to the same person's newer session."""
-        return self._sessions.was_replaced(secret)
+    def why_over(self, secret: str) -> str | None:
+        """Why the session behind a session URL was ended, if it was ended here and of late."""
+        return self._sessions.why_over(secret)
 
     async def trickle(self, session: MediaSession, fragment: str) -> Opened | None:
         """Hand on an SDP fragment; the renewed session and the node's fragment after an ICE restart."""
@@ -230,11 +213,18 @@ class Coordinator:
         with contextlib.suppress(NodeLost):  # then it took the session with it
             await self._pool.link(session.node).close(session.id)
 
-    async def end_lesson(self, lesson_id: uuid.UUID) -> None:
+    async def end_lesson(self, lesson_id: uuid.UUID, reason: str) -> None:
         """End all media of a lesson and say goodbye in its channel."""
-        self.channels.close_lesson(lesson_id)
-        sessions = self._sessions.of_lesson(lesson_id)
+        self.channels.close_lesson(lesson_id, reason)
+        await self.end_sessions(lesson_id, LESSON_OVER, lambda _: True)
+
+    async def end_sessions(
+        self, lesson_id: uuid.UUID, why: str, doomed: Callable[[MediaSession], bool]
+    ) -> None:
+        """End those media sessions of a lesson; their clients are told why when they come back to them."""
+        sessions = [session for session in self._sessions.of_lesson(lesson_id) if doomed(session)]
         for session in sessions:
+            self._sessions.note_over(session, why)
             self._forget(session.id)
         for number in {session.node for session in sessions}:
             await self._reconcile(number)

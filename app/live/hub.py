@@ -9,9 +9,11 @@ import json
 import uuid
 from collections import deque
 from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any, Final
 
+from app.accounts.rules import Holder
 from app.errors import Unavailable
 
 QUEUE_LENGTH: Final = 64
@@ -41,7 +43,11 @@ class Member:
         streams: Collection[str],
         sites: Collection[str] = (),
         viewer: str = "",
+        holder: Holder | None = None,
     ) -> None:
+        self.holder = holder
+        """Whose page it is."""
+        self.since = datetime.now(UTC)
         self.lesson_id = lesson_id
         self.streams = frozenset(streams)
         """The streams it may hear about."""
@@ -70,6 +76,11 @@ class Member:
         before = self._speaker
         if self.speaker_of(stream) != before:
             self.send({"type": "speaker", "stream": self._speaker})
+
+    def remove(self, reason: str) -> None:
+        """Say why its holder is not in the lesson any more, and close."""
+        self.send({"type": "removed", "reason": reason})
+        self.close(CloseCode.FORBIDDEN)
 
     def close(self, code: CloseCode) -> None:
         """Close the socket once what waits has been sent."""
@@ -112,6 +123,7 @@ class ChannelHub:
         streams: Collection[str],
         sites: Collection[str] = (),
         viewer: str = "",
+        holder: Holder | None = None,
     ) -> Member:
         """A new member of the lesson's channel, who may hear about these streams and the links of these sites."""
         members = self._members.setdefault(lesson_id, set())
@@ -119,7 +131,7 @@ class ChannelHub:
             raise Unavailable(
                 "channel.full", "Channel full", "The lesson's channel is full; try again later."
             )
-        member = Member(lesson_id, streams, sites, viewer)
+        member = Member(lesson_id, streams, sites, viewer, holder)
         members.add(member)
         return member
 
@@ -133,6 +145,11 @@ class ChannelHub:
     def lessons(self) -> tuple[uuid.UUID, ...]:
         """The lessons somebody listens to."""
         return tuple(self._members)
+
+    def holders(self) -> set[tuple[uuid.UUID, Holder]]:
+        """Who listens to which lesson."""
+        everybody = (member for members in self._members.values() for member in members)
+        return {(member.lesson_id, member.holder) for member in everybody if member.holder is not None}
 
     def members(self, lesson_id: uuid.UUID) -> Collection[Member]:
         """Everybody in the lesson."""
@@ -154,8 +171,8 @@ class ChannelHub:
         for member in self._members.get(lesson_id, ()):
             member.tell_speaker(stream)
 
-    def close_lesson(self, lesson_id: uuid.UUID) -> None:
+    def close_lesson(self, lesson_id: uuid.UUID, reason: str) -> None:
         """Say goodbye to everybody in the lesson."""
         for member in self._members.get(lesson_id, ()):
-            member.send({"type": "lesson_ended"})
+            member.send({"type": "lesson_ended", "reason": reason})
             member.close(CloseCode.NORMAL)

@@ -10,12 +10,13 @@ from fastapi import APIRouter, Query, Request, Response
 from app.accounts.gates import may
 from app.accounts.grants import issue_grant, new_viewer
 from app.accounts.permissions import Action
-from app.accounts.rules import Principal
+from app.accounts.rules import Holder, Principal
 from app.database import SessionDep
 from app.errors import Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.keys import Keys
 from app.lessons import service as lessons
 from app.lessons.schemas import LessonOut
+from app.live.rights import Claim, Standing
 from app.live.rules import Direction
 from app.live.schemas import Join, PublishOffer, WatchOffer
 from app.live.signalling import coordinator_of
@@ -63,9 +64,10 @@ def join_lesson(
     )
     if lessons.takes_media(lesson, now):
         state = request.app.state
+        state.rights.note(Claim(lesson.id, principal.holder), Standing.of(lesson, part, principal))
         ice_servers: IceServers = state.ice_servers
         expires_at = lesson.ends_at + timedelta(minutes=state.settings.grant_minutes)
-        grant = _granter(state.keys, lesson.id, principal.person_id, join.viewer, expires_at)
+        grant = _granter(state.keys, lesson.id, principal.holder, join.viewer, expires_at)
         live = coordinator_of(request).live_streams(lesson.id)
         join.ice_servers = ice_servers.for_person(principal.person_id, expires_at)
         join.publish = [
@@ -92,7 +94,7 @@ def join_lesson(
 
 
 def _granter(
-    keys: Keys, lesson_id: uuid.UUID, person_id: uuid.UUID, viewer: str, until: datetime
+    keys: Keys, lesson_id: uuid.UUID, holder: Holder, viewer: str, until: datetime
 ) -> Callable[[str, Direction], str]:
     def grant(stream: str, direction: Direction) -> str:
         return issue_grant(
@@ -100,7 +102,7 @@ def _granter(
             lesson_id=lesson_id,
             stream=stream,
             direction=direction.value,
-            person_id=person_id,
+            holder=holder,
             viewer=viewer,
             until=until,
         )

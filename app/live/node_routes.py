@@ -11,8 +11,8 @@ from app.accounts.gates import may
 from app.accounts.permissions import Action
 from app.accounts.rules import Principal
 from app.errors import Conflict, Forbidden, NotFound, Unauthenticated, Unavailable, responses
-from app.live.coordinator import Coordinator, NodeStatus
-from app.live.nodes import NodeState
+from app.live.coordinator import Coordinator
+from app.live.nodes import NodeState, NodeStatus
 from app.live.signalling import coordinator_of
 from app.schemas import Input, Output, example
 

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 import structlog
@@ -31,6 +32,20 @@ class NodeState(StrEnum):
     READY = "ready"
     DRAINING = "draining"
     RELEASED = "released"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """A relay node as its operator sees it."""
+
+    index: int
+    port: int
+    state: NodeState
+    pid: int | None
+    lessons: int
+    sessions: int
+    stress: float | None
+    """As it was read last; ``None`` before."""
 
 
 class RelayNode:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from app.errors import AppError, BadRequest, NotAcceptable, NotFound, TooLarge, Unavailable
+from app.errors import AppError, BadRequest, Gone, NotAcceptable, NotFound, TooLarge, Unavailable
 from media_relay.api import OfferRefused, RelayError
 
 _KINDS: Final[dict[str, tuple[type[AppError], str]]] = {
@@ -25,6 +25,25 @@ def refusal_of(error: RelayError) -> AppError:
     kind, title = _KINDS.get(error.code, _OTHERWISE)
     headers = {"Retry-After": "5"} if kind is Unavailable else None
     return kind(error.code, title, error.detail, headers=headers)
+
+
+REPLACED: Final = "session.replaced"
+LESSON_OVER: Final = "lesson.over"
+RIGHT_ENDED: Final = "right.ended"
+_OVER: Final[dict[str, tuple[str, str]]] = {
+    REPLACED: ("Taken over", "You have published this stream from elsewhere since."),
+    LESSON_OVER: ("Lesson over", "The lesson is over, and with it its sound and picture."),
+    RIGHT_ENDED: (
+        "Not in the lesson any more",
+        "Your part in this lesson has ended; who planned it knows why.",
+    ),
+}
+
+
+def over(why: str) -> Gone:
+    """The answer to a client that comes back to a session which the server ended."""
+    title, detail = _OVER[why]
+    return Gone(why, title, detail)
 
 
 def relay_down() -> Unavailable:

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from app.live import channel, join, node_routes, quality_routes, whep, whip
+from app.live import channel, ending, join, node_routes, quality_routes, whep, whip
 
 router = APIRouter()
-for part in (whip, whep, join, quality_routes, node_routes, channel):
+for part in (whip, whep, join, ending, quality_routes, node_routes, channel):
     router.include_router(part.router)

@@ -1,34 +1,34 @@
-"""What runs beside the requests while the server is up: relay nodes, the ledger, and the sweep."""
+"""What runs beside the requests while the server is up: relay nodes, the ledger, the sweep, the review of rights."""
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
 
 from app.database import SessionFactory
-from app.errors import NotFound
 from app.lessons import service as lessons
-from app.lessons.rules import TAKES_MEDIA
 from app.live.coordinator import Coordinator
 from app.live.ledger import Ledger
+from app.live.review import review
+from app.live.rights import Rights
 from app.settings import Settings
 from app.threads import finish_in_threadpool
 
 _log = structlog.stdlib.get_logger(__name__)
 
 SWEEP_SECONDS: Final = 5.0
+REVIEW_SECONDS: Final = 2.0
+"""How often rights are looked at again: media end at the latest so long after the right to them, and a moment."""
 QUALITY_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = 1.0
 
 
 @asynccontextmanager
-async def on_air(settings: Settings, factory: SessionFactory) -> AsyncIterator[Coordinator]:
+async def on_air(settings: Settings, factory: SessionFactory, rights: Rights) -> AsyncIterator[Coordinator]:
     """Start everything lessons on air need; on leaving, end all media, write what is noted, and clean up."""
     ledger = Ledger(factory)
     coordinator = Coordinator(
@@ -41,7 +41,12 @@ async def on_air(settings: Settings, factory: SessionFactory) -> AsyncIterator[C
     coordinator.start()
     works = {
         "ledger": ledger.keep,
-        "sweep": lambda: _every(SWEEP_SECONDS, lambda: sweep(coordinator, factory, datetime.now(UTC))),
+        "sweep": lambda: _every(
+            SWEEP_SECONDS, lambda: sweep(coordinator, rights, factory, datetime.now(UTC))
+        ),
+        "rights": lambda: _every(
+            REVIEW_SECONDS, lambda: review(coordinator, rights, factory, datetime.now(UTC))
+        ),
         # By itself, because media go on while the database is away.
         "nodes": lambda: _every(SWEEP_SECONDS, coordinator.check_nodes),
         "quality": lambda: _every(QUALITY_SECONDS, coordinator.tell_quality),
@@ -78,23 +83,12 @@ async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         await work()
 
 
-async def sweep(coordinator: Coordinator, factory: SessionFactory, now: datetime) -> None:
-    """Let the clock move the lessons' states, and end the media of those that are closed."""
-    closed = await finish_in_threadpool(_closed_lessons, factory, coordinator.lessons(), now)
-    for lesson_id in closed:
-        await coordinator.end_lesson(lesson_id)
+async def sweep(coordinator: Coordinator, rights: Rights, factory: SessionFactory, now: datetime) -> None:
+    """Let the clock move the lessons' states, and look again at who may be in them."""
+    await finish_in_threadpool(_follow_clock, factory, now)
+    await review(coordinator, rights, factory, now)
 
 
-def _closed_lessons(factory: SessionFactory, ids: Collection[uuid.UUID], now: datetime) -> list[uuid.UUID]:
-    """Those of the lessons whose time is over, or that were cancelled or moved."""
+def _follow_clock(factory: SessionFactory, now: datetime) -> None:
     with factory.begin() as session:
         lessons.follow_clock(session, now)
-        return [lesson_id for lesson_id in ids if _is_closed(session, lesson_id, now)]
-
-
-def _is_closed(session: Session, lesson_id: uuid.UUID, now: datetime) -> bool:
-    try:
-        lesson = lessons.get_lesson(session, lesson_id)
-    except NotFound:  # deleted
-        return True
-    return lesson.state not in TAKES_MEDIA or now >= lessons.window_of(lesson).closes_at

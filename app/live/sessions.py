@@ -7,12 +7,16 @@ listed.
 
 import secrets
 import uuid
-from collections import Counter, deque
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Final
 
+from app.accounts.rules import Holder, HolderKind
 from app.errors import TooManyRequests, Unavailable
 from app.live.rules import Direction, Limits, new_entity_tag
+
+_REMEMBERED: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,15 @@ class Admission:
     """The page or program that shares one link over all its sessions; empty: this session is alone."""
     lesson_ends_at: datetime = field(kw_only=True, compare=False)
     """When the lesson was to end as leave was given; it may be moved while it lasts."""
+    kind: HolderKind = HolderKind.PERSON
+    """What the id is the id of."""
+    since: datetime = field(default_factory=lambda: datetime.now(UTC), compare=False)
+    """When the grant was given, or leave without one."""
+
+    @property
+    def holder(self) -> Holder:
+        """Whose right it rests on."""
+        return Holder(self.kind, self.person_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +83,14 @@ class MediaSession:
         return self.admission.person_id
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session that was opened, and the node's answer to the offer."""
+
+    session: MediaSession
+    sdp: str
+
+
 class SessionRegister:
     """All sessions of this process, bounded. One event loop owns it."""
 
@@ -79,7 +100,7 @@ class SessionRegister:
         self._id_by_secret: dict[str, str] = {}
         self._by_lesson: dict[uuid.UUID, set[str]] = {}
         self._publishers: dict[StreamKey, str] = {}
-        self._replaced: deque[str] = deque(maxlen=1_000)
+        self._over: OrderedDict[str, str] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -127,13 +148,15 @@ class SessionRegister:
         if session.id in self._by_id:
             self._publishers[session.key] = session.id
 
-    def note_replaced(self, session: MediaSession) -> None:
-        """Remember that a publisher went because the same person's newer session came."""
-        self._replaced.append(session.secret)
+    def note_over(self, session: MediaSession, why: str) -> None:
+        """Remember why the server ended a session, for the client that comes back to it."""
+        self._over[session.secret] = why
+        if len(self._over) > _REMEMBERED:
+            self._over.popitem(last=False)
 
-    def was_replaced(self, secret: str) -> bool:
-        """Whether the session with this secret went for that reason, among those of late."""
-        return secret in self._replaced
+    def why_over(self, secret: str) -> str | None:
+        """Why the session with this secret was ended, if it is one of late."""
+        return self._over.get(secret)
 
     def mark_connected(self, session_id: str) -> MediaSession | None:
         """Note that media can flow; the session as it is now, ``None`` when it is unknown."""
@@ -152,6 +175,10 @@ class SessionRegister:
     def of_node(self, node: int) -> tuple[MediaSession, ...]:
         """All sessions on a node."""
         return tuple(session for session in self._by_id.values() if session.node == node)
+
+    def holders(self) -> set[tuple[uuid.UUID, Holder]]:
+        """Who has sessions in which lesson."""
+        return {(session.key.lesson_id, session.admission.holder) for session in self._by_id.values()}
 
     def lessons(self) -> tuple[uuid.UUID, ...]:
         """The lessons that have sessions."""

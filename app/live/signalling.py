@@ -9,6 +9,7 @@ bits, and knowing it is enough: a grant that has run out must not keep anybody f
 import asyncio
 import uuid
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated, Final
 
 from fastapi import Depends, Request, Response
@@ -18,7 +19,6 @@ from starlette.requests import HTTPConnection
 
 from app.errors import (
     BadRequest,
-    Gone,
     NotFound,
     PreconditionFailed,
     PreconditionRequired,
@@ -27,10 +27,11 @@ from app.errors import (
     UnsupportedMedia,
 )
 from app.live import access
-from app.live.coordinator import Coordinator, Opened
+from app.live.coordinator import Coordinator
+from app.live.refusals import over
 from app.live.rules import MAX_BODY_BYTES, Direction, matches
 from app.live.schemas import IceServer
-from app.live.sessions import Admission, MediaSession, StreamKey
+from app.live.sessions import Admission, MediaSession, Opened, StreamKey
 from app.live.turn import IceServers, link_headers
 
 SDP: Final = "application/sdp"
@@ -77,7 +78,8 @@ async def admit(request: Request, token: str, direction: Direction, lesson_id: s
     state = request.app.state
     key = stream_key(lesson_id, stream)
     return await run_in_threadpool(
-        access.admit, state.session_factory, state.keys, token, key, direction, datetime.now(UTC)
+        partial(access.admit, state.session_factory, state.keys, state.rights, token, key, direction),
+        datetime.now(UTC),
     )
 
 
@@ -147,15 +149,15 @@ def _ice_servers(request: Request, admission: Admission) -> list[IceServer]:
 def find_session(
     request: Request, direction: Direction, lesson_id: str, stream: str, secret: str
 ) -> MediaSession:
-    """The session of a session URL; 404 when it has ended or never was, 410 when it was taken over.
+    """The session of a session URL; 404 when it has ended or never was, 410 when the server ended it.
 
     The difference tells a client that lost its connection whether to come back: two devices of one person
     would otherwise snatch the stream from each other for ever.
     """
     coordinator = coordinator_of(request)
     session = coordinator.find(stream_key(lesson_id, stream), direction, secret)
-    if session is None and coordinator.was_replaced(secret):
-        raise Gone("session.replaced", "Taken over", "You have published this stream from elsewhere since.")
+    if session is None and (why := coordinator.why_over(secret)) is not None:
+        raise over(why)
     if session is None:
         raise NotFound(
             "session.unknown", "Unknown media session", "This media session has ended; send a new offer."

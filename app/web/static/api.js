@@ -69,6 +69,17 @@ const BY_STATUS = {
   503: "error.busy",
 };
 
+// The keys of the texts for a lesson that ended, and for somebody who is not in it any more.
+export function wordsForEnd(reason) {
+  return reason === "cancelled" || reason === "moved" ? "lesson.cancelled" : "lesson.over";
+}
+
+const REMOVED = ["account_closed", "signed_out", "site_dropped", "terminal_removed", "link_over"];
+
+export function wordsForRemoval(reason) {
+  return REMOVED.includes(reason) ? `removed.${reason}` : "removed.part_ended";
+}
+
 // The key of the text that says what went wrong and what to do now.
 export function wordsFor(failure) {
   if (failure instanceof Unreachable) return "error.unreachable";

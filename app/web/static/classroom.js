@@ -35,7 +35,7 @@ export class Classroom {
   #rejoining = null;
   #presence = null; // AbortController of what listens to the page's going
 
-  // `on` holds the page's callbacks: stream(name, publishing), ended(), refused(status), and if it likes
+  // `on` holds the page's callbacks: stream(name, publishing), ended(why), removed(why), refused(status), and if it likes
   // reachable(), when the server has gone or is back, speaker(name or null), muted(name, whether), and what the
   // channel says of links: quality(message) and rung(message).
   constructor(lessonId, on) {
@@ -191,7 +191,11 @@ export class Classroom {
         break;
       case "lesson_ended":
         this.leave();
-        this.on.ended();
+        this.on.ended(message.reason);
+        break;
+      case "removed":
+        this.leave();
+        this.on.removed(message.reason);
         break;
       case "refused":
         this.leave();

@@ -1,6 +1,6 @@
 // The site's page: shows the lesson as soon as there is one, and sends the room's own picture and sound back.
 
-import { ApiError, wordsFor } from "./api.js";
+import { ApiError, wordsFor, wordsForEnd, wordsForRemoval } from "./api.js";
 import { Classroom, findLesson } from "./classroom.js";
 import { DarkWatch } from "./dark.js";
 import { clock, say, wireLanguageButton } from "./i18n.js";
@@ -76,7 +76,8 @@ async function enter() {
     reachable: showState,
     quality: ({ own: measured }) => noteLink(() => rungs.set(measured)),
     rung: (message) => message.site || noteLink(() => rungs.note(message)),
-    ended: () => goOut(),
+    ended: (reason) => goOut({ words: wordsForEnd(reason), hint: "lesson.over.hint" }),
+    removed: (reason) => goOut({ words: wordsForRemoval(reason), hint: "removed.hint" }),
     refused: refuse,
   };
   classroom = new Classroom(lessonId, on);
@@ -227,7 +228,7 @@ function restControls() {
 // --- the end ---
 
 // The lesson is over, or its doors were closed to us: say so, then look for the next one.
-async function goOut(failure) {
+async function goOut(why) {
   classroom.leave();
   own.close();
   mainLink = boardLink = null;
@@ -236,8 +237,7 @@ async function goOut(failure) {
   large = "board";
   byId("main").srcObject = byId("board").srcObject = null;
   showBoard();
-  if (failure) tell(wordsFor(failure));
-  else tell("lesson.over", "lesson.over.hint");
+  tell(why.words ?? wordsFor(why), why.hint);
   await wait(LOOK_AGAIN);
   attend();
 }

@@ -1,6 +1,6 @@
 // The teacher's page: check picture and sound, press one button, teach, see and hear the sites.
 
-import { ApiError, wordsFor } from "./api.js";
+import { ApiError, post, wordsFor, wordsForEnd, wordsForRemoval } from "./api.js";
 import { BoardShare } from "./board.js";
 import { Classroom, findLesson } from "./classroom.js";
 import { clock, say, text, wireLanguageButton } from "./i18n.js";
@@ -71,7 +71,8 @@ async function enter() {
     muted: (stream, muted) => sites.get(stream)?.tile.mute(muted),
     quality: noteQuality,
     rung: noteRung,
-    ended: () => over("lesson.over"),
+    ended: (reason) => over(reason === "ended" ? "teach.ended" : wordsForEnd(reason)),
+    removed: (reason) => over(wordsForRemoval(reason)),
     refused: refuse,
   });
   const { lesson, role, publish } = await classroom.join();
@@ -224,9 +225,12 @@ function judge(stream, troubled = false) {
 
 // --- the end ---
 
-function end() {
-  over("teach.ended", "teach.ended.hint");
-  byId("again").hidden = false;
+// For everybody and for good. Where the server cannot be asked, or the lesson had not begun for it, we leave at least.
+async function end() {
+  const lesson = encodeURIComponent(classroom.lessonId);
+  const ended = await post(`/api/v1/lessons/${lesson}/end`).then(() => true, () => false);
+  over("teach.ended", ended ? "teach.ended.hint" : "teach.ended.only_here");
+  byId("again").hidden = ended;
 }
 
 function over(state, hint) {

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.accounts.grants import Grant, issue_grant, read_grant
+from app.accounts.rules import Holder, HolderKind
 from app.accounts.tokens import TokenKind, read, sign, token_kind
 from app.errors import Unauthenticated
 from app.keyring import LONGEST_LIFE, Ring
@@ -20,6 +21,7 @@ KEYS = Keys(b"k" * 32, Ring.new(NOW))
 KEY = KEYS.ring.newest()
 GRANT_KEY = KEY.secret("grant")
 HOUR = timedelta(hours=1)
+WANG = Holder(HolderKind.PERSON, uuid.UUID(int=2))
 
 
 def grant(until: datetime = NOW + HOUR) -> str:
@@ -28,7 +30,7 @@ def grant(until: datetime = NOW + HOUR) -> str:
         lesson_id=uuid.UUID(int=1),
         stream="site-S1",
         direction="publish",
-        person_id=uuid.UUID(int=2),
+        holder=WANG,
         until=until,
         now=NOW,
     )
@@ -43,7 +45,7 @@ def refusal(token: str, kind: TokenKind = TokenKind.GRANT, now: datetime = NOW, 
 
 def test_a_grant_is_read_back_whole() -> None:
     assert read_grant(KEYS, grant(), NOW) == Grant(
-        uuid.UUID(int=1), "site-S1", "publish", uuid.UUID(int=2), NOW + HOUR
+        uuid.UUID(int=1), "site-S1", "publish", WANG, NOW, NOW + HOUR
     )
 
 

@@ -8,5 +8,6 @@ def asks(_: Scene) -> Asks:
         ("GET", "/api/v1/lessons"): Ask(query="limit=200", finds="lesson_id"),
         ("GET", "/api/v1/lessons/current"): Ask(finds="lesson_id"),
         ("GET", "/api/v1/lessons/{lesson_id}"): Ask(),
+        ("POST", "/api/v1/lessons/{lesson_id}/end"): Ask(),
         ("POST", "/api/v1/lessons/{lesson_id}/cancel"): Ask({"reason": "Snow"}),
     }

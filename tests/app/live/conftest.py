@@ -66,6 +66,11 @@ class Scene:
 
 @pytest.fixture
 def scene(session: Session) -> Scene:
+    """A scene of the test's own."""
+    return make_scene(session)
+
+
+def make_scene(session: Session) -> Scene:
     """Two-hour periods in UTC cover the day, so some lesson is on air whenever the test runs."""
     now = datetime.now(UTC)
     county = counties.county(session, first_day=now.date(), weeks=2, periods=ALL_DAY, time_zone="UTC")

@@ -146,8 +146,8 @@ def test_a_cancelled_lesson_says_goodbye(
         with session_factory.begin() as session:
             lessons.get_lesson(session, scene.lesson_id).state = LessonState.CANCELLED
         assert live.portal is not None
-        live.portal.call(sweep, app.state.coordinator, session_factory, datetime.now(UTC))
-        assert socket.receive_json() == {"type": "lesson_ended"}
+        live.portal.call(sweep, app.state.coordinator, app.state.rights, session_factory, datetime.now(UTC))
+        assert socket.receive_json() == {"type": "lesson_ended", "reason": "cancelled"}
         with pytest.raises(WebSocketDisconnect) as closed:
             socket.receive_json()
         assert closed.value.code == 1000

@@ -15,9 +15,9 @@ from aiortc.mediastreams import AudioStreamTrack, MediaStreamTrack, VideoStreamT
 
 from app.errors import BadRequest, Conflict, NotAcceptable, NotFound, TooManyRequests, Unavailable
 from app.live import coordinator as coordinator_module
-from app.live.coordinator import Coordinator, Opened
+from app.live.coordinator import Coordinator
 from app.live.rules import Direction, Limits
-from app.live.sessions import Admission, StreamKey
+from app.live.sessions import Admission, Opened, StreamKey
 from app.settings import Settings
 from tests.ports import free_ports
 
@@ -163,9 +163,9 @@ def test_only_the_same_person_takes_a_stream_over() -> None:
             assert coordinator.find(MAIN, Direction.PUBLISH, before.session.secret) is not None
             after = await publish(coordinator, second)
             assert coordinator.find(MAIN, Direction.PUBLISH, before.session.secret) is None
-            assert coordinator.was_replaced(before.session.secret)
+            assert coordinator.why_over(before.session.secret) == "session.replaced"
             assert coordinator.find(MAIN, Direction.PUBLISH, after.session.secret) is not None
-            assert not coordinator.was_replaced(after.session.secret)
+            assert coordinator.why_over(after.session.secret) is None
 
     asyncio.run(scenario())
 
@@ -253,12 +253,12 @@ def test_the_end_of_a_lesson_ends_its_media_and_its_channel() -> None:
         async with running() as coordinator, peer(*camera()) as teacher:
             member = coordinator.channels.join(LESSON, {"main"})
             opened = await publish(coordinator, teacher)
-            await coordinator.end_lesson(LESSON)
+            await coordinator.end_lesson(LESSON, "ended")
             assert coordinator.find(MAIN, Direction.PUBLISH, opened.session.secret) is None
             await coordinator.check_nodes()
             (stats,) = coordinator.node_stats().values()
             assert stats.publishers == 0
-            assert await member.next() == '{"type": "lesson_ended"}'
+            assert await member.next() == '{"type": "lesson_ended", "reason": "ended"}'
 
     asyncio.run(scenario())
 

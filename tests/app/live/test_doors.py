@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from app.accounts.grants import issue_grant
 from app.accounts.models import Person
+from app.accounts.rules import Holder, HolderKind
 from app.database import SessionFactory
 from app.keys import Keys
 from app.lessons import service as lessons
@@ -104,7 +105,7 @@ def publishing_grant(keys: Keys, scene: Scene, person: Person) -> dict[str, str]
         lesson_id=scene.lesson_id,
         stream="main",
         direction="publish",
-        person_id=person.id,
+        holder=Holder(HolderKind.PERSON, person.id),
         until=datetime.now(UTC) + timedelta(minutes=5),
     )
     return {"Authorization": f"Bearer {grant}", "Content-Type": "application/sdp"}
@@ -329,14 +330,22 @@ def test_a_cancelled_lesson_loses_its_media(
         lesson = lessons.get_lesson(session, scene.lesson_id)
         lesson.state = LessonState.CANCELLED
     assert live.portal is not None
-    live.portal.call(sweep, app.state.coordinator, session_factory, datetime.now(UTC))
-    assert live.delete(published.headers["location"]).status_code == 404
+    live.portal.call(sweep, app.state.coordinator, app.state.rights, session_factory, datetime.now(UTC))
+    answer = live.delete(published.headers["location"])
+    assert (answer.status_code, code_of(answer)) == (410, "lesson.over")
 
 
 def test_media_end_when_the_lesson_closes(
     app: FastAPI, live: TestClient, published: Response, scene: Scene, session_factory: SessionFactory
 ) -> None:
     assert live.portal is not None
-    live.portal.call(sweep, app.state.coordinator, session_factory, datetime.now(UTC))
-    live.portal.call(sweep, app.state.coordinator, session_factory, datetime.now(UTC) + timedelta(hours=3))
-    assert live.delete(published.headers["location"]).status_code == 404
+    later = datetime.now(UTC) + timedelta(hours=3)
+    live.portal.call(sweep, app.state.coordinator, app.state.rights, session_factory, datetime.now(UTC))
+    live.portal.call(
+        sweep,
+        app.state.coordinator,
+        app.state.rights,
+        session_factory,
+        later,
+    )
+    assert live.delete(published.headers["location"]).status_code == 410

@@ -17,12 +17,12 @@ def test_everybody_in_the_lesson_hears_it_in_order_and_nobody_else() -> None:
             hub.join(uuid.uuid4(), {"main"}),
         )
         hub.broadcast(LESSON, {"type": "stream_started", "stream": "main"})
-        hub.close_lesson(LESSON)
+        hub.close_lesson(LESSON, "ended")
         for member in (first, second):
             heard = [await member.next() for _ in range(3)]
             assert heard == [
                 '{"type": "stream_started", "stream": "main"}',
-                '{"type": "lesson_ended"}',
+                '{"type": "lesson_ended", "reason": "ended"}',
                 CloseCode.NORMAL,
             ]
         elsewhere.close(CloseCode.NORMAL)

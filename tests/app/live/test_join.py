@@ -50,7 +50,7 @@ def test_the_grants_are_for_this_person_stream_and_direction(
     main = body["publish"][0]
     grant = read_grant(keys, main["token"])
     assert (grant.lesson_id, grant.stream, grant.direction) == (scene.lesson_id, "main", "publish")
-    assert grant.person_id == scene.teacher.id
+    assert grant.holder.id == scene.teacher.id
     assert grant.until == datetime.fromisoformat(main["expires_at"])
     headers = {"Authorization": f"Bearer {main['token']}", "Content-Type": "application/sdp"}
     assert live.post(main["url"], content=offer, headers=headers).status_code == 201

@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
-from app.live.coordinator import Coordinator, Opened
+from app.live.coordinator import Coordinator
 from app.live.hub import ChannelHub, Member
 from app.live.quality import LinkState, QualityRecord, Rung, SiteQuality, survey
 from app.live.quality_news import QualityNews
 from app.live.rules import Direction
-from app.live.sessions import Admission, MediaSession, SessionRegister, StreamKey
+from app.live.sessions import Admission, MediaSession, Opened, SessionRegister, StreamKey
 from media_relay.messages import RungChanged, Sample
 from tests.app.live.test_coordinator import ENDS_AT, LESSON, SITE_ONE, WANG, camera, peer, publish, running
 from tests.app.live.test_speech import waiting

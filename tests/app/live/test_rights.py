@@ -1,0 +1,268 @@
+"""Media never outlive the right to them, whatever the reason may be that it ended."""
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiortc import RTCPeerConnection, RTCSessionDescription
+from fastapi import FastAPI
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from starlette.testclient import TestClient, WebSocketTestSession
+from starlette.websockets import WebSocketDisconnect
+
+from app.accounts.models import Assignment, Person
+from app.accounts.rules import Role
+from app.accounts.service import issue_person_token
+from app.audit.rules import Act
+from app.database import SessionFactory, make_engine, make_session_factory
+from app.keys import Keys
+from app.lessons.models import Lesson, LessonSite
+from app.lessons.rules import LessonState, SiteState
+from app.live.access import admit
+from app.live.review import review
+from app.live.rights import Rights
+from app.live.rules import Direction
+from app.live.runtime import on_air
+from app.live.sessions import Admission, StreamKey
+from app.settings import Settings
+from tests import factories
+from tests.app.live.conftest import Scene, make_scene, sdp_headers
+from tests.app.live.test_coordinator import camera, peer, picture, until
+from tests.databases import SqliteDatabases
+from tests.patience import patient
+from tests.ports import free_port
+
+Change = Callable[[Session, Scene], object]
+NOON = datetime(2020, 6, 1, 12, tzinfo=UTC)
+
+
+def hello(keys: Keys, person: Person) -> dict[str, str]:
+    return {"type": "hello", "token": issue_person_token(keys, person, 10)}
+
+
+def join(live: TestClient, keys: Keys, scene: Scene, person: Person) -> dict[str, Any]:
+    address = f"/api/v1/lessons/{scene.lesson_id}/join"
+    body: dict[str, Any] = live.get(address, headers=factories.bearer(keys, person)).json()
+    return body
+
+
+def news(socket: WebSocketTestSession) -> Any:
+    """The next message that is about the lesson, not about links."""
+    while (message := socket.receive_json())["type"] in ("quality", "ping"):
+        pass
+    return message
+
+
+def look_again(app: FastAPI, live: TestClient, factory: SessionFactory) -> None:
+    assert live.portal is not None
+    live.portal.call(review, app.state.coordinator, app.state.rights, factory, datetime.now(UTC))
+
+
+def put_live(factory: SessionFactory, scene: Scene) -> None:
+    with factory.begin() as session:
+        session.get_one(Lesson, scene.lesson_id).state = LessonState.LIVE
+
+
+# --- what ends a part in a lesson ---
+
+
+def close_account(session: Session, scene: Scene) -> None:
+    session.get_one(Person, scene.assistant.id).active = False
+
+
+def change_password(session: Session, scene: Scene) -> None:
+    session.get_one(Person, scene.assistant.id).tokens_since = datetime.now(UTC)
+
+
+def end_role(session: Session, scene: Scene) -> None:
+    session.get_one(Assignment, scene.assistant.assignments[0].id).valid_to = NOON.date()
+
+
+def drop_site(session: Session, scene: Scene) -> None:
+    site_id = scene.county.sites[0].unit.id
+    part = select(LessonSite).where(LessonSite.lesson_id == scene.lesson_id, LessonSite.site_id == site_id)
+    session.scalars(part).one().state = SiteState.CANCELLED
+
+
+REASONS = [
+    (close_account, "account_closed", 401),
+    (change_password, "signed_out", 401),
+    (end_role, "part_ended", 404),
+    (drop_site, "site_dropped", 404),
+]
+
+
+@pytest.mark.parametrize(("change", "reason", "status"), REASONS)
+def test_who_has_no_part_any_more_is_told_why_and_gets_no_media(
+    app: FastAPI,
+    live: TestClient,
+    keys: Keys,
+    scene: Scene,
+    offer: str,
+    session_factory: SessionFactory,
+    change: Change,
+    reason: str,
+    status: int,
+) -> None:
+    grant = join(live, keys, scene, scene.assistant)["watch"][0]
+    headers = {"Authorization": f"Bearer {grant['token']}", "Content-Type": "application/sdp"}
+    watching = live.post(grant["url"], content=offer, headers=headers)
+    teaching = live.post(scene.whip(), content=offer, headers=sdp_headers(keys, scene.teacher))
+    with live.websocket_connect(f"/api/v1/lessons/{scene.lesson_id}/channel") as socket:
+        socket.send_json(hello(keys, scene.assistant))
+        assert socket.receive_json()["type"] == "welcome"
+        with session_factory.begin() as session:
+            change(session, scene)
+        look_again(app, live, session_factory)
+        assert news(socket) == {"type": "removed", "reason": reason}
+        with pytest.raises(WebSocketDisconnect) as closed:
+            socket.receive_json()
+        assert closed.value.code == 4403
+    ended = live.delete(watching.headers["location"])
+    assert (ended.status_code, ended.json()["code"]) == (410, "right.ended")
+    assert live.post(grant["url"], content=offer, headers=headers).status_code == status
+    # Nobody else notices.
+    assert live.delete(teaching.headers["location"]).status_code == 200
+
+
+def test_a_part_that_became_another_one_keeps_what_it_still_covers(
+    app: FastAPI,
+    live: TestClient,
+    keys: Keys,
+    scene: Scene,
+    offer: str,
+    session_factory: SessionFactory,
+    session: Session,
+) -> None:
+    person = factories.person(session, scene.county.county, Role.BUREAU_ADMIN)
+    session.commit()
+    with session_factory.begin() as changing:
+        changing.get_one(Lesson, scene.lesson_id).teacher_id = person.id
+        changing.add(
+            Assignment(
+                person_id=person.id,
+                role=Role.TEACHER,
+                org_unit_id=scene.county.school.id,
+                valid_from=factories.LONG_AGO,
+            )
+        )
+    publishing = live.post(scene.whip(), content=offer, headers=sdp_headers(keys, person))
+    assert publishing.status_code == 201, publishing.text
+    with session_factory.begin() as changing:
+        changing.get_one(Lesson, scene.lesson_id).teacher_id = scene.teacher.id
+    watching = live.post(scene.whep(), content=offer, headers=sdp_headers(keys, person))
+    look_again(app, live, session_factory)
+    assert live.delete(publishing.headers["location"]).json()["code"] == "right.ended"
+    assert live.delete(watching.headers["location"]).status_code == 200
+
+
+# --- grants and the database ---
+
+
+def test_a_grant_is_checked_without_the_database(
+    app: FastAPI, live: TestClient, keys: Keys, scene: Scene
+) -> None:
+    body = join(live, keys, scene, scene.teacher)
+    away, now = SessionFactory(), datetime.now(UTC)  # it has no database
+    for direction, door in ((Direction.PUBLISH, body["publish"][0]), (Direction.WATCH, body["watch"][0])):
+        key = StreamKey(scene.lesson_id, door["stream"])
+        admission = admit(away, keys, app.state.rights, door["token"], key, direction, now)
+        assert admission.person_id == scene.teacher.id
+
+
+def test_after_a_restart_a_grant_still_opens_and_only_what_is_still_right(
+    app: FastAPI, live: TestClient, keys: Keys, scene: Scene, offer: str, session_factory: SessionFactory
+) -> None:
+    door = join(live, keys, scene, scene.assistant)["watch"][0]
+    headers = {"Authorization": f"Bearer {door['token']}", "Content-Type": "application/sdp"}
+    app.state.rights.drop_lesson(scene.lesson_id)
+    assert live.post(door["url"], content=offer, headers=headers).status_code == 201
+    app.state.rights.drop_lesson(scene.lesson_id)
+    with session_factory.begin() as session:
+        change_password(session, scene)
+    refused = live.post(door["url"], content=offer, headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (401, "token.void")
+
+
+# --- the end of a lesson ---
+
+
+def test_the_teacher_ends_the_lesson_for_everybody(
+    live: TestClient, keys: Keys, scene: Scene, offer: str, session_factory: SessionFactory
+) -> None:
+    put_live(session_factory, scene)
+    door = join(live, keys, scene, scene.assistant)["watch"][0]
+    granted = {"Authorization": f"Bearer {door['token']}", "Content-Type": "application/sdp"}
+    watching = live.post(door["url"], content=offer, headers=granted)
+    with live.websocket_connect(f"/api/v1/lessons/{scene.lesson_id}/channel") as socket:
+        socket.send_json(hello(keys, scene.assistant))
+        assert socket.receive_json()["type"] == "welcome"
+        answer = live.post(
+            f"/api/v1/lessons/{scene.lesson_id}/end", headers=factories.bearer(keys, scene.teacher)
+        )
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["state"] == "ended"
+        assert news(socket) == {"type": "lesson_ended", "reason": "ended"}
+    assert live.delete(watching.headers["location"]).json()["code"] == "lesson.over"
+    refused = live.post(door["url"], content=offer, headers=granted)
+    assert (refused.status_code, refused.json()["code"]) == (409, "lesson.not_on_air")
+    assert join(live, keys, scene, scene.assistant)["watch"] == []
+    again = live.post(f"/api/v1/lessons/{scene.lesson_id}/end", headers=factories.bearer(keys, scene.teacher))
+    assert (again.status_code, again.json()["code"]) == (409, "lesson.wrong_state")
+    trail = live.get(
+        "/api/v1/audit-events", params={"act": Act.LESSON_ENDED}, headers=factories.bearer(keys, scene.bureau)
+    )
+    assert [event["subject_id"] for event in trail.json()["items"]] == [str(scene.lesson_id)]
+
+
+def test_a_lesson_that_is_not_on_air_cannot_be_ended(live: TestClient, keys: Keys, scene: Scene) -> None:
+    address = f"/api/v1/lessons/{scene.tomorrow_id}/end"
+    answer = live.post(address, headers=factories.bearer(keys, scene.teacher))
+    assert (answer.status_code, answer.json()["code"]) == (409, "lesson.wrong_state")
+    assert live.post(address, headers=factories.bearer(keys, scene.assistant)).status_code == 403
+    assert live.post(address, headers=factories.bearer(keys, scene.stranger)).status_code == 404
+
+
+def test_with_real_media_a_cancelled_lesson_is_dark_within_five_seconds(
+    sqlite_databases: SqliteDatabases, tmp_path: Path
+) -> None:
+    with sqlite_databases.fresh(tmp_path) as url:
+        engine = make_engine(url)
+        try:
+            assert asyncio.run(_seconds_until_dark(url, make_session_factory(engine))) < patient(5.0)
+        finally:
+            engine.dispose()
+
+
+async def _seconds_until_dark(url: str, factory: SessionFactory) -> float:
+    with factory() as session:
+        scene = make_scene(session)
+    rights = Rights()
+    key = StreamKey(scene.lesson_id, "main")
+    ends_at = datetime.now(UTC) + timedelta(hours=1)
+    settings = Settings(database_url=url, media_port=free_port())
+    async with on_air(settings, factory, rights) as coordinator, peer(*camera()) as sends, peer() as sees:
+        await coordinator.wait_ready(patient(20))
+
+        async def connect(
+            pc: RTCPeerConnection, direction: Direction, who: uuid.UUID, site: str | None
+        ) -> None:
+            admission = Admission(key, direction, who, site, lesson_ends_at=ends_at)
+            enter = coordinator.publish if direction is Direction.PUBLISH else coordinator.watch
+            opened = await enter(admission, pc.localDescription.sdp)
+            await pc.setRemoteDescription(RTCSessionDescription(opened.sdp, "answer"))
+
+        await connect(sends, Direction.PUBLISH, scene.teacher.id, None)
+        await connect(sees, Direction.WATCH, scene.assistant.id, scene.county.sites[0].unit.code)
+        await picture(sees)
+        with factory.begin() as session:
+            session.get_one(Lesson, scene.lesson_id).state = LessonState.CANCELLED
+        began = asyncio.get_running_loop().time()
+        await until(lambda: {sees.connectionState, sends.connectionState} == {"closed"})
+        assert coordinator.session_counts() == {Direction.PUBLISH: 0, Direction.WATCH: 0}
+        return asyncio.get_running_loop().time() - began
