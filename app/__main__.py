@@ -102,13 +102,17 @@ def _fill_migrate(parser: argparse.ArgumentParser) -> None:
 
 
 def _fill_seed(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", choices=("small",), help="which data to put in")
+    parser.add_argument(
+        "name",
+        choices=("small", "jinzhai"),
+        help="a demo county of one lesson at a time, or one of full size (156 schools)",
+    )
     _add_settings(parser, _STORAGE)
 
     def run(options: argparse.Namespace, settings: Settings) -> int:
         from app.manage import seed
 
-        seed(settings)
+        seed(settings, options.name)
         return 0
 
     parser.set_defaults(run=run)

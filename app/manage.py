@@ -32,8 +32,12 @@ def migrate(settings: Settings, revision: str) -> None:
     sys.stdout.write("The database is up to date.\n")
 
 
-def seed(settings: Settings) -> None:
-    """Put the demo county in, or bring the one that is there up to now."""
+def seed(settings: Settings, name: str) -> None:
+    """Put a county in; the small one that is there already is brought up to now."""
+    {"small": _seed_small, "jinzhai": _seed_jinzhai}[name](settings)
+
+
+def _seed_small(settings: Settings) -> None:
     from app.seeds.small import ensure_demo  # needed by no other command
 
     _prepare(settings)
@@ -42,6 +46,19 @@ def seed(settings: Settings) -> None:
         demo = ensure_demo(session, settings, datetime.now(UTC))
     engine.dispose()
     sys.stdout.write(f"The demo county is there; everybody's password is {demo.password}\n")
+
+
+def _seed_jinzhai(settings: Settings) -> None:
+    from app.seeds.jinzhai import ADMIN, ensure_jinzhai  # needed by no other command
+
+    _prepare(settings)
+    engine = make_engine(settings.database_url)
+    with make_session_factory(engine).begin() as session:
+        county = ensure_jinzhai(session, settings, datetime.now(UTC))
+    engine.dispose()
+    sys.stdout.write(
+        f"The county of Jinzhai's size is there. Sign in as {ADMIN}; everybody's password is {county.password}\n"
+    )
 
 
 def create_county(
