@@ -169,6 +169,7 @@ def _fill_admin(parser: argparse.ArgumentParser) -> None:
     verify.set_defaults(run=run)
     _add_rotate_keys(acts)
     _fill_chores(acts.add_parser("chores", help="show or do what the server does on schedule"))
+    _add_unlock(acts)
 
 
 def _add_rotate_keys(acts: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -206,6 +207,21 @@ def _fill_chores(parser: argparse.ArgumentParser) -> None:
         return 0
 
     parser.set_defaults(run=run)
+
+
+def _add_unlock(acts: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    words = "let somebody sign in again who was locked out by wrong passwords, their own or others'"
+    unlock = acts.add_parser("unlock", help=words, description=words[0].upper() + words[1:] + ".")
+    unlock.add_argument("login", help="whose account")
+    _add_settings(unlock, ("database_url", *_LOGGING))
+
+    def run(options: argparse.Namespace, settings: Settings) -> int:
+        from app.administration import unlock_account
+
+        unlock_account(settings, options.login)
+        return 0
+
+    unlock.set_defaults(run=run)
 
 
 def _fill_permissions(parser: argparse.ArgumentParser) -> None:

@@ -19,11 +19,15 @@ import app.timetables.calendar_routes
 import app.timetables.routes
 import app.web.routes
 from app import __version__, gatekeeping, metrics
+from app.accounts.lockouts import LockoutClerk
 from app.accounts.sign_in import Door
 from app.bounds import BodyBound
 from app.chores import Chores
 from app.database import make_engine, make_session_factory
 from app.errors import install_error_handlers
+from app.guard.front import HeadBound, KnownHosts, SafeHeaders, TrustedProxies
+from app.guard.limiting import AddressLimits
+from app.guard.traffic import Traffic
 from app.housekeeping import chores_of
 from app.key_rotation import keep_rotating
 from app.keys import load_keys
@@ -76,7 +80,10 @@ def create_app(settings: Settings) -> FastAPI:
     api.state.rights = Rights()
     api.state.coordinator = None  # until the lifespan is entered
     api.state.metrics = metrics.Metrics()
-    api.state.door = Door(api.state.session_factory, api.state.keys, api.state.metrics.registry)
+    api.state.traffic = Traffic(settings, api.state.metrics.registry)
+    api.state.door = Door(
+        api.state.session_factory, api.state.keys, api.state.metrics.registry, api.state.traffic
+    )
     api.state.chores = Chores(chores_of(settings), api.state.session_factory, api.state.metrics.registry)
     install_error_handlers(api)
     api.add_exception_handler(404, app.web.routes.no_such_page)
@@ -85,8 +92,13 @@ def create_app(settings: Settings) -> FastAPI:
     gatekeeping.check(api.routes)
     # The last one added is the outermost.
     api.add_middleware(BodyBound)
+    api.add_middleware(HeadBound)
+    api.add_middleware(AddressLimits, traffic=api.state.traffic)
     api.add_middleware(MediaDoors)
+    api.add_middleware(KnownHosts, public_url=settings.public_url, options=settings)
+    api.add_middleware(SafeHeaders, options=settings)
     api.add_middleware(RequestLog, observe=api.state.metrics.observe)
+    api.add_middleware(TrustedProxies, options=settings)
     return api
 
 
@@ -98,14 +110,14 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
         async with on_air(state.settings, state.session_factory, state.rights) as coordinator:
             state.coordinator = coordinator
             state.metrics.registry.register(MediaFigures(coordinator, asyncio.get_running_loop()))
-            rotating = asyncio.create_task(
-                keep_rotating(state.session_factory, state.keys.ring, state.settings.signing_key_days)
-            )
+            rotating = keep_rotating(state.session_factory, state.keys.ring, state.settings.signing_key_days)
+            beside = [asyncio.create_task(work) for work in (rotating, LockoutClerk(state.door).work())]
             try:
                 yield
             finally:
-                rotating.cancel()
-                await asyncio.gather(rotating, return_exceptions=True)
+                for task in beside:
+                    task.cancel()
+                await asyncio.gather(*beside, return_exceptions=True)
     finally:
         chores.cancel()
         await asyncio.wait((chores,))

@@ -12,7 +12,8 @@ DESCRIPTION = """
 One lesson, many classrooms: a teacher in a main classroom also teaches, live, the classes of teaching sites.
 
 Sign in with `POST /api/v1/token` and send the token as `Authorization: Bearer …`. Every error is a problem
-document (RFC 9457) with a stable `code`. Times are UTC. Lists come in pages: give `next` as `after`.
+document (RFC 9457) with a stable `code`. Who
+asks too often is answered 429 with `Retry-After`. Times are UTC. Lists come in pages: give `next` as `after`.
 """
 
 TAGS: list[dict[str, Any]] = [
@@ -39,11 +40,22 @@ class Api(FastAPI):
             for path in document["paths"].values():
                 for operation in path.values():
                     _describe_problems(operation["responses"])
+                    _describe_guards(operation)
             schemas = document["components"]["schemas"]
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
         assert self.openapi_schema is not None
         return self.openapi_schema
+
+
+def _describe_guards(operation: dict[str, Any]) -> None:
+    """What the guards before the application answer, whatever the operation: see `app.guard`."""
+    said = operation["responses"]
+    problem = {"content": {PROBLEM_JSON: {"schema": _PROBLEM}}}
+    retry = {"Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer"}}}
+    said.setdefault("429", {"description": "Too many requests", **problem}).setdefault("headers", retry)
+    if "requestBody" in operation:
+        said.setdefault("413", {"description": "Too large", **problem})
 
 
 def _describe_problems(operation_responses: dict[str, Any]) -> None:

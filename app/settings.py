@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, Validati
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.errors import StartupError
+from app.guard.options import GuardOptions
 
 PREFIX = "TONGTANG_"
 
@@ -25,6 +26,11 @@ class SettingsError(StartupError):
 def _default_database_url(values: dict[str, Any]) -> str:
     folder: Path = values.get("data_dir", Path("data"))
     return f"sqlite:///{folder / 'tongtang.db'}"
+
+
+def _default_public_url(values: dict[str, Any]) -> str:
+    scheme = "https" if values.get("tls_certificate") else "http"
+    return f"{scheme}://localhost:{values.get('http_port', 8000)}"
 
 
 def _with_driver(url: str) -> str:
@@ -55,7 +61,7 @@ def _read_secret(path: Path) -> str:
         raise ValueError(f"cannot be read ({getattr(error, 'strerror', 'no text')})") from None
 
 
-class Settings(BaseSettings):
+class Settings(GuardOptions, BaseSettings):
     """What an operator can change, with defaults that suit one machine."""
 
     model_config = SettingsConfigDict(
@@ -81,7 +87,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged")
     log_format: Literal["console", "json"] = Field("console", description="Lines for people or for machines")
     public_url: str = Field(
-        default_factory=lambda values: f"http://localhost:{values.get('http_port', 8000)}",
+        default_factory=_default_public_url,
         description="Origin under which browsers reach the server, without a trailing slash",
     )
     token_minutes: int = Field(12 * 60, ge=1, le=7 * 24 * 60, description="Life of a person's token")

@@ -22,8 +22,10 @@ from app.accounts.browsers import principal_of_session
 from app.accounts.permissions import Action, require_somewhere
 from app.accounts.rules import Principal
 from app.accounts.service import authenticate
-from app.database import reading
+from app.database import address_of, reading
 from app.errors import Unauthenticated
+from app.guard.limiting import READS
+from app.guard.traffic import Limit, Traffic
 
 bearer = OAuth2PasswordBearer(
     tokenUrl="/api/v1/token", auto_error=False, description="A token of POST /api/v1/token"
@@ -57,7 +59,16 @@ def current_principal(connection: HTTPConnection, token: Annotated[str | None, D
     before it is known who asks.
     """
     with reading(connection.app.state.session_factory) as session:
-        return identify(session, connection, token, connection.headers.get(cookies.HEADER))
+        principal = identify(session, connection, token, connection.headers.get(cookies.HEADER))
+    reads = connection.scope.get("method") in READS
+    require_pace(connection, principal, Limit.ACCOUNT_READS if reads else Limit.ACCOUNT_WRITES)
+    return principal
+
+
+def require_pace(connection: HTTPConnection, principal: Principal, limit: Limit) -> None:
+    """Raise `TooManyRequests` when somebody asks more often than a person or a sensible program does."""
+    traffic: Traffic = connection.app.state.traffic
+    traffic.require_of_account(limit, principal.person_id, principal.county_id, address_of(connection))
 
 
 @dataclass(frozen=True, slots=True)

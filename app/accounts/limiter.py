@@ -1,12 +1,16 @@
 """Bounds on how often somebody may try to sign in: by account, by address, and by both."""
 
-import ipaddress
+import threading
 import time
+from collections import OrderedDict
 from dataclasses import dataclass
 
 from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
+
+from app.guard.addresses import network_of
+from app.guard.traffic import Limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,19 @@ class Bounds:
     """Wrong attempts at one account, from wherever."""
 
 
+MOST_PAIRS = 20_000
+"""Accounts and networks that are remembered; what is wrong beyond that is bounded by account and by network."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An attempt that is over a bound."""
+
+    limit: Limit
+    wait: float
+    """Seconds until another one may be made."""
+
+
 class SignInLimits:
     """Counts attempts in memory.
 
@@ -31,16 +48,22 @@ class SignInLimits:
     def __init__(self, bounds: Bounds | None = None) -> None:
         self._bounds = bounds or Bounds()
         self._window = MovingWindowRateLimiter(MemoryStorage())
+        self._pairs: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._lock = threading.Lock()
 
-    def attempt(self, login: str, address: str) -> float:
-        """Count one attempt: 0 when it may go on, else the seconds to wait."""
+    def attempt(self, login: str, address: str) -> Refusal | None:
+        """Count one attempt: None when it may go on."""
         network = network_of(address)
-        for item, key in ((self._bounds.address, network), (self._bounds.account, login)):
+        for limit, item, key in (
+            (Limit.SIGN_IN_ADDRESS, self._bounds.address, network),
+            (Limit.SIGN_IN_ACCOUNT, self._bounds.account, login),
+        ):
             if not self._window.test(item, key):
-                return self._wait(item, key)
+                return Refusal(limit, self._wait(item, key))
+        self._remember(login, network)
         if not self._window.hit(self._bounds.pair, login, network):
-            return self._wait(self._bounds.pair, login, network)
-        return 0.0
+            return Refusal(Limit.SIGN_IN_PAIR, self._wait(self._bounds.pair, login, network))
+        return None
 
     def refused(self, login: str, address: str) -> None:
         """The password was wrong."""
@@ -49,22 +72,29 @@ class SignInLimits:
 
     def accepted(self, login: str, address: str) -> None:
         """The password was right: forget the attempts at this account from there."""
-        self._window.clear(self._bounds.pair, login, network_of(address))
+        self._forget(login, network_of(address))
 
     def unlock(self, login: str) -> None:
-        """Forget what was tried at an account from everywhere else, too: somebody vouched for it anew."""
+        """Forget what was tried at an account from everywhere: somebody vouched for it anew."""
         self._window.clear(self._bounds.account, login)
+        with self._lock:
+            networks = [network for each, network in self._pairs if each == login]
+        for network in networks:
+            self._forget(login, network)
+
+    def _remember(self, login: str, network: str) -> None:
+        # The storage forgets by time only, and strangers choose what it is asked to remember.
+        with self._lock:
+            self._pairs[login, network] = None
+            self._pairs.move_to_end((login, network))
+            oldest = self._pairs.popitem(last=False)[0] if len(self._pairs) > MOST_PAIRS else None
+        if oldest is not None:
+            self._window.clear(self._bounds.pair, *oldest)
+
+    def _forget(self, login: str, network: str) -> None:
+        with self._lock:
+            self._pairs.pop((login, network), None)
+        self._window.clear(self._bounds.pair, login, network)
 
     def _wait(self, item: RateLimitItem, *keys: str) -> float:
         return max(1.0, self._window.get_window_stats(item, *keys).reset_time - time.time())
-
-
-def network_of(address: str) -> str:
-    """What counts as one address: of IPv6 the network, for one subscriber has 2^64 addresses."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if parsed.version == 6:
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed)

@@ -57,3 +57,12 @@ class Assignment(Base):
     org_unit_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("org_units.id"))
     valid_from: Mapped[date]
     valid_to: Mapped[date | None]
+
+
+class Unlock(Base):
+    """Word to every running server that an account may be tried again, whatever was got wrong before."""
+
+    __tablename__ = "unlocks"
+
+    login: Mapped[str] = mapped_column(String(64), primary_key=True)
+    at: Mapped[datetime]

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, String, Uuid, column, delete, or_, select, table, update
 from sqlalchemy.orm import Session, selectinload
 
-from app.accounts.models import Assignment, BrowserSession, Person
+from app.accounts.models import Assignment, BrowserSession, Person, Unlock
 from app.database import rows_of
 
 # The tree belongs to the schools domain, which builds on this one; here only its shape is read.
@@ -123,3 +123,11 @@ def people_by_ids(session: Session, ids: Collection[uuid.UUID]) -> Sequence[Pers
 
 def _at_or_below(path: str) -> ColumnElement[bool]:
     return or_(_org_units.c.path == path, _org_units.c.path.startswith(path + "/"))
+
+
+def put_unlock(session: Session, login: str, at: datetime) -> None:
+    session.merge(Unlock(login=login, at=at))
+
+
+def unlocks_since(session: Session, since: datetime) -> Sequence[Unlock]:
+    return session.scalars(select(Unlock).where(Unlock.at > since).order_by(Unlock.at)).all()

@@ -19,6 +19,7 @@ from app.audit.rules import SERVER_CHAIN, Act
 from app.audit.service import Subject
 from app.database import CALLER_ADDRESS, SessionFactory, reading
 from app.errors import Forbidden, Invalid, TooManyRequests, Unauthenticated
+from app.guard.traffic import Limit, Traffic
 from app.keys import Keys
 
 
@@ -29,6 +30,7 @@ class Door:
     factory: SessionFactory
     keys: Keys
     registry: CollectorRegistry
+    traffic: Traffic
     limits: SignInLimits = field(default_factory=SignInLimits)
     desk: PasswordDesk = field(default_factory=PasswordDesk)
     attempts: Counter = field(init=False)
@@ -74,8 +76,13 @@ async def change_own_password(door: Door, principal: Principal, old: str, new: s
 
 
 def _count_attempt(door: Door, login: str, address: str) -> None:
-    if wait := door.limits.attempt(login, address):
+    if refusal := door.limits.attempt(login, address):
+        wait = refusal.wait
         door.attempts.labels("limited").inc()
+        about: dict[str, str] = {"address": address}
+        if refusal.limit is not Limit.SIGN_IN_ADDRESS:
+            about["login"] = login
+        door.traffic.refused(refusal.limit, tuple(about.values()), **about)
         raise TooManyRequests(
             "sign_in.too_many",
             "Too many attempts",
@@ -124,7 +131,15 @@ def _note(door: Door, person: Person | None, login: str, check: Check, address: 
 
 
 def _note_stranger(session: Session, keys: Keys, login: str) -> None:
-    # What was typed may be a password in the wrong field, so it is not kept; equal ones are told by the digest.
+    audit.note(
+        session, Act.SIGN_IN_REFUSED, SERVER_CHAIN, None, after={"unknown_login": digest_of(keys, login)}
+    )
+
+
+def digest_of(keys: Keys, login: str) -> str:
+    """What the trail keeps of a login that nobody has: equal ones are told by it.
+
+    What was typed may be a password in the wrong field, so it is not kept.
+    """
     key = keys.derived("unknown logins")
-    digest = hashlib.blake2b(login.encode("utf-8", "replace"), key=key, digest_size=8).hexdigest()
-    audit.note(session, Act.SIGN_IN_REFUSED, SERVER_CHAIN, None, after={"unknown_login": digest})
+    return hashlib.blake2b(login.encode("utf-8", "replace"), key=key, digest_size=8).hexdigest()

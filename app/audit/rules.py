@@ -20,6 +20,8 @@ class Act(StrEnum):
 
     SIGN_IN_ACCEPTED = "sign_in.accepted"
     SIGN_IN_REFUSED = "sign_in.refused"
+    LOCKOUT_BEGAN = "lockout.began"
+    ACCOUNT_UNLOCKED = "account.unlocked"
     KEYS_ROTATED = "keys.rotated"
     COUNTY_FOUNDED = "county.founded"
     ORG_UNIT_ADDED = "org_unit.added"

@@ -36,16 +36,17 @@ import anyio
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from starlette.concurrency import run_in_threadpool
 
-from app.accounts.gates import identify
+from app.accounts.gates import identify, require_pace
 from app.accounts.permissions import Action, denied
 from app.accounts.rules import Holder
 from app.database import reading
 from app.errors import AppError, BadRequest
+from app.guard.throttle import Throttle
+from app.guard.traffic import Limit
 from app.lessons import service as lessons
 from app.lessons.rules import BOARD_STREAM, MAIN_STREAM, LessonState, ParticipantRole, streams
 from app.live.hub import CloseCode, Member, Message
 from app.live.rights import Claim, Standing
-from app.live.rules import Throttle
 from app.live.signalling import coordinator_of, stream_key
 
 router = APIRouter()
@@ -70,6 +71,7 @@ _CLOSE_CODES: Final = {
     401: CloseCode.UNAUTHENTICATED,
     403: CloseCode.FORBIDDEN,
     404: CloseCode.UNKNOWN_LESSON,
+    429: CloseCode.TRY_AGAIN,
     503: CloseCode.TRY_AGAIN,
 }
 _PING: Final = json.dumps({"type": "ping"})
@@ -147,6 +149,7 @@ def _find_seat(
 ) -> Seat:
     with reading(socket.app.state.session_factory) as session:
         principal = identify(session, socket, token, sign_in)
+        require_pace(socket, principal, Limit.ACCOUNT_SOCKETS)
         lesson = lessons.get_lesson(session, lesson_id)
         part = lessons.participation(session, lesson, principal)
         every = streams(site.site_code for site in lesson.sites)  # in their order on the pages

@@ -16,13 +16,14 @@ from typing import Final, Protocol
 import structlog
 
 from app.errors import Conflict, NotFound, TooManyRequests
+from app.guard.throttle import Throttle
 from app.lessons.rules import MAIN_STREAM
 from app.live.hub import ChannelHub, Member
 from app.live.nodes import NodeStatus, RelayNode, RelayPool
 from app.live.quality_news import QualityNews
 from app.live.refusals import LESSON_OVER, REPLACED, refusal_of, relay_down
 from app.live.rights import Claim
-from app.live.rules import Direction, Limits, NodeLoad, Throttle, least_loaded
+from app.live.rules import Direction, Limits, NodeLoad, least_loaded
 from app.live.sessions import Admission, MediaSession, Opened, SessionRegister, StreamKey
 from app.live.speech import Speech, SpeechRecord
 from media_relay.api import NodeLost, OfferRefused, RelayError

@@ -2,7 +2,6 @@
 
 import re
 import secrets
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -51,30 +50,6 @@ class Limits:
     """A room with a bad link leaves dead sessions behind until consent expires; they must not lock it out."""
     per_lesson: int = 2_000
     in_all: int = 10_000
-
-
-class Throttle:
-    """Token buckets by key, at most `keys` of them; time is an argument.
-
-    The bucket that was used longest ago is forgotten first: a forgotten bucket is a full one, so forgetting
-    can only be too kind.
-    """
-
-    def __init__(self, *, burst: float, per_second: float, keys: int = 10_000) -> None:
-        self._burst = burst
-        self._rate = per_second
-        self._keys = keys
-        self._buckets: OrderedDict[object, tuple[float, float]] = OrderedDict()
-
-    def wait(self, key: object, now: float) -> float:
-        """Take a token and return 0, or take none and return the seconds until there will be one."""
-        tokens, seen = self._buckets.pop(key, (self._burst, now))
-        tokens = min(self._burst, tokens + max(0.0, now - seen) * self._rate)
-        allowed = tokens >= 1
-        self._buckets[key] = (tokens - 1 if allowed else tokens, now)
-        if len(self._buckets) > self._keys:
-            self._buckets.popitem(last=False)
-        return 0.0 if allowed else (1 - tokens) / self._rate
 
 
 # --- placement and patience ---

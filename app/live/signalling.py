@@ -17,6 +17,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
+from app.database import address_of
 from app.errors import (
     BadRequest,
     NotFound,
@@ -26,6 +27,7 @@ from app.errors import (
     Unauthenticated,
     UnsupportedMedia,
 )
+from app.guard.traffic import Limit
 from app.live import access
 from app.live.coordinator import Coordinator
 from app.live.refusals import over
@@ -77,10 +79,14 @@ async def admit(request: Request, token: str, direction: Direction, lesson_id: s
     """Whether the token's bearer may do that now; asks the database outside the event loop."""
     state = request.app.state
     key = stream_key(lesson_id, stream)
-    return await run_in_threadpool(
+    admission = await run_in_threadpool(
         partial(access.admit, state.session_factory, state.keys, state.rights, token, key, direction),
         datetime.now(UTC),
     )
+    # Counted only now: nobody from outside can use a lesson's share up.
+    about = {"address": address_of(request), "person_id": admission.person_id, "lesson_id": key.lesson_id}
+    state.traffic.require(Limit.LESSON_MEDIA, key.lesson_id, **about)
+    return admission
 
 
 def require_media_type(request: Request, wanted: str, accept_header: str) -> None:

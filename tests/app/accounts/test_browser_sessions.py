@@ -53,10 +53,10 @@ def test_a_page_is_signed_in_by_a_cookie_that_no_script_reads(client: TestClient
 
 
 def test_behind_tls_the_cookie_is_bound_to_it(app: FastAPI, teacher: Person) -> None:
-    app.state.settings = app.state.settings.model_copy(update={"public_url": "https://lessons.example.org"})
-    client = TestClient(app, base_url="https://lessons.example.org")
+    app.state.settings = app.state.settings.model_copy(update={"public_url": "https://lessons"})
+    client = TestClient(app, base_url="https://lessons")
     body = {"login": "wang", "password": factories.PASSWORD}
-    answer = client.post(PATH, json=body, headers={"Origin": "https://lessons.example.org"})
+    answer = client.post(PATH, json=body, headers={"Origin": "https://lessons"})
     cookie = answer.headers["set-cookie"]
     assert cookie.startswith("__Host-tongtang-") and "Secure" in cookie
     assert me(client, {"X-Sign-In": answer.json()["sign_in"]}) == (200, "wang")

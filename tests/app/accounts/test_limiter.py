@@ -3,7 +3,9 @@
 import pytest
 from limits import RateLimitItemPerMinute, RateLimitItemPerSecond
 
-from app.accounts.limiter import Bounds, SignInLimits, network_of
+from app.accounts import limiter
+from app.accounts.limiter import Bounds, SignInLimits
+from app.guard.addresses import network_of
 
 HERE, THERE = "10.0.0.1", "10.0.0.2"
 
@@ -18,52 +20,57 @@ def limits(pair: int = 100, address: int = 100, account: int = 100) -> SignInLim
     )
 
 
+def wait(bound: SignInLimits, login: str, address: str) -> float:
+    refusal = bound.attempt(login, address)
+    return refusal.wait if refusal else 0.0
+
+
 def test_an_account_is_tried_so_often_from_one_place() -> None:
     bound = limits(pair=2)
-    waits = [bound.attempt("wang", HERE) for _ in range(3)]
+    waits = [wait(bound, "wang", HERE) for _ in range(3)]
     assert waits[:2] == [0.0, 0.0]
     assert 290 < waits[2] <= 301
-    assert bound.attempt("wang", THERE) == 0.0
-    assert bound.attempt("zhao", HERE) == 0.0
+    assert wait(bound, "wang", THERE) == 0.0
+    assert wait(bound, "zhao", HERE) == 0.0
 
 
 def test_success_begins_anew() -> None:
     bound = limits(pair=2)
     for _ in range(10):
-        assert bound.attempt("wang", HERE) == 0.0
+        assert wait(bound, "wang", HERE) == 0.0
         bound.accepted("wang", HERE)
 
 
 def test_an_address_gets_so_many_passwords_wrong_whatever_the_account() -> None:
     bound = limits(address=3)
     for number in range(3):
-        assert bound.attempt(f"person{number}", HERE) == 0.0
+        assert wait(bound, f"person{number}", HERE) == 0.0
         bound.refused(f"person{number}", HERE)
-    assert bound.attempt("somebody", HERE) > 0
-    assert bound.attempt("somebody", THERE) == 0.0
+    assert wait(bound, "somebody", HERE) > 0
+    assert wait(bound, "somebody", THERE) == 0.0
 
 
 def test_a_whole_county_signs_in_from_one_address() -> None:
     bound = limits(address=3)
     for number in range(100):
-        assert bound.attempt(f"person{number}", HERE) == 0.0
+        assert wait(bound, f"person{number}", HERE) == 0.0
         bound.accepted(f"person{number}", HERE)
 
 
 def test_an_account_is_guessed_at_so_often_from_everywhere_until_somebody_vouches_for_it() -> None:
     bound = limits(account=3)
     for number in range(3):
-        assert bound.attempt("wang", f"10.0.1.{number}") == 0.0
+        assert wait(bound, "wang", f"10.0.1.{number}") == 0.0
         bound.refused("wang", f"10.0.1.{number}")
-    assert bound.attempt("wang", HERE) > 0
+    assert wait(bound, "wang", HERE) > 0
     bound.unlock("wang")
-    assert bound.attempt("wang", HERE) == 0.0
+    assert wait(bound, "wang", HERE) == 0.0
 
 
 def test_a_window_passes() -> None:
     bound = SignInLimits(Bounds(pair=RateLimitItemPerSecond(1, namespace="pair")))
-    assert bound.attempt("wang", HERE) == 0.0
-    assert bound.attempt("wang", HERE) >= 1.0
+    assert wait(bound, "wang", HERE) == 0.0
+    assert wait(bound, "wang", HERE) >= 1.0
 
 
 @pytest.mark.parametrize(
@@ -78,3 +85,22 @@ def test_a_window_passes() -> None:
 )
 def test_of_ipv6_the_network_counts(address: str, network: str) -> None:
     assert network_of(address) == network
+
+
+def test_unlocking_forgets_what_was_tried_from_everywhere() -> None:
+    bound = limits(pair=1, account=2)
+    for address in (HERE, THERE):
+        wait(bound, "wang", address)
+        bound.refused("wang", address)
+    assert wait(bound, "wang", HERE) > 0
+    bound.unlock("wang")
+    assert [wait(bound, "wang", address) for address in (HERE, THERE)] == [0.0, 0.0]
+
+
+def test_strangers_do_not_choose_how_much_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limiter, "MOST_PAIRS", 100)
+    bound = limits(pair=1)
+    for number in range(300):
+        assert wait(bound, f"login{number}", HERE) == 0.0
+    assert len(bound._pairs) == 100
+    assert wait(bound, "login299", HERE) > 0

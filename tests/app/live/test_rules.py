@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.live.rules import Backoff, NodeLoad, Throttle, least_loaded, matches, new_entity_tag
+from app.guard.throttle import Throttle
+from app.live.rules import Backoff, NodeLoad, least_loaded, matches, new_entity_tag
 
 
 @pytest.mark.parametrize(
