@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+import app.accounts.appointment_routes
 import app.accounts.audit_routes
 import app.accounts.routes
 import app.accounts.session_routes
@@ -42,6 +43,7 @@ from app.settings import Settings
 
 ROUTERS = (
     app.accounts.routes.router,
+    app.accounts.appointment_routes.router,
     app.accounts.session_routes.router,
     app.accounts.audit_routes.router,
     app.schools.routes.router,

@@ -22,7 +22,7 @@ MAY_ALSO_USE = {"demo": {"seeds"}}
 LAYERS = ("routes", "service", "queries", "models")
 # What a domain shows to others: its verbs (some in a module named by the use case instead of `service`), and
 # its pure parts. Of models only the classes, as types.
-VERBS = {"service", "planning", "scheduling", "grants", "special_days", "calendar_changes"}
+VERBS = {"service", "planning", "scheduling", "visits", "grants", "special_days", "calendar_changes"}
 PUBLIC = VERBS | {
     "schemas",
     "rules",

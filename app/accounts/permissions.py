@@ -34,6 +34,7 @@ class Action(StrEnum):
     PERSON_SHOW = "person.show"
     PERSON_RESET = "person.reset_password"
     PERSON_CLOSE = "person.close"
+    ASSIGNMENT_CHANGE = "assignment.change"
     PASSWORD_CHANGE = "password.change"
     PUPIL_ADD = "pupil.add"
     PUPIL_SHOW = "pupil.show"
@@ -75,6 +76,7 @@ _ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None, Scope | N
     Action.PERSON_SHOW: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.PERSON_RESET: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.PERSON_CLOSE: (_COUNTY, _SUBTREE, _NO, _NO),
+    Action.ASSIGNMENT_CHANGE: (_COUNTY, _SUBTREE, _NO, _NO),
     # Named children are their school's business: the bureau counts heads. It may erase whom it is asked to.
     Action.PUPIL_ADD: (_NO, _SUBTREE, _NO, _NO),
     Action.PUPIL_SHOW: (_NO, _SUBTREE, _NO, _NO),
@@ -132,6 +134,7 @@ SEEN_BY: Mapping[Action, Action] = {
     Action.CALENDAR_SET: Action.CALENDAR_SHOW,
     Action.PERSON_RESET: Action.PERSON_SHOW,
     Action.PERSON_CLOSE: Action.PERSON_SHOW,
+    Action.ASSIGNMENT_CHANGE: Action.PERSON_SHOW,
     Action.LESSON_CANCEL: Action.LESSON_SHOW,
     Action.LESSON_END: Action.LESSON_SHOW,
 }

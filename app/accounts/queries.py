@@ -3,12 +3,13 @@
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, String, Uuid, column, delete, or_, select, table, update
 from sqlalchemy.orm import Session, selectinload
 
 from app.accounts.models import Assignment, BrowserSession, Person, Unlock
+from app.accounts.rules import Role
 from app.database import rows_of
 
 # The tree belongs to the schools domain, which builds on this one; here only its shape is read.
@@ -44,6 +45,21 @@ def person_by_login(session: Session, login: str) -> Person | None:
 def person_with_assignments(session: Session, person_id: uuid.UUID) -> Person | None:
     query = select(Person).where(Person.id == person_id).options(selectinload(Person.assignments))
     return session.scalar(query)
+
+
+def assignment(session: Session, assignment_id: uuid.UUID) -> Assignment | None:
+    return session.get(Assignment, assignment_id)
+
+
+def bureau_admins(session: Session, county_id: uuid.UUID, today: date) -> set[uuid.UUID]:
+    """Those who can look after a county from today on without an end in sight."""
+    query = (
+        select(Person.id)
+        .join(Person.assignments)
+        .where(Person.county_id == county_id, Person.active.is_(True), Assignment.role == Role.BUREAU_ADMIN)
+        .where(Assignment.valid_from <= today, Assignment.valid_to.is_(None))
+    )
+    return set(session.scalars(query))
 
 
 def renew_hash(session: Session, person_id: uuid.UUID, old: str, new: str) -> None:

@@ -19,6 +19,8 @@ _COUNTY = "0b1de0c2-51a5-4d1c-8a55-6f0d1c2b3a44"
 _WANG = "f4b7a1de-0f53-4a86-b7b0-5a3c0e9d1f22"
 _TEACHER = {"role": "teacher", "org_unit_id": _SCHOOL, "valid_from": "2026-09-01", "valid_to": None}
 
+_TEACHER_GIVEN = {"id": "1d6b7b0e-8a43-4f0c-9d35-2f7f6c1c0b66", **_TEACHER}
+
 
 class Token(Output):
     """A bearer token (RFC 6749 §5.1)."""
@@ -119,12 +121,13 @@ class NewPerson(Input):
 class AssignmentOut(Output):
     """A role of a person."""
 
+    id: uuid.UUID
     role: Role
     org_unit_id: uuid.UUID
     valid_from: date
     valid_to: date | None
 
-    model_config = example(_TEACHER)
+    model_config = example(_TEACHER_GIVEN)
 
 
 class PersonOut(Output):
@@ -148,7 +151,7 @@ class PersonOut(Output):
             "active": True,
             "must_change_password": False,
             "created_at": "2026-09-01T00:00:00Z",
-            "assignments": [_TEACHER],
+            "assignments": [_TEACHER_GIVEN],
         }
     )
 

@@ -120,7 +120,7 @@ def create_person(session: Session, county_id: uuid.UUID, draft: PersonDraft, to
 
     Raises `Conflict` when the login is taken, `Invalid` when a role does not fit its org unit.
     """
-    _check_places(session, county_id, draft)
+    check_places(session, county_id, draft)
     person = Person(
         county_id=county_id,
         login=draft.login,
@@ -146,7 +146,7 @@ def create_person(session: Session, county_id: uuid.UUID, draft: PersonDraft, to
 def admit_person(session: Session, principal: Principal, draft: PersonDraft) -> Person:
     """Create a person on behalf of an administrator, who may only give roles below the own office."""
     require_somewhere(principal, Action.PERSON_ADMIT)
-    units = _check_places(session, principal.county_id, draft)
+    units = check_places(session, principal.county_id, draft)
     for role, unit_id, _first, _last in draft.assignments:
         if not may_appoint(principal, role, units[unit_id].org_path):
             raise Forbidden(
@@ -242,9 +242,8 @@ def holds_role(person: Person, role: Role, org_path: Iterable[uuid.UUID], day: d
     )
 
 
-def _check_places(
-    session: Session, county_id: uuid.UUID, draft: PersonDraft
-) -> dict[uuid.UUID, queries.Unit]:
+def check_places(session: Session, county_id: uuid.UUID, draft: PersonDraft) -> dict[uuid.UUID, queries.Unit]:
+    """The units of a draft's roles; raises `NotFound` or `Invalid` for a role that does not fit its unit."""
     wanted = {unit_id for _role, unit_id, _first, _last in draft.assignments}
     units = queries.units(session, wanted)
     for role, unit_id, _first, _last in draft.assignments:

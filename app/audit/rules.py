@@ -46,7 +46,10 @@ class Act(StrEnum):
     BELLS_PUT_IN_FORCE = "bells.put_in_force"
     ENTRY_PLANNED = "entry.planned"
     LESSON_ENDED = "lesson.ended"
+    LESSON_VISITED = "lesson.visited"
     LESSON_CANCELLED = "lesson.cancelled"
+    RELAY_DRAINED = "relay.drained"
+    RELAY_UNDRAINED = "relay.undrained"
     AUDIT_EXPORTED = "audit.exported"
 
 

@@ -109,6 +109,19 @@ def list_events(
     return page, page[-1].number if len(found) > limit else None
 
 
+def was_noted(
+    session: Session,
+    act: Act,
+    county_id: uuid.UUID,
+    person_id: uuid.UUID,
+    subject_id: uuid.UUID,
+    since: datetime,
+) -> bool:
+    """Whether somebody did this to that since then, as far as it was committed."""
+    search = Search(county_id, frozenset({act}), person_id, subject_id, since)
+    return bool(queries.events_page(session, search, None, 1))
+
+
 def verify(session: Session) -> Iterator[ChainReport]:
     """Check every chain from its first event to its last."""
     heads = queries.heads(session)

@@ -12,10 +12,11 @@ from app.accounts.grants import Grant, read_grant
 from app.accounts.rules import Holder, Principal
 from app.accounts.service import authenticate, principal_of_holder, token_void
 from app.accounts.tokens import TokenKind, token_kind
-from app.database import SessionFactory, reading
+from app.database import CALLER_ADDRESS, SessionFactory, reading
 from app.errors import Forbidden, NotFound
 from app.keys import Keys
 from app.lessons import service as lessons
+from app.lessons import visits
 from app.lessons.models import Lesson
 from app.lessons.rules import SITE_STREAM_PREFIX, ParticipantRole, Participation, SiteState, streams
 from app.live.rights import Claim, Rights, Standing
@@ -31,24 +32,33 @@ def admit(
     key: StreamKey,
     direction: Direction,
     now: datetime,
+    address: str = "",
 ) -> Admission:
     """Leave to open a media session, for the bearer of a person's token or of a lesson grant.
 
-    For a grant the database is asked only if nothing is known of its holder's part in the lesson.
+    Whoever only looks in leaves a line in the trail first; when it cannot be written, nobody looks in. For the
+    others' grants the database is asked only if nothing is known of its holder's part in the lesson.
     """
     if token_kind(keys, token, now=now) is not TokenKind.GRANT:
         with reading(factory) as session:
             principal = authenticate(session, keys, token, now)
             standing = _look_up(session, rights, principal, key, direction, now)
-        return _admission(principal.holder, standing, key, direction, now)
-    grant = read_grant(keys, token, now)
-    _require_this(grant, key, direction)
-    return _admit_grant(factory, rights, grant, key, direction, now)
+        admission = _admission(principal.holder, standing, key, direction, now)
+    else:
+        grant = read_grant(keys, token, now)
+        _require_this(grant, key, direction)
+        standing, admission = _admit_grant(factory, rights, grant, key, direction, now)
+    if standing.part.role is ParticipantRole.OBSERVER:
+        with factory.begin() as session:
+            session.info[CALLER_ADDRESS] = address
+            holder = Holder(admission.kind, admission.person_id)
+            visits.note_visit(session, lessons.get_lesson(session, key.lesson_id), holder, now)
+    return admission
 
 
 def _admit_grant(
     factory: SessionFactory, rights: Rights, grant: Grant, key: StreamKey, direction: Direction, now: datetime
-) -> Admission:
+) -> tuple[Standing, Admission]:
     standing = rights.find(Claim(key.lesson_id, grant.holder))
     if standing is None or not standing.window.is_open(now) or not standing.allows(key.stream, direction):
         with reading(factory) as session:
@@ -56,7 +66,7 @@ def _admit_grant(
             standing = _look_up(session, rights, principal, key, direction, now)
     elif standing.voids(grant.given_at):
         raise token_void()
-    return _admission(grant.holder, standing, key, direction, grant.given_at, grant.viewer)
+    return standing, _admission(grant.holder, standing, key, direction, grant.given_at, grant.viewer)
 
 
 def _look_up(

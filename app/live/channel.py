@@ -39,11 +39,12 @@ from starlette.concurrency import run_in_threadpool
 from app.accounts.gates import identify, require_pace
 from app.accounts.permissions import Action, denied
 from app.accounts.rules import Holder
-from app.database import reading
+from app.database import CALLER_ADDRESS, address_of, reading
 from app.errors import AppError, BadRequest
 from app.guard.throttle import Throttle
 from app.guard.traffic import Limit
 from app.lessons import service as lessons
+from app.lessons import visits
 from app.lessons.rules import BOARD_STREAM, MAIN_STREAM, LessonState, ParticipantRole, streams
 from app.live.hub import CloseCode, Member, Message
 from app.live.rights import Claim, Standing
@@ -160,7 +161,11 @@ def _find_seat(
         if lessons.takes_media(lesson, datetime.now(UTC)):
             standing = Standing.of(lesson, part, principal)
             socket.app.state.rights.note(Claim(lesson.id, principal.holder), standing)
-        return Seat(lesson.id, lesson.state, part.role, seen, actions, sites, viewer, principal.holder)
+    if part.role is ParticipantRole.OBSERVER:
+        with socket.app.state.session_factory.begin() as session:
+            session.info[CALLER_ADDRESS] = address_of(socket)
+            visits.note_visit(session, lesson, principal.holder, datetime.now(UTC))
+    return Seat(lesson.id, lesson.state, part.role, seen, actions, sites, viewer, principal.holder)
 
 
 def _no_hello() -> BadRequest:

@@ -3,20 +3,21 @@
 from dataclasses import asdict
 from typing import Annotated
 
-import structlog
 from fastapi import APIRouter, Path, Request
 from pydantic import Field
+from starlette.concurrency import run_in_threadpool
 
 from app.accounts.gates import may
 from app.accounts.permissions import Action
 from app.accounts.rules import Principal
+from app.audit import service as audit
+from app.audit.rules import Act, Facts
+from app.database import CALLER_ADDRESS, address_of
 from app.errors import Conflict, Forbidden, NotFound, Unauthenticated, Unavailable, responses
 from app.live.coordinator import Coordinator
 from app.live.nodes import NodeState, NodeStatus
 from app.live.signalling import coordinator_of
 from app.schemas import Input, Output, example
-
-_log = structlog.stdlib.get_logger(__name__)
 
 router = APIRouter(prefix="/api/v1/relay-nodes", tags=["relay nodes"])
 
@@ -98,8 +99,11 @@ async def drain_relay_node(
     Asking again changes how: with `move` what is still there moves now.
     """
     how = body or DrainIn()
-    _log.info("asked to empty a relay node", node=index, person=str(principal.person_id))
-    return RelayNodeOut.of(await _running(request).drain(index, release=how.release, move=how.move))
+    node = await _running(request).drain(index, release=how.release, move=how.move)
+    await run_in_threadpool(
+        _note, request, principal, Act.RELAY_DRAINED, {"node": index, **how.model_dump(mode="json")}
+    )
+    return RelayNodeOut.of(node)
 
 
 @router.delete(
@@ -111,8 +115,15 @@ async def undrain_relay_node(
     request: Request, principal: Annotated[Principal, may(Action.RELAY_DRAIN)], index: Index
 ) -> RelayNodeOut:
     """The node takes new lessons again; one that was released is started."""
-    _log.info("asked to use a relay node again", node=index, person=str(principal.person_id))
-    return RelayNodeOut.of(await _running(request).undrain(index))
+    node = await _running(request).undrain(index)
+    await run_in_threadpool(_note, request, principal, Act.RELAY_UNDRAINED, {"node": index})
+    return RelayNodeOut.of(node)
+
+
+def _note(request: Request, principal: Principal, act: Act, facts: Facts) -> None:
+    with request.app.state.session_factory.begin() as session:
+        session.info[CALLER_ADDRESS] = address_of(request)
+        audit.note(session, act, principal.county_id, principal.person_id, after=facts)
 
 
 def _running(request: Request) -> Coordinator:

@@ -79,12 +79,14 @@ async def admit(request: Request, token: str, direction: Direction, lesson_id: s
     """Whether the token's bearer may do that now; asks the database outside the event loop."""
     state = request.app.state
     key = stream_key(lesson_id, stream)
+    now, address = datetime.now(UTC), address_of(request)
     admission = await run_in_threadpool(
         partial(access.admit, state.session_factory, state.keys, state.rights, token, key, direction),
-        datetime.now(UTC),
+        now,
+        address,
     )
     # Counted only now: nobody from outside can use a lesson's share up.
-    about = {"address": address_of(request), "person_id": admission.person_id, "lesson_id": key.lesson_id}
+    about = {"address": address, "person_id": admission.person_id, "lesson_id": key.lesson_id}
     state.traffic.require(Limit.LESSON_MEDIA, key.lesson_id, **about)
     return admission
 

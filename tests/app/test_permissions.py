@@ -33,8 +33,10 @@ def scene(session: Session) -> Scene:
     plan = county.schedule(session, weekday=first_day.isoweekday())
     lessons = select(Lesson.id).where(Lesson.entry_id == plan.entry.id).order_by(Lesson.starts_at)
     bells = select(BellSchedule.id).where(BellSchedule.org_unit_id == county.county.id)
+    teacher = factories.person(session, county.school, Role.TEACHER)
     ids = {
-        "person_id": factories.person(session, county.school, Role.TEACHER).id,
+        "person_id": teacher.id,
+        "assignment_id": teacher.assignments[0].id,
         "org_unit_id": county.school.id,
         "pupil_id": consents.pupil(session, county.school, county.bureau).id,
         "room_id": county.main_room.id,

@@ -5,8 +5,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
+from app.audit.models import AuditEvent
 from app.keys import Keys
 from tests import factories
 from tests.app.live.conftest import Scene, sdp_headers
@@ -69,3 +72,15 @@ def test_what_is_not_there_or_makes_no_sense_is_refused(live: TestClient, scene:
     assert live.post(f"{NODES}/-1/drain", headers=bureau).status_code == 404
     assert live.post(f"{NODES}/0/drain", json={"mvoe": True}, headers=bureau).status_code == 422
     assert live.get(NODES, headers=factories.bearer(keys, scene.teacher)).status_code == 403
+
+
+def test_emptying_a_node_and_taking_it_back_are_in_the_trail(
+    live: TestClient, scene: Scene, keys: Keys, session: Session
+) -> None:
+    bureau = factories.bearer(keys, scene.bureau)
+    live.post(f"{NODES}/0/drain", headers=bureau)
+    live.delete(f"{NODES}/0/drain", headers=bureau)
+    query = select(AuditEvent.act, AuditEvent.after).where(AuditEvent.person_id == scene.bureau.id)
+    drained, undrained = session.execute(query.order_by(AuditEvent.number)).all()
+    assert tuple(drained) == ("relay.drained", '{"move":false,"node":0,"release":false}')
+    assert tuple(undrained) == ("relay.undrained", '{"node":0}')
