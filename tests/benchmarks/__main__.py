@@ -9,6 +9,7 @@ from tests.benchmarks.feedback import feedback_figures
 from tests.benchmarks.figures import Selection
 from tests.benchmarks.joining import joining_figures
 from tests.benchmarks.lessons import lesson_figures
+from tests.benchmarks.planning import planning_figures
 from tests.benchmarks.relay import relay_figures
 from tests.benchmarks.strangers import stranger_figures
 
@@ -36,6 +37,8 @@ async def _run(wanted: Selection, seconds: float) -> None:
     async for figure in lesson_figures(wanted, seconds):
         print(figure.line(), flush=True)  # noqa: T201
     async for figure in stranger_figures(wanted, seconds):
+        print(figure.line(), flush=True)  # noqa: T201
+    async for figure in planning_figures(wanted):
         print(figure.line(), flush=True)  # noqa: T201
 
 
