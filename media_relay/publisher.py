@@ -26,8 +26,9 @@ from media_relay.counters import Counters
 from media_relay.peer import Peer
 from media_relay.sdp import Offer
 from media_relay.seams import rtcp
-from media_relay.seams.datagrams import Sender
+from media_relay.seams.datagrams import SLOT, Receiver, Sender
 from media_relay.seams.dtls import DtlsIdentity
+from media_relay.seams.kernel import Kernel
 from media_relay.stream import Stream
 
 _LOCAL_SSRC: Final = 1
@@ -111,6 +112,46 @@ class Publisher(Peer):
         if taken and not track.is_video and self.voice is not None:
             self.voice.hear(found.audio_level, now)
         return taken
+
+    def take_run(self, kernel: Kernel, inbox: Receiver, begin: int, end: int, now: float) -> int:
+        """Take as many datagrams as the kernel can, from ``begin`` on; returns how many, 0 for none.
+
+        What the kernel takes has the same effects as :meth:`rtp` after opening, for each packet. The first packet of a
+        run that it does not take is left as it came.
+        """
+        at = begin * SLOT + 8
+        known = self._sources.get(int.from_bytes(inbox.view[at : at + 4], "big"))
+        if known is None or self.inbound is None or self._packets_left <= 0:
+            return 0
+        track, source = known
+        end = min(end, begin + self._packets_left)
+        opened = kernel.open(inbox, begin, end, self.inbound.context, track, source, now)
+        if opened is None:
+            return 0
+        if opened.refused:
+            self._counters.drops["srtp"] += 1
+        if opened.run is not None:
+            self._counters.packets_received += opened.taken
+            self._counters.bytes_received += opened.received
+            self._packets_left -= opened.taken
+            self.heard_at = now
+            if self._feedback is not None and opened.numbers:
+                self._feedback.receive_run(opened.numbers, opened.arrivals)
+            track.take_run(source, opened.run, now)
+            if not track.is_video and self.voice is not None:
+                for level in opened.levels:
+                    self.voice.hear(level, now)
+        return opened.taken + opened.refused
+
+    def follow(self, kernel: Kernel, view: memoryview, start: int) -> None:
+        """After :meth:`rtp` took the packet: the kernel may take the next ones, if they look like it."""
+        first, second, _, _, ssrc = HEADER.unpack_from(view, start)
+        known = self._sources.get(ssrc)
+        if known is None or self.inbound is None:
+            return
+        plain = not first & _PADDING and second & 0x7F not in self._redundant
+        pattern = self._blocks.pattern(view, start) if plain else None
+        kernel.follow(*known, second & 0x7F, pattern, self.inbound.tag)
 
     def _repair(
         self, view: memoryview, start: int, end: int, payload: int, found: Extensions, now: float

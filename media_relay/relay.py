@@ -34,7 +34,7 @@ from media_relay.sdp import OfferError, parse_fragment, parse_offer
 from media_relay.seams import rtcp
 from media_relay.seams.datagrams import SLOT, Receiver, Sender
 from media_relay.seams.dtls import DtlsError, DtlsIdentity
-from media_relay.seams.kernel import choose
+from media_relay.seams.kernel import Kernel, choose
 from media_relay.seams.srtp import SrtpError, new_length, unprotect_rtp
 from media_relay.speech import Speech
 from media_relay.stream import Stream
@@ -50,6 +50,9 @@ _FEEDBACK_TICKS: Final = 5
 """Transport-wide feedback every 100 ms, libwebrtc's own default; as often a look at who speaks."""
 _SLOW_TICKS: Final = 10
 _REPORT_TICKS: Final = 50
+_VERSION: Final = 0x80
+_PLAIN: Final = 0xEF
+"""Of a first byte: version, padding and CSRCs, which ordinary media packets have none of."""
 _PAUSE: Final = 1.0
 """Seconds between two looks after the clients beyond which the process was stopped, or starved."""
 
@@ -81,9 +84,9 @@ class Relay:
         self._receiver = Receiver(sock)
         self._sender = Sender(sock)
         self._tcp = TcpPort(listener, self.counters, clock)
-        kernel, self.forwards = choose(native, self._sender.max_segments)
+        self._kernel, self.forwards = choose(native, self._sender.max_segments)
         """``native`` or ``python``: what does the work of the fan-out."""
-        self._fanout = Fanout(self._sender, self.counters, clock, kernel)
+        self._fanout = Fanout(self._sender, self.counters, clock, self._kernel)
         self._viewers = Viewers(emit, self.counters)
         self._length = new_length()
         self._handshakes: Handshakes[Publisher | Subscriber] = Handshakes(self.counters)
@@ -258,11 +261,17 @@ class Relay:
         for _ in range(_ROUNDS):
             lengths = receiver.receive()
             now = self._clock()
-            for index, length in enumerate(lengths):
+            index, count = 0, len(lengths)
+            while index < count:
+                taken = 0
                 try:
-                    self._datagram(receiver, index, length, now)
+                    if self._kernel is not None and receiver.view[index * SLOT] & _PLAIN == _VERSION:
+                        taken = self._run(self._kernel, index, count, now)
+                    if not taken:
+                        self._datagram(receiver, index, lengths[index], now)
                 except Exception as fault:  # of ours: it costs this datagram, not the 127 others
                     self.faults.note("reading a datagram", fault)
+                index += taken or 1
             self._forward_touched()
             if len(lengths) < receiver.batch:
                 break
@@ -326,6 +335,16 @@ class Relay:
         else:
             self.counters.drops["noise"] += 1
 
+    def _run(self, kernel: Kernel, index: int, count: int, now: float) -> int:
+        """Let the kernel take the packets of one source with which the rest of a batch begins; returns how many."""
+        peer = self._by_address.get(self._receiver.name(index))
+        if not isinstance(peer, Publisher) or not peer.started:
+            return 0
+        taken = peer.take_run(kernel, self._receiver, index, count, now)
+        if taken:
+            self._touched.add(peer.stream)
+        return taken
+
     def _rtp(
         self, peer: Publisher, context: object, inbox: Receiver | TcpPort, index: int, length: int, now: float
     ) -> None:
@@ -350,6 +369,8 @@ class Relay:
             counters.drops["left_out"] += 1
             return
         self._touched.add(peer.stream)
+        if self._kernel is not None:
+            peer.follow(self._kernel, inbox.view, start)
         if not peer.started:
             peer.start(now)
             self._emit(StreamStarted(peer.stream.lesson, peer.stream.name))

@@ -8,6 +8,7 @@ differs. What comes out is what :func:`~media_relay.core.packet.read_extensions`
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from media_relay.core.packet import (
@@ -15,6 +16,7 @@ from media_relay.core.packet import (
     Extension,
     Extensions,
     ExtensionTable,
+    canonical_block,
     payload_start,
     read_extensions,
 )
@@ -26,7 +28,29 @@ _KEY: Final = slice(8, HEADER_SIZE + 4)
 _BLOCK: Final = HEADER_SIZE + 4
 _ONE_BYTE: Final = b"\xbe\xde"
 _MAX_REMEMBERED: Final = 64
+_CARRIED: Final = 8
+"""Where in a canonical block the elements begin that are carried on."""
 _BYTES: Final = [bytes((value,)) for value in range(256)]
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """What the next packet of a source is to look like to need no reading, and what it becomes."""
+
+    mask: bytes
+    """Of the whole block, its header included; empty for packets without one."""
+    fixed: bytes
+    """The block under the mask."""
+    number_at: int
+    """Where in the packet the transport-wide number and the audio level lie; -1 where there is none."""
+    level_at: int
+    canonical: bytes
+    """The canonical block."""
+    canonical_level: int
+    """Where in that the audio level lies, or -1."""
+
+
+_BARE: Final = Pattern(b"", b"", -1, -1, canonical_block(b""), -1)
 
 
 class BlockReader:
@@ -76,6 +100,13 @@ class BlockReader:
             self._found.clear()
         return payload, self._found
 
+    def pattern(self, view: memoryview, start: int) -> Pattern | None:
+        """What the packet that was read last looks like: the same object as long as that is the same."""
+        if view[start] & _FIRST_BITS != _EXTENDED_ONLY:
+            return None if view[start] & _FIRST_BITS else _BARE
+        shape = self._last.get(bytes(view[start + 8 : start + _BLOCK]))
+        return None if shape is None else shape.pattern(bytes(view[start + HEADER_SIZE : start + _BLOCK]))
+
 
 class _Shape:
     """One block as it was read, and where in it the values lie that change."""
@@ -86,6 +117,7 @@ class _Shape:
         "fixed",
         "found",
         "level_shift",
+        "known",
         "mask",
         "number_shift",
         "payload",
@@ -101,9 +133,25 @@ class _Shape:
         self.level_shift = -1
         self.before_level = b""
         self.after_level = b""
+        self.known: Pattern | None = None
+
+    def pattern(self, header: bytes) -> Pattern | None:
+        """The block with this header as it was learned, if that can be recognised: not AV1's, which change."""
+        if self.known is None and self.fixed >= 0 and not self.found.dependency:
+            size = self.payload - _BLOCK
+            self.known = Pattern(
+                b"\xff" * 4 + self.mask.to_bytes(size, "big"),
+                header + self.fixed.to_bytes(size, "big"),
+                self.payload - 2 - self.number_shift // 8 if self.number_shift >= 0 else -1,
+                self.payload - 1 - self.level_shift // 8 if self.level_shift >= 0 else -1,
+                canonical_block(self.found.carried),
+                _CARRIED + len(self.before_level) if self.level_shift >= 0 else -1,
+            )
+        return self.known
 
     def learn(self, view: memoryview, start: int, payload: int, table: ExtensionTable) -> None:
         """Remember the well-formed block that ends at ``payload``, unless it has two-byte elements or two levels."""
+        self.known = None
         if bytes(view[start + HEADER_SIZE : start + HEADER_SIZE + 2]) != _ONE_BYTE:
             return
         self.payload = payload - start

@@ -43,6 +43,14 @@ class NackGenerator:
                 sample = now - asked_at
                 self.rtt = sample if self.rtt is None else self.rtt + _RTT_WEIGHT * (sample - self.rtt)
 
+    def receive_run(self, first: int, last: int, now: float) -> None:
+        """All from ``first`` to ``last`` arrived, in this order."""
+        if self._highest == first - 1:
+            self._highest = last
+        else:
+            for number in range(first, last + 1):
+                self.receive(number, now)
+
     def due(self, now: float) -> list[int]:
         """Numbers to ask for now, oldest first; each again after 1.5 round trips, at most six times in a second."""
         if not self.missing:

@@ -67,6 +67,18 @@ class Reception:
         if change < self._clock_rate:
             self._jitter += (change - self._jitter) / 16
 
+    def receive_run(self, first: int, timestamps: list[int], frames: int, now: float) -> None:
+        """The same for packets with consecutive numbers, of so many frames."""
+        if frames > 1:
+            for number, timestamp in enumerate(timestamps, first):
+                self.receive(number, timestamp, now)
+            return
+        self.receive(first, timestamps[0], now)
+        last = first + len(timestamps) - 1
+        self.received += len(timestamps) - 1
+        if last > self.highest:
+            self.highest = last
+
     @property
     def expected(self) -> int:
         """Packets that should have come since the first."""

@@ -43,6 +43,11 @@ class SequenceMap:
                 return number + offset
         return None
 
+    def next(self, number: int) -> int:
+        """What :meth:`map` would say of the number after the highest, which is not mapped yet; -1: it would not."""
+        first, offset = self._offsets[-1]
+        return number + offset if number >= first else -1
+
     def leave_out(self, number: int) -> bool:
         """Close the gap that dropping ``number`` would leave; impossible, so false, once later packets went out."""
         if number <= self.highest:

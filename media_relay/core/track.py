@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from media_relay.core import red
 from media_relay.core.history import SLOT, History
@@ -53,12 +53,31 @@ class SenderTime:
     """When it arrived, monotonic seconds."""
 
 
+class Run(NamedTuple):
+    """Packets of one source that came in order and are in the history already: see :meth:`Track.next_number`."""
+
+    first: int
+    """The source's extended number of the first one."""
+    outgoing: int
+    """Its extended number on the track."""
+    codec: Codec
+    body: int
+    """Where in each stored packet the payload begins."""
+    timestamps: list[int]
+    """As they came, one a packet."""
+    frames: int
+    """How often that changes, and one."""
+    octets: int
+    """Of payload."""
+
+
 class Source:
     """One SSRC of a publisher: its payload types, its losses and its place in the track's numbering."""
 
     __slots__ = (
         "adopted",
         "codecs",
+        "handle",
         "highest",
         "nacks",
         "reception",
@@ -81,6 +100,8 @@ class Source:
         self.timestamp_offset = 0
         self.timed = False
         """Whether its offset is known already, and only its numbers begin anew."""
+        self.handle: object | None = None
+        """What whoever stores its packets without Python keeps of it."""
 
 
 class Track:
@@ -213,6 +234,53 @@ class Track:
             outgoing, second & MARKER | codec, (timestamp + source.timestamp_offset) & 0xFFFFFFFF,
             view, payload, end, found, codec, now,
         )  # fmt: skip
+
+    def next_number(self, source: Source) -> int:
+        """The extended number that the source's next packet goes out with, if it comes in order.
+
+        -1 where each packet has to be looked at.
+        """
+        sequence = source.sequence
+        if self.source is not source or sequence is None or (self.redundant and not self.is_video):
+            return -1
+        outgoing = sequence.next(source.highest + 1)
+        return outgoing if outgoing > self._last_sequence else -1
+
+    def take_run(self, source: Source, run: Run, now: float) -> None:
+        """The same as :meth:`ingest` for each packet of the run."""
+        count = len(run.timestamps)
+        last = run.first + count - 1
+        source.highest = last
+        source.reception.receive_run(run.first, run.timestamps, run.frames, now)
+        source.nacks.receive_run(run.first, last, now)
+        if source.sequence is not None:
+            source.sequence.map(last)
+        self._last_sequence = run.outgoing + count - 1
+        self.codec = run.codec
+        self.newest_timestamp = run.timestamps[-1] + source.timestamp_offset & 0xFFFFFFFF
+        self.heard_at = now
+        self.packets += count
+        self.octets += run.octets
+        slots = self.history.slots
+        if self.is_video:
+            for index, timestamp in enumerate(run.timestamps):
+                self._show(source, run, run.outgoing + index, timestamp, now)
+        else:
+            self.batch += [number % slots for number in range(run.outgoing, run.outgoing + count)]
+
+    def _show(self, source: Source, run: Run, outgoing: int, timestamp: int, now: float) -> None:
+        """Look at a stored packet of a picture, and let it be forwarded."""
+        history = self.history
+        slot = outgoing % history.slots
+        payload, end = slot * SLOT + run.body, slot * SLOT + history.lengths[slot]
+        key = self.batch_keyframe < 0 and starts_keyframe(run.codec, history.view, payload, end)
+        if key and self.layering is None and has_layers(run.codec, history.view, payload, end):
+            self.layering = Layering(history.slots)
+        if self.layering is not None:
+            self.layering.note(slot, run.codec, history.view, payload, end, b"", now)
+        if key:
+            self._keyframe(outgoing, timestamp + source.timestamp_offset & 0xFFFFFFFF, now)
+        self.batch.append(slot)
 
     def _store(
         self, outgoing: int, second: int, timestamp: int, view: memoryview, payload: int, end: int,

@@ -45,6 +45,11 @@ class TransportFeedback:
         else:
             self.overflowed += 1
 
+    def receive_run(self, numbers: list[int], arrivals: list[float]) -> None:
+        """The same for several."""
+        for number, arrival in zip(numbers, arrivals, strict=True):
+            self.receive(number, arrival)
+
     def _take(self) -> dict[int, float]:
         """What arrived since the last call, by extended number."""
         taken, self._arrivals = self._arrivals, {}

@@ -19,7 +19,16 @@ _SOURCES: Final = (_HERE / "kernel.h", _HERE / "kernel.c")
 DECLARATIONS: Final = _SOURCES[0].read_text(encoding="utf-8")
 """The structures and functions of the kernel, for cffi."""
 FOLDER: Final = _HERE / "built"
-FLAGS: Final = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Werror=implicit", "-fPIC", "-shared")
+FLAGS: Final = (
+    "-std=c11",
+    "-O2",
+    "-Wall",
+    "-Wextra",
+    "-Werror=implicit",
+    "-ffp-contract=off",
+    "-fPIC",
+    "-shared",
+)
 _COMPILERS: Final = ("cc", "gcc", "clang")
 
 

@@ -1,5 +1,6 @@
-/* The work a packet and subscriber of the fan-out, as in media_relay/fanout.py and core/forwarding.py: lay a batch out,
- * copy it, number it, protect it in place and queue it. Python decides everything else: who, what, when.
+/* The work that is the same for every packet. On the way in, as in core/track.py: open the packets of a source that come
+ * as expected, and store them. On the way out, as in fanout.py and core/forwarding.py: lay a batch out, copy it for each
+ * subscriber, number it, protect it in place and queue it. Python decides everything else: who, what, when.
  *
  * The same results byte for byte as the Python path, which tests/media_relay/test_kernel.py compares; there is no
  * allocation, no state and no system call here. All indexes are checked against the sizes of what they index. */
@@ -14,6 +15,7 @@ typedef struct mmsghdr mmsghdr_t;
 typedef struct iovec iovec_t;
 #include "kernel.h"
 
+/* srtp_protect and srtp_unprotect. */
 typedef int (*protect_t)(void *context, void *packet, int *length);
 
 enum { HEADER = 12, BLOCK = HEADER + 4, MARKER = 0x80, RED = 63 };
@@ -21,13 +23,18 @@ enum { TRANSPORT_ELEMENT = BLOCK + 1, TRANSPORT_NUMBER = BLOCK + 2, TRANSPORT_SI
 /* What an Ethernet frame carries over UDP and IPv6; most bytes of one message with segmentation offload. */
 enum { MAX_SEGMENT = 1452, MAX_MESSAGE = 65000 };
 
-void tt_sizes(int32_t sizes[7])
+void tt_sizes(int32_t sizes[10])
 {
-    const int32_t found[7] = {
-        sizeof(mmsghdr_t), sizeof(iovec_t), sizeof(tt_address), sizeof(tt_wire),
-        sizeof(tt_batch), sizeof(tt_queue), sizeof(tt_targets),
+    const int32_t found[10] = {
+        sizeof(mmsghdr_t), sizeof(iovec_t), sizeof(tt_address), sizeof(tt_wire), sizeof(tt_batch),
+        sizeof(tt_queue), sizeof(tt_targets), sizeof(tt_inbox), sizeof(tt_source), sizeof(tt_run),
     };
     memcpy(sizes, found, sizeof found);
+}
+
+static uint32_t word(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
 /* core/packet.py, translate_extensions: the ids of a canonical packet's block; what was not negotiated is blanked. */
@@ -119,8 +126,7 @@ int tt_render(const uint8_t *stored, const uint16_t *lengths, int32_t history, c
     out->size = position;
     out->ssrc = 0;
     if (packets) {
-        const uint8_t *ssrc = out->bytes + 8;
-        out->ssrc = (uint32_t)ssrc[0] << 24 | ssrc[1] << 16 | ssrc[2] << 8 | ssrc[3];
+        out->ssrc = word(out->bytes + 8);
         join(out, wire->tag, max_segments);
     }
     return 0;
@@ -203,4 +209,105 @@ int tt_copy(const tt_batch *batch, tt_queue *queue, tt_targets *targets, int32_t
                 enqueue(queue, targets->address[i], base + batch->message[k].offset, &batch->message[k]);
     }
     return i;
+}
+
+static void put_word(uint8_t *at, uint32_t value)
+{
+    at[0] = value >> 24;
+    at[1] = value >> 16;
+    at[2] = value >> 8;
+    at[3] = value;
+}
+
+/* Whether a protected packet, whose header nobody has proven yet, is the expected one. */
+static int is_expected(const uint8_t *packet, int32_t length, const tt_source *source, uint16_t next)
+{
+    const int32_t payload = length - HEADER - source->block - source->tag;
+    const uint8_t *block = packet + HEADER;
+
+    if (payload <= 0 || HEADER + source->canonical + payload > TT_SLOT)
+        return 0;
+    if (packet[0] != (source->block ? 0x90 : 0x80) || (packet[1] & 0x7F) != source->payload_type)
+        return 0;
+    if ((packet[1] >= 192 && packet[1] <= 223) /* RTCP */ || (packet[2] << 8 | packet[3]) != next)
+        return 0;
+    if (word(packet + 8) != source->ssrc)
+        return 0;
+    for (int32_t i = 0; i < source->block; i++)
+        if ((block[i] & source->mask[i]) != source->fixed[i])
+            return 0;
+    return 1;
+}
+
+/* seams/ancillary.py, arrival: the kernel's time stamp, which it puts first. */
+static double arrival(const tt_inbox *inbox, int32_t index, double now)
+{
+    const uint8_t *control = inbox->controls + (int64_t)index * TT_INBOX_CONTROL;
+    struct cmsghdr header;
+    int64_t stamp[2];
+
+    if (inbox->messages[index].msg_hdr.msg_controllen < sizeof header + sizeof stamp)
+        return now;
+    memcpy(&header, control, sizeof header);
+    if (header.cmsg_len != sizeof header + sizeof stamp || header.cmsg_level != SOL_SOCKET ||
+        header.cmsg_type != SCM_TIMESTAMPNS)
+        return now;
+    memcpy(stamp, control + sizeof header, sizeof stamp);
+    return stamp[0] + stamp[1] * 1e-9;
+}
+
+/* core/track.py, _store: an opened packet in canonical form. */
+static void store(const tt_source *source, const uint8_t *packet, int32_t payload, int64_t outgoing, uint32_t timestamp)
+{
+    const int32_t slot = outgoing % source->slots;
+    const int32_t body = HEADER + source->canonical;
+    uint8_t *at = source->stored + (int64_t)slot * TT_SLOT;
+
+    at[0] = 0x90;
+    at[1] = (packet[1] & MARKER) | source->codec;
+    at[2] = outgoing >> 8;
+    at[3] = outgoing;
+    put_word(at + 4, timestamp);
+    put_word(at + 8, source->outgoing_ssrc);
+    memcpy(at + HEADER, source->canonical_block, source->canonical);
+    if (source->level_at >= 0)
+        at[HEADER + source->canonical_level] = packet[source->level_at];
+    memcpy(at + body, packet + HEADER + source->block, payload);
+    source->sequences[slot] = outgoing;
+    source->lengths[slot] = body + payload;
+}
+
+void tt_take(const tt_inbox *inbox, int32_t begin, int32_t end, const tt_source *source, void *context, void *unprotect,
+             uint16_t next, int64_t outgoing, uint32_t timestamp_offset, double now, tt_run *run)
+{
+    const uint8_t *name = inbox->names + (int64_t)begin * TT_NAME_SLOT;
+
+    run->taken = run->refused = run->frames = run->payload = run->received = 0;
+    if (begin < 0 || end > inbox->batch || end - begin > TT_BATCH || outgoing < 0 || source->slots <= 0 ||
+        source->block > TT_BLOCK || source->canonical > TT_CANONICAL)
+        return;
+    for (int32_t i = begin; i < end; i++, next++, outgoing++) {
+        uint8_t *packet = inbox->slots + (int64_t)i * TT_INBOX_SLOT;
+        const int32_t length = inbox->messages[i].msg_len;
+        const int32_t k = run->taken;
+        int opened = length;
+
+        if (length > TT_INBOX_SLOT || !is_expected(packet, length, source, next) ||
+            memcmp(inbox->names + (int64_t)i * TT_NAME_SLOT, name, TT_NAME))
+            return;
+        if (((protect_t)unprotect)(context, packet, &opened) || opened != length - source->tag) {
+            run->refused = 1;
+            return;
+        }
+        const int32_t payload = opened - HEADER - source->block;
+        run->timestamp[k] = word(packet + 4);
+        store(source, packet, payload, outgoing, run->timestamp[k] + timestamp_offset);
+        run->number[k] = source->number_at < 0 ? 0 : packet[source->number_at] << 8 | packet[source->number_at + 1];
+        run->level[k] = source->level_at < 0 ? 0 : packet[source->level_at];
+        run->arrival[k] = arrival(inbox, i, now);
+        run->frames += k == 0 || run->timestamp[k] != run->timestamp[k - 1];
+        run->payload += payload;
+        run->received += length;
+        run->taken++;
+    }
 }

@@ -4,7 +4,8 @@
 enum {
     TT_BATCH = 128, TT_SLOT = 1472, TT_ROOM = 18,
     TT_NAME = 28, TT_NAME_SLOT = 32, TT_SOURCE = 40,
-    TT_SEGMENT_SPACE = 24, TT_CONTROL_SPACE = 64
+    TT_SEGMENT_SPACE = 24, TT_CONTROL_SPACE = 64,
+    TT_INBOX_SLOT = 2048, TT_INBOX_CONTROL = 128, TT_BLOCK = 64, TT_CANONICAL = 80
 };
 
 /* Where to send: a socket address, and the control message that names our address to send from, if there is one. */
@@ -58,8 +59,40 @@ typedef struct {
     int32_t refused, connected;
 } tt_targets;
 
+/* Received datagrams: seams/datagrams.py, Receiver. */
+typedef struct {
+    uint8_t *slots;
+    uint8_t *names;
+    uint8_t *controls;
+    mmsghdr_t *messages;
+    int32_t batch;
+} tt_inbox;
+
+/* One source of a publisher: what its packets look like (core/blocks.py, Pattern) and where they are stored. */
+typedef struct {
+    uint32_t ssrc, outgoing_ssrc;
+    int32_t payload_type, codec, tag;
+    int32_t block, number_at, level_at;
+    int32_t canonical, canonical_level;
+    uint8_t mask[64], fixed[64], canonical_block[80];
+    uint8_t *stored;
+    uint16_t *lengths;
+    int64_t *sequences;
+    int32_t slots;
+} tt_source;
+
+/* A run: packets of one source that came one after the other, in order. Timestamps as they came. `refused`: libsrtp
+ * refused the packet after the last one. `frames`: how often the timestamp changed, and one. */
+typedef struct {
+    int32_t taken, refused, frames, payload, received;
+    uint16_t number[128];
+    uint8_t level[128];
+    uint32_t timestamp[128];
+    double arrival[128];
+} tt_run;
+
 /* The sizes of the structures above, in this order: Python compares them with its own before it uses anything. */
-void tt_sizes(int32_t sizes[7]);
+void tt_sizes(int32_t sizes[10]);
 
 /* Writes the packets of `slots` in wire form to `out`. 0, or -1 for what is left to Python: redundant sound. */
 int tt_render(const uint8_t *stored, const uint16_t *lengths, int32_t history, const int32_t *slots, int32_t count,
@@ -69,3 +102,8 @@ int tt_render(const uint8_t *stored, const uint16_t *lengths, int32_t history, c
  * to `end`. Returns the first target that there was no room for, or `end`. */
 int tt_copy(const tt_batch *batch, tt_queue *queue, tt_targets *targets, int32_t begin, int32_t end,
             int32_t transport, int32_t tag, void *protect);
+
+/* Opens and stores the run that begins with datagram `begin`: packets as `source` says, numbered from `next` on, which go
+ * out from `outgoing` on. It ends before the first one that is not like that, which is left as it came. */
+void tt_take(const tt_inbox *inbox, int32_t begin, int32_t end, const tt_source *source, void *context, void *unprotect,
+             uint16_t next, int64_t outgoing, uint32_t timestamp_offset, double now, tt_run *run);

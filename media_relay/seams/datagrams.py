@@ -96,6 +96,10 @@ class Receiver:
         self._sizes = self._headers.cast("P")  # as wide as size_t
         self._pristine = bytes(self._headers)
         self._count = 0
+        self.native: Any = ffi.new(
+            "tt_inbox *", (self.memory, self._names, self._control, self._messages, batch)
+        )
+        """The same for the native kernel."""
         ancillary.ask_for(sock)
         self.truncated = 0
 

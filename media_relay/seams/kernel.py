@@ -8,21 +8,32 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from media_relay.core.blocks import Pattern
 from media_relay.core.forwarding import Batch, Layout, WireFormat
 from media_relay.core.history import History
+from media_relay.core.packet import HEADER_SIZE, NO_LEVEL, Codec
+from media_relay.core.track import Run, Source, Track
 from media_relay.native import library
-from media_relay.seams.datagrams import Address, Sender, ffi
-from media_relay.seams.srtp import PROTECT_ADDRESS
+from media_relay.seams.datagrams import Address, Receiver, Sender, ffi
+from media_relay.seams.srtp import PROTECT_ADDRESS, UNPROTECT_ADDRESS
 
 NATIVE: Final = "native"
 PYTHON: Final = "python"
 MAX_TARGETS: Final = 128
 """Most targets of one copy."""
-_STRUCTURES: Final = ("mmsghdr_t", "iovec_t", "tt_address", "tt_wire", "tt_batch", "tt_queue", "tt_targets")
+_STRUCTURES: Final = (
+    *("mmsghdr_t", "iovec_t", "tt_address", "tt_wire", "tt_batch", "tt_queue", "tt_targets"),
+    *("tt_inbox", "tt_source", "tt_run"),
+)
 _MAX_WIRES: Final = 4_096
+_MAX_RUN: Final = 128
+_BLOCK: Final = 64
+_CANONICAL: Final = 80
+"""Bytes of the longest blocks that are known by their looks, as they come and as they are stored."""
 
 
 def _new(kind: str, *value: Any) -> Any:
@@ -62,8 +73,38 @@ def choose(wanted: bool, max_segments: int) -> tuple[Kernel | None, str]:
     return (None, PYTHON) if found is None else (Kernel(found, max_segments), NATIVE)
 
 
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A source whose packets are known by their looks."""
+
+    native: Any
+    history: History
+    """What it points to."""
+    pattern: Pattern
+    payload_type: int
+    codec: Codec
+    body: int
+    """Where in each of its stored packets the payload begins."""
+
+
+class Opened(NamedTuple):
+    """A run that was opened."""
+
+    taken: int
+    refused: int
+    """1 when libsrtp refused the packet after it."""
+    received: int
+    """Bytes on the wire."""
+    run: Run | None
+    """``None`` when there is nothing but the packet that was refused."""
+    numbers: list[int]
+    """Transport-wide ones, where there are any, and when those packets came."""
+    arrivals: list[float]
+    levels: list[int]
+
+
 class Kernel:
-    """One batch at a time: rendered here or by Python into :attr:`view`, then copied for each target."""
+    """On the way in one run at a time; on the way out one batch, rendered here or by Python into :attr:`view`."""
 
     def __init__(self, found: Any, max_segments: int) -> None:
         """``found`` is what :func:`load` returned."""
@@ -78,17 +119,79 @@ class Kernel:
         self._contexts, self._addresses = self._targets.context, self._targets.address
         self._firsts = self._targets.first
         self._protect: Any = ffi.cast("void *", PROTECT_ADDRESS)
+        self._take, self._unprotect = found.tt_take, ffi.cast("void *", UNPROTECT_ADDRESS)
+        self._run = _new("tt_run *")
         self._wires: dict[int, tuple[WireFormat, Any]] = {}
         """By identity: a subscriber has one for each kind, for as long as it is there."""
+
+    # --- on the way in ----------------------------------------------------------------------------------------------
+
+    def follow(
+        self, track: Track, source: Source, payload_type: int, pattern: Pattern | None, tag: int
+    ) -> None:
+        """Take the source's next packets by :meth:`open`, if they look like the last one, which was like this."""
+        handle = source.handle
+        if isinstance(handle, Followed) and handle.pattern is pattern and handle.payload_type == payload_type:
+            return
+        source.handle = None
+        codec = source.codecs.get(payload_type)
+        if (
+            codec is None
+            or pattern is None
+            or len(pattern.mask) > _BLOCK
+            or len(pattern.canonical) > _CANONICAL
+        ):
+            return
+        stored, lengths, slots = self._handle(track.history)
+        sequences = ffi.cast("int64_t *", track.history.sequences.buffer_info()[0])
+        native = _new(
+            "tt_source *",
+            (
+                *(source.ssrc, track.ssrc, payload_type, codec, tag),
+                *(len(pattern.mask), pattern.number_at, pattern.level_at),
+                *(len(pattern.canonical), pattern.canonical_level),
+                *(pattern.mask, pattern.fixed, pattern.canonical),
+                *(stored, lengths, sequences, slots),
+            ),
+        )
+        body = HEADER_SIZE + len(pattern.canonical)
+        source.handle = Followed(native, track.history, pattern, payload_type, codec, body)
+
+    def open(
+        self, inbox: Receiver, begin: int, end: int, context: Any, track: Track, source: Source, now: float
+    ) -> Opened | None:
+        """Open and store the run of the source's packets with which these datagrams begin; ``None``: there is none."""
+        handle, outgoing = source.handle, track.next_number(source)
+        if not isinstance(handle, Followed) or outgoing < 0:
+            return None
+        run, first = self._run, source.highest + 1
+        self._take(
+            inbox.native, begin, min(end, begin + _MAX_RUN), handle.native, context, self._unprotect,
+            first & 0xFFFF, outgoing, source.timestamp_offset & 0xFFFFFFFF, now, run,
+        )  # fmt: skip
+        count = run.taken
+        if not count:
+            return Opened(0, run.refused, 0, None, [], [], []) if run.refused else None
+        pattern = handle.pattern
+        unpack: Any = ffi.unpack
+        if pattern.number_at >= 0:
+            numbers, arrivals = unpack(run.number, count), unpack(run.arrival, count)
+        else:
+            numbers, arrivals = [], []
+        levels = unpack(run.level, count) if pattern.level_at >= 0 else [NO_LEVEL] * count
+        timestamps = unpack(run.timestamp, count)
+        story = Run(first, outgoing, handle.codec, handle.body, timestamps, run.frames, run.payload)
+        return Opened(count, run.refused, run.received, story, numbers, arrivals, levels)
+
+    # --- on the way out ---------------------------------------------------------------------------------------------
 
     def render(self, history: History, slots: Sequence[int], wire: WireFormat) -> Batch | None:
         """Lay a batch out; ``None``: it has something that is left to Python."""
         count = len(slots)
         self._slots[0:count] = slots
-        handle: Any = history.handle or self._adopt(history)
         known = self._wires.get(id(wire)) or self._translate(wire)
         batch = self._batch
-        if self._render(*handle, self._slots, count, known[1], self._max_segments, batch):
+        if self._render(*self._handle(history), self._slots, count, known[1], self._max_segments, batch):
             return None
         numbers = array("H")
         numbers.frombytes(self._numbers[: 2 * batch.packets])
@@ -155,11 +258,18 @@ class Kernel:
                     sender.queue(addresses[index], base + offset, size, segment)
 
     @staticmethod
-    def _adopt(history: History) -> tuple[Any, Any, int]:
-        stored = ffi.from_buffer("uint8_t[]", history.view)
-        lengths = ffi.from_buffer("uint16_t[]", history.lengths)
-        history.handle = stored, lengths, history.slots
-        return stored, lengths, history.slots
+    def _handle(history: History) -> tuple[Any, Any, int]:
+        """Pointers to its packets and lengths, good as long as it lives, and the number of its slots.
+
+        Nothing that holds a buffer is kept: the collector of garbage cannot take apart a cycle with a memoryview in it
+        that has exports, as of CPython 3.11.
+        """
+        handle: Any = history.handle
+        if handle is None:
+            stored = ffi.cast("uint8_t *", ffi.from_buffer(history.view))
+            handle = stored, ffi.cast("uint16_t *", history.lengths.buffer_info()[0]), history.slots
+            history.handle = handle
+        return handle  # type: ignore[no-any-return]
 
     def _translate(self, wire: WireFormat) -> tuple[WireFormat, Any]:
         if len(self._wires) >= _MAX_WIRES:

@@ -17,6 +17,7 @@ protect_rtp: Final[Any] = lib.srtp_protect
 unprotect_rtp: Final[Any] = lib.srtp_unprotect
 PROTECT_ADDRESS: Final = int(ffi.cast("uintptr_t", ffi.addressof(lib, "srtp_protect")))
 """The same function for callers in C."""
+UNPROTECT_ADDRESS: Final = int(ffi.cast("uintptr_t", ffi.addressof(lib, "srtp_unprotect")))
 
 ERROR_REPLAY_FAIL: Final = 9
 ERROR_REPLAY_OLD: Final = 10

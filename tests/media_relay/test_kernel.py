@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import secrets
 import socket
 from collections.abc import Iterator, Sequence
@@ -100,6 +101,17 @@ def test_what_the_kernel_does_not_know_is_left_to_python(built: Any) -> None:
     with pytest.raises((IndexError, OverflowError)):
         Kernel(built, 64).render(filled([redundant]), range(200), EVERYTHING)
     assert Kernel(built, 64).render(filled([redundant]), [SLOTS], EVERYTHING) is None
+
+
+def test_what_the_kernel_has_seen_can_be_thrown_away(built: Any) -> None:
+    # A memoryview with exports inside of a cycle is the end of the process when garbage is collected.
+    kernel, stored = Kernel(built, 64), frame(1, 3)
+    for _ in range(20):
+        history = filled(stored)
+        assert kernel.render(history, range(3), EVERYTHING) is not None
+        history.handle = history.handle, history  # as a stream and its subscribers know each other
+    del history
+    assert gc.collect() > 0
 
 
 class Site:
