@@ -8,11 +8,9 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import uvicorn
 from fastapi import FastAPI
 
 from app import migrate
@@ -21,6 +19,7 @@ from app.keys import make_data_dir
 from app.logs import configure_logging
 from app.main import create_app
 from app.settings import Settings
+from app.web_server import WebServer
 
 if TYPE_CHECKING:
     from app.demo_mode import DemoMode
@@ -103,35 +102,8 @@ def _reason(error: Exception) -> str:
 # --- running ---
 
 
-class _Server(uvicorn.Server):
-    """Uvicorn that leaves signals to us and says when it has started."""
-
-    def __init__(self, api: FastAPI) -> None:
-        super().__init__(
-            uvicorn.Config(
-                api,
-                log_config=None,  # ours is set up already
-                log_level="warning",  # `RequestLog` and our own lines say what matters
-                access_log=False,
-                server_header=False,
-                ws_max_size=64 * 1024,
-                timeout_keep_alive=30,
-                timeout_graceful_shutdown=1,
-            )
-        )
-        self.up = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.up.set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 async def _serve(api: FastAPI, listener: socket.socket, demo: DemoMode | None) -> None:
-    server = _Server(api)
+    server = WebServer(api)
     serving = asyncio.create_task(server.serve([listener]), name="web server")
     beside = asyncio.create_task(_beside(server, api, demo), name="after the start")
 
@@ -142,6 +114,8 @@ async def _serve(api: FastAPI, listener: socket.socket, demo: DemoMode | None) -
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop, number)
+    if server.certificate is not None:
+        loop.add_signal_handler(signal.SIGHUP, server.certificate.reload)
     await asyncio.wait({serving, beside}, return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True
     beside.cancel()
@@ -150,7 +124,7 @@ async def _serve(api: FastAPI, listener: socket.socket, demo: DemoMode | None) -
         await beside
 
 
-async def _beside(server: _Server, api: FastAPI, demo: DemoMode | None) -> None:
+async def _beside(server: WebServer, api: FastAPI, demo: DemoMode | None) -> None:
     """Once everything is up: say where to click, and keep the synthetic teacher teaching."""
     await server.up.wait()
     # The teacher's process comes up while the relay node does; it tries until it is let in.
