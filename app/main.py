@@ -11,6 +11,8 @@ import app.accounts.audit_routes
 import app.accounts.routes
 import app.accounts.session_routes
 import app.lessons.calendar_routes
+import app.lessons.change_routes
+import app.lessons.planning_routes
 import app.lessons.routes
 import app.live.routes
 import app.pairings.routes
@@ -53,6 +55,8 @@ ROUTERS = (
     app.timetables.calendar_routes.router,
     app.lessons.calendar_routes.router,
     app.lessons.routes.router,
+    app.lessons.planning_routes.router,
+    app.lessons.change_routes.router,
     app.live.routes.router,
     app.web.routes.router,
     metrics.router,

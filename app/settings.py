@@ -110,6 +110,9 @@ class Settings(GuardOptions, BaseSettings):
     turn_secret: SecretStr = Field(
         SecretStr(""), description="The secret itself: coturn's static-auth-secret with use-auth-secret"
     )
+    bell_skew_minutes: int = Field(
+        10, ge=0, le=60, description="How much of a lesson may lie outside of a period of a site's own bells"
+    )
     demo: bool = Field(False, description="Seed the demo county and keep a synthetic lesson on air")
 
     @field_validator("media_addresses", "turn_urls", mode="before")

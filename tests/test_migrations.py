@@ -16,6 +16,7 @@ OVERLAP_RULES = {
     "ex_lessons_teacher",
     "ex_lessons_main_room",
     "ex_lesson_sites_receiving_room",
+    "ex_lesson_groups_pupil_group",
 }
 
 

@@ -53,9 +53,11 @@ class Action(StrEnum):
     BELLS_SHOW = "bells.show"
     ENTRY_PLAN = "entry.plan"
     ENTRY_SHOW = "entry.show"
+    TIMETABLE_PUBLISH = "timetable.publish"
     LESSON_SHOW = "lesson.show"
     LESSON_CANCEL = "lesson.cancel"
     LESSON_END = "lesson.end"
+    LESSON_CHANGE = "lesson.change"
     LESSON_JOIN = "lesson.join"
     LESSON_QUALITY = "lesson.quality"
     LESSON_TEACH = "lesson.teach"
@@ -95,9 +97,11 @@ _ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None, Scope | N
     Action.BELLS_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
     Action.ENTRY_PLAN: (_COUNTY, _NO, _NO, _NO),
     Action.ENTRY_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
+    Action.TIMETABLE_PUBLISH: (_COUNTY, _NO, _NO, _NO),
     Action.LESSON_SHOW: (_COUNTY, _SUBTREE, _LESSON, _LESSON),
     Action.LESSON_CANCEL: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.LESSON_END: (_COUNTY, _SUBTREE, _LESSON, _NO),
+    Action.LESSON_CHANGE: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.LESSON_JOIN: (_COUNTY, _SUBTREE, _LESSON, _LESSON),
     Action.LESSON_QUALITY: (_COUNTY, _SUBTREE, _LESSON, _LESSON),
     Action.LESSON_TEACH: (_NO, _NO, _LESSON, _NO),
@@ -137,6 +141,8 @@ SEEN_BY: Mapping[Action, Action] = {
     Action.ASSIGNMENT_CHANGE: Action.PERSON_SHOW,
     Action.LESSON_CANCEL: Action.LESSON_SHOW,
     Action.LESSON_END: Action.LESSON_SHOW,
+    Action.LESSON_CHANGE: Action.LESSON_SHOW,
+    Action.TIMETABLE_PUBLISH: Action.TERM_SHOW,
 }
 
 

@@ -50,6 +50,10 @@ class Act(StrEnum):
     LESSON_CANCELLED = "lesson.cancelled"
     RELAY_DRAINED = "relay.drained"
     RELAY_UNDRAINED = "relay.undrained"
+    TIMETABLE_PUBLISHED = "timetable.published"
+    LESSON_MOVED = "lesson.moved"
+    LESSON_CHANGED = "lesson.changed"
+    LESSON_MADE_UP = "lesson.made_up"
     AUDIT_EXPORTED = "audit.exported"
 
 

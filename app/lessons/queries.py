@@ -11,8 +11,9 @@ from sqlalchemy import (
     CursorResult,
     Select,
     Update,
+    and_,
+    case,
     func,
-    insert,
     or_,
     select,
     tuple_,
@@ -20,9 +21,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased, selectinload
 
-from app.lessons.models import Lesson, LessonSite
+from app.lessons.models import Lesson, LessonGroup, LessonSite
 from app.lessons.rules import (
     AWAITS_TEACHER,
+    CHANGEABLE,
     CLOSES_AFTER,
     FREES_RESOURCES,
     MISSED_AFTER,
@@ -32,8 +34,6 @@ from app.lessons.rules import (
     LessonState,
     SiteState,
 )
-from app.timetables.clashes import Booking, Resource
-from app.timetables.rules import Interval
 
 HERE = frozenset({SiteState.JOINED, SiteState.RECONNECTING})
 
@@ -59,6 +59,7 @@ class Search:
     ends_after: dt.datetime | None = None
     states: frozenset[LessonState] = field(default_factory=frozenset)
     entry_id: UUID | None = None
+    drafts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,27 @@ def position(lesson: Lesson) -> Position:
     return Position(lesson.starts_at, lesson.id)
 
 
+WHOLE = (selectinload(Lesson.sites), selectinload(Lesson.groups))
+
+
 def lesson(session: Session, lesson_id: UUID) -> Lesson | None:
-    return session.scalar(select(Lesson).where(Lesson.id == lesson_id).options(selectinload(Lesson.sites)))
+    """A lesson as it is now, whatever the session remembers of it."""
+    query = select(Lesson).where(Lesson.id == lesson_id).options(*WHOLE)
+    return session.scalar(query, execution_options={"populate_existing": True})
+
+
+def known() -> ColumnElement[bool]:
+    """The same as `rules.is_known`."""
+    return and_(
+        Lesson.state != LessonState.DRAFT, or_(Lesson.state.not_in(FREES_RESOURCES), Lesson.sequence > 0)
+    )
+
+
+def open_for_change(session: Session, lesson_id: UUID) -> bool:
+    """Count an edit of a lesson that has not begun, and keep it from beginning until the transaction ends."""
+    told = case((Lesson.state == LessonState.DRAFT, 0), else_=1)
+    statement = update(Lesson).where(Lesson.id == lesson_id, Lesson.state.in_(CHANGEABLE))
+    return _changed(session, statement.values(sequence=Lesson.sequence + told)) > 0
 
 
 def lessons_by_ids(session: Session, ids: Collection[UUID]) -> Sequence[Lesson]:
@@ -86,12 +106,14 @@ def lessons_page(session: Session, search: Search, after: Position | None, limit
     query = _matching(search)
     if after is not None:
         query = query.where(tuple_(Lesson.starts_at, Lesson.id) > tuple_(after.starts_at, after.lesson_id))
-    query = query.order_by(Lesson.starts_at, Lesson.id).limit(limit).options(selectinload(Lesson.sites))
+    query = query.order_by(Lesson.starts_at, Lesson.id).limit(limit).options(*WHOLE)
     return session.scalars(query).all()
 
 
 def _matching(search: Search) -> Select[Lesson]:
     query = select(Lesson).where(Lesson.county_id == search.county_id)
+    if not search.drafts:
+        query = query.where(known())
     if not search.reach.county:
         query = query.where(_in_reach(search.reach))
     if search.starts_from is not None:
@@ -125,45 +147,6 @@ def _in_reach(reach: Reach) -> ColumnElement[bool]:
     )
 
 
-def bookings(
-    session: Session,
-    *,
-    teacher_id: UUID,
-    main_room_id: UUID,
-    receiving_room_ids: Collection[UUID],
-    within: Interval,
-) -> list[Booking]:
-    """What already holds this teacher and these rooms anywhere in a span."""
-    lessons = session.execute(
-        select(Lesson.id, Lesson.teacher_id, Lesson.main_room_id, Lesson.starts_at, Lesson.ends_at).where(
-            or_(Lesson.teacher_id == teacher_id, Lesson.main_room_id == main_room_id),
-            Lesson.starts_at < within.ends_at,
-            Lesson.ends_at > within.starts_at,
-            Lesson.state.not_in(FREES_RESOURCES),
-        )
-    ).all()
-    sites = session.execute(
-        select(
-            LessonSite.lesson_id, LessonSite.receiving_room_id, LessonSite.starts_at, LessonSite.ends_at
-        ).where(
-            LessonSite.receiving_room_id.in_(receiving_room_ids),
-            LessonSite.starts_at < within.ends_at,
-            LessonSite.ends_at > within.starts_at,
-            LessonSite.state != SiteState.CANCELLED,
-        )
-    ).all()
-    found = [
-        Booking(Resource.RECEIVING_ROOM, room, lesson_id, Interval(start, end))
-        for lesson_id, room, start, end in sites
-    ]
-    for lesson_id, teacher, room, start, end in lessons:
-        if teacher == teacher_id:
-            found.append(Booking(Resource.TEACHER, teacher, lesson_id, Interval(start, end)))
-        if room == main_room_id:
-            found.append(Booking(Resource.MAIN_ROOM, room, lesson_id, Interval(start, end)))
-    return found
-
-
 def standing_on(session: Session, county_id: UUID, days: Collection[dt.date]) -> Sequence[Lesson]:
     """Lessons of the weekly timetable that take place on these days, or took place, in order."""
     query = select(Lesson).where(
@@ -175,16 +158,10 @@ def standing_on(session: Session, county_id: UUID, days: Collection[dt.date]) ->
     return session.scalars(query.order_by(Lesson.starts_at, Lesson.id)).all()
 
 
-def titles(session: Session, lesson_ids: Collection[UUID]) -> dict[UUID, str]:
-    rows = session.execute(select(Lesson.id, Lesson.title).where(Lesson.id.in_(lesson_ids)))
-    return dict(rows.all())
-
-
-def add_lessons(session: Session, lessons: Sequence[dict[str, Any]], sites: Sequence[dict[str, Any]]) -> None:
-    """Insert whole sets at once. Raises IntegrityError for an overlap (see `models.OVERLAP_RULES`)."""
-    session.execute(insert(Lesson), lessons)
-    if sites:
-        session.execute(insert(LessonSite), sites)
+def made_up_by(session: Session, lesson_id: UUID) -> UUID | None:
+    """The lesson that makes up for this one."""
+    query = select(Lesson.id).where(Lesson.makes_up_id == lesson_id, Lesson.state.not_in(FREES_RESOURCES))
+    return session.scalar(query)
 
 
 def change_state(
@@ -224,10 +201,12 @@ def _site(lesson_id: UUID, site_code: str) -> Update:
     return update(LessonSite).where(LessonSite.lesson_id == lesson_id, LessonSite.site_code == site_code)
 
 
-def release_sites(session: Session, lesson_id: UUID) -> None:
-    """Free the receiving rooms of a lesson that will not take place."""
-    statement = update(LessonSite).where(LessonSite.lesson_id == lesson_id)
-    session.execute(statement.values(state=SiteState.CANCELLED))
+def release(session: Session, lesson_ids: Collection[UUID]) -> None:
+    """Free the receiving rooms and the pupils of lessons that will not take place."""
+    sites = update(LessonSite).where(LessonSite.lesson_id.in_(lesson_ids))
+    session.execute(sites.values(state=SiteState.CANCELLED))
+    groups = update(LessonGroup).where(LessonGroup.lesson_id.in_(lesson_ids))
+    session.execute(groups.values(released=True))
 
 
 def prepare_due(session: Session, now: dt.datetime) -> int:

@@ -1,63 +1,27 @@
-"""HTTP of lessons, and of planning the timetable entries they come from."""
+"""HTTP of finding lessons."""
 
 from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
 from app.accounts.gates import may
 from app.accounts.permissions import Action
 from app.accounts.rules import Principal
 from app.database import SessionDep
-from app.errors import (
-    PROBLEM_JSON,
-    Conflict,
-    Forbidden,
-    Invalid,
-    NotFound,
-    Unauthenticated,
-    responses,
-)
-from app.lessons import scheduling, service
+from app.errors import Forbidden, Invalid, NotFound, Unauthenticated, responses
+from app.lessons import service
 from app.lessons.models import Lesson
 from app.lessons.rules import LessonState
-from app.lessons.schemas import CLASH_EXAMPLE, Cancellation, LessonOut, scheduled
+from app.lessons.schemas import LessonOut
 from app.lessons.service import Position, Wanted
 from app.schemas import Page, PageAfter, PageLimit, decode_pair, encode_cursor
-from app.timetables.schemas import NewTimetableEntry, ScheduledEntryOut
 
 router = APIRouter(prefix="/api/v1", tags=["lessons"])
 
-_ON_PLAN = responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid)
-_ON_PLAN[Conflict.status]["content"] = {PROBLEM_JSON: {"example": CLASH_EXAMPLE}}
 _ON_SHOW = responses(Unauthenticated, Forbidden, NotFound)
-
-
-@router.post(
-    "/timetable-entries",
-    status_code=201,
-    summary="Plan a weekly lesson",
-    tags=["timetables"],
-    responses=_ON_PLAN,
-)
-def add_entry(
-    body: NewTimetableEntry,
-    session: SessionDep,
-    principal: Annotated[Principal, may(Action.ENTRY_PLAN)],
-    response: Response,
-) -> ScheduledEntryOut:
-    """Plan a lesson for every week of a term, or for some of its days or weeks, as a bureau admin.
-
-    All its dated lessons come into being at once, published, or none does. When the teacher, the main room or
-    a receiving room is taken, the answer is 409 `timetable.clash`, and `clashes` names the `resource`, its
-    `id` and `name`, and `lesson_id`, `title`, `starts_at` and `ends_at` of the lesson in the way. Lessons
-    that would be over already are left out and listed in `skipped`.
-    """
-    plan = scheduling.add_entry(session, principal, body.draft(), datetime.now(UTC))
-    response.headers["Location"] = f"/api/v1/timetable-entries/{plan.entry.id}"
-    return scheduled(plan)
 
 
 @router.get("/lessons", summary="List lessons", responses=responses(Unauthenticated, Invalid))
@@ -95,7 +59,7 @@ def current_lesson(
 
     Without any the answer is 404 `lesson.none_now`.
     """
-    return _shown(session, service.current_lesson(session, principal, datetime.now(UTC)))
+    return shown(session, service.current_lesson(session, principal, datetime.now(UTC)))
 
 
 @router.get("/lessons/{lesson_id}", summary="Show a lesson", responses=_ON_SHOW)
@@ -103,25 +67,11 @@ def show_lesson(
     lesson_id: UUID, session: SessionDep, principal: Annotated[Principal, may(Action.LESSON_SHOW)]
 ) -> LessonOut:
     """One lesson, for those who have a part in it."""
-    return _shown(session, service.show_lesson(session, principal, lesson_id))
+    return shown(session, service.show_lesson(session, principal, lesson_id))
 
 
-@router.post(
-    "/lessons/{lesson_id}/cancel",
-    summary="Cancel a lesson",
-    responses=responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid),
-)
-def cancel_lesson(
-    lesson_id: UUID,
-    body: Cancellation,
-    session: SessionDep,
-    principal: Annotated[Principal, may(Action.LESSON_CANCEL)],
-) -> LessonOut:
-    """Call off a lesson that has not begun, as bureau admin or admin of its school, and free its rooms."""
-    return _shown(session, service.cancel_lesson(session, principal, lesson_id, body.reason))
-
-
-def _shown(session: SessionDep, lesson: Lesson) -> LessonOut:
+def shown(session: SessionDep, lesson: Lesson) -> LessonOut:
+    """A lesson with its names."""
     return LessonOut.of(lesson, service.names_for(session, [lesson]))
 
 

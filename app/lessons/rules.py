@@ -49,6 +49,21 @@ class SiteState(StrEnum):
     CANCELLED = "cancelled"  # the lesson was cancelled or moved, or the site was dropped from it
 
 
+class ChangeKind(StrEnum):
+    """What happened to lessons that people already know of."""
+
+    PUBLISHED = "published"  # they learn of it now
+    PLANNED = "planned"  # one more lesson of an entry they know
+    CANCELLED = "cancelled"
+    MOVED = "moved"
+    EDITED = "edited"
+    SUBSTITUTED = "substituted"
+    ROOMS_CHANGED = "rooms_changed"
+    SITE_ADDED = "site_added"
+    SITE_DROPPED = "site_dropped"
+    MADE_UP = "made_up"
+
+
 class ParticipantRole(StrEnum):
     """In what capacity somebody takes part in a lesson."""
 
@@ -79,6 +94,10 @@ FREES_RESOURCES = frozenset({_S.CANCELLED, _S.MOVED})
 
 # Media flow in these only, and then only within the lesson's window.
 TAKES_MEDIA = frozenset({_S.PUBLISHED, _S.PREPARING, _S.LIVE, _S.INTERRUPTED, _S.MISSED})
+
+# A lesson that has not begun: it can be moved, cancelled, and given to somebody else.
+CHANGEABLE = frozenset({_S.DRAFT, _S.PUBLISHED, _S.PREPARING})
+CAN_BE_MADE_UP = frozenset({_S.CANCELLED, _S.MISSED})
 
 ON_THE_AIR = frozenset({_S.LIVE, _S.INTERRUPTED})
 AWAITS_TEACHER = frozenset({_S.PUBLISHED, _S.PREPARING})
@@ -118,6 +137,11 @@ def state_by_the_clock(
     if state is LessonState.PUBLISHED and now >= window.opens_at:
         return LessonState.PREPARING
     return state
+
+
+def is_known(state: LessonState, sequence: int) -> bool:
+    """Whether people have been told of a lesson: drafts, and those that went no further, nobody knows."""
+    return state is not LessonState.DRAFT and not (state in FREES_RESOURCES and sequence == 0)
 
 
 def belongs(site: SiteState, lesson: LessonState) -> bool:

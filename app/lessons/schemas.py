@@ -9,10 +9,8 @@ from pydantic import Field
 from app.lessons.models import Lesson, LessonSite
 from app.lessons.rules import LessonState, SiteState, site_stream
 from app.lessons.service import Names, window_of
-from app.schemas import Input, Name, Output, example
-from app.timetables.planning import Plan
+from app.schemas import Output, example
 from app.timetables.rules import LessonMode
-from app.timetables.schemas import ScheduledEntryOut, SkippedOut, TimetableEntryOut
 
 _SITE = {
     "site_id": "3b2a1908-f7e6-4d5c-8b3a-291807f6e5d4",
@@ -79,11 +77,16 @@ class LessonOut(Output):
     title: str
     mode: LessonMode
     state: LessonState
-    state_reason: str | None = Field(description="Why it was cancelled")
+    state_reason: str | None = Field(description="Why it was cancelled or moved")
     sequence: int = Field(description="Grows with every change after publication")
     school: Named
     main_room: Named
     teacher: Named
+    substitute_for: Named | None = Field(description="Who was to teach it")
+    calendar_uid: UUID = Field(description="Its place in people's calendars; stays when the lesson moves")
+    moved_from_id: UUID | None = Field(description="The lesson it takes the place of")
+    makes_up_id: UUID | None = Field(description="The cancelled or missed lesson it makes up for")
+    pupil_group_ids: list[UUID]
     went_live_at: dt.datetime | None
     ended_at: dt.datetime | None
     sites: list[LessonSiteOut]
@@ -108,6 +111,11 @@ class LessonOut(Output):
             "school": {"id": "7c1f4c0e-6a2b-4d0e-9b53-0d7a3f0c5a11", "name": "梅山镇中心小学"},
             "main_room": {"id": "5e0c8a52-7f7e-4b0f-8f9b-4a2f6f3f9d33", "name": "主课堂 1"},
             "teacher": {"id": "f4b7a1de-0f53-4a86-b7b0-5a3c0e9d1f22", "name": "王老师 Wang"},
+            "substitute_for": None,
+            "calendar_uid": "5c0c1b6e-3f0e-4c59-9d25-1f4a8f6f0d10",
+            "moved_from_id": None,
+            "makes_up_id": None,
+            "pupil_group_ids": [],
             "went_live_at": None,
             "ended_at": None,
             "sites": [_SITE],
@@ -136,46 +144,16 @@ class LessonOut(Output):
             school=Named(id=lesson.school_id, name=names.units[lesson.school_id]),
             main_room=Named(id=lesson.main_room_id, name=names.rooms[lesson.main_room_id]),
             teacher=Named(id=lesson.teacher_id, name=names.people[lesson.teacher_id]),
+            substitute_for=(
+                Named(id=lesson.substitute_for, name=names.people[lesson.substitute_for])
+                if lesson.substitute_for
+                else None
+            ),
+            calendar_uid=lesson.calendar_uid,
+            moved_from_id=lesson.moved_from_id,
+            makes_up_id=lesson.makes_up_id,
+            pupil_group_ids=[group.pupil_group_id for group in lesson.groups if not group.released],
             went_live_at=lesson.went_live_at,
             ended_at=lesson.ended_at,
             sites=[LessonSiteOut.of(site, names) for site in lesson.sites],
         )
-
-
-class Cancellation(Input):
-    """Why a lesson does not take place."""
-
-    reason: Name = Field(description="Shown to teacher and sites")
-
-    model_config = example({"reason": "大雪封路 Road closed by snow"})
-
-
-CLASH_EXAMPLE = {
-    "type": "about:blank",
-    "title": "Already taken",
-    "status": 409,
-    "detail": "王老师 Wang is taken by “Grade 4 Music” on 2026-11-23 from 08:50 to 09:30; "
-    "choose another period, teacher or room.",
-    "code": "timetable.clash",
-    "clashes": [
-        {
-            "resource": "teacher",
-            "id": "f4b7a1de-0f53-4a86-b7b0-5a3c0e9d1f22",
-            "name": "王老师 Wang",
-            "lesson_id": "27081930-4152-4637-8485-96a7b8c9d0e1",
-            "title": "Grade 4 Music",
-            "starts_at": "2026-11-23T00:50:00Z",
-            "ends_at": "2026-11-23T01:30:00Z",
-        }
-    ],
-    "total": 1,
-}
-
-
-def scheduled(plan: Plan) -> ScheduledEntryOut:
-    """The answer to whoever planned an entry."""
-    return ScheduledEntryOut(
-        **TimetableEntryOut.model_validate(plan.entry).model_dump(),
-        lessons=len(plan.occurrences),
-        skipped=[SkippedOut(date=each.day, reason=each.reason) for each in plan.skipped],
-    )

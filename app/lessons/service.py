@@ -25,6 +25,7 @@ from app.lessons.rules import (
     Oversight,
     Participation,
     belongs,
+    is_known,
     nearest,
     oversight_of,
     participation_of,
@@ -36,6 +37,7 @@ from app.schools.rules import path_ids
 LOOK_AHEAD = timedelta(hours=24)
 
 _CANDIDATES = 50
+_NOWHERE = Target(UUID(int=0))
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,19 @@ def get_lesson(session: Session, lesson_id: UUID) -> Lesson:
 def show_lesson(session: Session, principal: Principal, lesson_id: UUID) -> Lesson:
     """One lesson, for those who have a part in it."""
     lesson = get_lesson(session, lesson_id)
-    require(principal, Action.LESSON_SHOW, _target_of(session, lesson), _no_lesson(lesson_id))
+    require_for(session, lesson, principal, Action.LESSON_SHOW)
     return lesson
+
+
+def require_for(session: Session, lesson: Lesson, principal: Principal, action: Action) -> Target:
+    """The lesson as the table of permissions sees it; raises `NotFound` or `Forbidden`.
+
+    To whoever does not plan, a lesson is not there before it is published.
+    """
+    target = _target_of(session, lesson)
+    known = is_known(lesson.state, lesson.sequence) or allows(principal, Action.ENTRY_PLAN, target)
+    require(principal, action, target if known else _NOWHERE, _no_lesson(lesson.id))
+    return target
 
 
 def list_lessons(
@@ -87,6 +100,7 @@ def list_lessons(
         starts_before=wanted.starts_before,
         states=wanted.states,
         entry_id=wanted.entry_id,
+        drafts=sees_drafts(principal),
     )
     found = queries.lessons_page(session, search, after, limit + 1)
     page = found[:limit]
@@ -118,10 +132,18 @@ def names_for(session: Session, lessons: Collection[Lesson]) -> Names:
     units = schools.org_units(session, unit_ids)
     rooms = schools.rooms(session, {lesson.main_room_id for lesson in lessons})
     return Names(
-        people=accounts.names(session, {lesson.teacher_id for lesson in lessons}),
+        people=accounts.names(
+            session,
+            {each for lesson in lessons for each in (lesson.teacher_id, lesson.substitute_for) if each},
+        ),
         rooms={room.id: room.name for room in rooms.values()},
         units={unit.id: unit.name for unit in units.values()},
     )
+
+
+def sees_drafts(principal: Principal) -> bool:
+    """Whether somebody plans, and so sees what is not published yet."""
+    return reach(principal, Action.ENTRY_PLAN).county_id is not None
 
 
 def _own_reach(session: Session, principal: Principal) -> Reach:
@@ -176,8 +198,7 @@ def _units_of(session: Session, lessons: Collection[Lesson]) -> dict[UUID, OrgUn
 
 def participation(session: Session, lesson: Lesson, principal: Principal) -> Participation:
     """What a person may publish and watch in a lesson; to whoever has no part in it, it is not there."""
-    target = _target_of(session, lesson)
-    require(principal, Action.LESSON_JOIN, target, _no_lesson(lesson.id))
+    target = require_for(session, lesson, principal, Action.LESSON_JOIN)
     found = _part(lesson, target, principal)
     if found is None:
         raise _no_lesson(lesson.id)
@@ -220,8 +241,7 @@ def _part(lesson: Lesson, target: Target, principal: Principal) -> Participation
 
 def oversight(session: Session, lesson: Lesson, principal: Principal) -> Oversight:
     """Whose links a person may look at; to whoever has no part in the lesson, it is not there."""
-    target = _target_of(session, lesson)
-    require(principal, Action.LESSON_QUALITY, target, _no_lesson(lesson.id))
+    target = require_for(session, lesson, principal, Action.LESSON_QUALITY)
     taught = Target(lesson.county_id, paths=target.paths[:1], teacher_id=lesson.teacher_id)
     codes = dict(zip((site.site_code for site in _sites_of(lesson)), target.site_paths, strict=True))
     return oversight_of(
@@ -281,34 +301,6 @@ def _why_not_on_air(state: LessonState, window: OnAirWindow, now: datetime) -> s
 
 
 # --- on the day ---------------------------------------------------------------------------------------------
-
-
-def cancel_lesson(session: Session, principal: Principal, lesson_id: UUID, reason: str) -> Lesson:
-    """Call off a lesson that has not begun; teacher and rooms are free again."""
-    lesson = show_lesson(session, principal, lesson_id)
-    school = schools.target_of(schools.get_org_unit(session, lesson.school_id))
-    if not allows(principal, Action.LESSON_CANCEL, school):  # the sites' schools only look on
-        raise denied(Action.LESSON_CANCEL)
-    before = lesson.state
-    values = {"state_reason": reason, "sequence": Lesson.sequence + 1}
-    if not queries.change_state(session, lesson_id, LessonState.CANCELLED, values):
-        raise Conflict(
-            "lesson.wrong_state",
-            "Too late to cancel",
-            f"A lesson that is {lesson.state.value} cannot be cancelled.",
-            state=lesson.state.value,
-        )
-    queries.release_sites(session, lesson_id)
-    audit.note(
-        session,
-        Act.LESSON_CANCELLED,
-        lesson.county_id,
-        principal.person_id,
-        Subject("lesson", lesson_id, lesson.school_id),
-        before={"state": before},
-        after={"state": LessonState.CANCELLED, "reason": reason},
-    )
-    return get_lesson(session, lesson_id)
 
 
 def end_lesson(session: Session, principal: Principal, lesson_id: UUID, now: datetime) -> Lesson:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
-from app.schools.models import OrgUnit, Room
+from app.schools.models import OrgUnit, PupilGroup, Room
 from app.schools.rules import OrgUnitKind, RoomKind
 
 
@@ -79,3 +79,7 @@ def rooms_page(
         query = query.where(tuple_(OrgUnit.code, Room.code) > after)
     rows = session.execute(query.order_by(OrgUnit.code, Room.code).limit(limit))
     return [(room, code) for room, code in rows]
+
+
+def pupil_groups(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, PupilGroup]:
+    return {group.id: group for group in session.scalars(select(PupilGroup).where(PupilGroup.id.in_(ids)))}

@@ -16,7 +16,7 @@ from app.audit.service import Subject
 from app.database import new_id, violated
 from app.errors import Conflict, Invalid, NotFound
 from app.schools import queries
-from app.schools.models import OrgUnit, Room
+from app.schools.models import OrgUnit, PupilGroup, Room
 from app.schools.rules import (
     PARENTS,
     ROOM_PLACES,
@@ -280,3 +280,11 @@ def rooms(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Room]
 def find_room(session: Session, org_unit_id: uuid.UUID, code: str) -> Room | None:
     """A room by its code in an org unit, or None."""
     return queries.room_by_code(session, org_unit_id, code)
+
+
+# --- pupil groups -------------------------------------------------------------------------------------------
+
+
+def pupil_groups(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, PupilGroup]:
+    """Pupil groups by id, those that exist."""
+    return queries.pupil_groups(session, ids)

@@ -17,6 +17,7 @@ class Resource(StrEnum):
     TEACHER = "teacher"
     MAIN_ROOM = "main_room"
     RECEIVING_ROOM = "receiving_room"
+    PUPIL_GROUP = "pupil_group"
 
 
 @dataclass(frozen=True, slots=True)

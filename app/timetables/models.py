@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from app.database import Base, new_id, word
 from app.timetables.calendar import MONDAY_TO_FRIDAY, DayKind
 from app.timetables.rules import LessonMode
+from app.timetables.weeks import WeekPattern
 
 
 class Term(Base):
@@ -105,13 +106,28 @@ class TimetableEntry(Base):
     mode: Mapped[LessonMode] = mapped_column(word(LessonMode))
     first_day: Mapped[dt.date]
     last_day: Mapped[dt.date]
+    week_pattern: Mapped[WeekPattern] = mapped_column(word(WeekPattern), default=WeekPattern.EVERY)
+    weeks: Mapped[list[int]] = mapped_column(JSON, default=list)  # of the term, for the pattern `listed`
+    published: Mapped[bool] = mapped_column(default=True)
+    withdrawn: Mapped[bool] = mapped_column(default=False)  # gives no lessons any more; kept for its old ones
 
+    groups: Mapped[list["TimetableEntryGroup"]] = relationship(
+        lazy="raise",
+        cascade="all, delete-orphan",
+        passive_deletes=True,
+        order_by="TimetableEntryGroup.pupil_group_id",
+    )
     sites: Mapped[list["TimetableEntrySite"]] = relationship(
         lazy="raise",
         cascade="all, delete-orphan",
         passive_deletes=True,
         order_by="TimetableEntrySite.receiving_room_id",
     )
+
+    @property
+    def pupil_group_ids(self) -> list[UUID]:
+        """The pupils it teaches."""
+        return [group.pupil_group_id for group in self.groups]
 
     __table_args__ = (
         CheckConstraint("weekday BETWEEN 1 AND 7", name="weekday_known"),
@@ -136,3 +152,16 @@ class TimetableEntrySite(Base):
     pairing_id: Mapped[UUID] = mapped_column(ForeignKey("pairings.id"))
 
     __table_args__ = (Index(None, "pairing_id"), Index(None, "receiving_room_id"))
+
+
+class TimetableEntryGroup(Base):
+    """Pupils whom an entry's lessons teach, of the main school or of a site."""
+
+    __tablename__ = "timetable_entry_groups"
+
+    entry_id: Mapped[UUID] = mapped_column(
+        ForeignKey("timetable_entries.id", ondelete="CASCADE"), primary_key=True
+    )
+    pupil_group_id: Mapped[UUID] = mapped_column(ForeignKey("pupil_groups.id"), primary_key=True)
+
+    __table_args__ = (Index(None, "pupil_group_id"),)

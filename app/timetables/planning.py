@@ -1,40 +1,52 @@
-"""Planning a timetable entry: from what an administrator wants to the dated lessons that follow.
+"""Planning lessons: from what an administrator wants to the dated lessons that follow.
 
-Nothing here knows of other lessons; whether somebody is needed twice at once is for the lessons domain.
+Nothing here knows of other lessons; whether somebody is needed twice at once is for the lessons domain. What a
+plan is made of is read once (`ground`), and a plan can be asked what would become of another slot without
+asking the database again.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.accounts import service as accounts
 from app.accounts.models import Person
-from app.accounts.rules import Role
-from app.errors import Conflict, Invalid, NotFound
-from app.pairings import service as pairings
-from app.schools import service as schools
-from app.schools.models import OrgUnit, Room
-from app.schools.rules import RoomKind, path_ids
-from app.timetables import queries
-from app.timetables.models import Term, TimetableEntry, TimetableEntrySite
+from app.database import new_id
+from app.errors import Conflict, Invalid
+from app.schools.models import PupilGroup, Room
+from app.timetables.ground import (
+    BELL_SKEW,
+    Apart,
+    Place,
+    PlannedSite,
+    Rooms,
+    agreed_sites,
+    bells_apart,
+    check_teacher,
+    read_groups,
+    read_main_room,
+    read_rooms,
+    read_teacher,
+    teaches_on,
+)
+from app.timetables.models import Term, TimetableEntry, TimetableEntryGroup, TimetableEntrySite
 from app.timetables.rules import (
-    Bell,
-    BellTimes,
     Expansion,
     LessonMode,
     NoBells,
     Occurrence,
+    Taught,
     UnknownPeriod,
     WeeklySlot,
-    expand,
+    lessons_on,
     week_of,
     week_span,
 )
-from app.timetables.service import get_term
+from app.timetables.service import calendar_of, get_term
+from app.timetables.weeks import WeekPattern, Weeks
 
 
 @dataclass(frozen=True)
@@ -54,6 +66,9 @@ class EntryDraft:
     last_day: date | None = None
     first_week: int | None = None
     last_week: int | None = None
+    week_pattern: WeekPattern = WeekPattern.EVERY
+    weeks: tuple[int, ...] = ()
+    pupil_group_ids: tuple[UUID, ...] = ()
 
 
 class SkipReason(StrEnum):
@@ -71,58 +86,123 @@ class Skipped:
     reason: SkipReason
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedSite:
-    """A receiving room the lessons reach, and the agreement that allows it."""
-
-    room: Room
-    site_id: UUID
-    site_code: str
-    pairing_id: UUID
-
-
 @dataclass(frozen=True)
 class Plan:
-    """A stored entry, and the lessons it stands for."""
+    """An entry that is not stored yet, and the lessons it stands for."""
 
     entry: TimetableEntry
-    school_id: UUID
+    slot: WeeklySlot
+    taught: Taught
+    term: Term
+    school: Place
     main_room: Room
     teacher: Person
     sites: tuple[PlannedSite, ...]
+    groups: tuple[PupilGroup, ...]
     occurrences: tuple[Occurrence, ...]
     skipped: tuple[Skipped, ...]
+    apart: tuple[Apart, ...]
+    """Lessons outside of the periods of a site: the plan cannot be carried out while there are any."""
+    now: datetime
+    skew: timedelta
+
+    @property
+    def school_id(self) -> UUID:
+        return self.school.unit.id
+
+    def elsewhere(self, weekday: int, period: int) -> tuple[Occurrence, ...]:
+        """The lessons the same entry would have in another slot; none when it cannot have that slot."""
+        slot = replace(self.slot, weekday=weekday, period=period)
+        days = slot.days(self.taught)
+        try:
+            expansion = lessons_on(days, period, self.school.bells, self.school.zone)
+        except (NoBells, UnknownPeriod):
+            return ()
+        occurrences, _ = _without_past(expansion, self.now)
+        taught = all(teaches_on(self.teacher, each.day) for each in occurrences)
+        agreed = all(site.agreed_on(each.day) for site in self.sites for each in occurrences)
+        if not taught or not agreed or bells_apart(self.sites, occurrences, self.skew):
+            return ()
+        return occurrences
 
 
-def plan_entry(session: Session, draft: EntryDraft, now: datetime) -> Plan:
-    """Check an entry against term, bells, people and pairings, and store it.
+def plan_entry(session: Session, draft: EntryDraft, now: datetime, skew: timedelta = BELL_SKEW) -> Plan:
+    """Check an entry against term, calendar, bells, people and pairings; nothing is stored.
 
     Lessons that would be over by now are not planned.
     Raises `NotFound`, `Invalid` or `Conflict`; what belongs to another county is not found.
     """
-    main_room = _main_room(session, draft.main_room_id)
-    school = schools.get_org_unit(session, main_room.org_unit_id)
-    term = get_term(session, draft.term_id, school.county_id)
+    term, rooms = _where(session, draft)
     slot = _slot(draft, term)
-    occurrences, skipped = _without_past(_expand(session, slot, school), now)
+    taught = calendar_of(session, term).weekday_taught
+    days = slot.days(taught)
+    if not days:
+        raise _nothing_left(slot, ())
+    return _plan(session, draft, term, rooms, slot, taught, days, now, skew)
+
+
+def plan_days(
+    session: Session, draft: EntryDraft, days: Collection[date], now: datetime, skew: timedelta = BELL_SKEW
+) -> Plan:
+    """The same for days that are chosen one by one, whatever the calendar says of them."""
+    term, rooms = _where(session, draft)
+    chosen = _slot(replace(draft, first_day=min(days), last_day=max(days)), term)
+    # Other slots are looked for in the same weeks.
+    monday, sunday = week_span(min(days), 1)[0], week_span(max(days), 1)[1]
+    slot = replace(chosen, first_day=max(monday, term.first_day), last_day=min(sunday, term.last_day))
+    taught = calendar_of(session, term).weekday_taught
+    return _plan(session, draft, term, rooms, slot, taught, sorted(days), now, skew)
+
+
+def store(session: Session, plan: Plan) -> TimetableEntry:
+    """Keep the entry of a plan."""
+    session.add(plan.entry)
+    session.flush()
+    return plan.entry
+
+
+def _where(session: Session, draft: EntryDraft) -> tuple[Term, Rooms]:
+    main, school = read_main_room(session, draft.main_room_id)
+    term = get_term(session, draft.term_id, school.county_id)
+    days = term.first_day, term.last_day
+    return term, read_rooms(session, main, school, draft.receiving_room_ids, *days)
+
+
+def _plan(
+    session: Session,
+    draft: EntryDraft,
+    term: Term,
+    rooms: Rooms,
+    slot: WeeklySlot,
+    taught: Taught,
+    days: Sequence[date],
+    now: datetime,
+    skew: timedelta,
+) -> Plan:
+    occurrences, skipped = _without_past(_expand(days, slot.period, rooms.school), now)
     if not occurrences:
         raise _nothing_left(slot, skipped)
     days = [occurrence.day for occurrence in occurrences]
-    teacher = _teacher(session, draft.teacher_id, school.county_id, days)
-    sites = _sites(session, main_room, school.county_id, draft, days)
-    entry = _store(session, draft, slot, school.county_id, sites)
-    return Plan(entry, school.id, main_room, teacher, sites, occurrences, skipped)
-
-
-def _main_room(session: Session, room_id: UUID) -> Room:
-    room = schools.get_room(session, room_id)
-    if room.kind is not RoomKind.MAIN:
-        raise Invalid(
-            "timetable.not_a_main_room",
-            "Not a main classroom",
-            f"{room.name} is a {room.kind.value} room; lessons are given from a main room.",
-        )
-    return room
+    teacher = read_teacher(session, draft.teacher_id, term.county_id)
+    check_teacher(teacher, days)
+    sites = agreed_sites(session, rooms, draft.subject, days)
+    groups = read_groups(session, draft.pupil_group_ids, rooms, draft.mode)
+    return Plan(
+        entry=_entry(draft, slot, term.county_id, sites),
+        slot=slot,
+        taught=taught,
+        term=term,
+        school=rooms.school,
+        main_room=rooms.main,
+        teacher=teacher,
+        sites=sites,
+        groups=groups,
+        occurrences=occurrences,
+        skipped=skipped,
+        apart=bells_apart(sites, occurrences, skew),
+        now=now,
+        skew=skew,
+    )
 
 
 def _slot(draft: EntryDraft, term: Term) -> WeeklySlot:
@@ -131,29 +211,32 @@ def _slot(draft: EntryDraft, term: Term) -> WeeklySlot:
         first_day = max(first_day, week_span(term.first_day, draft.first_week)[0])
     if draft.last_week is not None:
         last_day = min(last_day, week_span(term.first_day, draft.last_week)[1])
-    if last_day < first_day or first_day < term.first_day or last_day > term.last_day:
-        weeks = week_of(term.first_day, term.last_day)
+    weeks = week_of(term.first_day, term.last_day)
+    beyond = max(draft.weeks, default=0) > weeks
+    if beyond or last_day < first_day or first_day < term.first_day or last_day > term.last_day:
+        wanted = f"week {max(draft.weeks)}" if beyond else f"{first_day} to {last_day}"
         raise Invalid(
             "timetable.outside_term",
             "Outside the term",
             f"{term.name} is from {term.first_day} to {term.last_day}, weeks 1 to {weeks}; "
-            f"lessons from {first_day} to {last_day} do not fit into it.",
+            f"{wanted} does not fit into it.",
             first_day=term.first_day.isoformat(),
             last_day=term.last_day.isoformat(),
             weeks=weeks,
         )
-    return WeeklySlot(draft.weekday, draft.period, first_day, last_day)
+    pattern = Weeks.of(draft.week_pattern, draft.weeks)
+    return WeeklySlot(draft.weekday, draft.period, first_day, last_day, pattern, term.first_day)
 
 
-def _expand(session: Session, slot: WeeklySlot, school: OrgUnit) -> Expansion:
-    nearest_first = _bells_upwards(session, school, slot)
+def _expand(days: Sequence[date], period: int, school: Place) -> Expansion:
+    name = school.unit.name
     try:
-        return expand(slot, nearest_first, schools.time_zone_of(session, school))
+        return lessons_on(days, period, school.bells, school.zone)
     except NoBells as error:
         raise Conflict(
             "timetable.no_bells",
             "No bells",
-            f"No bell schedule is in force for {school.name} on {error.day}; put one in force first.",
+            f"No bell schedule is in force for {name} on {error.day}; put one in force first.",
             date=error.day.isoformat(),
         ) from None
     except UnknownPeriod as error:
@@ -161,29 +244,23 @@ def _expand(session: Session, slot: WeeklySlot, school: OrgUnit) -> Expansion:
         raise Invalid(
             "timetable.period_unknown",
             "No such period",
-            f"The bells of {school.name} have no period {error.period} on {error.day}; they have {known}.",
+            f"The bells of {name} have no period {error.period} on {error.day}; they have {known}.",
             date=error.day.isoformat(),
             periods=list(error.known),
         ) from None
 
 
-def _bells_upwards(session: Session, school: OrgUnit, slot: WeeklySlot) -> list[list[BellTimes]]:
-    by_unit: dict[UUID, list[BellTimes]] = {unit_id: [] for unit_id in reversed(path_ids(school.path))}
-    for schedule in queries.bell_schedules_of(session, by_unit, slot.first_day, slot.last_day):
-        periods = {period.number: Bell(period.starts_at, period.ends_at) for period in schedule.periods}
-        by_unit[schedule.org_unit_id].append(BellTimes(schedule.valid_from, schedule.valid_to, periods))
-    return list(by_unit.values())
-
-
 def _without_past(expansion: Expansion, now: datetime) -> tuple[tuple[Occurrence, ...], tuple[Skipped, ...]]:
     to_come = tuple(each for each in expansion.occurrences if each.interval.ends_at > now)
-    past = [Skipped(each.day, SkipReason.PAST) for each in expansion.occurrences if each not in to_come]
+    past = [
+        Skipped(each.day, SkipReason.PAST) for each in expansion.occurrences if each.interval.ends_at <= now
+    ]
     swallowed = [Skipped(day, SkipReason.CLOCK_CHANGE) for day in expansion.swallowed]
     return to_come, tuple(sorted(past + swallowed, key=lambda skipped: skipped.day))
 
 
 def _nothing_left(slot: WeeklySlot, skipped: Collection[Skipped]) -> Invalid:
-    why = "all of them are over" if skipped else "that weekday does not occur"
+    why = "all of them are over" if skipped else "the calendar has no such day in these weeks"
     return Invalid(
         "timetable.no_lessons",
         "No lessons",
@@ -191,49 +268,11 @@ def _nothing_left(slot: WeeklySlot, skipped: Collection[Skipped]) -> Invalid:
     )
 
 
-def _teacher(session: Session, person_id: UUID, county_id: UUID, days: Sequence[date]) -> Person:
-    person = accounts.find_person(session, person_id)
-    if person is None or person.county_id != county_id:
-        raise NotFound("person.not_found", "No such person", f"There is no person {person_id}.")
-    places = [assignment.org_unit_id for assignment in person.assignments]
-    for day in days:
-        if not person.active or not accounts.holds_role(person, Role.TEACHER, places, day):
-            raise Conflict(
-                "timetable.not_a_teacher",
-                "Not a teacher",
-                f"{person.name} is not assigned as a teacher on {day}; assign them, or name somebody else.",
-                person_id=str(person.id),
-                date=day.isoformat(),
-            )
-    return person
-
-
-def _sites(
-    session: Session, main_room: Room, county_id: UUID, draft: EntryDraft, days: Sequence[date]
-) -> tuple[PlannedSite, ...]:
-    found = schools.rooms(session, draft.receiving_room_ids)
-    units = schools.org_units(session, {room.org_unit_id for room in found.values()})
-    rooms = {room.id: room for room in found.values() if units[room.org_unit_id].county_id == county_id}
-    if missing := set(draft.receiving_room_ids) - rooms.keys():
-        raise NotFound("room.not_found", "No such room", f"There is no room {min(missing)}.")
-    if len(units) < len(rooms):
-        raise Invalid(
-            "timetable.site_twice",
-            "Site named twice",
-            "A teaching site takes part in a lesson with one room only; name one room for each site.",
-        )
-    agreed = pairings.pairings_for(session, main_room, list(rooms.values()), draft.subject, days)
-    planned = [
-        PlannedSite(room, room.org_unit_id, units[room.org_unit_id].code, agreed[room.id].id)
-        for room in rooms.values()
-    ]
-    return tuple(sorted(planned, key=lambda site: site.site_code))
-
-
-def _store(
-    session: Session, draft: EntryDraft, slot: WeeklySlot, county_id: UUID, sites: Collection[PlannedSite]
+def _entry(
+    draft: EntryDraft, slot: WeeklySlot, county_id: UUID, sites: Collection[PlannedSite]
 ) -> TimetableEntry:
-    entry = TimetableEntry(
+    return TimetableEntry(
+        id=new_id(),
         county_id=county_id,
         term_id=draft.term_id,
         main_room_id=draft.main_room_id,
@@ -245,11 +284,14 @@ def _store(
         mode=draft.mode,
         first_day=slot.first_day,
         last_day=slot.last_day,
+        week_pattern=slot.weeks.pattern,
+        weeks=sorted(slot.weeks.listed),
         sites=[
             TimetableEntrySite(receiving_room_id=site.room.id, pairing_id=site.pairing_id)
             for site in sorted(sites, key=lambda site: site.room.id)
         ],
+        groups=[
+            TimetableEntryGroup(pupil_group_id=group_id)
+            for group_id in sorted(set(draft.pupil_group_ids), key=str)
+        ],
     )
-    session.add(entry)
-    session.flush()
-    return entry

@@ -19,8 +19,10 @@ class Search:
     term_id: UUID | None = None
     main_room_id: UUID | None = None
     teacher_id: UUID | None = None
+    drafts: bool = False
 
 
+_WHOLE = (selectinload(TimetableEntry.sites), selectinload(TimetableEntry.groups))
 _SLOT = TimetableEntry.weekday * 100 + TimetableEntry.period
 
 
@@ -91,7 +93,7 @@ def bell_schedules_of(
 
 def entry(session: Session, entry_id: UUID) -> TimetableEntry | None:
     query = select(TimetableEntry).where(TimetableEntry.id == entry_id)
-    return session.scalar(query.options(selectinload(TimetableEntry.sites)))
+    return session.scalar(query.options(*_WHOLE))
 
 
 def position(entry: TimetableEntry) -> tuple[int, UUID]:
@@ -103,7 +105,11 @@ def entries_page(
     session: Session, search: Search, after: tuple[int, UUID] | None, limit: int
 ) -> Sequence[TimetableEntry]:
     """Entries through the week, by weekday and period."""
-    query = select(TimetableEntry).where(TimetableEntry.county_id == search.county_id)
+    query = select(TimetableEntry).where(
+        TimetableEntry.county_id == search.county_id, TimetableEntry.withdrawn.is_(False)
+    )
+    if not search.drafts:
+        query = query.where(TimetableEntry.published)
     if search.term_id is not None:
         query = query.where(TimetableEntry.term_id == search.term_id)
     if search.main_room_id is not None:
@@ -113,4 +119,29 @@ def entries_page(
     if after is not None:
         query = query.where(tuple_(_SLOT, TimetableEntry.id) > tuple_(*after))
     query = query.order_by(_SLOT, TimetableEntry.id).limit(limit)
-    return session.scalars(query.options(selectinload(TimetableEntry.sites))).all()
+    return session.scalars(query.options(*_WHOLE)).all()
+
+
+def drafts(session: Session, term_id: UUID, entry_ids: Collection[UUID]) -> Sequence[TimetableEntry]:
+    """Entries of a term that are not published yet: all of them, or those of some ids."""
+    query = select(TimetableEntry).where(
+        TimetableEntry.term_id == term_id,
+        TimetableEntry.published.is_(False),
+        TimetableEntry.withdrawn.is_(False),
+    )
+    if entry_ids:
+        query = query.where(TimetableEntry.id.in_(entry_ids))
+    return session.scalars(query.order_by(TimetableEntry.id)).all()
+
+
+def entries_meeting(
+    session: Session, county_id: UUID, first_day: date, last_day: date
+) -> Sequence[TimetableEntry]:
+    """Entries of a county that give lessons in a span, as far as their days say."""
+    query = select(TimetableEntry).where(
+        TimetableEntry.county_id == county_id,
+        TimetableEntry.withdrawn.is_(False),
+        TimetableEntry.first_day <= last_day,
+        TimetableEntry.last_day >= first_day,
+    )
+    return session.scalars(query.order_by(TimetableEntry.id).options(*_WHOLE)).all()

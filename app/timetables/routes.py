@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from app.accounts.gates import may
-from app.accounts.permissions import Action
+from app.accounts.permissions import Action, Target, allows
 from app.accounts.rules import Principal
 from app.database import SessionDep
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, responses
@@ -131,7 +131,8 @@ def list_entries(
     after: PageAfter = None,
 ) -> Page[TimetableEntryOut]:
     """The weekly timetable of one's own county, by weekday and period."""
-    search = Search(principal.county_id, term_id, main_room_id, teacher_id)
+    drafts = allows(principal, Action.ENTRY_PLAN, Target(principal.county_id))
+    search = Search(principal.county_id, term_id, main_room_id, teacher_id, drafts)
     start = decode_pair(after, _slot_number, UUID) if after else None
     entries, following = service.list_entries(session, search, start, limit)
     return Page(

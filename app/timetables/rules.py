@@ -8,12 +8,18 @@ wall clock do not overlap in UTC either, on any day of any zone. A period that l
 no length that day; it is skipped and reported.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 
+from app.timetables.weeks import EVERY_WEEK, Weeks
+
 MIDNIGHT = time(0, 0)
+
+
+Taught = Callable[[date], int | None]
+"""Which weekday's timetable (Monday is 1) a day follows; None: nobody is taught."""
 
 
 class LessonMode(StrEnum):
@@ -59,12 +65,30 @@ class BellTimes:
 
 @dataclass(frozen=True, slots=True)
 class WeeklySlot:
-    """The when of a timetable entry: a weekday (Monday is 1) and a period, from one day through another."""
+    """The when of a timetable entry: a weekday (Monday is 1) and a period, from one day through another.
+
+    Weeks count from the one that `term_first_day` lies in; without it from that of the first day.
+    """
 
     weekday: int
     period: int
     first_day: date
     last_day: date
+    weeks: Weeks = EVERY_WEEK
+    term_first_day: date | None = None
+
+    def has(self, day: date, taught: Taught = date.isoweekday) -> bool:
+        """Whether the pattern gives a lesson on this day. A make-up day counts to the week it lies in."""
+        return (
+            self.first_day <= day <= self.last_day
+            and taught(day) == self.weekday
+            and self.weeks.include(week_of(self.term_first_day or self.first_day, day))
+        )
+
+    def days(self, taught: Taught = date.isoweekday) -> list[date]:
+        """Every day of the pattern."""
+        ordinals = range(self.first_day.toordinal(), self.last_day.toordinal() + 1)
+        return [day for day in map(date.fromordinal, ordinals) if self.has(day, taught)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,19 +141,31 @@ def lesson_interval(day: date, bell: Bell, zone: tzinfo) -> Interval | None:
     return interval if interval.starts_at < interval.ends_at else None
 
 
-def expand(slot: WeeklySlot, nearest_first: Sequence[Sequence[BellTimes]], zone: tzinfo) -> Expansion:
-    """The dated lessons of a weekly slot.
+def expand(
+    slot: WeeklySlot,
+    nearest_first: Sequence[Sequence[BellTimes]],
+    zone: tzinfo,
+    taught: Taught = date.isoweekday,
+) -> Expansion:
+    """The dated lessons of a weekly slot over a calendar. Raises what `lessons_on` raises."""
+    return lessons_on(slot.days(taught), slot.period, nearest_first, zone)
+
+
+def lessons_on(
+    days: Iterable[date], period: int, nearest_first: Sequence[Sequence[BellTimes]], zone: tzinfo
+) -> Expansion:
+    """The lessons of one period on some days.
 
     `nearest_first` holds the bell schedules of the school's own org unit, then of its parents; on each day
     the nearest unit that has a schedule in force decides. Raises NoBells or UnknownPeriod.
     """
     occurrences: list[Occurrence] = []
     swallowed: list[date] = []
-    for day in weekdays_between(slot.first_day, slot.last_day, slot.weekday):
-        periods = _periods_on(day, nearest_first)
-        if slot.period not in periods:
-            raise UnknownPeriod(day, slot.period, periods)
-        interval = lesson_interval(day, periods[slot.period], zone)
+    for day in days:
+        periods = periods_on(day, nearest_first)
+        if period not in periods:
+            raise UnknownPeriod(day, period, periods)
+        interval = lesson_interval(day, periods[period], zone)
         if interval is None:
             swallowed.append(day)
         else:
@@ -137,11 +173,12 @@ def expand(slot: WeeklySlot, nearest_first: Sequence[Sequence[BellTimes]], zone:
     return Expansion(tuple(occurrences), tuple(swallowed))
 
 
-def weekdays_between(first_day: date, last_day: date, weekday: int) -> list[date]:
-    """Every date with that ISO weekday from the first day through the last."""
-    ahead = (weekday - first_day.isoweekday()) % 7
-    ordinals = range(first_day.toordinal() + ahead, last_day.toordinal() + 1, 7)
-    return [date.fromordinal(ordinal) for ordinal in ordinals]
+def meets(lesson: Interval, periods: Iterable[Interval], skew: timedelta) -> bool:
+    """Whether one of a site's periods covers a lesson, all but `skew` of its length."""
+    least = lesson.ends_at - lesson.starts_at - skew
+    return any(
+        min(lesson.ends_at, each.ends_at) - max(lesson.starts_at, each.starts_at) >= least for each in periods
+    )
 
 
 def week_span(term_first_day: date, week: int) -> tuple[date, date]:
@@ -166,7 +203,8 @@ def overlapping_periods(periods: Mapping[int, Bell]) -> tuple[int, int] | None:
     return None
 
 
-def _periods_on(day: date, nearest_first: Sequence[Sequence[BellTimes]]) -> Mapping[int, Bell]:
+def periods_on(day: date, nearest_first: Sequence[Sequence[BellTimes]]) -> Mapping[int, Bell]:
+    """The periods in force on a day; raises NoBells."""
     for schedules in nearest_first:
         for schedule in schedules:
             if schedule.valid_from <= day <= schedule.valid_to:

@@ -13,6 +13,7 @@ from app.schemas import Input, Name, Output, example, line
 from app.timetables.models import Term
 from app.timetables.planning import EntryDraft, SkipReason
 from app.timetables.rules import Bell, LessonMode, week_of
+from app.timetables.weeks import WeekPattern
 
 
 def _whole_local_minute(clock: time) -> time:
@@ -180,7 +181,10 @@ class BellScheduleOut(Output):
     model_config = example({"id": "e7b1c2d3-4e5f-4061-8273-8495a6b7c8d9", **_BELLS})
 
 
-class NewTimetableEntry(Input):
+WeekNumbers = Annotated[list[Annotated[int, Field(ge=1, le=60)]], Field(max_length=60)]
+
+
+class EntryIn(Input):
     """A weekly lesson, for the whole term unless days or weeks are given."""
 
     term_id: UUID
@@ -198,6 +202,16 @@ class NewTimetableEntry(Input):
     last_day: date | None = Field(None, description="Instead of weeks: no lessons after this day")
     first_week: int | None = Field(None, ge=1, le=60, description="Instead of days: a week of the term")
     last_week: int | None = Field(None, ge=1, le=60, description="Instead of days: a week of the term")
+    week_pattern: WeekPattern = Field(
+        WeekPattern.EVERY,
+        description="In which weeks of the term; a make-up day counts to the week it lies in",
+    )
+    weeks: WeekNumbers = Field([], description="The weeks of the term, with the pattern `listed`")
+    pupil_group_ids: list[UUID] = Field(
+        [],
+        max_length=500,
+        description="Who is taught: groups of the main school (not in dedicated lessons) and of the sites",
+    )
 
     model_config = example({**_ENTRY, "receiving_room_ids": [_ROOM], "first_week": 1, "last_week": 16})
 
@@ -207,12 +221,24 @@ class NewTimetableEntry(Input):
         by_week = self.first_week is not None or self.last_week is not None
         if by_day and by_week:
             raise PydanticCustomError("days_and_weeks", "Give days or weeks, not both")
+        if (self.week_pattern is WeekPattern.LISTED) != bool(self.weeks):
+            raise PydanticCustomError(
+                "weeks_listed", "List weeks with the pattern `listed`, and only with it"
+            )
         return self
 
     def draft(self) -> EntryDraft:
         """What the planner takes."""
-        wanted = self.model_dump(exclude={"receiving_room_ids"})
-        return EntryDraft(**wanted, receiving_room_ids=tuple(dict.fromkeys(self.receiving_room_ids)))
+        wanted = self.model_dump(exclude={"publish"})
+        for name in ("receiving_room_ids", "pupil_group_ids", "weeks"):
+            wanted[name] = tuple(dict.fromkeys(wanted[name]))
+        return EntryDraft(**wanted)
+
+
+class NewTimetableEntry(EntryIn):
+    """A weekly lesson, for the whole term unless days or weeks are given."""
+
+    publish: bool = Field(True, description="Or keep it a draft that only planners see")
 
 
 class EntrySiteOut(Output):
@@ -229,6 +255,10 @@ _ENTRY_OUT = {
     **_ENTRY,
     "first_day": "2026-09-01",
     "last_day": "2026-12-20",
+    "week_pattern": "odd",
+    "weeks": [],
+    "published": True,
+    "pupil_group_ids": ["0a9b8c7d-6e5f-4a3b-8c2d-1e0f9a8b7c6d"],
     "sites": [{"receiving_room_id": _ROOM, "pairing_id": "c3b7f3a0-1f0e-4b0a-9a57-2f4c6d8e9f66"}],
 }
 
@@ -247,6 +277,10 @@ class TimetableEntryOut(Output):
     mode: LessonMode
     first_day: date
     last_day: date
+    week_pattern: WeekPattern
+    weeks: list[int]
+    published: bool
+    pupil_group_ids: list[UUID]
     sites: list[EntrySiteOut]
 
     model_config = example(_ENTRY_OUT)

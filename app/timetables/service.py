@@ -3,7 +3,7 @@
 Planning an entry is in `planning`; the lessons that follow from it belong to the lessons domain.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from uuid import UUID
@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.accounts.permissions import Action, Target, require
+from app.accounts.permissions import Action, Target, allows, require
 from app.accounts.rules import Principal
 from app.audit import service as audit
 from app.audit.rules import Act
@@ -202,15 +202,38 @@ def bells_in_force(session: Session, principal: Principal, org_unit_id: UUID, da
 
 
 def show_entry(session: Session, principal: Principal, entry_id: UUID) -> TimetableEntry:
-    """One timetable entry of one's own county."""
+    """One timetable entry of one's own county; drafts are there for those only who plan."""
+    return require_entry(session, principal, Action.ENTRY_SHOW, entry_id)
+
+
+def require_entry(session: Session, principal: Principal, action: Action, entry_id: UUID) -> TimetableEntry:
+    """The entry with which somebody may do something; raises `NotFound` or `Forbidden`."""
     missing = NotFound(
         "timetable.entry_not_found", "No such entry", f"There is no timetable entry {entry_id}."
     )
     entry = queries.entry(session, entry_id)
-    if entry is None:
+    if entry is None or entry.withdrawn:
         raise missing
-    require(principal, Action.ENTRY_SHOW, Target(entry.county_id), missing)
+    target = Target(entry.county_id)
+    if not entry.published and not allows(principal, Action.ENTRY_PLAN, target):
+        raise missing
+    require(principal, action, target, missing)
     return entry
+
+
+def entries_to_publish(session: Session, term: Term, entry_ids: Collection[UUID]) -> Sequence[TimetableEntry]:
+    """Drafts of a term: all of them, or those of some ids, each of which has to be an entry of the term."""
+    found = queries.drafts(session, term.id, entry_ids)
+    missing = set(entry_ids) - {each.id for each in found}
+    for entry_id in sorted(missing, key=str):
+        entry = queries.entry(session, entry_id)
+        if entry is None or entry.term_id != term.id or entry.withdrawn:
+            raise NotFound(
+                "timetable.entry_not_found",
+                "No such entry",
+                f"{term.name} has no timetable entry {entry_id}.",
+            )
+    return found
 
 
 def list_entries(

@@ -3,11 +3,18 @@
 from tests.app.asks.scene import Ask, Asks, Scene
 
 
-def asks(_: Scene) -> Asks:
+def asks(scene: Scene) -> Asks:
+    county, lesson = scene.county, "/api/v1/lessons/{lesson_id}"
+    moved = {"date": county.term.first_day.isoformat(), "period": 2}
     return {
         ("GET", "/api/v1/lessons"): Ask(query="limit=200", finds="lesson_id"),
         ("GET", "/api/v1/lessons/current"): Ask(finds="lesson_id"),
         ("GET", "/api/v1/lessons/{lesson_id}"): Ask(),
         ("POST", "/api/v1/lessons/{lesson_id}/end"): Ask(),
-        ("POST", "/api/v1/lessons/{lesson_id}/cancel"): Ask({"reason": "Snow"}),
+        ("POST", f"{lesson}/cancel"): Ask({"reason": "Snow"}),
+        ("POST", f"{lesson}/move"): Ask(moved),
+        ("POST", f"{lesson}/make-up"): Ask(moved),
+        ("POST", f"{lesson}/substitute"): Ask({"teacher_id": str(county.teacher.id)}),
+        ("POST", f"{lesson}/rooms"): Ask({"main_room_id": str(county.main_room.id)}),
+        ("POST", f"{lesson}/sites"): Ask({"drop": [str(county.sites[0].unit.id)]}),
     }

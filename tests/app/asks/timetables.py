@@ -29,6 +29,8 @@ def asks(scene: Scene) -> Asks:
         ("GET", "/api/v1/bell-schedules/{bell_schedule_id}"): Ask(),
         ("GET", "/api/v1/org-units/{org_unit_id}/bell-schedule"): Ask(query=f"on={first_day.isoformat()}"),
         ("POST", "/api/v1/timetable-entries"): Ask(county.body(weekday=first_day.isoweekday())),
+        ("POST", "/api/v1/timetable-entries/check"): Ask(county.body(weekday=first_day.isoweekday())),
+        ("POST", "/api/v1/timetable/publish"): Ask({"term_id": str(county.term.id)}),
         ("GET", "/api/v1/timetable-entries"): Ask(finds="entry_id"),
         ("GET", "/api/v1/timetable-entries/{entry_id}"): Ask(),
     }

@@ -10,7 +10,8 @@ from app.accounts import service as accounts
 from app.accounts.models import Person
 from app.accounts.rules import Principal, Role
 from app.errors import AppError, Conflict, Forbidden, NotFound
-from app.lessons import service
+from app.lessons import on_the_day, service
+from app.lessons.changes import Doing
 from app.lessons.models import Lesson, LessonSite
 from app.lessons.rules import LessonState, ParticipantRole, SiteState, state_by_the_clock
 from app.lessons.service import Wanted
@@ -19,6 +20,7 @@ from tests.counties import NOW, County
 
 STARTS = datetime(2026, 9, 7, 0, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+SNOW = Doing(NOW, reason="Snow")
 
 
 @pytest.fixture
@@ -223,7 +225,7 @@ def test_current_is_the_lesson_now_then_the_next_within_a_day(
 def test_a_cancelled_lesson_is_not_current(session: Session, county: County, lesson: Lesson) -> None:
     second = county.schedule(session, period=2, last_week=1)
     bureau = principal(session, county.bureau)
-    service.cancel_lesson(session, bureau, lesson.id, "Snow")
+    on_the_day.cancel_lesson(session, bureau, lesson.id, SNOW)
     found = service.current_lesson(session, principal(session, county.teacher), STARTS + MINUTE)
     assert found.entry_id == second.entry.id
 
@@ -262,7 +264,7 @@ def test_a_cancelled_lesson_frees_everybody(session: Session, county: County, le
     with pytest.raises(Conflict):
         county.schedule(session, last_week=1)
     bureau = principal(session, county.bureau)
-    cancelled = service.cancel_lesson(session, bureau, lesson.id, "Snow")
+    cancelled = on_the_day.cancel_lesson(session, bureau, lesson.id, SNOW)
     assert (cancelled.state, cancelled.state_reason, cancelled.sequence) == ("cancelled", "Snow", 1)
     assert {site.state for site in cancelled.sites} == {SiteState.CANCELLED}
     for site in county.sites:
@@ -271,18 +273,18 @@ def test_a_cancelled_lesson_frees_everybody(session: Session, county: County, le
         assert service.list_lessons(session, who, Wanted(mine=True), None, 1)[0] == [cancelled]
     assert len(county.schedule(session, last_week=1, now=NOW).occurrences) == 1
     with pytest.raises(Conflict) as again:
-        service.cancel_lesson(session, bureau, lesson.id, "Snow")
+        on_the_day.cancel_lesson(session, bureau, lesson.id, SNOW)
     assert again.value.code == "lesson.wrong_state"
 
 
 def test_a_lesson_on_air_is_not_cancelled(session: Session, county: County, lesson: Lesson) -> None:
     service.mark_publishing(session, lesson.id, STARTS)
     with pytest.raises(Conflict) as refused:
-        service.cancel_lesson(session, principal(session, county.bureau), lesson.id, "Snow")
+        on_the_day.cancel_lesson(session, principal(session, county.bureau), lesson.id, SNOW)
     assert refused.value.extra["state"] == "live"
 
 
 def test_only_administrators_cancel(session: Session, county: County, lesson: Lesson) -> None:
     for person in (county.teacher, county.sites[0].assistant):
         with pytest.raises(Forbidden):
-            service.cancel_lesson(session, principal(session, person), lesson.id, "Snow")
+            on_the_day.cancel_lesson(session, principal(session, person), lesson.id, SNOW)

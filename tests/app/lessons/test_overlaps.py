@@ -20,7 +20,7 @@ from app.accounts.rules import Role
 from app.database import SessionFactory, new_id, violated
 from app.errors import Conflict
 from app.keys import Keys
-from app.lessons import queries
+from app.lessons import booking_queries as queries
 from app.lessons.models import Lesson, LessonSite
 from app.lessons.rules import LessonState, SiteState
 from tests import counties, factories
@@ -64,7 +64,7 @@ class Planner:
         if "main_room_id" not in row:
             row["main_room_id"] = factories.room(self.session, self.county.school).id
         with self.session.begin_nested():
-            queries.add_lessons(self.session, [row], [])
+            queries.add_lessons(self.session, queries.Rows([row], [], []))
         return UUID(str(row["id"]))
 
     def site(self, lesson_id: UUID, code: str = "S", **changes: Any) -> None:

@@ -86,7 +86,18 @@ def test_a_school_in_another_zone_keeps_its_own_bells(session: Session, county: 
         west.id, "Late", county.term.first_day, county.term.last_day, {1: Bell(time(9), time(9, 45))}
     )
     timetables.create_bell_schedule(session, bells)
-    plan = county.schedule(session, main_room_id=room.id, teacher_id=teacher.id, receiving_room_ids=receiving)
+    wanted: dict[str, Any] = {
+        "main_room_id": room.id,
+        "teacher_id": teacher.id,
+        "receiving_room_ids": receiving,
+    }
+    refused = refusal(session, county, **wanted)  # eleven o'clock at the site, which has no period then
+    assert (refused.code, len(refused.extra["bells_apart"])) == ("timetable.bells_apart", 20)
+    at_eleven = {1: Bell(time(11), time(11, 40))}
+    days = (county.term.first_day, county.term.last_day)
+    site = timetables.BellDraft(county.sites[0].unit.id, "Site", *days, at_eleven)
+    timetables.create_bell_schedule(session, site)
+    plan = county.schedule(session, **wanted)
     assert plan.occurrences[0].interval.starts_at == datetime(2026, 9, 7, 3, 0, tzinfo=UTC)
 
 

@@ -21,7 +21,6 @@ from app.timetables.rules import (
     ring,
     week_of,
     week_span,
-    weekdays_between,
 )
 
 # Ordinary zones, half-hour jumps (Lord Howe), jumps at midnight (Beirut, Havana), a lost day (Apia 2011).
@@ -87,19 +86,6 @@ def test_midnight_ends_the_day_it_belongs_to() -> None:
     interval = lesson_interval(date(2026, 11, 23), Bell(time(22), time(0)), ZoneInfo("UTC"))
     assert interval is not None
     assert interval.ends_at == datetime(2026, 11, 24, tzinfo=UTC)
-
-
-@given(
-    st.dates(date(2024, 1, 1), date(2028, 12, 31)),
-    st.integers(-3, 400),
-    st.integers(1, 7),
-)
-@example(date(2024, 2, 29), 0, 4)  # a leap day that is itself the whole slot
-@example(date(2026, 12, 28), 10, 1)  # across ISO week 53
-def test_weekdays_between_are_all_of_them(first: date, length: int, weekday: int) -> None:
-    last = first + timedelta(days=length)
-    every_day = [first + timedelta(days=offset) for offset in range(max(0, length + 1))]
-    assert weekdays_between(first, last, weekday) == [day for day in every_day if day.isoweekday() == weekday]
 
 
 @given(days, st.integers(-2, 60))

@@ -1,0 +1,107 @@
+"""From a plan to a lesson that is there already: the common part of every change."""
+
+from uuid import UUID
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.database import take_turns, violated
+from app.lessons.changes import Doing
+from app.lessons.clash_report import examine, refusal
+from app.lessons.models import OVERLAP_RULES, Lesson, LessonGroup, LessonSite
+from app.lessons.rules import SiteState, belongs
+from app.lessons.scheduling import resources_of
+from app.timetables.planning import EntryDraft, Plan, plan_days
+from app.timetables.rules import Occurrence
+
+
+def draft_of(lesson: Lesson) -> EntryDraft:
+    """What it would take to plan a lesson as it is."""
+    sites = [site for site in lesson.sites if belongs(site.state, lesson.state)]
+    kept = {site.site_id for site in sites} | {lesson.school_id}
+    return EntryDraft(
+        term_id=lesson.term_id,
+        main_room_id=lesson.main_room_id,
+        teacher_id=lesson.teacher_id,
+        receiving_room_ids=tuple(site.receiving_room_id for site in sites),
+        subject=lesson.subject,
+        title=lesson.title,
+        weekday=lesson.date.isoweekday(),
+        period=lesson.period,
+        mode=lesson.mode,
+        first_day=lesson.date,
+        last_day=lesson.date,
+        pupil_group_ids=tuple(group.pupil_group_id for group in lesson.groups if group.org_unit_id in kept),
+    )
+
+
+def plan_one(session: Session, draft: EntryDraft, doing: Doing, instead_of: UUID | None = None) -> Plan:
+    """Plan one lesson on the draft's first day; raises what planning an entry raises, clashes included."""
+    assert draft.first_day is not None
+    plan = plan_days(session, draft, [draft.first_day], doing.now, doing.skew)
+    take_turns(session, resources_of(plan))
+    replaced = [] if instead_of is None else [instead_of]
+    if findings := examine(session, plan, replaced):
+        raise refusal(session, findings)
+    return plan
+
+
+def carry_out(session: Session, lesson: Lesson, plan: Plan, occurrence: Occurrence) -> None:
+    """Make a lesson what a plan says. The caller has opened it for change."""
+    try:
+        with session.begin_nested():
+            _fit(lesson, plan, occurrence)
+            session.flush()
+            _fit_sites(lesson, plan, occurrence)
+            _fit_groups(lesson, plan, occurrence)
+    except IntegrityError as error:
+        if violated(error) not in OVERLAP_RULES:
+            raise
+        raise refusal(session, examine(session, plan, [lesson.id])) from None
+
+
+def _fit(lesson: Lesson, plan: Plan, occurrence: Occurrence) -> None:
+    lesson.date, lesson.period = occurrence.day, plan.entry.period
+    lesson.starts_at, lesson.ends_at = occurrence.interval.starts_at, occurrence.interval.ends_at
+    lesson.teacher_id = plan.teacher.id
+    lesson.main_room_id, lesson.school_id = plan.main_room.id, plan.school_id
+    lesson.subject, lesson.title, lesson.mode = plan.entry.subject, plan.entry.title, plan.entry.mode
+
+
+def _fit_sites(lesson: Lesson, plan: Plan, occurrence: Occurrence) -> None:
+    there = {site.site_id: site for site in lesson.sites}
+    planned_ids = {each.site_id for each in plan.sites}
+    for site_id in there.keys() - planned_ids:
+        there[site_id].state = SiteState.CANCELLED
+    for planned in plan.sites:
+        site = there.get(planned.site_id)
+        if site is None:
+            site = LessonSite(
+                lesson_id=lesson.id,
+                site_id=planned.site_id,
+                site_code=planned.site_code,
+                starts_at=occurrence.interval.starts_at,
+                ends_at=occurrence.interval.ends_at,
+                state=SiteState.INVITED,
+            )
+            lesson.sites.append(site)
+        elif site.state is SiteState.CANCELLED or site.receiving_room_id != planned.room.id:
+            site.state = SiteState.INVITED  # nobody in this room has confirmed yet
+        site.receiving_room_id, site.pairing_id = planned.room.id, planned.pairing_id
+
+
+def _fit_groups(lesson: Lesson, plan: Plan, occurrence: Occurrence) -> None:
+    wanted = {group.id: group for group in plan.groups}
+    for there in lesson.groups:
+        there.released = wanted.pop(there.pupil_group_id, None) is None
+    for group in wanted.values():
+        lesson.groups.append(
+            LessonGroup(
+                lesson_id=lesson.id,
+                pupil_group_id=group.id,
+                org_unit_id=group.org_unit_id,
+                starts_at=occurrence.interval.starts_at,
+                ends_at=occurrence.interval.ends_at,
+                released=False,
+            )
+        )

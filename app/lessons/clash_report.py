@@ -1,0 +1,198 @@
+"""Whether a plan can be carried out, and what to tell whoever wanted it when it cannot."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from app.errors import Conflict
+from app.lessons import booking_queries as queries
+from app.lessons.booking_queries import Needs
+from app.timetables.clashes import Booking, Clash, Resource, find_clashes
+from app.timetables.planning import Plan
+from app.timetables.rules import Interval, Occurrence
+
+MOST_CLASHES = 50
+MOST_ALTERNATIVES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another slot of the week in which everybody and everything a plan needs is free, every time."""
+
+    weekday: int
+    period: int
+    lessons: int
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is in the way of a plan."""
+
+    plan: Plan
+    clashes: tuple[Clash, ...]
+    taken: tuple[Booking, ...]
+    """All that its people and rooms are held by in these weeks."""
+
+    def __bool__(self) -> bool:
+        return bool(self.clashes or self.plan.apart)
+
+
+def examine(session: Session, plan: Plan, apart_from: Collection[UUID] = ()) -> Findings:
+    """Look for what is in the way; lessons that the plan replaces are not."""
+    weeks = Interval(*_span(plan))
+    taken = queries.bookings(session, needs_of(plan), weeks, apart_from)
+    return Findings(plan, tuple(find_clashes(_wanted(plan, plan.occurrences), taken)), tuple(taken))
+
+
+def needs_of(plan: Plan) -> Needs:
+    """Everybody and everything a plan needs."""
+    return Needs(
+        frozenset({plan.teacher.id}),
+        frozenset({plan.main_room.id}),
+        frozenset(site.room.id for site in plan.sites),
+        frozenset(group.id for group in plan.groups),
+    )
+
+
+def _span(plan: Plan) -> tuple[datetime, datetime]:
+    """Whole days around the lessons, so that other slots of the first and the last week are seen as well."""
+    first, last = plan.slot.first_day, plan.slot.last_day
+    zone = plan.school.zone
+    midnight = datetime.min.time()
+    ends = datetime.combine(last, midnight, zone)
+    return datetime.combine(first, midnight, zone), max(
+        ends.replace(hour=23, minute=59), *(each.interval.ends_at for each in plan.occurrences)
+    )
+
+
+def _wanted(plan: Plan, occurrences: Iterable[Occurrence]) -> list[Booking]:
+    resources = [
+        (Resource.TEACHER, plan.teacher.id),
+        (Resource.MAIN_ROOM, plan.main_room.id),
+        *((Resource.RECEIVING_ROOM, site.room.id) for site in plan.sites),
+        *((Resource.PUPIL_GROUP, group.id) for group in plan.groups),
+    ]
+    return [
+        Booking(kind, resource_id, plan.entry.id, occurrence.interval)
+        for occurrence in occurrences
+        for kind, resource_id in resources
+    ]
+
+
+# --- what else would do -------------------------------------------------------------------------------------
+
+
+def alternatives(findings: Findings) -> list[Alternative]:
+    """Slots of the week in which nothing is in the way, the nearest first."""
+    plan = findings.plan
+    wanted = (plan.slot.weekday, plan.slot.period)
+    free = []
+    for weekday, period in sorted(_grid(plan), key=lambda slot: _distance(slot, wanted)):
+        occurrences = plan.elsewhere(weekday, period)
+        if occurrences and not find_clashes(_wanted(plan, occurrences), findings.taken):
+            free.append(Alternative(weekday, period, len(occurrences)))
+            if len(free) == MOST_ALTERNATIVES:
+                break
+    return free
+
+
+def _grid(plan: Plan) -> set[tuple[int, int]]:
+    weekdays = {*plan.term.weekdays, plan.slot.weekday}
+    periods = {number for bells in plan.school.bells for each in bells for number in each.periods}
+    slots = {(weekday, period) for weekday in weekdays for period in periods}
+    return slots - {(plan.slot.weekday, plan.slot.period)}
+
+
+def _distance(slot: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, int, tuple[int, int]]:
+    return abs(slot[0] - wanted[0]), abs(slot[1] - wanted[1]), slot
+
+
+# --- telling ------------------------------------------------------------------------------------------------
+
+
+def refusal(session: Session, findings: Findings) -> Conflict:
+    """The answer to whoever wanted the plan."""
+    details = described(session, findings)
+    if findings.plan.apart and not findings.clashes:
+        return Conflict("timetable.bells_apart", "Bells apart", _apart_summary(findings.plan), **details)
+    return Conflict("timetable.clash", "Already taken", _summary(findings, details["clashes"]), **details)
+
+
+def described(session: Session, findings: Findings) -> dict[str, Any]:
+    """Everything that is in the way, and what would do instead."""
+    plan, shown = findings.plan, findings.clashes[:MOST_CLASHES]
+    names = _names(plan)
+    titles = queries.titles(session, {clash.taken.lesson_id for clash in shown}) if shown else {}
+    return {
+        "clashes": [_shown(clash, names, titles) for clash in shown],
+        "total": len(findings.clashes),
+        "bells_apart": [
+            {
+                "id": str(each.site.room.id),
+                "name": each.site.room.name,
+                "date": each.occurrence.day.isoformat(),
+                "starts_at": _utc(each.occurrence.interval.starts_at),
+                "ends_at": _utc(each.occurrence.interval.ends_at),
+            }
+            for each in plan.apart[:MOST_CLASHES]
+        ],
+        "alternatives": [
+            {"weekday": each.weekday, "period": each.period, "lessons": each.lessons}
+            for each in alternatives(findings)
+        ],
+    }
+
+
+def _names(plan: Plan) -> dict[UUID, str]:
+    names = {plan.teacher.id: plan.teacher.name, plan.main_room.id: plan.main_room.name}
+    names |= {site.room.id: site.room.name for site in plan.sites}
+    return names | {group.id: group.name for group in plan.groups}
+
+
+def _shown(clash: Clash, names: dict[UUID, str], titles: dict[UUID, str]) -> dict[str, str]:
+    taken = clash.taken
+    return {
+        "resource": taken.resource.value,
+        "id": str(taken.resource_id),
+        "name": names[taken.resource_id],
+        "lesson_id": str(taken.lesson_id),
+        "title": titles[taken.lesson_id],
+        "starts_at": _utc(taken.interval.starts_at),
+        "ends_at": _utc(taken.interval.ends_at),
+    }
+
+
+def _summary(findings: Findings, shown: Sequence[dict[str, str]]) -> str:
+    if not shown:  # the lesson in the way was cancelled between the refusal and the look
+        return "The teacher, a room or a pupil group was taken a moment ago; try again."
+    taken = findings.clashes[0].taken.interval
+    count = len(findings.clashes)
+    more = f", and {count - 1} more" if count > 1 else ""
+    when = _local(taken, findings.plan.school.zone)
+    return (
+        f"{shown[0]['name']} is taken by “{shown[0]['title']}” {when}{more}; "
+        "choose another period, teacher or room."
+    )
+
+
+def _apart_summary(plan: Plan) -> str:
+    first = plan.apart[0]
+    when = _local(first.occurrence.interval, plan.school.zone)
+    return (
+        f"{first.site.room.name} has no period by its own bells {when}, give or take "
+        f"{plan.skew.seconds // 60} minutes; choose another period, or put other bells in force there."
+    )
+
+
+def _local(interval: Interval, zone: ZoneInfo) -> str:
+    starts, ends = interval.starts_at.astimezone(zone), interval.ends_at.astimezone(zone)
+    return f"on {starts:%Y-%m-%d} from {starts:%H:%M} to {ends:%H:%M}"
+
+
+def _utc(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")

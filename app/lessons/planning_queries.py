@@ -1,0 +1,40 @@
+"""SQL of whole series of lessons: publishing them, and finding those of entries."""
+
+import datetime as dt
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, CursorResult, select, update
+from sqlalchemy.orm import Session
+
+from app.lessons.models import Lesson
+from app.lessons.queries import WHOLE
+from app.lessons.rules import LessonState
+
+
+def cancel_drafts_over(session: Session, entry_ids: Collection[UUID], now: dt.datetime) -> Sequence[UUID]:
+    """Drafts whose time has passed, which nobody will be told of."""
+    statement = update(Lesson).where(*_drafts(entry_ids), Lesson.ends_at <= now)
+    return session.scalars(statement.values(state=LessonState.CANCELLED).returning(Lesson.id)).all()
+
+
+def publish_drafts(session: Session, entry_ids: Collection[UUID]) -> int:
+    """Let people see the drafts of entries; how many there were."""
+    result = session.execute(update(Lesson).where(*_drafts(entry_ids)).values(state=LessonState.PUBLISHED))
+    assert isinstance(result, CursorResult)
+    return result.rowcount
+
+
+def _drafts(entry_ids: Collection[UUID]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return Lesson.entry_id.in_(entry_ids), Lesson.state == LessonState.DRAFT
+
+
+def lessons_of_entries(
+    session: Session, entry_ids: Collection[UUID], first_day: dt.date, last_day: dt.date
+) -> Sequence[Lesson]:
+    """All lessons of entries on some days, in whatever state, by date."""
+    query = select(Lesson).where(
+        Lesson.entry_id.in_(entry_ids), Lesson.date >= first_day, Lesson.date <= last_day
+    )
+    query = query.order_by(Lesson.date, Lesson.starts_at, Lesson.id).options(*WHOLE)
+    return session.scalars(query, execution_options={"populate_existing": True}).all()
