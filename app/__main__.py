@@ -7,6 +7,7 @@ What a person can put right is told in one line on stderr, with exit code 2.
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
@@ -168,6 +169,7 @@ def _fill_admin(parser: argparse.ArgumentParser) -> None:
 
     verify.set_defaults(run=run)
     _add_rotate_keys(acts)
+    _add_people(acts)
     _fill_chores(acts.add_parser("chores", help="show or do what the server does on schedule"))
     _add_unlock(acts)
 
@@ -189,6 +191,35 @@ def _add_rotate_keys(acts: "argparse._SubParsersAction[argparse.ArgumentParser]"
         return 0
 
     rotate.set_defaults(run=run)
+
+
+def _add_people(acts: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    words = "write everything that is kept about a person to a ZIP file"
+    taken = acts.add_parser("export-person", help=words, description=words[0].upper() + words[1:] + ".")
+    taken.add_argument("login", help="the person's login")
+    taken.add_argument("file", type=Path, help="where to write it; must not be there yet")
+    _add_settings(taken, _STORAGE)
+
+    def export(options: argparse.Namespace, settings: Settings) -> int:
+        from app.manage import export_person
+
+        export_person(settings, options.login, options.file)
+        return 0
+
+    taken.set_defaults(run=export)
+    words = "forget who a person is, for good"
+    erased = acts.add_parser("erase-person", help=words, description=words[0].upper() + words[1:] + ".")
+    erased.add_argument("login", help="the person's login")
+    erased.add_argument("--yes", action="store_true", required=True, help="it cannot be undone")
+    _add_settings(erased, _STORAGE)
+
+    def erase(options: argparse.Namespace, settings: Settings) -> int:
+        from app.manage import erase_person
+
+        erase_person(settings, options.login)
+        return 0
+
+    erased.set_defaults(run=erase)
 
 
 def _fill_chores(parser: argparse.ArgumentParser) -> None:

@@ -5,14 +5,19 @@ A domain adds its own with a line in `chores_of`; what the work needs beyond the
 
 import sys
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Final
 
-from app.accounts import browsers
+from app.accounts import browsers, erasing
+from app.audit import service as audit
 from app.chores import Chore
-from app.database import SessionFactory, make_engine, make_session_factory
+from app.database import SessionFactory, make_engine, make_session_factory, reading
 from app.errors import StartupError
 from app.logs import configure_logging
 from app.pupils import service as pupils
 from app.settings import Settings
+
+_MONTH: Final = timedelta(days=30)
 
 
 def chores_of(settings: Settings) -> tuple[Chore, ...]:
@@ -29,6 +34,24 @@ def chores_of(settings: Settings) -> tuple[Chore, ...]:
             timedelta(hours=1),
             _erase_pupils,
             "erase pupils whose guardian's consent ran out",
+        ),
+        Chore(
+            "forget-consents",
+            timedelta(days=1),
+            partial(_forget_consents, _MONTH * settings.keep_consent_proof_months),
+            "delete what is left of guardians' consents that ended long ago",
+        ),
+        Chore(
+            "erase-closed-accounts",
+            timedelta(hours=6),
+            partial(_erase_closed, _MONTH * settings.keep_closed_accounts_months),
+            "erase people whose accounts were closed long ago",
+        ),
+        Chore(
+            "cut-audit",
+            timedelta(hours=6),
+            partial(_cut_audit, _MONTH * settings.keep_audit_months),
+            "cut the trail where it has been kept long enough",
         ),
     )
 
@@ -62,3 +85,23 @@ def _forget_sessions(factory: SessionFactory, now: datetime) -> int:
 def _erase_pupils(factory: SessionFactory, now: datetime) -> int:
     with factory.begin() as session:
         return pupils.erase_run_out(session, now)
+
+
+def _forget_consents(kept: timedelta, factory: SessionFactory, now: datetime) -> int:
+    with factory.begin() as session:
+        return pupils.forget_proofs(session, now - kept)
+
+
+def _erase_closed(kept: timedelta, factory: SessionFactory, now: datetime) -> int:
+    with factory.begin() as session:
+        return erasing.erase_closed(session, now, kept)
+
+
+def _cut_audit(kept: timedelta, factory: SessionFactory, now: datetime) -> int:
+    with reading(factory) as session:
+        chains = audit.chains(session)
+    count = 0
+    for county_id in chains:
+        with factory.begin() as session:
+            count += audit.cut_old(session, county_id, now - kept, now)
+    return count

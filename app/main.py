@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 import app.accounts.appointment_routes
 import app.accounts.audit_routes
+import app.accounts.privacy_routes
 import app.accounts.routes
 import app.accounts.session_routes
 import app.lessons.calendar_routes
@@ -46,6 +47,7 @@ from app.settings import Settings
 ROUTERS = (
     app.accounts.routes.router,
     app.accounts.appointment_routes.router,
+    app.accounts.privacy_routes.router,
     app.accounts.session_routes.router,
     app.accounts.audit_routes.router,
     app.schools.routes.router,

@@ -1,16 +1,20 @@
 """Commands on the database that end when they are done: migrate, seed, create a county, check the trail."""
 
+import os
 import secrets
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app import key_rotation
 from app import migrate as migrations
+from app.accounts import erasing
 from app.accounts import service as accounts
+from app.accounts.models import Person
 from app.accounts.passwords import hash_password
 from app.accounts.rules import Role
 from app.accounts.service import PersonDraft
@@ -93,6 +97,39 @@ def rotate_keys(settings: Settings, *, at_once: bool) -> None:
         "what older ones signed is void" if at_once else "older ones are good until what they signed runs out"
     )
     sys.stdout.write(f"Key {key.kid} signs from now on; {older}.\n")
+
+
+def export_person(settings: Settings, login: str, file: Path) -> None:
+    """Write everything that is kept about a person to a new file that only its owner can read."""
+    engine = make_engine(settings.database_url)
+    try:
+        with make_session_factory(engine).begin() as session:
+            packed = erasing.export_of(session, _person(session, login), None)
+        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            out.write(packed)
+    except OSError as error:
+        raise StartupError(f"{file} cannot be written ({error.strerror})") from None
+    finally:
+        engine.dispose()
+    sys.stdout.write(f"All that is kept about them is in {file}\n")
+
+
+def erase_person(settings: Settings, login: str) -> None:
+    """Forget who a person is."""
+    engine = make_engine(settings.database_url)
+    try:
+        with make_session_factory(engine).begin() as session:
+            erasing.erase(session, _person(session, login), None, datetime.now(UTC))
+    finally:
+        engine.dispose()
+    sys.stdout.write("Name, login, roles and sign-ins are gone; what refers to them names a pseudonym.\n")
+
+
+def _person(session: Session, login: str) -> Person:
+    person = accounts.find_by_login(session, login)
+    if person is None:
+        raise StartupError(f"nobody has the login {login}")
+    return person
 
 
 def verify_audit(settings: Settings, anchors: Sequence[str]) -> bool:

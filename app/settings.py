@@ -113,6 +113,15 @@ class Settings(GuardOptions, BaseSettings):
     bell_skew_minutes: int = Field(
         10, ge=0, le=60, description="How much of a lesson may lie outside of a period of a site's own bells"
     )
+    keep_closed_accounts_months: int = Field(
+        12, ge=1, le=1200, description="Months after closing an account that its person is erased"
+    )
+    keep_audit_months: int = Field(
+        36, ge=7, le=1200, description="Months that the trail of who did what is kept"
+    )
+    keep_consent_proof_months: int = Field(
+        36, ge=0, le=1200, description="Months that an ended guardian's consent is kept, without names"
+    )
     demo: bool = Field(False, description="Seed the demo county and keep a synthetic lesson on air")
 
     @field_validator("media_addresses", "turn_urls", mode="before")

@@ -93,6 +93,8 @@ def _require_another_admin(session: Session, person: Person, role: Assignment, t
 def _require(
     session: Session, principal: Principal, person: Person, role: Role, org_unit_id: uuid.UUID
 ) -> None:
+    if person.erased_at is not None:
+        raise Conflict("person.erased", "Erased", "This person was erased; that cannot be undone.")
     if person.id == principal.person_id:
         raise Conflict("person.oneself", "Your own account", "Somebody else has to do this to your account.")
     unit = queries.units(session, {org_unit_id}).get(org_unit_id)

@@ -90,6 +90,8 @@ def _managed(session: Session, principal: Principal, action: Action, person_id: 
     units = queries.units(session, {item.org_unit_id for item in person.assignments})
     paths = tuple(unit.org_path for unit in units.values())
     require(principal, action, Target(person.county_id, paths, person_id=person.id), missing)
+    if person.erased_at is not None:
+        raise Conflict("person.erased", "Erased", "This person was erased; that cannot be undone.")
     if person.id == principal.person_id:
         raise Conflict("person.oneself", "Your own account", "Somebody else has to do this to your account.")
     for item in person.assignments:

@@ -24,6 +24,7 @@ class Person(Base):
     active: Mapped[bool] = mapped_column(default=True)
     tokens_since: Mapped[datetime | None]  # tokens from before are void
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    erased_at: Mapped[datetime | None]  # what is left is a pseudonym
 
     assignments: Mapped[list["Assignment"]] = relationship(
         lazy="raise", order_by="Assignment.valid_from", cascade="all, delete-orphan"

@@ -34,6 +34,8 @@ class Action(StrEnum):
     PERSON_SHOW = "person.show"
     PERSON_RESET = "person.reset_password"
     PERSON_CLOSE = "person.close"
+    PERSON_EXPORT = "person.export"
+    PERSON_ERASE = "person.erase"
     ASSIGNMENT_CHANGE = "assignment.change"
     PASSWORD_CHANGE = "password.change"
     PUPIL_ADD = "pupil.add"
@@ -78,6 +80,8 @@ _ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None, Scope | N
     Action.PERSON_SHOW: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.PERSON_RESET: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.PERSON_CLOSE: (_COUNTY, _SUBTREE, _NO, _NO),
+    Action.PERSON_EXPORT: (_COUNTY, _SUBTREE, _NO, _NO),
+    Action.PERSON_ERASE: (_COUNTY, _NO, _NO, _NO),
     Action.ASSIGNMENT_CHANGE: (_COUNTY, _SUBTREE, _NO, _NO),
     # Named children are their school's business: the bureau counts heads. It may erase whom it is asked to.
     Action.PUPIL_ADD: (_NO, _SUBTREE, _NO, _NO),
@@ -117,7 +121,7 @@ TABLE: Mapping[Action, Mapping[Role, Scope]] = {
 }
 
 # What everybody who is signed in may do with the own account, whatever their roles.
-OF_ONESELF = frozenset({Action.ME_SHOW, Action.PERSON_SHOW, Action.PASSWORD_CHANGE})
+OF_ONESELF = frozenset({Action.ME_SHOW, Action.PERSON_SHOW, Action.PERSON_EXPORT, Action.PASSWORD_CHANGE})
 
 # Whom an administrator may appoint.
 APPOINTABLE: Mapping[Role, frozenset[Role]] = {
@@ -138,6 +142,8 @@ SEEN_BY: Mapping[Action, Action] = {
     Action.CALENDAR_SET: Action.CALENDAR_SHOW,
     Action.PERSON_RESET: Action.PERSON_SHOW,
     Action.PERSON_CLOSE: Action.PERSON_SHOW,
+    Action.PERSON_EXPORT: Action.PERSON_SHOW,
+    Action.PERSON_ERASE: Action.PERSON_SHOW,
     Action.ASSIGNMENT_CHANGE: Action.PERSON_SHOW,
     Action.LESSON_CANCEL: Action.LESSON_SHOW,
     Action.LESSON_END: Action.LESSON_SHOW,

@@ -117,7 +117,7 @@ def people_page(
     limit: int,
 ) -> Sequence[Person]:
     """People of a county by login; with `below`, only those assigned to these paths or under them."""
-    query = select(Person).where(Person.county_id == county_id)
+    query = select(Person).where(Person.county_id == county_id, Person.erased_at.is_(None))
     if below is not None:
         query = query.where(
             Person.id.in_(

@@ -44,3 +44,14 @@ class AuditChain(Base):
     county_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     number: Mapped[int]
     hash: Mapped[str] = mapped_column(String(64))
+
+
+class AuditCut(Base):
+    """Up to where a county's chain was cut because it had been kept long enough: its first event is sealed to this."""
+
+    __tablename__ = "audit_cuts"
+
+    county_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    number: Mapped[int]
+    hash: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime]

@@ -5,12 +5,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import String, Uuid, column, insert, select, table, update
+from sqlalchemy import String, Uuid, column, delete, func, insert, select, table, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from app.audit.models import AuditChain, AuditEvent
+from app.audit.models import AuditChain, AuditCut, AuditEvent
 from app.audit.rules import Act, Event, Head, Sealed
+from app.database import rows_of
 
 _BATCH = 1000
 # The tree belongs to a domain that builds on this one; here only a county's code is read.
@@ -60,9 +61,39 @@ def chains_with_events(session: Session) -> Sequence[uuid.UUID]:
     return session.scalars(select(AuditEvent.county_id).distinct()).all()
 
 
-def whole_chain(session: Session, county_id: uuid.UUID) -> Iterator[Sealed]:
-    """A chain from its first event on, a batch in memory at a time."""
-    number = -1
+def cuts(session: Session) -> dict[uuid.UUID, Head]:
+    """The last event that was cut off each chain."""
+    rows = session.execute(select(AuditCut.county_id, AuditCut.number, AuditCut.hash))
+    return {county_id: Head(number, digest) for county_id, number, digest in rows}
+
+
+def last_before(session: Session, county_id: uuid.UUID, before: datetime, most: int) -> Head | None:
+    """The newest event from before then, at most so many after the oldest one; None when there is none so old."""
+    oldest = select(func.min(AuditEvent.number)).where(AuditEvent.county_id == county_id).scalar_subquery()
+    old = (AuditEvent.county_id == county_id, AuditEvent.at < before, AuditEvent.number < oldest + most)
+    query = select(AuditEvent.number, AuditEvent.hash).where(*old)
+    found = session.execute(query.order_by(AuditEvent.number.desc()).limit(1)).one_or_none()
+    return Head(*found) if found is not None else None
+
+
+def cut(session: Session, county_id: uuid.UUID, last: Head, now: datetime) -> int:
+    """Delete a chain's events up to this one; says how many."""
+    values = {"number": last.number, "hash": last.hash, "at": now}
+    moved = session.execute(update(AuditCut).where(AuditCut.county_id == county_id).values(values))
+    if rows_of(moved) == 0:
+        session.execute(insert(AuditCut).values(county_id=county_id, **values))
+    old = (AuditEvent.county_id == county_id, AuditEvent.number <= last.number)
+    return rows_of(session.execute(delete(AuditEvent).where(*old)))
+
+
+def last_of_act(session: Session, county_id: uuid.UUID, act: Act) -> AuditEvent | None:
+    query = select(AuditEvent).where(AuditEvent.county_id == county_id, AuditEvent.act == act)
+    return session.scalar(query.order_by(AuditEvent.number.desc()).limit(1))
+
+
+def whole_chain(session: Session, county_id: uuid.UUID, after: int = -1) -> Iterator[Sealed]:
+    """A chain from its first event on, or from the one after a number, a batch in memory at a time."""
+    number = after
     while True:
         query = select(AuditEvent).where(AuditEvent.county_id == county_id, AuditEvent.number > number)
         rows = session.scalars(query.order_by(AuditEvent.number).limit(_BATCH)).all()

@@ -55,6 +55,7 @@ class Act(StrEnum):
     LESSON_CHANGED = "lesson.changed"
     LESSON_MADE_UP = "lesson.made_up"
     AUDIT_EXPORTED = "audit.exported"
+    AUDIT_CUT = "audit.cut"
 
 
 Facts = Mapping[str, Any]
@@ -122,13 +123,13 @@ def seal(event: Event, head: Head, at: datetime) -> Sealed:
     return Sealed(event, number, at, head.hash, _hash(event, number, at, head.hash))
 
 
-def faults(events: Iterable[Sealed], head: Head) -> Iterator[Fault]:
+def faults(events: Iterable[Sealed], head: Head, start: Head | None = None) -> Iterator[Fault]:
     """What is wrong with a whole chain, given in the order of its numbers; nothing when it is as it was written.
 
-    `head` is where the chain says it ends. After a fault the check goes on from the event as it is, so that each
-    fault is named once.
+    `start` is where it was cut, if it was; `head` is where the chain says it ends. After a fault the check goes on
+    from the event as it is, so that each fault is named once.
     """
-    last = Head()
+    last = start or Head()
     for each in events:
         if each.number > last.number + 1:
             yield _missing(last.number + 1, each.number - 1)

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from sqlalchemy import event
 from sqlalchemy.orm import Session, SessionTransaction
@@ -20,6 +21,8 @@ from app.audit.rules import SERVER_CHAIN, Act, Event, Facts, Fault, Head, Sealed
 from app.database import CALLER_ADDRESS
 
 _NOTES = "audit notes"
+CUT_AT_ONCE: Final = 5000
+"""Events that are deleted in one transaction, which keeps others who want to add to the chain waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,19 +125,53 @@ def was_noted(
     return bool(queries.events_page(session, search, None, 1))
 
 
+def cut_old(session: Session, county_id: uuid.UUID, before: datetime, now: datetime) -> int:
+    """Delete a chain's events from before then, a batch of them; says how many.
+
+    The event after the last one that went stays sealed to it. Where the cut was made stands in the chain itself, so
+    that nobody can make another one unseen; and the database lets no event go that is younger than 180 days.
+    """
+    queries.lock_head(session, county_id)
+    last = queries.last_before(session, county_id, before, CUT_AT_ONCE)
+    if last is None:
+        return 0
+    note(session, Act.AUDIT_CUT, county_id, None, after={"number": last.number, "hash": last.hash})
+    return queries.cut(session, county_id, last, now)
+
+
+def chains(session: Session) -> list[uuid.UUID]:
+    """The counties with a chain, and the server's own."""
+    return sorted(queries.heads(session))
+
+
 def verify(session: Session) -> Iterator[ChainReport]:
-    """Check every chain from its first event to its last."""
-    heads = queries.heads(session)
+    """Check every chain from its first event to its last, or from where it was cut."""
+    heads, cuts = queries.heads(session), queries.cuts(session)
     codes = {SERVER_CHAIN: "server", **queries.county_codes(session)}
-    for county_id in sorted({*heads, *queries.chains_with_events(session)}):
-        head = heads.get(county_id, Head())
-        found = tuple(faults(queries.whole_chain(session, county_id), head))
+    for county_id in sorted({*heads, *cuts, *queries.chains_with_events(session)}):
+        head, cut = heads.get(county_id, Head()), cuts.get(county_id)
+        events = queries.whole_chain(session, county_id, cut.number if cut else -1)
+        found = (*faults(events, head, cut), *_cut_faults(session, county_id, cut))
         yield ChainReport(county_id, codes.get(county_id, str(county_id)), head, found)
+
+
+def _cut_faults(session: Session, county_id: uuid.UUID, cut: Head | None) -> Iterator[Fault]:
+    """A cut that does not stand in the chain was made by somebody else."""
+    if cut is None:
+        return
+    noted = queries.last_of_act(session, county_id, Act.AUDIT_CUT)
+    if noted is None or noted.after != written({"number": cut.number, "hash": cut.hash}):
+        yield Fault(cut.number, f"the chain was cut at event {cut.number} by somebody else than the server")
 
 
 def check_anchor(session: Session, name: str, number: int, digest: str) -> Fault | None:
     """Whether a chain still has the event that was noted elsewhere as its head; None when it has."""
     codes = {"server": SERVER_CHAIN} | {code: each for each, code in queries.county_codes(session).items()}
+    cut = queries.cuts(session).get(codes[name]) if name in codes else None
+    if cut is not None and number < cut.number:
+        return None  # it was kept as long as the settings say
+    if cut is not None and number == cut.number:
+        return None if cut.hash == digest else Fault(number, f"event {number} is not the one that was noted")
     found = queries.event_hash(session, codes[name], number) if name in codes else None
     if found is None:
         return Fault(number, f"event {number} is missing")

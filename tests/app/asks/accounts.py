@@ -24,6 +24,8 @@ def asks(scene: Scene) -> Asks:
         ("POST", "/api/v1/people/{person_id}/assignments"): Ask(
             {"role": "site_assistant", "org_unit_id": str(scene.county.school.id)}
         ),
+        ("GET", "/api/v1/people/{person_id}/export"): Ask(),
+        ("POST", "/api/v1/people/{person_id}/erase"): Ask({"login": "somebody-else"}),
         ("POST", "/api/v1/assignments/{assignment_id}/end"): Ask({"last_day": "2199-01-01"}),
         ("GET", "/api/v1/audit-events"): Ask(at_home=True),
         ("GET", "/api/v1/audit-events/export"): Ask(at_home=True),
