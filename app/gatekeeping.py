@@ -24,6 +24,7 @@ _SECRET: Final = "the address is a secret of 256 bits, told to the session's ope
 
 WITHOUT_GATE: Final[Mapping[str, str]] = {
     "/api/v1/token": "open: the door itself, which takes a password",
+    "/api/v1/token/revoke": "open: whoever shows a token may end it",
     "/api/v1/session": "open: the door for pages, which takes a password or a token",
     "/whip/{lesson_id}/{stream}": _DOOR,
     "/whep/{lesson_id}/{stream}": _DOOR,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
-from app.accounts import browsers, erasing
+from app.accounts import access_tokens, browsers, erasing
 from app.audit import service as audit
 from app.chores import Chore
 from app.database import SessionFactory, make_engine, make_session_factory, reading
@@ -28,6 +28,12 @@ def chores_of(settings: Settings) -> tuple[Chore, ...]:
             timedelta(hours=1),
             _forget_sessions,
             "delete the sign-ins of browsers that ran out",
+        ),
+        Chore(
+            "forget-tokens",
+            timedelta(hours=1),
+            _forget_tokens,
+            "delete the refresh and access tokens that ran out",
         ),
         Chore(
             "erase-pupils",
@@ -80,6 +86,11 @@ def run_chore(settings: Settings, name: str) -> None:
 def _forget_sessions(factory: SessionFactory, now: datetime) -> int:
     with factory.begin() as session:
         return browsers.forget_expired(session, now)
+
+
+def _forget_tokens(factory: SessionFactory, now: datetime) -> int:
+    with factory.begin() as session:
+        return access_tokens.forget_expired(session, now)
 
 
 def _erase_pupils(factory: SessionFactory, now: datetime) -> int:

@@ -11,6 +11,7 @@ import app.accounts.audit_routes
 import app.accounts.privacy_routes
 import app.accounts.routes
 import app.accounts.session_routes
+import app.accounts.token_routes
 import app.lessons.calendar_routes
 import app.lessons.change_routes
 import app.lessons.planning_routes
@@ -49,6 +50,7 @@ ROUTERS = (
     app.accounts.appointment_routes.router,
     app.accounts.privacy_routes.router,
     app.accounts.session_routes.router,
+    app.accounts.token_routes.router,
     app.accounts.audit_routes.router,
     app.schools.routes.router,
     app.pupils.routes.router,

@@ -90,7 +90,10 @@ class Settings(GuardOptions, BaseSettings):
         default_factory=_default_public_url,
         description="Origin under which browsers reach the server, without a trailing slash",
     )
-    token_minutes: int = Field(12 * 60, ge=1, le=7 * 24 * 60, description="Life of a person's token")
+    token_minutes: int = Field(15, ge=1, le=7 * 24 * 60, description="Life of a person's bearer token")
+    refresh_hours: int = Field(
+        12, ge=1, le=90 * 24, description="Time after which a program has to sign in again, not just refresh"
+    )
     session_minutes: int = Field(
         12 * 60,
         ge=1,

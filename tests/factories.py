@@ -2,14 +2,15 @@
 
 import uuid
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from itertools import count
 
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
-from app.accounts.models import Assignment, Person
+from app.accounts.digests import digest
+from app.accounts.models import AccessToken, Assignment, Person
 from app.accounts.passwords import hash_password
 from app.accounts.rules import Role
 from app.accounts.service import issue_person_token
@@ -104,6 +105,23 @@ def person(
     session.add(made)
     session.flush()
     return made
+
+
+def access_token(session: Session, person: Person, *scopes: str, secret: str = "") -> AccessToken:
+    """An access token of this person, good for an hour."""
+    now = datetime.now(UTC)
+    row = AccessToken(
+        person_id=person.id,
+        name="A script",
+        scopes=" ".join(scopes or ("read",)),
+        secret_hash=digest(secret or f"secret {next(_numbers)}"),
+        created_at=now,
+        expires_at=now + timedelta(hours=1),
+        last_used_at=None,
+    )
+    session.add(row)
+    session.flush()
+    return row
 
 
 def bearer(keys: Keys, person: Person, *, minutes: int = 10) -> dict[str, str]:

@@ -27,6 +27,7 @@ VERBS |= {"ground", "changes", "on_the_day", "publishing"}
 PUBLIC = VERBS | {
     "schemas",
     "rules",
+    "scopes",
     "permissions",
     "gates",
     "clashes",

@@ -1,6 +1,5 @@
 """Use cases of browser sessions: a page signs in, and scripts never see what proves it."""
 
-import hashlib
 import secrets
 import uuid
 from collections.abc import Collection
@@ -10,6 +9,7 @@ from typing import NamedTuple
 from sqlalchemy.orm import Session
 
 from app.accounts import queries
+from app.accounts.digests import digest
 from app.accounts.models import BrowserSession
 from app.accounts.rules import Principal
 from app.accounts.service import principal_of
@@ -28,7 +28,7 @@ def open_session(session: Session, person_id: uuid.UUID, life: timedelta, now: d
     queries.forget_sessions(session, person_id, now)
     secret = secrets.token_urlsafe(32)
     opened = BrowserSession(
-        person_id=person_id, secret_hash=_hash(secret), created_at=now, expires_at=now + life
+        person_id=person_id, secret_hash=digest(secret), created_at=now, expires_at=now + life
     )
     session.add(opened)
     session.flush()
@@ -37,7 +37,7 @@ def open_session(session: Session, person_id: uuid.UUID, life: timedelta, now: d
 
 def principal_of_session(session: Session, secret: str, now: datetime) -> Principal:
     """The person whose browser knows this secret; raises `Unauthenticated`."""
-    found = queries.browser_session(session, _hash(secret))
+    found = queries.browser_session(session, digest(secret))
     if found is None or found.expires_at <= now:
         raise Unauthenticated("session.over", "Signed out", "This sign-in is over; sign in again.")
     return principal_of(session, found.person_id, now, issued_at=found.created_at.timestamp())
@@ -45,7 +45,7 @@ def principal_of_session(session: Session, secret: str, now: datetime) -> Princi
 
 def end_session(session: Session, secret: str) -> None:
     """Sign a browser out; nothing happens when it was not signed in."""
-    queries.end_session(session, _hash(secret))
+    queries.end_session(session, digest(secret))
 
 
 def forget_expired(session: Session, now: datetime) -> int:
@@ -55,10 +55,5 @@ def forget_expired(session: Session, now: datetime) -> int:
 
 def over(session: Session, secrets_by_name: dict[str, str], now: datetime) -> Collection[str]:
     """The names of those sessions a browser still has cookies of that are over."""
-    alive = queries.live_sessions(session, [_hash(secret) for secret in secrets_by_name.values()], now)
-    return [name for name, secret in secrets_by_name.items() if _hash(secret) not in alive]
-
-
-def _hash(secret: str) -> str:
-    # 256 random bits need no salt and no slow hash.
-    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+    alive = queries.live_sessions(session, [digest(secret) for secret in secrets_by_name.values()], now)
+    return [name for name, secret in secrets_by_name.items() if digest(secret) not in alive]

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from starlette.requests import HTTPConnection
 
 from app.accounts import cookies
+from app.accounts.access_tokens import note_use
 from app.accounts.browsers import principal_of_session
 from app.accounts.permissions import Action, require_somewhere
 from app.accounts.rules import Principal
@@ -60,6 +61,7 @@ def current_principal(connection: HTTPConnection, token: Annotated[str | None, D
     """
     with reading(connection.app.state.session_factory) as session:
         principal = identify(session, connection, token, connection.headers.get(cookies.HEADER))
+    note_use(connection.app.state.session_factory, principal.access_token, datetime.now(UTC))
     reads = connection.scope.get("method") in READS
     require_pace(connection, principal, Limit.ACCOUNT_READS if reads else Limit.ACCOUNT_WRITES)
     return principal

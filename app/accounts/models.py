@@ -3,7 +3,7 @@
 import uuid
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, func
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, func
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.accounts.rules import Role
@@ -41,6 +41,38 @@ class BrowserSession(Base):
     secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
+
+
+class TokenFamily(Base):
+    """What became of one sign-in of a program: each refresh token in it follows from the one before.
+
+    Only the newest one is good. Ended families are deleted, and with them all that was given in them.
+    """
+
+    __tablename__ = "token_families"
+    __table_args__ = (CheckConstraint("expires_at > created_at", name="life"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
+    secret_hash: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class AccessToken(Base):
+    """A person's token for a script: for some actions only, and for a while."""
+
+    __tablename__ = "access_tokens"
+    __table_args__ = (CheckConstraint("expires_at > created_at", name="life"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(100))
+    scopes: Mapped[str] = mapped_column(Text)  # words with spaces between them (RFC 6749 §3.3)
+    secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]
 
 
 class Assignment(Base):

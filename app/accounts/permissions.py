@@ -38,6 +38,9 @@ class Action(StrEnum):
     PERSON_ERASE = "person.erase"
     ASSIGNMENT_CHANGE = "assignment.change"
     PASSWORD_CHANGE = "password.change"
+    ACCESS_TOKEN_MINT = "access_token.mint"
+    ACCESS_TOKEN_LIST = "access_token.list"
+    ACCESS_TOKEN_REVOKE = "access_token.revoke"
     PUPIL_ADD = "pupil.add"
     PUPIL_SHOW = "pupil.show"
     PUPIL_ERASE = "pupil.erase"
@@ -121,7 +124,28 @@ TABLE: Mapping[Action, Mapping[Role, Scope]] = {
 }
 
 # What everybody who is signed in may do with the own account, whatever their roles.
-OF_ONESELF = frozenset({Action.ME_SHOW, Action.PERSON_SHOW, Action.PERSON_EXPORT, Action.PASSWORD_CHANGE})
+OF_ONESELF = frozenset(
+    {
+        Action.ME_SHOW,
+        Action.PERSON_SHOW,
+        Action.PERSON_EXPORT,
+        Action.PASSWORD_CHANGE,
+        Action.ACCESS_TOKEN_MINT,
+        Action.ACCESS_TOKEN_LIST,
+        Action.ACCESS_TOKEN_REVOKE,
+    }
+)
+
+# What no token for scripts is good for: whoever finds one must not get hold of an account with it.
+IN_PERSON = frozenset(
+    {
+        Action.PASSWORD_CHANGE,
+        Action.PERSON_RESET,
+        Action.ACCESS_TOKEN_MINT,
+        Action.ACCESS_TOKEN_LIST,
+        Action.ACCESS_TOKEN_REVOKE,
+    }
+)
 
 # Whom an administrator may appoint.
 APPOINTABLE: Mapping[Role, frozenset[Role]] = {
@@ -198,6 +222,8 @@ class Reach:
 
 def reach(principal: Principal, action: Action) -> Reach:
     """How far somebody gets with an action today."""
+    if principal.actions is not None and action not in principal.actions:
+        return Reach(principal.person_id)
     scopes = {} if principal.must_change_password else TABLE.get(action, {})
     held = [
         (duty, scopes[duty.role])
@@ -236,6 +262,13 @@ def require(principal: Principal, action: Action, target: Target, missing: NotFo
 def require_somewhere(principal: Principal, action: Action) -> Reach:
     """How far somebody gets with an action; raises `Forbidden` when they get nowhere."""
     found = reach(principal, action)
+    if principal.actions is not None and action not in principal.actions:
+        raise Forbidden(
+            "token.scope",
+            "Not what this token is for",
+            f"This access token is not good for {action}; sign in, or have one made that is.",
+            headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{action}"'},
+        )
     if not found and principal.must_change_password:
         raise Forbidden(
             "password.change_first",

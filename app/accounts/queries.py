@@ -8,7 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, String, Uuid, column, delete, or_, select, table, update
 from sqlalchemy.orm import Session, selectinload
 
-from app.accounts.models import Assignment, BrowserSession, Person, Unlock
+from app.accounts.models import AccessToken, Assignment, BrowserSession, Person, TokenFamily, Unlock
 from app.accounts.rules import Role
 from app.database import rows_of
 
@@ -92,6 +92,60 @@ def forget_sessions(session: Session, person_id: uuid.UUID, now: datetime) -> No
 
 def forget_all_sessions(session: Session, now: datetime) -> int:
     return rows_of(session.execute(delete(BrowserSession).where(BrowserSession.expires_at <= now)))
+
+
+def token_family(session: Session, family_id: uuid.UUID) -> TokenFamily | None:
+    return session.get(TokenFamily, family_id)
+
+
+def has_family(session: Session, family_id: uuid.UUID) -> bool:
+    return session.scalar(select(TokenFamily.id).where(TokenFamily.id == family_id)) is not None
+
+
+def turn_family(session: Session, family_id: uuid.UUID, old: str, new: str) -> bool:
+    """Put the next refresh token's hash in the place of the last one's; False when it was not the last one."""
+    last = (TokenFamily.id == family_id, TokenFamily.secret_hash == old)
+    turned = update(TokenFamily).where(*last).values(secret_hash=new).returning(TokenFamily.id)
+    return session.scalar(turned) is not None
+
+
+def end_family(session: Session, family_id: uuid.UUID) -> bool:
+    ended = delete(TokenFamily).where(TokenFamily.id == family_id).returning(TokenFamily.id)
+    return session.scalar(ended) is not None
+
+
+def forget_families(session: Session, person_id: uuid.UUID, keep: int) -> None:
+    """Delete all but the newest of a person's."""
+    own = TokenFamily.person_id == person_id
+    newest = select(TokenFamily.id).where(own).order_by(TokenFamily.created_at.desc()).limit(keep)
+    session.execute(delete(TokenFamily).where(own, TokenFamily.id.not_in(newest)))
+
+
+def forget_expired_tokens(session: Session, now: datetime) -> int:
+    """Delete the families and access tokens that ran out; says how many."""
+    found = 0
+    for table_ in (TokenFamily, AccessToken):
+        gone = delete(table_).where(table_.expires_at <= now).returning(table_.id)
+        found += len(session.scalars(gone).all())
+    return found
+
+
+def access_token(session: Session, secret_hash: str) -> AccessToken | None:
+    return session.scalar(select(AccessToken).where(AccessToken.secret_hash == secret_hash))
+
+
+def access_token_by_id(session: Session, token_id: uuid.UUID) -> AccessToken | None:
+    return session.get(AccessToken, token_id)
+
+
+def access_tokens_of(session: Session, person_id: uuid.UUID) -> Sequence[AccessToken]:
+    """A person's access tokens, the newest first."""
+    query = select(AccessToken).where(AccessToken.person_id == person_id)
+    return session.scalars(query.order_by(AccessToken.created_at.desc(), AccessToken.id)).all()
+
+
+def note_use(session: Session, token_id: uuid.UUID, now: datetime) -> None:
+    session.execute(update(AccessToken).where(AccessToken.id == token_id).values(last_used_at=now))
 
 
 def county_time_zone(session: Session, county_id: uuid.UUID) -> str:

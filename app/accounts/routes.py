@@ -3,8 +3,7 @@
 import uuid
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
-from fastapi.security import OAuth2PasswordRequestForm
+from fastapi import APIRouter, Request, Response
 
 from app.accounts import managing, service
 from app.accounts.gates import may
@@ -12,9 +11,9 @@ from app.accounts.models import Person
 from app.accounts.passwords import hash_password, require_strong
 from app.accounts.permissions import Action
 from app.accounts.rules import Principal
-from app.accounts.schemas import Me, NewPerson, PasswordChange, PersonOut, RoleOut, TemporaryPassword, Token
+from app.accounts.schemas import Me, NewPerson, PasswordChange, PersonOut, RoleOut, TemporaryPassword
 from app.accounts.service import PersonDraft
-from app.accounts.sign_in import change_own_password, sign_in
+from app.accounts.sign_in import change_own_password
 from app.database import SessionDep, address_of
 from app.errors import (
     Conflict,
@@ -29,24 +28,6 @@ from app.errors import (
 from app.schemas import Page, PageAfter, PageLimit, decode_cursor, encode_cursor
 
 router = APIRouter(prefix="/api/v1", tags=["accounts"])
-
-
-@router.post("/token", summary="Sign in", responses=responses(Unauthenticated, TooManyRequests, Unavailable))
-async def token(
-    request: Request,
-    response: Response,
-    form: Annotated[OAuth2PasswordRequestForm, Depends()],
-) -> Token:
-    """Exchange a login and a password for a bearer token (OAuth2 password form)."""
-    state = request.app.state
-    person = await sign_in(state.door, form.username, form.password, address_of(request))
-    minutes = state.settings.token_minutes
-    response.headers["Cache-Control"] = "no-store"  # RFC 6749 §5.1
-    return Token(
-        access_token=service.issue_person_token(state.keys, person, minutes),
-        expires_in=minutes * 60,
-        must_change_password=person.must_change_password,
-    )
 
 
 @router.get("/me", summary="Who am I", responses=responses(Unauthenticated))

@@ -56,6 +56,13 @@ class Holder(NamedTuple):
     id: uuid.UUID
 
 
+class Used(NamedTuple):
+    """An access token that was shown: its id, and when its use was noted last."""
+
+    id: uuid.UUID
+    last_noted: datetime | None
+
+
 @dataclass(frozen=True)
 class Principal:
     """The signed-in person, as of one day: `today` is the day in the person's county."""
@@ -67,6 +74,10 @@ class Principal:
     today: date
     must_change_password: bool = False
     """Until they have, they may do nothing else."""
+    actions: frozenset[str] | None = None
+    """What the token they show is good for; None: for everything they may do."""
+    access_token: Used | None = None
+    """The access token they show; None: they signed in."""
     void_before: datetime | None = None
     """What was given to them before then is void: the password was changed since."""
 

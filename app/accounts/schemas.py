@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
@@ -20,26 +20,6 @@ _WANG = "f4b7a1de-0f53-4a86-b7b0-5a3c0e9d1f22"
 _TEACHER = {"role": "teacher", "org_unit_id": _SCHOOL, "valid_from": "2026-09-01", "valid_to": None}
 
 _TEACHER_GIVEN = {"id": "1d6b7b0e-8a43-4f0c-9d35-2f7f6c1c0b66", **_TEACHER}
-
-
-class Token(Output):
-    """A bearer token (RFC 6749 §5.1)."""
-
-    access_token: str
-    token_type: Literal["bearer"] = "bearer"
-    expires_in: int = Field(description="Seconds until the token expires")
-    must_change_password: bool = Field(
-        description="Whether the token is good for nothing but `POST /api/v1/me/password` as yet"
-    )
-
-    model_config = example(
-        {
-            "access_token": "eyJhbGciOi…",
-            "token_type": "bearer",
-            "expires_in": 43200,
-            "must_change_password": False,
-        }
-    )
 
 
 class Credentials(Input):

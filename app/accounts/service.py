@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.accounts import queries
+from app.accounts.digests import digest
 from app.accounts.models import Assignment, Person
 from app.accounts.permissions import (
     Action,
@@ -19,7 +20,8 @@ from app.accounts.permissions import (
     require,
     require_somewhere,
 )
-from app.accounts.rules import PLACES, Duty, Holder, Principal, Role
+from app.accounts.rules import PLACES, Duty, Holder, Principal, Role, Used
+from app.accounts.scopes import ACCESS_TOKEN, actions_of_scopes
 from app.accounts.tokens import TokenKind, read, sign
 from app.audit import service as audit
 from app.audit.rules import Act, Facts
@@ -43,17 +45,35 @@ class PersonDraft:
 # --- knowing who asks ---------------------------------------------------------------------------------------
 
 
-def issue_person_token(keys: Keys, person: Person, minutes: int, now: datetime | None = None) -> str:
-    """A bearer token for a person."""
+def issue_person_token(
+    keys: Keys,
+    person: Person,
+    minutes: float,
+    now: datetime | None = None,
+    family_id: uuid.UUID | None = None,
+) -> str:
+    """A bearer token for a person; one of a family ends with it."""
     now = now or datetime.now(UTC)
     claims = {"sub": str(person.id)}
+    if family_id is not None:
+        claims["fam"] = str(family_id)
     return sign(keys, TokenKind.PERSON, claims, now=now, until=now + timedelta(minutes=minutes))
 
 
 def authenticate(session: Session, keys: Keys, token: str, now: datetime | None = None) -> Principal:
-    """The person behind a token; raises `Unauthenticated`."""
+    """The person behind a token, one for scripts included; raises `Unauthenticated`."""
     now = now or datetime.now(UTC)
+    if token.startswith(ACCESS_TOKEN):
+        return _principal_of_script(session, token, now)
+    return authenticate_person(session, keys, token, now)
+
+
+def authenticate_person(session: Session, keys: Keys, token: str, now: datetime) -> Principal:
+    """The person who signed in for this token; raises `Unauthenticated`, for scripts' tokens too."""
     claims = read(keys, TokenKind.PERSON, token, now=now)
+    family = claims.get("fam")
+    if family is not None and not queries.has_family(session, uuid.UUID(family)):
+        raise Unauthenticated("token.void", "Token void", "This sign-in was ended; sign in again.")
     return principal_of(session, uuid.UUID(claims["sub"]), now, issued_at=claims["iat"])
 
 
@@ -70,6 +90,17 @@ def principal_of(
     if issued_at is not None and person.tokens_since and issued_at < person.tokens_since.timestamp():
         raise token_void()
     return _principal(person, county_today(session, person.county_id, now or datetime.now(UTC)))
+
+
+def _principal_of_script(session: Session, token: str, now: datetime) -> Principal:
+    found = queries.access_token(session, digest(token))
+    if found is None:
+        raise Unauthenticated("token.invalid", "Unknown token", "The access token is unknown or was revoked.")
+    if found.expires_at <= now:
+        raise Unauthenticated("token.expired", "Token expired", "The access token has expired.")
+    principal = principal_of(session, found.person_id, now, issued_at=found.created_at.timestamp())
+    actions = actions_of_scopes(found.scopes.split())
+    return replace(principal, actions=actions, access_token=Used(found.id, found.last_used_at))
 
 
 def token_void() -> Unauthenticated:

@@ -13,7 +13,7 @@ from app.accounts.browsers import Opened
 from app.accounts.gates import bearer
 from app.accounts.rules import Principal
 from app.accounts.schemas import Credentials, SignedIn
-from app.accounts.service import authenticate
+from app.accounts.service import authenticate_person
 from app.accounts.sign_in import sign_in
 from app.database import SessionFactory, address_of, reading
 from app.errors import Forbidden, TooManyRequests, Unauthenticated, Unavailable, responses
@@ -74,7 +74,7 @@ def end_session(request: Request, response: Response) -> None:
 
 def _bearer_of(request: Request, token: str) -> Principal:
     with reading(request.app.state.session_factory) as session:
-        return authenticate(session, request.app.state.keys, token)
+        return authenticate_person(session, request.app.state.keys, token, datetime.now(UTC))
 
 
 def _open(

@@ -18,6 +18,8 @@ from app.keys import Keys
 _ALGORITHM = "HS256"
 _AUDIENCE = "tongtang"
 _MAX_LENGTH = 4096
+_LEEWAY = 30.0
+"""Seconds by which the clocks of servers that share their keys may differ."""
 
 
 class TokenKind(StrEnum):
@@ -50,7 +52,14 @@ def read(keys: Keys, kind: TokenKind, token: str, *, now: datetime) -> Mapping[s
     found, payload = _opened(keys, token, now)
     if found is not kind:
         raise Unauthenticated("token.wrong_kind", "Wrong kind of token", f"A {kind} token is needed here.")
-    if payload["exp"] <= now.timestamp():
+    if payload["iat"] > now.timestamp() + _LEEWAY:
+        raise Unauthenticated(
+            "token.not_yet",
+            "Token of the future",
+            "The token was made later than now: set the servers' clocks.",
+            headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+        )
+    if payload["exp"] + _LEEWAY <= now.timestamp():
         raise Unauthenticated(
             "token.expired",
             "Token expired",

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.grants import Grant, read_grant
 from app.accounts.rules import Holder, Principal
+from app.accounts.scopes import ACCESS_TOKEN
 from app.accounts.service import authenticate, principal_of_holder, token_void
 from app.accounts.tokens import TokenKind, token_kind
 from app.database import CALLER_ADDRESS, SessionFactory, reading
@@ -39,7 +40,7 @@ def admit(
     Whoever only looks in leaves a line in the trail first; when it cannot be written, nobody looks in. For the
     others' grants the database is asked only if nothing is known of its holder's part in the lesson.
     """
-    if token_kind(keys, token, now=now) is not TokenKind.GRANT:
+    if token.startswith(ACCESS_TOKEN) or token_kind(keys, token, now=now) is not TokenKind.GRANT:
         with reading(factory) as session:
             principal = authenticate(session, keys, token, now)
             standing = _look_up(session, rights, principal, key, direction, now)
@@ -83,7 +84,8 @@ def _look_up(
     _require_stream(lesson, part, key.stream, direction)
     lessons.check_on_air(lesson, now)
     standing = Standing.of(lesson, part, principal)
-    rights.note(Claim(lesson.id, principal.holder), standing)
+    if principal.actions is None:  # what a script's token leaves out is not denied to its person
+        rights.note(Claim(lesson.id, principal.holder), standing)
     return standing
 
 

@@ -37,6 +37,7 @@ def scene(session: Session) -> Scene:
     ids = {
         "person_id": teacher.id,
         "assignment_id": teacher.assignments[0].id,
+        "access_token_id": factories.access_token(session, teacher).id,
         "org_unit_id": county.school.id,
         "pupil_id": consents.pupil(session, county.school, county.bureau).id,
         "room_id": county.main_room.id,

@@ -35,7 +35,7 @@ def token(
 
 def test_a_token_opens_the_door_and_says_how_long(client: TestClient, teacher: Person) -> None:
     status, body = token(client, "wang")
-    assert (status, body["token_type"], body["expires_in"]) == (200, "bearer", 12 * 3600)
+    assert (status, body["token_type"], body["expires_in"]) == (200, "bearer", 15 * 60)
     me = client.get("/api/v1/me", headers={"Authorization": f"Bearer {body['access_token']}"})
     assert me.json() == {
         "id": str(teacher.id),

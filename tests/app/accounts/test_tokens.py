@@ -21,6 +21,7 @@ KEYS = Keys(b"k" * 32, Ring.new(NOW))
 KEY = KEYS.ring.newest()
 GRANT_KEY = KEY.secret("grant")
 HOUR = timedelta(hours=1)
+SKEW = timedelta(seconds=30)
 WANG = Holder(HolderKind.PERSON, uuid.UUID(int=2))
 
 
@@ -51,7 +52,21 @@ def test_a_grant_is_read_back_whole() -> None:
 
 def test_a_grant_ends_on_time() -> None:
     assert read(KEYS, TokenKind.GRANT, grant(), now=NOW + HOUR - timedelta(seconds=1))
-    assert refusal(grant(), now=NOW + HOUR) == "token.expired"
+    assert refusal(grant(), now=NOW + HOUR + SKEW) == "token.expired"
+
+
+def test_clocks_may_differ_a_little_and_no_more() -> None:
+    assert read(KEYS, TokenKind.GRANT, grant(), now=NOW - SKEW)
+    assert read(KEYS, TokenKind.GRANT, grant(), now=NOW + HOUR + SKEW / 2)
+    assert refusal(grant(), now=NOW - 2 * SKEW) == "token.not_yet"
+
+
+def test_a_token_for_somebody_else_is_refused() -> None:
+    key = KEYS.ring.newest()
+    claims = {"aud": "another service", "iat": NOW.timestamp(), "exp": NOW.timestamp() + 3600}
+    headers = {"kid": key.kid, "typ": "grant+jwt"}
+    foreign = jwt.encode(claims, key.secret(TokenKind.GRANT), algorithm="HS256", headers=headers)
+    assert refusal(foreign) == "token.invalid"
 
 
 def test_a_grant_is_no_person_and_a_person_no_grant() -> None:
@@ -115,7 +130,7 @@ def test_a_token_with_a_fault_is_refused(fault: dict[str, Any]) -> None:
 def test_no_token_outlives_its_key() -> None:
     token = grant(until=NOW + 52 * LONGEST_LIFE)
     assert read(KEYS, TokenKind.GRANT, token, now=NOW + LONGEST_LIFE - timedelta(seconds=1))
-    assert refusal(token, now=NOW + LONGEST_LIFE) == "token.expired"
+    assert refusal(token, now=NOW + LONGEST_LIFE + SKEW) == "token.expired"
 
 
 def test_an_incomplete_grant_is_refused() -> None:

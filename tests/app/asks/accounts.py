@@ -1,6 +1,6 @@
 """Asks of the routes of accounts."""
 
-from tests import factories
+from tests import counties, factories
 from tests.app.asks.scene import Ask, Asks, Scene
 
 
@@ -12,7 +12,15 @@ def asks(scene: Scene) -> Asks:
         "assignments": [{"role": "teacher", "org_unit_id": str(scene.county.school.id)}],
     }
     change = {"old_password": factories.PASSWORD, "new_password": factories.PASSWORD}
+    script = {
+        "name": "Sync",
+        "scopes": ["read"],
+        "expires_at": counties.tomorrow().isoformat() + "T12:00:00Z",
+    }
     return {
+        ("POST", "/api/v1/me/access-tokens"): Ask(script, at_home=True),
+        ("GET", "/api/v1/me/access-tokens"): Ask(at_home=True),
+        ("DELETE", "/api/v1/me/access-tokens/{access_token_id}"): Ask(),
         ("GET", "/api/v1/me"): Ask(at_home=True),
         ("POST", "/api/v1/me/password"): Ask(change, at_home=True),
         ("POST", "/api/v1/people"): Ask(person),
