@@ -24,8 +24,9 @@ from app.web_server import WebServer
 if TYPE_CHECKING:
     from app.demo_mode import DemoMode
 
-RELAY_PATIENCE: Final = 15.0
-"""Seconds the first relay node may take to come up before the start counts as failed."""
+RELAY_PATIENCE: Final = 60.0
+"""Seconds the first relay node may take to come up before the start counts as failed: long, for small machines that
+start a dozen services at once. One that cannot come up says why at once, and is tried again meanwhile."""
 
 
 def serve(settings: Settings) -> int:

@@ -16,9 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.patience import PATIENCE
 from tests.ports import free_port
-
-START_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ def _command(coturn: Coturn, folder: Path) -> list[str]:
 
 
 def _wait_until_ready(coturn: Coturn, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         try:
             socket.create_connection(("127.0.0.1", coturn.port), 1).close()

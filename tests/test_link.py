@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.emulator import Emulator
 from tests.link import Conditions, Link, Stream, Wire
+from tests.patience import PATIENCE
 
 
 def _arrivals(
@@ -169,7 +170,7 @@ def test_conditions_change_under_way() -> None:
 
 
 async def _bounded(scenario: Coroutine[Any, Any, None]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await scenario
 
 

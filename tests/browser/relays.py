@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from media_relay.messages import Event
 from media_relay.node import open_port
 from media_relay.relay import TICK, Relay
+from tests.patience import PATIENCE
 
 # `play` and `publish` make an offer, `accept` takes the answer, through a filter of its lines, as a firewall would.
 PAGE = """
@@ -91,7 +92,7 @@ class LiveRelay:
 
     def stop(self) -> None:
         self._stop = True
-        self._thread.join(5)
+        self._thread.join(PATIENCE)
         self.relay.shut_down()
         self._listener.close()
         self._socket.close()
@@ -171,7 +172,7 @@ class Terminal:
         found: dict[str, Any] = self.page.evaluate("(name) => figures(name)", name)
         return found
 
-    def until(self, name: str, condition: str, seconds: float = 20) -> dict[str, Any]:
+    def until(self, name: str, condition: str, seconds: float = PATIENCE) -> dict[str, Any]:
         """Wait until a condition on the figures ``f`` holds; returns them."""
         look = f"async (name) => {{ const f = await figures(name); return [f, {condition}]; }}"
         gives_up = time.monotonic() + seconds

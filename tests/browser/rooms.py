@@ -10,6 +10,8 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
+from tests.patience import PATIENCE
+
 CHROMIUM = "/usr/bin/chromium"
 QUIET = (
     "--no-sandbox",
@@ -81,10 +83,10 @@ TALK = """async (speaks) => {
   document.getElementById("microphone").addEventListener("click", () => voice.disconnect());
 }"""
 
-# The classroom channel says something more, and what then stands in a part of the page: at once, before it says
-# anything else.
-HEAR = """([message, selector]) => {
-  window.sockets.at(-1).onmessage({ data: JSON.stringify(message) });
+# The classroom channel says these things, and what then stands in a part of the page: at once, before it says anything
+# else.
+HEAR = """([messages, selector]) => {
+  for (const message of messages) window.sockets.at(-1).onmessage({ data: JSON.stringify(message) });
   const part = document.querySelector(selector);
   return part.hidden ? "" : part.textContent.trim();
 }"""
@@ -125,6 +127,7 @@ class Room:
             locale=language, viewport={"width": 1366, "height": 768}, **context
         )
         self.context.add_init_script(WATCH)
+        self.context.set_default_timeout(PATIENCE * 1e3)
         self.page: Page = self.context.new_page()
         self.complaints: list[str] = []
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -153,9 +156,9 @@ class Room:
             return False
         return sum(abs(a - b) for a, b in zip(before, after, strict=True)) > 500
 
-    def hear(self, message: Mapping[str, Any], selector: str) -> str:
-        """Hear something in the classroom channel; the words that then stand in a part of the page."""
-        words: str = self.page.evaluate(HEAR, [message, selector])
+    def hear(self, messages: Sequence[Mapping[str, Any]], selector: str) -> str:
+        """Hear these in the classroom channel, one after the other; the words that then stand in a part of the page."""
+        words: str = self.page.evaluate(HEAR, [messages, selector])
         return words
 
     def said(self, kind: str) -> list[dict[str, Any]]:
@@ -173,7 +176,7 @@ class Room:
         count: int = self.page.evaluate("window.connections.length")
         return count
 
-    def wait_for(self, what: Callable[[], bool], seconds: float = 15.0) -> float:
+    def wait_for(self, what: Callable[[], bool], seconds: float = PATIENCE) -> float:
         """Wait until something is so; the seconds it took."""
         started = time.monotonic()
         while not what():
@@ -181,7 +184,7 @@ class Room:
             self.page.wait_for_timeout(50)
         return time.monotonic() - started
 
-    def wait_for_picture(self, selector: str, seconds: float = 15.0) -> float:
+    def wait_for_picture(self, selector: str, seconds: float = PATIENCE) -> float:
         """Wait until a picture moves."""
         return self.wait_for(lambda: self.moves(selector), seconds)
 
@@ -193,12 +196,12 @@ class Room:
         """Say nothing, with the microphone on."""
         self.page.evaluate(TALK, False)
 
-    def wait_for_sound(self, seconds: float = 15.0) -> None:
+    def wait_for_sound(self, seconds: float = PATIENCE) -> None:
         """Wait until sound keeps arriving."""
         before = self.energy()
         self.wait_for(lambda: self.energy() > before, seconds)
 
-    def wait_for_silence(self, seconds: float = 15.0) -> None:
+    def wait_for_silence(self, seconds: float = PATIENCE) -> None:
         """Wait until nothing was heard for the time of two beeps of the synthetic microphone."""
 
         def silent() -> bool:

@@ -16,11 +16,10 @@ from pathlib import Path
 import httpx
 
 from app.settings import PREFIX
-from tests.patience import patient
+from tests.patience import PATIENCE
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class Server:
         """A person's bearer token, by the public door."""
         if login not in self.tokens:
             form = {"username": login, "password": self.password}
-            answer = httpx.post(f"{self.origin}/api/v1/token", data=form, timeout=START_SECONDS)
+            answer = httpx.post(f"{self.origin}/api/v1/token", data=form, timeout=PATIENCE)
             self.tokens[login] = answer.raise_for_status().json()["access_token"]
         return self.tokens[login]
 
@@ -80,11 +79,11 @@ def running_server(
         yield Server(f"http://localhost:{port}", process, password, folder / "server.log")
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(10)
+        process.wait(PATIENCE)
 
 
 def _wait_until_ready(origin: str, process: subprocess.Popen[str], log: Path) -> None:
-    deadline = time.monotonic() + patient(START_SECONDS)
+    deadline = time.monotonic() + 3 * PATIENCE
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break

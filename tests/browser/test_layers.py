@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.relays import LiveRelay, Terminal, live_relay
+from tests.patience import PATIENCE
 
 # What the teacher's page sends, and what a client with one VP9 source of several layers sends.
 PUBLISH = """
@@ -80,7 +81,7 @@ class Lesson:
         self.until(wide)
         return figures
 
-    def until(self, fulfilled: Any, seconds: float = 20) -> None:
+    def until(self, fulfilled: Any, seconds: float = PATIENCE) -> None:
         gives_up = time.monotonic() + seconds
         while not fulfilled():
             assert time.monotonic() < gives_up

@@ -12,18 +12,19 @@ from media_relay.messages import SessionClosed
 from tests.browser.nat import running_nat
 from tests.browser.relays import Terminal, live_relay
 from tests.browser.rooms import launch
+from tests.patience import PATIENCE
 
 
 def test_a_browser_that_waits_for_a_lesson_is_not_forgotten(browser: Browser) -> None:
-    """With the relay's clock at ten times the speed, Chromium's own checks come every 25 s: only answers keep it."""
-    with live_relay(speed=10.0) as relay:
+    """With the relay's clock at four times the speed, Chromium's own checks come every 10 s: only answers keep it."""
+    with live_relay(speed=4.0) as relay:
         site = Terminal(browser, relay)
         site.play("site")
         assert site.until("site", "f.state === 'connected'")["protocol"] == "udp", "though TCP is offered too"
-        site.page.wait_for_timeout(1_500)
+        site.page.wait_for_timeout(2_500)  # ten seconds of the relay's
         assert relay.relay.subscribers == 1
         site.leave()  # says goodbye to nobody: the page is just gone
-        gone = time.monotonic() + 10
+        gone = time.monotonic() + PATIENCE
         while relay.relay.subscribers:
             assert time.monotonic() < gone
             time.sleep(0.05)  # another thread's work: nothing of it can be awaited

@@ -27,6 +27,7 @@ from media_relay.relay import TICK, Relay
 from media_relay.seams import rtcp
 from media_relay.seams.dtls import DtlsEndpoint, DtlsIdentity
 from media_relay.seams.srtp import SrtpContext, SrtpError
+from tests.patience import PATIENCE
 
 OPUS = 111
 VP8 = 96
@@ -376,7 +377,7 @@ class Bench:
             self.relay.tick()
         self.pump()
 
-    def until(self, condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    def until(self, condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
         """Pump until the condition holds; fails after ``seconds``."""
         stop = time.monotonic() + seconds
         while not condition():

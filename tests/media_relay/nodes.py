@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from media_relay.api import ControlLink, node_command
 from media_relay.messages import Event, NodeReady
+from tests.patience import PATIENCE
 
 
 class RunningNode:
@@ -26,13 +27,13 @@ class RunningNode:
         self._heard.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             while not condition():
                 self._heard.clear()
                 await self._heard.wait()
 
     async def ended(self) -> int:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             return await self.process.wait()
 
 
@@ -55,7 +56,7 @@ async def running_node(*addresses: str) -> AsyncIterator[RunningNode]:
     finally:
         link.detach()
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 _, errors = await process.communicate()
         finally:
             if process.returncode is None:

@@ -12,6 +12,7 @@ import pytest
 from media_relay import api
 from media_relay.api import ControlLink, NodeLost, OfferRefused, RelayError
 from media_relay.messages import NODE_FAULT, Event, Refused, SessionConnected, encode
+from tests.patience import PATIENCE
 
 
 class Pair:
@@ -46,7 +47,7 @@ def run(scenario: Callable[[Pair], Coroutine[None, None, None]]) -> None:
         link = await ControlLink.attach(ours, hear, lambda: pairs[0].lost.set())
         pairs.append(Pair(link, theirs))
         try:
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(PATIENCE):
                 await scenario(pairs[0])
         finally:
             link.detach()

@@ -15,6 +15,7 @@ from media_relay.publisher import Publisher
 from media_relay.relay import Relay
 from media_relay.stream import Stream
 from tests.media_relay.clients import DELTA, KEYFRAME, Bench, rtp
+from tests.patience import PATIENCE
 
 VIDEO = 0x11111111
 
@@ -87,7 +88,7 @@ class LinkedNode:
 
     async def ready(self) -> ControlLink:
         link = await ControlLink.attach(self.ours, self._heard.put_nowait, lambda: None)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             assert isinstance(await self._heard.get(), NodeReady)
         return link
 

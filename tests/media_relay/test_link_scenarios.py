@@ -14,6 +14,7 @@ from media_relay.messages import NodeReady
 from tests.emulator import Emulator
 from tests.link import Conditions
 from tests.media_relay.nodes import RunningNode, running_node
+from tests.patience import PATIENCE
 
 _PERFECT = Conditions()
 
@@ -52,7 +53,7 @@ async def lesson(
 
 def run(scenario: Coroutine[Any, Any, None]) -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(2 * PATIENCE):
             await scenario
 
     asyncio.run(bounded())

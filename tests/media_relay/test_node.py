@@ -19,6 +19,7 @@ from media_relay.api import NodeLost, OfferRefused, node_command
 from media_relay.messages import MAX_LINE, NodeReady, SessionClosed
 from media_relay.sdp import MAX_OFFER
 from tests.media_relay.nodes import RunningNode, running_node
+from tests.patience import PATIENCE
 
 OBS = (Path(__file__).parent / "offers" / "obs_publish.sdp").read_text()
 PLAYER = (Path(__file__).parent / "offers" / "chromium_play.sdp").read_text()
@@ -62,7 +63,7 @@ def test_under_stress_it_turns_newcomers_away_until_it_is_well_again() -> None:
 
     async def scenario(node: RunningNode) -> None:
         assert (await node.link.stats()).stress < 0.5
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while await refusal(node) is None:
                 # The machine gives it no time to run, for longer than any jitter buffer bridges.
                 node.process.send_signal(signal.SIGSTOP)
@@ -74,7 +75,7 @@ def test_under_stress_it_turns_newcomers_away_until_it_is_well_again() -> None:
         await node.link.publish("teacher", "lesson", "main", OBS)  # of a lesson that is here
         with pytest.raises(OfferRefused, match="try again"):
             await node.link.publish("elsewhere", "other", "main", OBS)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while (code := await refusal(node)) is not None:
                 assert code == "node.full"
                 await asyncio.sleep(0.2)
@@ -142,7 +143,7 @@ def test_it_ends_when_told_to(number: signal.Signals) -> None:
     async def scenario(node: RunningNode) -> None:
         node.process.send_signal(number)
         assert await node.ended() == 0
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await node.lost.wait()
 
     run(scenario)
@@ -155,11 +156,11 @@ def test_it_ends_when_the_link_talks_nonsense(line: bytes) -> None:
         command = node_command(theirs.fileno(), 0, ["127.0.0.1"])
         process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE)
         theirs.close()
-        ours.settimeout(15)
+        ours.settimeout(PATIENCE)
         assert b"NodeReady" in ours.recv(4_096)
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             ours.sendall(line)
-        _, errors = process.communicate(timeout=10)
+        _, errors = process.communicate(timeout=PATIENCE)
     assert (process.returncode, errors) == (0, b"")
 
 
@@ -177,7 +178,7 @@ def command_line(*arguments: str, **environment: str) -> subprocess.CompletedPro
             pass_fds=[theirs.fileno()],
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=PATIENCE,
             check=False,
         )
 

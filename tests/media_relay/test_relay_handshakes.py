@@ -13,6 +13,7 @@ from media_relay.handshakes import SLICE
 from media_relay.messages import SessionClosed, SessionConnected
 from media_relay.seams.dtls import DtlsEndpoint, DtlsError, DtlsIdentity, handshake_records
 from tests.media_relay.clients import DELTA, KEYFRAME, Bench, Client, rtp
+from tests.patience import PATIENCE
 
 VIDEO = 0x11111111
 ALERTS = [
@@ -34,7 +35,7 @@ def finish(bench: Bench, client: Client) -> None:
     assert client.dtls is not None
     for datagram in client.dtls.start():
         client.send(datagram)
-    stop = time.monotonic() + 10
+    stop = time.monotonic() + PATIENCE
     while not client.connected and time.monotonic() < stop:
         bench.pump()
         if client.dtls.timeout() == 0:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from media_relay.seams.datagrams import SLOT, Address, Receiver, Sender, ffi
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
@@ -159,7 +160,7 @@ def test_an_answer_leaves_from_the_address_that_was_asked(wildcard: socket.socke
     with socket.socket(family, socket.SOCK_DGRAM) as client:
         client.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
         client.connect((ours, wildcard.getsockname()[1]))  # from now on it hears this address only
-        client.settimeout(2)
+        client.settimeout(PATIENCE)
         client.send(b"check")
         assert receiver.receive() == [5]
         address = receiver.address(0)

@@ -12,6 +12,7 @@ from aiortc.rtcdtlstransport import RTCDtlsFingerprint, RTCDtlsParameters, RTCDt
 from OpenSSL import SSL
 
 from media_relay.seams.dtls import DtlsEndpoint, DtlsError, DtlsIdentity, split_records
+from tests.patience import PATIENCE
 
 
 def shake(client: DtlsEndpoint, server: DtlsEndpoint) -> None:
@@ -66,7 +67,7 @@ def test_aiortc_as_the_client_agrees_on_gcm_and_the_same_keys() -> None:
         ours = DtlsEndpoint(identity, prints, server=True)
         pump = asyncio.create_task(carry(wire, ours))
         remote = RTCDtlsParameters([RTCDtlsFingerprint("sha-256", identity.fingerprint.value)])
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await transport.start(remote)
         assert transport.state == "connected"
         assert ours.complete and ours.outbound is not None and ours.inbound is not None

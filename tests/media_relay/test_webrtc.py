@@ -22,6 +22,7 @@ from aiortc import (
 from aiortc.mediastreams import MediaStreamError
 
 from tests.media_relay.nodes import RunningNode, running_node
+from tests.patience import PATIENCE
 
 WIDTH, HEIGHT = 160, 120
 AUDIO_RATE, AUDIO_SAMPLES = 48_000, 960
@@ -112,7 +113,7 @@ class Site:
             self.progress.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not condition():
                 self.progress.clear()
                 await self.progress.wait()

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import httpx
 
-from tests.patience import patient
+from tests.patience import PATIENCE
 from tests.ports import free_port
 
-START_SECONDS = 30.0
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -27,7 +26,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=patient(60),
+        timeout=3 * PATIENCE,
     )
 
 
@@ -66,7 +65,7 @@ class ServerProcess:
 
     def wait_ready(self) -> float:
         """Wait until lessons can be held; the seconds from the process's start."""
-        deadline = self.started_at + patient(START_SECONDS)
+        deadline = self.started_at + PATIENCE
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 if httpx.get(f"{self.url}/readyz", trust_env=False).is_success:
@@ -84,7 +83,7 @@ class ServerProcess:
         """Send a signal; the exit code and the seconds it took."""
         asked = time.monotonic()
         self.process.send_signal(number)
-        code = self.process.wait(timeout=15)
+        code = self.process.wait(timeout=PATIENCE)
         return code, time.monotonic() - asked
 
     def cpu_seconds(self) -> float:
@@ -142,7 +141,7 @@ def running_server(data_dir: Path, database_url: str, *options: str) -> Iterator
     finally:
         if server.process.poll() is None:
             server.stop()
-        server.process.wait(timeout=15)
+        server.process.wait(timeout=PATIENCE)
     if server.process.returncode == -signal.SIGKILL:
         return
     assert "Traceback" not in server.output(), server.output()

@@ -4,13 +4,14 @@ import asyncio
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.scenarios.isolation import GOOD, alone_and_beside_three, table
 
 
 @pytest.mark.slow
 def test_three_sites_in_trouble_change_nothing_for_the_other_seventeen() -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(2 * PATIENCE):
             alone, beside = await alone_and_beside_three(3.0)
         told = table(alone, beside)
         for run in (alone, beside):

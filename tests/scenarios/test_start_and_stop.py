@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from app.__main__ import main
-from tests.patience import patient
+from tests.patience import PATIENCE, patient
 from tests.ports import free_port
 from tests.scenarios import server as server_module
 from tests.scenarios.server import command, environment, is_alive, running_server
@@ -142,10 +142,10 @@ def test_children_do_not_outlive_a_server_that_is_killed(tmp_path: Path) -> None
         _until(lambda: len(server.child_pids()) == 2)
         pids = server.child_pids()
         server.stop(signal.SIGKILL)
-        assert _gone(pids, 5)
+        assert _gone(pids, PATIENCE)
 
 
-def _until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+def _until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -158,11 +158,12 @@ def test_the_second_start_of_the_demo_is_quick_and_keeps_its_secrets(tmp_path: P
     secrets = [tmp_path / name for name in ("secret.key", "demo.json")]
     kept: list[list[bytes]] = []
     printed: list[list[str]] = []
+    cpu_seconds: list[float] = []
     for _ in range(2):
         with running_server(tmp_path, database, "--demo") as server:
             _until(lambda said=server.output: "Ctrl-C" in said())  # type: ignore[misc]
-            # CPU time, because the wall's depends on what else the machine does; an idle one takes 2 s.
-            cpu_seconds = server.cpu_seconds()
+            # Of the processor, and beside the first start: the wall's depends on what else the machine does.
+            cpu_seconds.append(server.cpu_seconds())
             links = re.findall(rf"http://localhost:{server.http_port}/demo/\w+", server.output())
             places = [httpx.get(link).headers["location"].partition("#as=")[0] for link in links]
             assert places == ["/site", "/site", "/site", "/teach"]
@@ -171,7 +172,7 @@ def test_the_second_start_of_the_demo_is_quick_and_keeps_its_secrets(tmp_path: P
     assert kept[0] == kept[1]
     assert [link[-8:] for link in printed[0]] == [link[-8:] for link in printed[1]]
     assert [oct(os.stat(path).st_mode)[-3:] for path in secrets] == ["600", "600"]
-    assert cpu_seconds < 2.5
+    assert cpu_seconds[1] < 0.8 * cpu_seconds[0]
 
 
 def test_an_option_goes_before_its_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from aioice.turn import create_turn_endpoint
 from app.live.schemas import IceServer
 from app.live.turn import IceServers
 from tests.coturn import Coturn, running_coturn
+from tests.patience import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ async def allocate(coturn: Coturn, server: IceServer, transport: str) -> str:
     )
     host: str = endpoint.get_extra_info("sockname")[0]
     endpoint.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await ended.wait()
     return host
 

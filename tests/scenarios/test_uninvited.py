@@ -15,6 +15,7 @@ from app.demo.clip import Clip
 from app.demo.playing import play
 from app.demo.test_card import FRAMES, Card
 from app.demo.watching import Observation, Watcher
+from tests.patience import PATIENCE
 from tests.scenarios.conftest import County, found_county
 from tests.scenarios.server import command
 
@@ -39,7 +40,7 @@ async def watch(arranged: Arranged, source: int) -> Watcher:
     watcher = Watcher(source, [None] * FRAMES)
     url, token = await offer_of(arranged.sites[SITE].api, arranged, "watch")
     await watcher.open(arranged.sites[SITE].api.http, url, token)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         await watcher.first_picture()
     return watcher
 
@@ -55,7 +56,7 @@ def test_a_takeover_reaches_those_who_watch_without_a_new_connection(shared_coun
             url, token = await offer_of(arranged.sites[SITE].api, arranged, "watch")
             await second.open(http, url, token)
             after = await publish(arranged, source=2)
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(PATIENCE):
                 await second.first_picture()
                 await before.wait_ended()
             seen = await second.stop()

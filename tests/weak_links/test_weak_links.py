@@ -10,6 +10,7 @@ from playwright.async_api import async_playwright
 
 from tests.link import Conditions
 from tests.media_relay.nodes import running_node
+from tests.patience import PATIENCE
 from tests.weak_links.figures import Seen
 from tests.weak_links.film import write_film, write_speech
 from tests.weak_links.links import Phase, Row
@@ -34,7 +35,7 @@ def test_at_five_percent_loss_the_picture_runs_and_the_sound_is_whole(tmp_path: 
             return outcome.chromium
 
     async def bounded() -> Seen:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(2 * PATIENCE):
             return await scenario()
 
     seen = asyncio.run(bounded())

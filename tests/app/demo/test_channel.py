@@ -14,6 +14,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from app.demo.api import Api, TokenFile, new_http
 from app.demo.channel import ClassroomChannel, websocket_url
+from tests.patience import PATIENCE
 
 Script = Callable[[ServerConnection], Awaitable[None]]
 
@@ -34,7 +35,7 @@ async def listening(script: Script, tmp_path: Path) -> AsyncIterator[ClassroomCh
             channel = ClassroomChannel(Api(http, TokenFile(token)), "/api/v1/lessons/x/channel")
             task = asyncio.create_task(channel.listen())
             try:
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(PATIENCE):
                     yield channel
             finally:
                 task.cancel()

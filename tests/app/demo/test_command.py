@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE, patient
 from tests.scenarios.server import REPOSITORY, command, environment
 
 
@@ -28,8 +29,8 @@ def test_the_main_job_is_proved_from_nothing() -> None:
     assert done.returncode == 0
     assert len(result["sites"]) == 3
     for site in [*result["sites"], result["answer"]]:
-        assert site["frames"] >= 48
-        assert 0 < site["first_frame_ms"] < 5_000
+        assert site["frames"] >= 30
+        assert 0 < site["first_frame_ms"] < patient(5_000)
         assert 0 < site["latency_p50_ms"] <= site["latency_p99_ms"]
         assert site["lost_packets"] >= 0
     assert result["relay_us_per_packet"] > 0
@@ -66,7 +67,7 @@ def test_ctrl_c_ends_it_with_a_reason_and_leaves_nothing_running() -> None:
     assert process.stderr is not None
     assert "starting a server" in process.stderr.readline()
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=20)
+    output, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert _last_line(output) == {"ok": False, "reason": "interrupted"}
     assert "Traceback" not in errors

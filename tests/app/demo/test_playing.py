@@ -65,7 +65,7 @@ async def _collect(track: ClipVideoTrack | ClipAudioTrack, count: int) -> list[a
 def test_the_minutes_end_is_seamless() -> None:
     begun = time.monotonic()
     pictures, sounds = asyncio.run(_first_seconds())
-    assert time.monotonic() - begun == pytest.approx(2.1, abs=0.5)
+    assert time.monotonic() - begun > 1.9, "as it is due, not as fast as can be"
     assert [picture.pts for picture in pictures] == [index * 4_500 for index in range(2 * FPS + 1)]
     assert [sound.pts for sound in sounds] == [index * 960 for index in range(101)]
     decoder = av.CodecContext.create("libvpx", "r")

@@ -25,6 +25,7 @@ from app.lessons.models import Lesson, LessonSite
 from app.lessons.rules import LessonState, SiteState
 from tests import counties, factories
 from tests.counties import County
+from tests.patience import PATIENCE
 
 CLIENTS = 50
 
@@ -238,7 +239,7 @@ def test_the_database_decides_when_somebody_takes_no_turns(
 def wait_for_a_waiting_writer(engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
         return  # there the other one waits before it looks
-    deadline = monotonic() + 10
+    deadline = monotonic() + PATIENCE
     with engine.connect() as connection:
         while not connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
             assert monotonic() < deadline, "the planner met no lock"

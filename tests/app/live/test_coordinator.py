@@ -19,6 +19,7 @@ from app.live.coordinator import Coordinator
 from app.live.rules import Direction, Limits
 from app.live.sessions import Admission, Opened, StreamKey
 from app.settings import Settings
+from tests.patience import PATIENCE
 from tests.ports import free_ports
 
 LESSON = uuid.uuid4()
@@ -99,7 +100,7 @@ async def watch(coordinator: Coordinator, connection: RTCPeerConnection) -> Open
 
 async def picture(connection: RTCPeerConnection) -> object:
     receiver = next(item for item in connection.getReceivers() if item.track.kind == "video")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         return await receiver.track.recv()
 
 

@@ -14,6 +14,7 @@ from app.keys import Keys
 from tests import factories
 from tests.app.live.conftest import Scene, sdp_headers
 from tests.databases import SqliteDatabases
+from tests.patience import PATIENCE
 
 NODES = "/api/v1/relay-nodes"
 
@@ -29,7 +30,7 @@ def database_url(
 
 def until(condition: Callable[[], bool]) -> None:
     """Wait for what a process does; nothing of it can be awaited here."""
-    stop = time.monotonic() + 20
+    stop = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < stop, "it did not happen in time"
         time.sleep(0.05)

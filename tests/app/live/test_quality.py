@@ -22,7 +22,7 @@ from app.live.sessions import Admission, MediaSession, Opened, SessionRegister, 
 from media_relay.messages import RungChanged, Sample
 from tests.app.live.test_coordinator import ENDS_AT, LESSON, SITE_ONE, WANG, camera, peer, publish, running
 from tests.app.live.test_speech import waiting
-from tests.patience import patient
+from tests.patience import PATIENCE, patient
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 LIVE = {"main", "board", "site-S1"}
@@ -251,7 +251,7 @@ async def watch(coordinator: Coordinator, connection: RTCPeerConnection, viewer:
 
 async def news(member: Member, kind: str) -> dict[str, Any]:
     """The next message of this kind."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while True:
             text = await member.next()
             assert isinstance(text, str)
@@ -277,7 +277,7 @@ def test_a_real_link_is_measured_and_told(monkeypatch: pytest.MonkeyPatch) -> No
 
             monkeypatch.setattr(coordinator.quality, "sampled", listen)
             watched = await watch(coordinator, site, "page-1")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 while len(measured(coordinator)) < 2:
                     await samples.get()
             found = measured(coordinator)

@@ -15,6 +15,7 @@ from app.live.rules import Direction
 from app.live.sessions import Admission, StreamKey
 from app.live.speech import Speech, SpeechRecord
 from tests.app.live.test_coordinator import ENDS_AT, LESSON, SITE_ONE, peer, publish, running
+from tests.patience import PATIENCE
 
 STREAMS = ["main", "site-S1", "site-S2"]
 
@@ -51,7 +52,7 @@ class Talk(AudioStreamTrack):
 
 async def hear(member: Member, message: dict[str, Any]) -> None:
     """Wait until the member is told this, before anything else about speech."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while True:
             text = await member.next()
             assert isinstance(text, str)

@@ -7,6 +7,7 @@ from asyncio.subprocess import Process
 import pytest
 
 from app.live.supervisor import end, keep_running
+from tests.patience import PATIENCE
 
 STUBBORN = """
 import signal, time
@@ -38,7 +39,7 @@ def test_a_child_that_dies_is_started_again_at_once() -> None:
                 await end(process, 0.0)
 
         task = asyncio.create_task(keep_running("child", live))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await second_life.wait()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -61,7 +62,7 @@ def test_a_program_that_cannot_be_started_is_tried_again() -> None:
             await asyncio.create_subprocess_exec("/no/such/program")
 
         task = asyncio.create_task(keep_running("child", live))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await enough.wait()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
