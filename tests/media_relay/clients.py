@@ -299,8 +299,9 @@ class Bench:
     def __init__(self, sock: socket.socket, listener: socket.socket) -> None:
         self.events: list[Event] = []
         self.ahead = 0.0
-        """Seconds by which the relay's clock is ahead of the machine's."""
-        self.clock: Callable[[], float] = lambda: time.monotonic() + self.ahead
+        """Seconds that passed in :meth:`live`. No others do, however long the machine takes."""
+        began = time.monotonic()
+        self.clock: Callable[[], float] = lambda: began + self.ahead
         self.relay = Relay(
             sock, ["127.0.0.1"], self.events.append, clock=lambda: self.clock(), listener=listener
         )

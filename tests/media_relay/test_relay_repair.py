@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from media_relay.core.replay import Replay
+from media_relay.relay import TICK
 from media_relay.seams import rtcp
 from tests.media_relay.clients import (
     DELTA,
@@ -73,7 +74,7 @@ def test_what_a_publisher_repeats_fills_the_gap(bench: Bench) -> None:
     bench.until(lambda: len(site.packets) == 3)
 
     def asked() -> list[int]:
-        bench.tick()
+        bench.live(TICK)
         return [n for r in teacher.reports if isinstance(r, rtcp.RtcpRtpfbPacket) for n in rtcp.nacked(r)]
 
     bench.until(lambda: asked() == [3])
@@ -135,7 +136,7 @@ def test_what_could_not_be_repaired_is_told(bench: Bench) -> None:
     teacher.send_rtp(picture(3))
 
     def given_up() -> int:
-        bench.tick()
+        bench.live(TICK)
         return bench.relay.drops().get("not_repaired", 0)
 
     bench.until(lambda: given_up() == 1)

@@ -5,6 +5,7 @@ import pytest
 from media_relay import sampling
 from media_relay.core.reception import ReportBlock
 from media_relay.messages import SAMPLES_AT_ONCE, Sample, Samples
+from media_relay.relay import TICK
 from media_relay.seams import rtcp
 from tests.media_relay.clients import DELTA, KEYFRAME, OPUS, Bench, Client, rtp
 from tests.media_relay.tcp_client import TcpClient
@@ -23,7 +24,7 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 def samples(bench: Bench) -> dict[str, Sample]:
     """The sessions' samples since they were last looked for, by session."""
     bench.events.clear()
-    bench.tick(LOOK)
+    bench.live(LOOK * TICK)
     return {s.session: s for event in bench.events if isinstance(event, Samples) for s in event.samples}
 
 
@@ -110,7 +111,7 @@ def test_a_crowd_is_told_of_in_several_events(bench: Bench, monkeypatch: pytest.
     monkeypatch.setattr(sampling, "SAMPLES_AT_ONCE", 3)
     for number in range(7):
         bench.subscriber(f"site-{number}")
-    bench.tick(LOOK)
+    bench.live(LOOK * TICK)
     assert len(samples(bench)) == 7
     sizes = [len(event.samples) for event in bench.events if isinstance(event, Samples)]
     assert sizes == [3, 3, 1]

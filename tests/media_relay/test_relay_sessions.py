@@ -11,6 +11,7 @@ import pytest
 
 from media_relay import relay as relay_module
 from media_relay.messages import NodeDrained, SessionClosed, SessionConnected, StreamStarted, StreamStopped
+from media_relay.relay import TICK
 from media_relay.sdp import OfferError, parse_fragment
 from media_relay.seams import rtcp
 from media_relay.seams.dtls import DtlsEndpoint, DtlsIdentity
@@ -386,7 +387,7 @@ def test_the_publisher_is_told_what_arrived_and_what_is_missing(bench: Bench) ->
     bench.until(lambda: bench.relay.counters.packets_received == 3)
 
     def feedback(kind: int) -> list[rtcp.RtcpRtpfbPacket]:
-        bench.tick()
+        bench.live(TICK)
         return [r for r in teacher.reports if isinstance(r, rtcp.RtcpRtpfbPacket) and r.fmt == kind]
 
     bench.until(lambda: bool(feedback(15) and feedback(1)))
