@@ -231,7 +231,7 @@ class Stream:
                 continue
             target = subscription.target
             if target is not None and subscriber.takes(target.track) and subscription.needs_keyframe:
-                target.track.keyframes.ask()
+                subscription.ask_keyframe(target, now)
         if refused:
             self.flush()
             for _, subscription in self._pictures():

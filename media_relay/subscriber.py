@@ -22,6 +22,8 @@ from media_relay.seams.dtls import DtlsIdentity
 from media_relay.seams.rtcp import RtcpReceiverInfo
 from media_relay.stream import Stream
 
+_ON_ITS_WAY: Final = 0.3
+"""Seconds in which a request for a keyframe may have crossed one; clients repeat theirs."""
 _HEADERS: Final = 28
 """Bytes of IPv4 and UDP around a packet."""
 
@@ -185,7 +187,7 @@ class Subscriber(Peer):
             elif isinstance(packet, rtcp.RtcpPsfbPacket):
                 if rtcp.asks_keyframe(packet):
                     self.figures.freezes.asks_keyframe(now, playing=self.playing)
-                    self._ask_keyframe()
+                    self._ask_keyframe(now)
                 elif self.link is not None and (bitrate := rtcp.remb_bitrate(packet)) is not None:
                     self.link.remb(self.session, bitrate, now)
 
@@ -199,13 +201,12 @@ class Subscriber(Peer):
             self.link.report(self.session, block.fraction_lost / 256, rtt, now)
         self.figures.loss.note(block.ssrc, block.highest_sequence, block.packets_lost)
 
-    def _ask_keyframe(self) -> None:
-        """For the layer that it is given, or waits for."""
+    def _ask_keyframe(self, now: float) -> None:
+        """For the layer that it is given, or waits for. One that has just begun is on its way."""
         subscription = self.subscriptions.get("video")
-        if subscription is not None:
-            rendition = subscription.current or subscription.target
-            if rendition is not None:
-                rendition.track.keyframes.ask()
+        rendition = subscription and (subscription.current or subscription.target)
+        if subscription and rendition and now - rendition.track.keyframe_at > _ON_ITS_WAY:
+            subscription.ask_keyframe(rendition, now)
 
     def _resend(self, ssrc: int, numbers: list[int], now: float) -> None:
         kind = self._kinds.get(ssrc)

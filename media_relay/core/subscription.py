@@ -22,6 +22,7 @@ from typing import Final, NamedTuple
 from media_relay.core.allowance import Allowance
 from media_relay.core.descriptors import NO_IDS, packet_ids
 from media_relay.core.history import SLOT
+from media_relay.core.keyframes import KeyframePatience
 from media_relay.core.layers import Layers
 from media_relay.core.packet import HEADER
 from media_relay.core.rendition import NO_SHIFT, Path, Rendition, Shift
@@ -61,6 +62,7 @@ class Subscription:
         "_first",
         "_layers",
         "_left_off",
+        "_patience",
         "_resends",
         "_resent",
         "_segments",
@@ -97,6 +99,7 @@ class Subscription:
         self.rtt: float | None = None
         self.repairs_sent = 0
         """Retransmissions on an SSRC of their own so far: they are numbered from it."""
+        self._patience = KeyframePatience()
         self._resends = Allowance(_RESENDS_RATE, _RESENDS)
         self._resent: dict[int, float] = {}
 
@@ -151,6 +154,11 @@ class Subscription:
         if target is None or target is current:
             return False
         return current is None or current.track is not target.track or target.spatial > current.spatial
+
+    def ask_keyframe(self, rendition: Rendition, now: float) -> None:
+        """Have a keyframe of it asked for: at once, or with patience where that happens often."""
+        track = rendition.track
+        track.keyframes.ask(self._patience.ask(track.keyframe_at, now))
 
     def entrance(
         self, batches: Mapping[Track, list[int]], keyframes: Mapping[Track, int]

@@ -161,7 +161,7 @@ class Track:
         """Index in the batch of the first packet of a keyframe, or -1."""
         self.keyframe_sequence: int | None = None
         """Extended outgoing number of the first packet of the last keyframe."""
-        self.keyframe_at = 0.0
+        self.keyframe_at = _NEVER
         """When that packet came."""
         self._keyframe_timestamp: int | None = None
         self.forwarded = first_sequence - 1

@@ -71,6 +71,32 @@ def test_a_storm_of_keyframe_requests_asks_the_teacher_twice_a_second(bench: Ben
     assert 1 <= bench.relay.counters.keyframe_requests - before <= 5, "in two seconds"
 
 
+def test_a_site_that_needs_keyframes_all_the_time_costs_the_others_few(bench: Bench) -> None:
+    """Its link loses most of each, so it asks for the next; the teacher's browser answers every request."""
+    teacher, troubled, other = bench.publisher(), bench.subscriber("troubled"), bench.subscriber("other")
+    pictures(bench, teacher, 1, 2)
+    bench.live(1.0)
+    request = rtcp.receiver_report(9, []) + rtcp.keyframe_request(9, other.packets[0].ssrc)
+
+    def live_asking(site: Client, seconds: int, number: int) -> int:
+        """Returns how many keyframes were asked of the teacher."""
+        asked = bench.relay.counters.keyframe_requests
+        for beat in range(2 * seconds):
+            site.send_rtcp(request)
+            before = bench.relay.counters.keyframe_requests
+            bench.live(0.5)
+            keyframe = bench.relay.counters.keyframe_requests > before
+            teacher.send_rtp(
+                rtp(VIDEO, number + beat, (number + beat) * 3_000, KEYFRAME if keyframe else DELTA)
+            )
+            bench.pump()
+        return bench.relay.counters.keyframe_requests - asked
+
+    assert 10 <= live_asking(troubled, 60, 3) <= 14, "every five seconds, sixty without patience"
+    assert live_asking(other, 1, 123) == 1, "who was well until now need not wait"
+    assert other.undecodable == 0
+
+
 def test_reports_that_lie_do_no_harm(bench: Bench) -> None:
     """Lost packets below zero, a delay of hours, a report about nobody, REMB of more than there is."""
     teacher, site = bench.publisher(), bench.subscriber()

@@ -38,6 +38,8 @@ class Run:
 
     report: Report
     rungs_changed: int
+    keyframes_asked: int
+    """Of the teacher: each is sent to all."""
     cpu_percent: float
     """Of one processor, used by the node."""
     drops: dict[str, int]
@@ -122,12 +124,21 @@ async def _stalled(node: RunningNode) -> AsyncIterator[None]:
 async def _measure(node: RunningNode, load: LoadTest, seconds: float) -> Run:
     told = len(node.events)
     before = await node.link.stats()
+    publisher = load.publisher
+    assert publisher is not None
+    publisher.keyframe_requests.clear()
     report = await load.measure(seconds, settle=_SETTLE)
     after = await node.link.stats()
     changes = [e for e in node.events[told:] if isinstance(e, RungChanged) and e.session.startswith("good")]
     cpu = (after.cpu_seconds - before.cpu_seconds) / (seconds + _SETTLE) * 100
     drops = {name: count - before.drops.get(name, 0) for name, count in after.drops.items()}
-    return Run(report, len(changes), round(cpu, 1), {name: count for name, count in drops.items() if count})
+    return Run(
+        report,
+        len(changes),
+        len(publisher.keyframe_requests),
+        round(cpu, 1),
+        {name: count for name, count in drops.items() if count},
+    )
 
 
 async def alone_and_beside_three(seconds: float) -> tuple[Run, Run]:
@@ -162,6 +173,7 @@ def table(alone: Run, beside: Run) -> str:
             row("Mbit/s in all", lambda run: run.report.megabits_per_second),
             row("packets that never came", lambda run: run.report.lost_packets),
             row("layer: sites", lambda run: run.report.layers),
+            row("keyframes asked of the teacher", lambda run: run.keyframes_asked),
             row("changes of rung", lambda run: run.rungs_changed),
             row("latency p50, ms", lambda run: run.report.latency_p50_ms),
             row("latency p99, ms", lambda run: run.report.latency_p99_ms),

@@ -18,6 +18,9 @@ def test_three_sites_in_trouble_change_nothing_for_the_other_seventeen() -> None
             assert run.report.receiving == GOOD, told
             assert run.report.lost_packets == 0, told
             assert run.rungs_changed == 0, told
+        assert beside.keyframes_asked <= 3, (
+            f"each of the three once at most, as everybody is sent them: {told}"
+        )
         assert beside.report.layers == alone.report.layers, told
         # Everybody gets what is published; the two ends of the time catch another frame or so.
         share = beside.report.packets / (beside.report.published_packets * GOOD)

@@ -9,7 +9,7 @@ from aiortc.codecs.vpx import Vp8Encoder
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media_relay.core.keyframes import KeyframeRequests, starts_keyframe
+from media_relay.core.keyframes import KeyframePatience, KeyframeRequests, starts_keyframe
 from media_relay.core.packet import Codec
 
 
@@ -120,3 +120,26 @@ def test_time_going_backwards_makes_no_flood() -> None:
     requests.ask()
     assert requests.due(100.0)
     assert not any(requests.due(now) for now in (99.0, 50.0, 0.0))
+
+
+def test_who_can_wait_does_not_hold_up_who_cannot() -> None:
+    requests = KeyframeRequests()
+    requests.ask(15.0)
+    assert not requests.due(14.0)
+    requests.ask()
+    assert requests.due(14.0)
+    requests.served()
+    requests.ask(16.0)
+    assert not requests.due(15.5)
+    assert requests.due(16.0)
+
+
+def test_who_needs_keyframes_again_and_again_waits_for_those_that_others_get() -> None:
+    patience = KeyframePatience()
+    assert patience.ask(90.0, 100.0) < 100.0, "at once"
+    assert patience.ask(90.0, 101.0) < 100.0, "the same need, as none came"
+    assert patience.ask(101.5, 102.0) == 103.5
+    assert patience.ask(101.5, 103.0) == 103.5
+    assert patience.ask(103.6, 104.0) == 108.6
+    assert patience.ask(108.7, 109.0) == 113.7
+    assert patience.ask(113.8, 139.1) == 113.8, "trouble of half a minute ago is forgotten"
