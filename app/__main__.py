@@ -79,7 +79,9 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 def _fill_run(parser: argparse.ArgumentParser) -> None:
     # A command line is read by everybody on the machine, so a secret has no place there.
-    _add_settings(parser, [name for name in Settings.model_fields if not name.endswith("_secret")])
+    _add_settings(
+        parser, [name for name in Settings.model_fields if not name.endswith(("_secret", "_password"))]
+    )
 
     def run(options: argparse.Namespace, settings: Settings) -> int:
         from app.run import serve

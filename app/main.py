@@ -42,6 +42,7 @@ from app.live.rights import Rights
 from app.live.runtime import on_air
 from app.live.turn import IceServers
 from app.logs import RequestLog
+from app.mail import Postman, mail_server_of
 from app.openapi import DESCRIPTION, TAGS, Api
 from app.settings import Settings
 
@@ -94,6 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
     api.state.door = Door(
         api.state.session_factory, api.state.keys, api.state.metrics.registry, api.state.traffic
     )
+    api.state.postman = Postman(mail_server_of(settings), api.state.metrics.registry)
     api.state.chores = Chores(chores_of(settings), api.state.session_factory, api.state.metrics.registry)
     install_error_handlers(api)
     api.add_exception_handler(404, app.web.routes.no_such_page)
@@ -131,5 +133,6 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
     finally:
         chores.cancel()
         await asyncio.wait((chores,))
+        state.postman.close()
         state.door.desk.close()
         state.engine.dispose()

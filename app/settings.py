@@ -50,6 +50,11 @@ DatabaseUrl = Annotated[str, AfterValidator(_with_driver)]
 
 _HOST = r"([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
 _ORIGIN = re.compile(r"https?://[^\s/?#]+")
+MAIL_ADDRESS = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*"
+    r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+)
+"""A mail address as browsers take it (WHATWG HTML): one, without a name, and with nothing that ends a header."""
 _ICE_SERVER = re.compile(rf"(?i:stuns?:{_HOST}|turns?:{_HOST}(\?transport=(udp|tcp))?)")
 """STUN and TURN URLs (RFC 7064, RFC 7065): no slashes, and nobody's name or password in them."""
 
@@ -113,6 +118,15 @@ class Settings(GuardOptions, BaseSettings):
     turn_secret: SecretStr = Field(
         SecretStr(""), description="The secret itself: coturn's static-auth-secret with use-auth-secret"
     )
+    mail_host: str = Field("", description="SMTP server that takes our mail; no mail unless set")
+    mail_port: Port = Field(587, description="Its TCP port")
+    mail_security: Literal["tls", "starttls", "none"] = Field(
+        "starttls", description="Encryption of mail: tls from the start (port 465), starttls, or none"
+    )
+    mail_sender: str = Field("", description="Address that mail comes from, such as tongtang@example.org")
+    mail_login: str = Field("", description="Login at the mail server, if it asks for one")
+    mail_password_file: Path | None = Field(None, description="File with the mail server's password")
+    mail_password: SecretStr = Field(SecretStr(""), description="The mail server's password itself")
     bell_skew_minutes: int = Field(
         10, ge=0, le=60, description="How much of a lesson may lie outside of a period of a site's own bells"
     )
@@ -154,22 +168,31 @@ class Settings(GuardOptions, BaseSettings):
                 )
         return value
 
-    @field_validator("turn_secret_file")
+    @field_validator("turn_secret_file", "mail_password_file")
     @classmethod
     def _can_be_read(cls, value: Path | None) -> Path | None:
         if value is not None and not _read_secret(value):
             raise ValueError("the file is empty")
         return value
 
-    @field_validator("turn_secret", mode="before")
+    @field_validator("turn_secret", "mail_password", mode="before")
     @classmethod
     def _may_be_in_a_file(cls, value: SecretStr | str, info: ValidationInfo) -> SecretStr | str:
-        path = info.data.get("turn_secret_file")
+        path = info.data.get(f"{info.field_name}_file")
         if path is None:
             return value
         if value not in ("", SecretStr("")):
-            raise ValueError(f"is set, and so is {PREFIX}TURN_SECRET_FILE; keep one of them")
+            raise ValueError(
+                f"is set, and so is {PREFIX}{str(info.field_name).upper()}_FILE; keep one of them"
+            )
         return _read_secret(path)
+
+    @field_validator("mail_sender")
+    @classmethod
+    def _is_an_address_if_needed(cls, value: str, info: ValidationInfo) -> str:
+        if (value or info.data.get("mail_host")) and not MAIL_ADDRESS.fullmatch(value):
+            raise ValueError("is not like tongtang@example.org, which mail comes from")
+        return value
 
     @field_validator("turn_secret")
     @classmethod
@@ -215,6 +238,6 @@ def load_settings(**given: object) -> Settings:
         first = error.errors(include_url=False)[0]
         name = PREFIX + "_".join(str(part) for part in first["loc"][:1]).upper()
         reason = first["msg"].removeprefix("Value error, ")
-        may_hold_a_password = name.endswith(("_URL", "_URLS", "_SECRET"))
+        may_hold_a_password = name.endswith(("_URL", "_URLS", "_SECRET", "_PASSWORD"))
         shown = "" if may_hold_a_password else f" (it is set to {str(first['input'])!r})"
         raise SettingsError(f"{name}: {reason}{shown}") from None

@@ -42,8 +42,8 @@ PUBLIC = VERBS | {
 }
 # Modules that belong to all domains; they know none of them.
 GROUND = {
-    "bounds", "chores", "database", "errors", "keyring", "keys", "logs", "metrics", "migrate", "openapi", "schemas",
-    "settings", "threads",
+    "bounds", "chores", "database", "errors", "keyring", "keys", "logs", "mail", "metrics", "migrate", "openapi",
+    "schemas", "settings", "threads",
 }  # fmt: skip
 # A package of the ground: what stands before the application.
 GUARD = "guard"
