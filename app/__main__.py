@@ -174,6 +174,9 @@ def _fill_admin(parser: argparse.ArgumentParser) -> None:
     _add_people(acts)
     _fill_chores(acts.add_parser("chores", help="show or do what the server does on schedule"))
     _add_unlock(acts)
+    _add_create_admin(acts)
+    _add_backup(acts)
+    _add_restore(acts)
 
 
 def _add_rotate_keys(acts: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -255,6 +258,58 @@ def _add_unlock(acts: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         return 0
 
     unlock.set_defaults(run=run)
+
+
+def _add_create_admin(acts: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    words = "give a county one more bureau admin, such as when nobody is left who can sign in"
+    create = acts.add_parser("create-admin", help=words, description=words[0].upper() + words[1:] + ".")
+    create.add_argument("county", help="official code of the county, such as 341524")
+    create.add_argument("login", help="login of the admin")
+    create.add_argument("--name", default="Admin", help="name of the admin (default: %(default)s)")
+    _add_settings(create, ("database_url", *_LOGGING))
+
+    def run(options: argparse.Namespace, settings: Settings) -> int:
+        from app.administration import create_admin
+
+        create_admin(settings, options.county, options.login, options.name)
+        return 0
+
+    create.set_defaults(run=run)
+
+
+def _add_backup(acts: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    words = (
+        "write the database and the data folder to one file, as they are at one moment; the server may run"
+    )
+    backup = acts.add_parser("backup", help=words, description=words[0].upper() + words[1:] + ".")
+    backup.add_argument("file", type=Path, help="the file, which must not be there yet; it holds secrets")
+    _add_settings(backup, _STORAGE)
+
+    def run(options: argparse.Namespace, settings: Settings) -> int:
+        from app.administration import back_up
+
+        back_up(settings, options.file)
+        return 0
+
+    backup.set_defaults(run=run)
+
+
+def _add_restore(acts: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    words = "make this server what a backup says; stop the server first"
+    restore = acts.add_parser("restore", help=words, description=words[0].upper() + words[1:] + ".")
+    restore.add_argument("file", type=Path, help="what `admin backup` wrote, on SQLite or PostgreSQL")
+    restore.add_argument(
+        "--replace", action="store_true", help="even though there are data here: they are lost"
+    )
+    _add_settings(restore, _STORAGE)
+
+    def run(options: argparse.Namespace, settings: Settings) -> int:
+        from app.administration import restore
+
+        restore(settings, options.file, replace=options.replace)
+        return 0
+
+    restore.set_defaults(run=run)
 
 
 def _fill_permissions(parser: argparse.ArgumentParser) -> None:

@@ -47,6 +47,8 @@ GROUND = {
 }  # fmt: skip
 # A package of the ground: what stands before the application.
 GUARD = "guard"
+# What operators do to a whole server; it knows every domain's tables, and nobody knows it.
+OPERATION = "backups"
 # The control plane's settings; and the command line of a relay node by itself, which cannot import those.
 ENVIRONMENT_READERS = {"app.settings", "media_relay.__main__"}
 RELAY_DOORS = {"media_relay.api", "media_relay.messages"}
@@ -138,7 +140,7 @@ def test_there_is_something_to_look_at() -> None:
 
 def test_every_package_of_the_app_has_its_place() -> None:
     packages = {path.parent.name for path in (ROOT / "app").glob("*/__init__.py")}
-    assert packages <= {*DOMAINS, *TOPS, GUARD}
+    assert packages <= {*DOMAINS, *TOPS, GUARD, OPERATION}
 
 
 def test_domains_build_on_lower_domains_only() -> None:

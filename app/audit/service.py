@@ -144,6 +144,11 @@ def chains(session: Session) -> list[uuid.UUID]:
     return sorted(queries.heads(session))
 
 
+def heads(session: Session) -> dict[uuid.UUID, Head]:
+    """Where each chain ends."""
+    return queries.heads(session)
+
+
 def verify(session: Session) -> Iterator[ChainReport]:
     """Check every chain from its first event to its last, or from where it was cut."""
     heads, cuts = queries.heads(session), queries.cuts(session)
