@@ -12,6 +12,7 @@ import app.accounts.privacy_routes
 import app.accounts.routes
 import app.accounts.session_routes
 import app.accounts.token_routes
+import app.lessons.agreement_routes
 import app.lessons.calendar_routes
 import app.lessons.change_routes
 import app.lessons.planning_routes
@@ -56,6 +57,7 @@ ROUTERS = (
     app.schools.routes.router,
     app.pupils.routes.router,
     app.pairings.routes.router,
+    app.lessons.agreement_routes.router,
     app.timetables.routes.router,
     app.timetables.calendar_routes.router,
     app.lessons.calendar_routes.router,

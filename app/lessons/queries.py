@@ -164,6 +164,47 @@ def made_up_by(session: Session, lesson_id: UUID) -> UUID | None:
     return session.scalar(query)
 
 
+def lessons_carried(session: Session, pairing_id: UUID, first_day: dt.date) -> Sequence[Lesson]:
+    """Lessons from a day on that reach a site under this pairing, in order."""
+    query = (
+        select(Lesson)
+        .join(LessonSite, LessonSite.lesson_id == Lesson.id)
+        .where(
+            LessonSite.pairing_id == pairing_id,
+            LessonSite.state != SiteState.CANCELLED,
+            Lesson.date >= first_day,
+        )
+        .order_by(Lesson.starts_at, Lesson.id)
+    )
+    return session.scalars(query.options(*WHOLE), execution_options={"populate_existing": True}).all()
+
+
+def again(session: Session, lesson_ids: Collection[UUID]) -> Sequence[Lesson]:
+    """Lessons as they are now, in order."""
+    query = select(Lesson).where(Lesson.id.in_(lesson_ids)).order_by(Lesson.starts_at, Lesson.id)
+    return session.scalars(query.options(*WHOLE), execution_options={"populate_existing": True}).all()
+
+
+def drop_site(session: Session, pairing_id: UUID, site_id: UUID, lesson_ids: Collection[UUID]) -> None:
+    """Take the site of a pairing, and its pupils, out of these lessons; known ones count the edit."""
+    site = (LessonSite.pairing_id == pairing_id, LessonSite.lesson_id.in_(lesson_ids))
+    session.execute(update(LessonSite).where(*site).values(state=SiteState.CANCELLED))
+    pupils = (LessonGroup.org_unit_id == site_id, LessonGroup.lesson_id.in_(lesson_ids))
+    session.execute(update(LessonGroup).where(*pupils).values(released=True))
+    told = (Lesson.id.in_(lesson_ids), Lesson.state != LessonState.DRAFT)
+    session.execute(update(Lesson).where(*told).values(sequence=Lesson.sequence + 1))
+
+
+def cancel_without_sites(session: Session, lesson_ids: Collection[UUID], reason: str) -> None:
+    """Cancel those of the lessons that no site takes part in any more; they have not begun."""
+    served = select(LessonSite.lesson_id).where(
+        LessonSite.lesson_id.in_(lesson_ids), LessonSite.state != SiteState.CANCELLED
+    )
+    alone = update(Lesson).where(Lesson.id.in_(lesson_ids), Lesson.id.not_in(served))
+    values = {"state": LessonState.CANCELLED, "state_reason": reason}
+    release(session, session.scalars(alone.values(values).returning(Lesson.id)).all())
+
+
 def change_state(
     session: Session, lesson_id: UUID, target: LessonState, values: dict[str, Any] | None = None
 ) -> bool:

@@ -9,6 +9,7 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from app.pairings.models import Pairing
+from app.pairings.rules import PairingState
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,21 @@ class Search:
 
 def pairing(session: Session, pairing_id: UUID) -> Pairing | None:
     return session.get(Pairing, pairing_id)
+
+
+def renewed(session: Session, pairing_ids: Collection[UUID]) -> Sequence[UUID]:
+    """Those of the agreements that an approved one renews."""
+    query = select(Pairing.renews_id).where(
+        Pairing.renews_id.in_(pairing_ids),
+        Pairing.state.in_((PairingState.APPROVED, PairingState.SUSPENDED)),
+    )
+    return [renewed_id for renewed_id in session.scalars(query) if renewed_id is not None]
+
+
+def living_renewal(session: Session, pairing_id: UUID) -> Pairing | None:
+    """The agreement that renews this one and has not ended."""
+    query = select(Pairing).where(Pairing.renews_id == pairing_id, Pairing.state != PairingState.ENDED)
+    return session.scalar(query.limit(1))
 
 
 def between(session: Session, main_room_id: UUID, receiving_room_ids: Collection[UUID]) -> Sequence[Pairing]:

@@ -11,20 +11,21 @@ from app.accounts.permissions import Action
 from app.accounts.rules import Principal
 from app.database import SessionDep
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, responses
-from app.pairings import service
-from app.pairings.models import Pairing
-from app.pairings.schemas import NewPairing, PairingOut
+from app.pairings import deciding, service
+from app.pairings.rules import PairingState
+from app.pairings.schemas import Answer, Decision, NewPairing, PairingOut, Refusal, Renewal
 from app.pairings.service import PairingDraft, Search
 from app.schemas import Page, PageAfter, PageLimit, decode_pair, encode_cursor
 
 router = APIRouter(prefix="/api/v1", tags=["pairings"])
+
+_ON_STEP = responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid)
 
 
 @router.post(
     "/pairings",
     status_code=201,
     summary="Pair a main classroom with a teaching site",
-    response_model=PairingOut,
     responses=responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid),
 )
 def add_pairing(
@@ -32,8 +33,12 @@ def add_pairing(
     session: SessionDep,
     principal: Annotated[Principal, may(Action.PAIRING_ADD)],
     response: Response,
-) -> Pairing:
-    """Make a dated agreement, as a bureau admin. It is active at once, and lessons may be planned on it."""
+) -> PairingOut:
+    """Propose a dated agreement, as a bureau admin, or record one that both sides have agreed on.
+
+    A proposal is accepted by both sides and approved before lessons may be planned on it; what is recorded as
+    approved is active on its days.
+    """
     draft = PairingDraft(
         main_room_id=body.main_room_id,
         receiving_room_id=body.receiving_room_id,
@@ -41,10 +46,13 @@ def add_pairing(
         valid_to=body.valid_to,
         subjects=tuple(body.subjects),
         capacity=body.capacity,
+        level=body.level,
+        minimum_link_mbps=body.minimum_link_mbps,
+        is_proposal=body.state is PairingState.PROPOSED,
     )
     pairing = service.add_pairing(session, principal, draft)
     response.headers["Location"] = f"/api/v1/pairings/{pairing.id}"
-    return pairing
+    return PairingOut.of(pairing, principal.today)
 
 
 @router.get("/pairings", summary="List pairings", responses=responses(Unauthenticated))
@@ -61,8 +69,9 @@ def list_pairings(
     search = Search(principal.county_id, main_room_id, receiving_room_id, on)
     start = decode_pair(after, date.fromisoformat, UUID) if after else None
     pairings, more = service.list_pairings(session, search, start, limit)
+    renewed = service.renewed(session, [pairing.id for pairing in pairings])
     return Page(
-        items=[PairingOut.model_validate(pairing) for pairing in pairings],
+        items=[PairingOut.of(pairing, principal.today, renewed) for pairing in pairings],
         next=encode_cursor(pairings[-1].valid_from.isoformat(), str(pairings[-1].id)) if more else None,
     )
 
@@ -70,11 +79,80 @@ def list_pairings(
 @router.get(
     "/pairings/{pairing_id}",
     summary="Show a pairing",
-    response_model=PairingOut,
     responses=responses(Unauthenticated, Forbidden, NotFound),
 )
 def show_pairing(
     pairing_id: UUID, session: SessionDep, principal: Annotated[Principal, may(Action.PAIRING_SHOW)]
-) -> Pairing:
+) -> PairingOut:
     """One pairing of one's own county."""
-    return service.show_pairing(session, principal, pairing_id)
+    pairing = service.show_pairing(session, principal, pairing_id)
+    return PairingOut.of(pairing, principal.today, service.renewed(session, [pairing.id]))
+
+
+@router.post("/pairings/{pairing_id}/accept", summary="Accept a proposed pairing", responses=_ON_STEP)
+def accept(
+    pairing_id: UUID,
+    body: Answer,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.PAIRING_ANSWER)],
+) -> PairingOut:
+    """Say yes for a side, as the admin of its school; a bureau admin may do so for either."""
+    pairing = deciding.accept(session, principal, pairing_id, body.side, body.reason)
+    return PairingOut.of(pairing, principal.today)
+
+
+@router.post("/pairings/{pairing_id}/decline", summary="Decline a proposed pairing", responses=_ON_STEP)
+def decline(
+    pairing_id: UUID,
+    body: Refusal,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.PAIRING_ANSWER)],
+) -> PairingOut:
+    """Say no for a side, before it is approved: the proposal has ended."""
+    pairing = deciding.decline(session, principal, pairing_id, body.side, body.reason)
+    return PairingOut.of(pairing, principal.today)
+
+
+@router.post("/pairings/{pairing_id}/approve", summary="Approve a pairing", responses=_ON_STEP)
+def approve(
+    pairing_id: UUID,
+    body: Decision,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.PAIRING_DECIDE)],
+) -> PairingOut:
+    """Approve what both sides have accepted, as a bureau admin: it is active on its days."""
+    pairing = deciding.approve(session, principal, pairing_id, body.reason)
+    return PairingOut.of(pairing, principal.today)
+
+
+@router.post("/pairings/{pairing_id}/resume", summary="Resume a suspended pairing", responses=_ON_STEP)
+def resume(
+    pairing_id: UUID,
+    body: Decision,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.PAIRING_DECIDE)],
+) -> PairingOut:
+    """Let a suspended agreement carry lessons again, as a bureau admin. Dropped lessons do not come back."""
+    pairing = deciding.resume(session, principal, pairing_id, body.reason)
+    return PairingOut.of(pairing, principal.today)
+
+
+@router.post("/pairings/{pairing_id}/renew", status_code=201, summary="Renew a pairing", responses=_ON_STEP)
+def renew(
+    pairing_id: UUID,
+    body: Renewal,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.PAIRING_ADD)],
+    response: Response,
+) -> PairingOut:
+    """Propose the next agreement of the same rooms, as a bureau admin; it names this one as `renews_id`."""
+    wanted = deciding.RenewalDraft(
+        body.valid_to,
+        body.valid_from,
+        None if body.subjects is None else tuple(body.subjects),
+        body.capacity,
+        body.reason,
+    )
+    pairing = deciding.renew(session, principal, pairing_id, wanted)
+    response.headers["Location"] = f"/api/v1/pairings/{pairing.id}"
+    return PairingOut.of(pairing, principal.today)

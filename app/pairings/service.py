@@ -11,14 +11,14 @@ from sqlalchemy.orm import Session
 from app.accounts.permissions import Action, Target, require
 from app.accounts.rules import Principal
 from app.audit import service as audit
-from app.audit.rules import Act
+from app.audit.rules import Act, Facts
 from app.audit.service import Subject
 from app.database import take_turns
 from app.errors import Conflict, Invalid, NotFound
 from app.pairings import queries
 from app.pairings.models import Pairing
 from app.pairings.queries import Search as Search
-from app.pairings.rules import OVER, PairingState, Terms, first_uncovered_day
+from app.pairings.rules import Level, PairingState, Terms, first_uncovered_day
 from app.schools import service as schools
 from app.schools.models import Room
 from app.schools.rules import RoomKind
@@ -26,7 +26,7 @@ from app.schools.rules import RoomKind
 
 @dataclass(frozen=True)
 class PairingDraft:
-    """An agreement to be made; no subjects stands for all."""
+    """An agreement to be made; no subjects stands for all. A proposal still has to be accepted and approved."""
 
     main_room_id: UUID
     receiving_room_id: UUID
@@ -34,25 +34,36 @@ class PairingDraft:
     valid_to: date
     subjects: tuple[str, ...] = ()
     capacity: int = 3
+    level: Level = Level.COUNTY
+    minimum_link_mbps: float | None = None
+    is_proposal: bool = False
+    renews_id: UUID | None = None
 
 
 def add_pairing(session: Session, principal: Principal, draft: PairingDraft) -> Pairing:
-    """Make an agreement on behalf of a bureau admin; it is active at once."""
+    """Propose an agreement on behalf of a bureau admin, or record one that both sides have agreed on already."""
     for room_id in (draft.main_room_id, draft.receiving_room_id):
         room = schools.require_with_room(session, principal, Action.PAIRING_ADD, room_id)
     pairing = create_pairing(session, draft)
-    facts = {
+    subject = Subject("pairing", pairing.id, room.org_unit_id)
+    act = Act.PAIRING_PROPOSED if draft.is_proposal else Act.PAIRING_MADE
+    audit.note(session, act, pairing.county_id, principal.person_id, subject, after=_facts(pairing))
+    return pairing
+
+
+def _facts(pairing: Pairing) -> Facts:
+    return {
         "main_room_id": pairing.main_room_id,
         "receiving_room_id": pairing.receiving_room_id,
         "subjects": pairing.subjects,
         "valid_from": pairing.valid_from,
         "valid_to": pairing.valid_to,
         "capacity": pairing.capacity,
+        "level": pairing.level,
+        "minimum_link_mbps": pairing.minimum_link_mbps,
         "state": pairing.state,
+        "renews_id": pairing.renews_id,
     }
-    subject = Subject("pairing", pairing.id, room.org_unit_id)
-    audit.note(session, Act.PAIRING_MADE, pairing.county_id, principal.person_id, subject, after=facts)
-    return pairing
 
 
 def create_pairing(session: Session, draft: PairingDraft) -> Pairing:
@@ -78,21 +89,51 @@ def create_pairing(session: Session, draft: PairingDraft) -> Pairing:
         valid_from=draft.valid_from,
         valid_to=draft.valid_to,
         capacity=draft.capacity,
-        state=PairingState.ACTIVE,
+        state=PairingState.PROPOSED if draft.is_proposal else PairingState.APPROVED,
+        level=draft.level,
+        minimum_link_mbps=draft.minimum_link_mbps,
+        main_accepted=not draft.is_proposal,
+        site_accepted=not draft.is_proposal,
+        renews_id=draft.renews_id,
     )
+    if not draft.is_proposal:
+        refuse_slow_link(pairing, receiving)
     session.add(pairing)
     session.flush()
     return pairing
 
 
+def no_pairing(pairing_id: UUID) -> NotFound:
+    """What is raised for a pairing that is not there, or not there for whoever asks."""
+    return NotFound("pairing.not_found", "No such pairing", f"There is no pairing {pairing_id}.")
+
+
 def show_pairing(session: Session, principal: Principal, pairing_id: UUID) -> Pairing:
     """One pairing of one's own county."""
-    missing = NotFound("pairing.not_found", "No such pairing", f"There is no pairing {pairing_id}.")
+    missing = no_pairing(pairing_id)
     pairing = queries.pairing(session, pairing_id)
     if pairing is None:
         raise missing
     require(principal, Action.PAIRING_SHOW, Target(pairing.county_id), missing)
     return pairing
+
+
+def renewed(session: Session, pairing_ids: Collection[UUID]) -> frozenset[UUID]:
+    """Those of the agreements that an approved one renews."""
+    return frozenset(queries.renewed(session, pairing_ids)) if pairing_ids else frozenset()
+
+
+def refuse_slow_link(pairing: Pairing, receiving: Room) -> None:
+    """Raise `Conflict` when the site's line is known to be slower than the agreement asks for."""
+    minimum, declared = pairing.minimum_link_mbps, receiving.link_mbps_declared
+    if minimum is not None and declared is not None and declared < minimum:
+        raise Conflict(
+            "pairing.link_too_slow",
+            "Link too slow",
+            f"The line of {receiving.name} is declared with {declared:g} Mbit/s; {minimum:g} are asked for.",
+            declared_mbps=declared,
+            minimum_mbps=minimum,
+        )
 
 
 def list_pairings(
@@ -113,7 +154,7 @@ def pairings_for(
     """
     active: dict[UUID, list[Pairing]] = {room.id: [] for room in receiving}
     for pairing in queries.between(session, main.id, active):
-        if pairing.state is PairingState.ACTIVE:
+        if pairing.agreement.carried is not None:
             active[pairing.receiving_room_id].append(pairing)
     found = {room.id: _covering(active[room.id], main, room, subject, days) for room in receiving}
     _refuse_beyond_capacity(main, found.values())
@@ -124,9 +165,9 @@ def _covering(
     pairings: Sequence[Pairing], main: Room, receiving: Room, subject: str, days: Collection[date]
 ) -> Pairing:
     for pairing in pairings:
-        if _terms(pairing).cover(subject, days):
+        if _carrying(pairing).cover(subject, days):
             return pairing
-    day = first_uncovered_day([_terms(pairing) for pairing in pairings], subject, days)
+    day = first_uncovered_day([_carrying(pairing) for pairing in pairings], subject, days)
     extra: dict[str, Any] = {"receiving_room_id": str(receiving.id), "main_room_id": str(main.id)}
     if day is None:
         raise Conflict(
@@ -162,7 +203,8 @@ def _refuse_beyond_capacity(main: Room, pairings: Collection[Pairing]) -> None:
 def _refuse_second_agreement(session: Session, draft: PairingDraft, main: Room, receiving: Room) -> None:
     wanted = Terms(frozenset(draft.subjects), draft.valid_from, draft.valid_to)
     for other in queries.between(session, main.id, [receiving.id]):
-        if other.state not in OVER and wanted.collide_with(_terms(other)):
+        claimed = other.agreement.claimed
+        if claimed is not None and wanted.collide_with(Terms(frozenset(other.subjects), *claimed)):
             raise Conflict(
                 "pairing.exists",
                 "Already paired",
@@ -184,5 +226,7 @@ def _room_of_kind(session: Session, room_id: UUID, kind: RoomKind) -> Room:
     return room
 
 
-def _terms(pairing: Pairing) -> Terms:
-    return Terms(frozenset(pairing.subjects), pairing.valid_from, pairing.valid_to)
+def _carrying(pairing: Pairing) -> Terms:
+    carried = pairing.agreement.carried
+    assert carried is not None
+    return Terms(frozenset(pairing.subjects), *carried)

@@ -15,6 +15,13 @@ def asks(scene: Scene) -> Asks:
     }
     return {
         ("POST", "/api/v1/pairings"): Ask(pairing),
+        ("POST", "/api/v1/pairings/{pairing_id}/accept"): Ask({}),
+        ("POST", "/api/v1/pairings/{pairing_id}/decline"): Ask({"reason": "Rain"}),
+        ("POST", "/api/v1/pairings/{pairing_id}/approve"): Ask({}),
+        ("POST", "/api/v1/pairings/{pairing_id}/suspend"): Ask({"reason": "Rain"}),
+        ("POST", "/api/v1/pairings/{pairing_id}/resume"): Ask({}),
+        ("POST", "/api/v1/pairings/{pairing_id}/end"): Ask({"reason": "Rain"}),
+        ("POST", "/api/v1/pairings/{pairing_id}/renew"): Ask({"valid_to": "2099-01-01"}),
         ("GET", "/api/v1/pairings"): Ask(finds="pairing_id"),
         ("GET", "/api/v1/pairings/{pairing_id}"): Ask(),
     }

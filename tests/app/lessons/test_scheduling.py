@@ -209,10 +209,10 @@ def test_rules_broken_are_named(session: Session, county: County) -> None:
 
 def test_pairings_decide_which_sites_may_take_part(session: Session, county: County) -> None:
     first, second = county.sites
-    first.pairing.state = PairingState.SUSPENDED
+    first.pairing.state, first.pairing.stopped_from = PairingState.SUSPENDED, county.term.first_day
     session.flush()
     assert refusal(session, county).extra["receiving_room_id"] == str(first.room.id)
-    first.pairing.state = PairingState.ACTIVE
+    first.pairing.state, first.pairing.stopped_from = PairingState.APPROVED, None
     second.pairing.valid_to = date(2026, 10, 11)
     session.flush()
     refused = refusal(session, county)

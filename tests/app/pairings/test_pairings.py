@@ -60,7 +60,11 @@ def test_a_pairing_made_is_active_and_can_be_fetched_and_listed(
 ) -> None:
     status, made = post(client, bureau, body(main_room, receiving_room))
     assert status == 201
-    assert (made["state"], made["capacity"], made["subjects"]) == ("active", 3, ["English", "Music"])
+    assert (made["capacity"], made["subjects"], made["accepted_by"]) == (
+        3,
+        ["English", "Music"],
+        ["main", "site"],
+    )
     assert client.get(f"/api/v1/pairings/{made['id']}", headers=bureau).json() == made
     assert client.get("/api/v1/pairings?on=2027-01-31", headers=bureau).json()["items"] == [made]
     for nothing in (
@@ -102,7 +106,7 @@ def test_the_same_rooms_have_one_agreement_at_a_time_for_a_subject(
     assert post(client, bureau, body(main_room, receiving_room, **later))[0] == 201
     assert post(client, bureau, body(main_room, receiving_room, subjects=["Art"]))[0] == 201
     for pairing in session.query(Pairing):
-        pairing.state = PairingState.ENDED
+        pairing.state, pairing.stopped_from = PairingState.ENDED, pairing.valid_from
     session.commit()
     assert post(client, bureau, body(main_room, receiving_room))[0] == 201
 
