@@ -8,17 +8,16 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, TypeVar
 
 from media_relay.core.forwarding import Batch, Layout, WireFormat, render, render_padding, render_repairs
 from media_relay.core.history import SLOT
 from media_relay.core.packet import TRANSPORT_NUMBER
 from media_relay.core.rendition import Path
 from media_relay.core.shifting import shift_packets, shift_repairs
-from media_relay.core.transport_log import TransportLog
 from media_relay.counters import Counters
-from media_relay.seams.datagrams import MAX_GSO_BYTES, Address, Sender, ffi
-from media_relay.seams.kernel import MAX_TARGETS, Kernel
+from media_relay.seams.datagrams import MAX_GSO_BYTES, Sender, ffi
+from media_relay.seams.kernel import Kernel, Part, Target
 from media_relay.seams.srtp import new_length, protect_rtp
 
 MAX_BATCH: Final = 128
@@ -28,20 +27,17 @@ _ROOM: Final = 18
 """What a packet may grow by: the original sequence number of a retransmission, and the SRTP tag."""
 
 
-class Target(Protocol):
-    """A subscriber that is ready to receive."""
+AnyTarget = TypeVar("AnyTarget", bound=Target)
 
-    @property
-    def context(self) -> Any:
-        """libsrtp's outbound context."""
 
-    @property
-    def destination(self) -> Address:
-        """Where to send."""
+class Group(list[AnyTarget]):
+    """Targets that are given the same, batch after batch. It is made anew when one of them comes, goes or moves."""
 
-    @property
-    def transport(self) -> TransportLog:
-        """The transport-wide numbers of what it is sent."""
+    __slots__ = ("parts",)
+
+    def __init__(self) -> None:
+        self.parts: list[Part] = []
+        """The same for the kernel, once it has been asked for."""
 
 
 class Fanout:
@@ -193,16 +189,14 @@ class Fanout:
         """The same for a batch that the kernel holds."""
         now = self._clock()
         failed = 0
-        for start in range(0, len(targets), MAX_TARGETS):
-            part = targets if len(targets) <= MAX_TARGETS else targets[start : start + MAX_TARGETS]
-            logs = [target.transport for target in part]
-            refused = kernel.copy(
-                self._sender,
-                [target.context for target in part],
-                [target.destination for target in part],
-                [log.next for log in logs] if again is None else [again] * len(part),
-                wire,
-            )
+        if isinstance(targets, Group):
+            parts = targets.parts = targets.parts or kernel.prepare(targets)
+        else:
+            parts = kernel.prepare(targets)
+        for part in parts:
+            logs = part.logs
+            firsts = [log.next for log in logs] if again is None else [again] * part.count
+            refused = kernel.copy(self._sender, part, firsts, wire)
             if refused:
                 failed += len(refused)
                 logs = [log for index, log in enumerate(logs) if index not in refused]

@@ -133,6 +133,10 @@ class Peer:
         forgotten, self._former, self.local = self._former, self.local, new_credentials()
         return forgotten
 
+    def _settle(self, address: Address) -> None:
+        """Be sent to at this address from now on."""
+        self._address = address
+
     def check(self, check: Check, address: Address, now: float) -> bool:
         """Answer a connectivity check that came from ``address``; false when it is not authentic."""
         former = self._former
@@ -144,11 +148,12 @@ class Peer:
         if address.raw not in self.addresses or check.nominated:
             self.addresses[address.raw] = address
         if self._address is None:
-            self._address = address
+            self._settle(address)
         elif check.nominated:
             self._move_to(address, now)
+        used = self.destination.raw
         while len(self.addresses) > _MAX_ADDRESSES:
-            oldest = next(key for key in self.addresses if key != self._address.raw)
+            oldest = next(key for key in self.addresses if key != used)
             del self.addresses[oldest]
         self._sender.send(address, response)
         return True
@@ -157,7 +162,7 @@ class Peer:
         """One of the client's connections ended: send to another of its addresses, where it has one."""
         self.addresses.pop(raw, None)
         if self._address is not None and self._address.raw == raw and self.addresses:
-            self._address = next(reversed(self.addresses.values()))
+            self._settle(next(reversed(self.addresses.values())))
 
     def may_check(self, raw: bytes, now: float) -> bool:
         """Whether a check in this client's name is read now: each costs an HMAC, and names are no secret.
@@ -174,7 +179,7 @@ class Peer:
         lead the lesson away. So a connected client is asked at the new address, and its media follows its answer.
         """
         if self.state is PeerState.CONNECTING or self._address is None or self._address.raw == address.raw:
-            self._address = address
+            self._settle(address)
             return
         if self._move is None or self._move.address.raw != address.raw:
             self._move = _Move(address, *ask_consent(self.local, self.remote))
@@ -214,7 +219,8 @@ class Peer:
             and raw == move.address.raw
             and gives_consent(datagram, move.transaction, self.remote.password)
         ):
-            self._move, self._address = None, move.address
+            self._move = None
+            self._settle(move.address)
             self.heard_at = now
             return True
         question = self._question

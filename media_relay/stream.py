@@ -14,7 +14,7 @@ from media_relay.core.replay import Replay, worth_replaying
 from media_relay.core.subscription import Subscription
 from media_relay.core.thinning import Thinning
 from media_relay.core.track import SenderTime, Track
-from media_relay.fanout import Fanout
+from media_relay.fanout import Fanout, Group
 from media_relay.peer import PeerState
 from media_relay.sdp import Offer, OfferError
 from media_relay.seams import rtcp
@@ -42,7 +42,7 @@ class Stream:
         self.publisher: Publisher | None = None
         self.subscribers: dict[str, Subscriber] = {}
         self._fanout = fanout
-        self._ready: dict[Track, dict[tuple[WireFormat, Path], list[Subscriber]]] = {}
+        self._ready: dict[Track, dict[tuple[WireFormat, Path], Group[Subscriber]]] = {}
         self._catching_up: list[Subscriber] = []
         self._movers: list[tuple[Subscriber, Subscription]] = []
         """Those who wait, or should be given another rendition than they are."""
@@ -56,8 +56,8 @@ class Stream:
         return self.publisher is None and not self.subscribers
 
     def regroup(self) -> None:
-        """Sort the subscribers anew, after one connected, left, changed layers, or began or ceased to wait or to
-        catch up."""
+        """Sort the subscribers anew, after one connected, left, moved, changed layers, or began or ceased to wait or
+        to catch up."""
         self._ready = {track: {} for layers in self.layers.values() for track in layers.tracks}
         self._catching_up = []
         for subscriber in self.subscribers.values():
@@ -71,7 +71,7 @@ class Stream:
                 else:
                     path = subscription.path
                     groups = self._ready[path.rendition.track]
-                    groups.setdefault((subscriber.wire(kind), path), []).append(subscriber)
+                    groups.setdefault((subscriber.wire(kind), path), Group()).append(subscriber)
         for track in self.layers["audio"].tracks:
             track.redundant = any(wire.payload_types[Codec.RED] for wire, _ in self._ready[track])
         self._find_thinnings()
@@ -117,9 +117,8 @@ class Stream:
         moved = {subscriber for _, subscriber, _ in entered}
         for track, slots in batches.items():
             for (wire, path), group in self._ready[track].items():
-                if moved and track.is_video:
-                    group = [subscriber for subscriber in group if subscriber not in moved]
-                self._fanout.forward(path, slots, wire, group)
+                stay = [s for s in group if s not in moved] if moved and track.is_video else group
+                self._fanout.forward(path, slots, wire, stay)
             if self._catching_up:
                 self._hand_in(track, slots, moved)
         self._show_entered(entered)

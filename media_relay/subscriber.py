@@ -17,7 +17,7 @@ from media_relay.fanout import Fanout
 from media_relay.peer import Peer, PeerState
 from media_relay.sdp import MediaSection, Offer
 from media_relay.seams import rtcp
-from media_relay.seams.datagrams import Sender
+from media_relay.seams.datagrams import Address, Sender
 from media_relay.seams.dtls import DtlsIdentity
 from media_relay.seams.rtcp import RtcpReceiverInfo
 from media_relay.stream import Stream
@@ -78,6 +78,11 @@ class Subscriber(Peer):
         self._room: int | None = None
         self._cost = 0
         self._held = False
+
+    def _settle(self, address: Address) -> None:
+        super()._settle(address)
+        if self.state is PeerState.CONNECTED:
+            self.stream.regroup()  # those who are given the same are kept with their addresses
 
     def wire(self, kind: str) -> WireFormat:
         """The wire format of a kind; only for a connected peer."""

@@ -84,10 +84,12 @@ class TransportLog:
     __slots__ = (
         "_first",
         "_batches",
+        "_counts",
         "_missing",
         "_oldest",
         "_position",
         "_reference",
+        "_shares",
         "_times",
         "acknowledged",
         "cluster",
@@ -112,6 +114,9 @@ class TransportLog:
         """Whether there was any feedback yet."""
         self._first = array("q", bytes(8 * RECORDS))
         self._times = array("d", bytes(8 * RECORDS))
+        self._counts = array("H", bytes(2 * RECORDS))
+        self._shares = array("H", bytes(2 * RECORDS))
+        """Packets of each batch, and bytes of one of them on the wire, their mean: found here without the batch."""
         self._batches: list[Batch | None] = [None] * RECORDS
         self._position = 0
         """Records noted so far."""
@@ -130,6 +135,8 @@ class TransportLog:
         self.sent_at = now
         self._position += 1
         count = len(batch.numbers)
+        self._counts[at] = count
+        self._shares[at] = batch.size // max(1, count) + _HEADERS
         self.next = first + count
         self.octets += batch.size + count * _HEADERS
 
@@ -160,7 +167,37 @@ class TransportLog:
         if stop <= self.acknowledged:
             return Digest(0, 0, late, 0, None, clock) if late else None
         self.heard = True
+        if feedback.complete and self.cluster is None:
+            return self._digest_all(arrivals, base, stop, clock, late)
         return self._digest(feedback, base, stop, clock, late)
+
+    def _digest_all(
+        self, arrivals: list[int | None], base: int, stop: int, clock: float, late: int
+    ) -> Digest:
+        """What :meth:`_digest` says in the usual case: all arrived, and nobody watches a cluster."""
+        firsts, counts, shares, times = self._first, self._counts, self._shares, self._times
+        begin = max(base, self.acknowledged)
+        octets, delay = 0, None
+        record = max(self._oldest, self._position - RECORDS)
+        while record < self._position:
+            at = record % RECORDS
+            first = firsts[at]
+            if first >= stop:
+                break
+            after = first + counts[at]
+            start = first if first > begin else begin
+            if start < after:
+                octets += shares[at] * ((after if after < stop else stop) - start)
+                ticks = arrivals[start - base]
+                if ticks is not None and (start == first or delay is None):
+                    took = clock + ticks * TICK - times[at]
+                    if delay is None or took < delay:
+                        delay = took
+            if after > stop:
+                break
+            record += 1
+        self._oldest, self.acknowledged = record, stop
+        return Digest(stop - begin, 0, late, octets, delay, clock + (arrivals[-1] or 0) * TICK)
 
     def _digest(self, feedback: Feedback, base: int, stop: int, clock: float, late: int) -> Digest:
         arrivals, begin = feedback.arrivals, max(base, self.acknowledged)

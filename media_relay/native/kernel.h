@@ -52,8 +52,8 @@ typedef struct {
  * numbers; and what became of each: where its copy lies in the queue's memory, or -1 where libsrtp refused. How many
  * were refused, and how many are reached over connections. */
 typedef struct {
-    void *context[128];
-    tt_address *address[128];
+    void **context;
+    tt_address **address;
     int64_t first[128];
     int64_t base[128];
     int32_t refused, connected;

@@ -10,13 +10,14 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from media_relay.core.blocks import Pattern
 from media_relay.core.forwarding import Batch, Layout, WireFormat
 from media_relay.core.history import History
 from media_relay.core.packet import HEADER_SIZE, NO_LEVEL, Codec
 from media_relay.core.track import Run, Source, Track
+from media_relay.core.transport_log import TransportLog
 from media_relay.native import library
 from media_relay.seams.datagrams import Address, Receiver, Sender, ffi
 from media_relay.seams.srtp import PROTECT_ADDRESS, UNPROTECT_ADDRESS
@@ -87,6 +88,34 @@ class Followed:
     """Where in each of its stored packets the payload begins."""
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Up to :data:`MAX_TARGETS` targets, side by side in memory."""
+
+    count: int
+    contexts: Any
+    addresses: Any
+    destinations: list[Address]
+    """What the addresses point to."""
+    logs: list[TransportLog]
+
+
+class Target(Protocol):
+    """A subscriber that is ready to receive."""
+
+    @property
+    def context(self) -> Any:
+        """libsrtp's outbound context."""
+
+    @property
+    def destination(self) -> Address:
+        """Where to send."""
+
+    @property
+    def transport(self) -> TransportLog:
+        """The transport-wide numbers of what it is sent."""
+
+
 class Opened(NamedTuple):
     """A run that was opened."""
 
@@ -116,7 +145,6 @@ class Kernel:
         self._numbers = memoryview(ffi.buffer(self._batch.number)).cast("B")
         self._slots = _new("int32_t[]", len(self._batch.packet))
         self._targets = _new("tt_targets *")
-        self._contexts, self._addresses = self._targets.context, self._targets.address
         self._firsts = self._targets.first
         self._protect: Any = ffi.cast("void *", PROTECT_ADDRESS)
         self._take, self._unprotect = found.tt_take, ffi.cast("void *", UNPROTECT_ADDRESS)
@@ -216,23 +244,35 @@ class Kernel:
             Batch(batch.ssrc, numbers, batch.size),
         )
 
-    def copy(
-        self,
-        sender: Sender,
-        contexts: Sequence[Any],
-        addresses: Sequence[Address],
-        firsts: Sequence[int],
-        wire: WireFormat,
-    ) -> list[int]:
-        """Queue the batch for up to :data:`MAX_TARGETS` targets with these first transport-wide numbers.
+    @staticmethod
+    def prepare(targets: Sequence[Target]) -> list[Part]:
+        """Targets as :meth:`copy` wants them; good as long as none of them moves to another address."""
+        parts = []
+        for start in range(0, len(targets), MAX_TARGETS):
+            part = targets[start : start + MAX_TARGETS]
+            destinations = [target.destination for target in part]
+            parts.append(
+                Part(
+                    len(part),
+                    _new("void *[]", [target.context for target in part]),
+                    _new("tt_address *[]", [address.pointer for address in destinations]),
+                    destinations,
+                    [target.transport for target in part],
+                )
+            )
+        return parts
 
-        Returns the indexes of those for whom libsrtp refused a packet, and who get nothing of the batch. A full queue
-        is flushed.
+    def copy(self, sender: Sender, part: Part, firsts: Sequence[int], wire: WireFormat) -> list[int]:
+        """Queue the batch for targets with these first transport-wide numbers. A full queue is flushed.
+
+        Returns the indexes of those for whom libsrtp refused a packet, and who get nothing of the batch.
         """
-        count, batch, targets = len(contexts), self._batch, self._targets
-        self._contexts[0:count] = contexts
-        self._addresses[0:count] = [address.pointer for address in addresses]
-        self._firsts[0:count] = firsts
+        count, batch, targets = part.count, self._batch, self._targets
+        targets.context, targets.address = part.contexts, part.addresses
+        if count == 1:
+            self._firsts[0] = firsts[0]
+        else:
+            self._firsts[0:count] = firsts
         targets.refused = targets.connected = 0
         numbered, tag, protect = bool(wire.transport), wire.tag, self._protect
         begin = 0
@@ -241,7 +281,7 @@ class Kernel:
             end = self._copy(batch, queue, targets, begin, count, numbered, tag, protect)
             sender.take_back()
             if targets.connected:
-                self._write(sender, addresses, begin, end)
+                self._write(sender, part.destinations, begin, end)
             if end == count:
                 break
             begin = end

@@ -296,14 +296,19 @@ AnyClient = TypeVar("AnyClient", bound=Client)
 class Bench:
     """A relay on a real socket and its clients."""
 
-    def __init__(self, sock: socket.socket, listener: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, listener: socket.socket, *, native: bool = True) -> None:
         self.events: list[Event] = []
         self.ahead = 0.0
         """Seconds that passed in :meth:`live`. No others do, however long the machine takes."""
         began = time.monotonic()
         self.clock: Callable[[], float] = lambda: began + self.ahead
         self.relay = Relay(
-            sock, ["127.0.0.1"], self.events.append, clock=lambda: self.clock(), listener=listener
+            sock,
+            ["127.0.0.1"],
+            self.events.append,
+            clock=lambda: self.clock(),
+            listener=listener,
+            native=native,
         )
         self.clients: list[Client] = []
 
@@ -387,10 +392,10 @@ class Bench:
 
 
 @contextmanager
-def relay_bench() -> Iterator[Bench]:
+def relay_bench(*, native: bool = True) -> Iterator[Bench]:
     """A :class:`Bench` on a free port."""
     sock, listener = open_port(0)
-    bench = Bench(sock, listener)
+    bench = Bench(sock, listener, native=native)
     try:
         yield bench
     finally:

@@ -11,6 +11,8 @@ from aioice import stun
 
 from tests.media_relay.clients import DELTA, KEYFRAME, Bench, Client, rtp
 
+BOTH_WAYS = True
+
 VIDEO = 0x11111111
 
 

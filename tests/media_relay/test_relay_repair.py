@@ -19,6 +19,8 @@ from tests.media_relay.clients import (
     rtp,
 )
 
+BOTH_WAYS = True
+
 TEACHER = 1_000
 TEACHER_RTX = 2_000
 

@@ -15,6 +15,8 @@ from media_relay.seams import rtcp
 from tests.media_relay.clients import DELTA, KEYFRAME, OPUS, Bench, Client, rtp
 from tests.media_relay.tcp_client import TcpClient
 
+BOTH_WAYS = True
+
 VIDEO_SSRC = 0x11111111
 AUDIO_SSRC = 0x22222222
 

@@ -7,6 +7,8 @@ import pytest
 from media_relay.seams import rtcp
 from tests.media_relay.clients import DELTA, KEYFRAME, OPUS, WITH_RTX, Bench, Client, relay_bench, rtp
 
+BOTH_WAYS = True
+
 TEACHER = 1_000
 VOICE = 3_000
 

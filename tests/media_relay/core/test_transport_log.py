@@ -1,8 +1,11 @@
 """The memory of which packet went out with which transport-wide number, and what became of it."""
 
 from array import array
+from itertools import accumulate
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from media_relay.core.feedback_reader import TICK, Feedback
 from media_relay.core.forwarding import Batch
@@ -98,3 +101,27 @@ def test_a_cluster_arrives_as_fast_as_the_link_lets_it() -> None:
     log.acknowledge(feedback(0, 0, 0, 80, 80, 160, 160, 240, 240, 900))
     assert cluster.bitrate == pytest.approx(4 * WIRE * 8 / 0.040)
     assert (cluster.packets, cluster.lost) == (6, 0)
+
+
+@given(
+    st.lists(st.integers(1, 9), min_size=1, max_size=30),
+    st.lists(st.integers(1, 40), min_size=1, max_size=12),
+    st.lists(st.integers(0, 300), min_size=300, max_size=300),
+)
+def test_complete_feedback_says_the_same_where_a_cluster_is_watched(
+    sizes: list[int], spoken: list[int], deltas: list[int]
+) -> None:
+    # A cluster that holds nothing takes the way of all feedback; without one there is a shorter way.
+    logs = TransportLog(), TransportLog()
+    logs[1].cluster = Cluster(1 << 40)
+    for index, size in enumerate(sizes):
+        for log in logs:
+            log.note(batch(1, *range(size)), 0.007 * index)
+    base = 0
+    for count in spoken:
+        ticks = list(accumulate(deltas[:count]))
+        one, two = (log.acknowledge(feedback(base, *ticks)) for log in logs)
+        assert one == two
+        assert logs[0].acknowledged == logs[1].acknowledged
+        assert logs[0].unanswered_since == logs[1].unanswered_since
+        base += max(1, count - 2)  # speaking of some twice
