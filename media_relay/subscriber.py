@@ -22,6 +22,8 @@ from media_relay.seams.dtls import DtlsIdentity
 from media_relay.seams.rtcp import RtcpReceiverInfo
 from media_relay.stream import Stream
 
+_LOSSY: Final = 8
+"""Packets lost of 256 from which on repairs are sent twice: a second try would come a round trip later."""
 _ON_ITS_WAY: Final = 0.3
 """Seconds in which a request for a keyframe may have crossed one; clients repeat theirs."""
 _HEADERS: Final = 28
@@ -228,12 +230,17 @@ class Subscriber(Peer):
                 else:
                     found.setdefault(path, []).append(slot)
         for path, slots in found.items():
-            sent = self._send_again(path, subscription, kind, slots)
+            sent = self._send_again(path, subscription, kind, slots * self._copies())
             if self.paced:
                 history = path.rendition.track.history
                 self.pace.owe(sum(history.lengths[slot] for slot in slots))
             self._counters.packets_retransmitted += sent
             self.figures.repaired += sent
+
+    def _copies(self) -> int:
+        """How often to send what was lost. Not twice where the link is narrow: more would make it lose more."""
+        lost = max(subscription.fraction_lost for subscription in self.subscriptions.values())
+        return 2 if lost >= _LOSSY and not self.paced else 1
 
     def _send_again(self, path: Path, subscription: Subscription, kind: str, slots: list[int]) -> int:
         """By RTX where it was negotiated, else as they were on the same SSRC."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from media_relay.core.reception import ReportBlock
 from media_relay.core.replay import Replay
 from media_relay.relay import TICK
 from media_relay.seams import rtcp
@@ -66,6 +67,21 @@ def test_a_lost_picture_comes_again_as_a_retransmission(bench: Bench) -> None:
     for one, original in zip(again, site.packets[1:4], strict=True):
         assert one.payload == original.number.to_bytes(2, "big") + original.payload
         assert one.timestamp == original.timestamp
+    assert site.undecodable == 0
+
+
+def test_where_repairs_get_lost_too_they_are_sent_twice(bench: Bench) -> None:
+    teacher, site = join(bench, "teacher", publishing=True), join(bench, "site", publishing=False)
+    for number in range(2):
+        teacher.send_rtp(picture(number, b"text %d" % number, key=number == 0))
+    bench.until(lambda: len(site.packets) == 2)
+    lost = site.packets[1]
+    five_percent = ReportBlock(lost.ssrc, 13, 5, 100, 0, 0, 0)
+    site.send_rtcp(rtcp.receiver_report(9, [five_percent]) + rtcp.nack(9, lost.ssrc, [lost.number]))
+    bench.until(lambda: len(site.packets) == 4)
+    first, second = site.packets[2:]
+    assert first.payload == second.payload == lost.number.to_bytes(2, "big") + lost.payload
+    assert second.number == first.number + 1, "a packet of its own to whoever protects against replay"
     assert site.undecodable == 0
 
 

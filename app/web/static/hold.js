@@ -6,7 +6,7 @@
 const WINDOW = 10_000; // milliseconds in which losses are counted
 const SEVERAL = 3; // so many in that time are a weak link, fewer are chance
 const NOTICE = 60; // until a loss is noticed and asked for
-const HEAVY = 0.06; // share of packets asked for again from which on repairs get lost too often themselves
+const HEAVY = 0.03; // share of packets asked for again from which on repairs get lost too often themselves
 const LONGEST = 500;
 const STEP = 20; // smaller changes are not worth a browser's effort
 
