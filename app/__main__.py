@@ -15,7 +15,7 @@ from app.errors import AppError, StartupError
 from app.settings import PREFIX, Settings, load_settings
 
 _LOGGING = ("log_level", "log_format")
-_STORAGE = ("data_dir", "database_url", *_LOGGING)
+_STORAGE = ("data_dir", "database_url", "database_url_file", *_LOGGING)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -37,6 +37,7 @@ WITHOUT_GATE: Final[Mapping[str, str]] = {
     "/openapi.json": "open: the description of this API",
     "/static/{version}/{name}": "open: style sheets and modules",
     "/favicon.ico": "open: the icon",
+    "/.well-known/security.txt": "open: whom to tell of a weakness",
     **dict.fromkeys(("/", "/today", "/teach", "/site", "/password", "/people", "/docs"), _PAGE),
 }
 

@@ -31,6 +31,7 @@ from app.bounds import BodyBound
 from app.chores import Chores
 from app.database import make_engine, make_session_factory
 from app.errors import install_error_handlers
+from app.guard import well_known
 from app.guard.front import HeadBound, KnownHosts, SafeHeaders, TrustedProxies
 from app.guard.limiting import AddressLimits
 from app.guard.traffic import Traffic
@@ -66,6 +67,7 @@ ROUTERS = (
     app.lessons.change_routes.router,
     app.live.routes.router,
     app.web.routes.router,
+    well_known.router,
     metrics.router,
 )
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy import make_url
 
 from app.errors import StartupError
 from app.guard.options import GuardOptions
@@ -24,6 +25,8 @@ class SettingsError(StartupError):
 
 
 def _default_database_url(values: dict[str, Any]) -> str:
+    if (file := values.get("database_url_file")) is not None:
+        return _read_secret(file)
     folder: Path = values.get("data_dir", Path("data"))
     return f"sqlite:///{folder / 'tongtang.db'}"
 
@@ -74,6 +77,9 @@ class Settings(GuardOptions, BaseSettings):
     )
 
     data_dir: Path = Field(Path("data"), description="Folder of the database, the secrets and recordings")
+    database_url_file: Path | None = Field(
+        None, description="File with the database's URL, because that may hold a password"
+    )
     database_url: DatabaseUrl = Field(
         default_factory=_default_database_url,
         repr=False,  # may hold a password
@@ -168,11 +174,19 @@ class Settings(GuardOptions, BaseSettings):
                 )
         return value
 
-    @field_validator("turn_secret_file", "mail_password_file")
+    @field_validator("database_url_file", "turn_secret_file", "mail_password_file")
     @classmethod
     def _can_be_read(cls, value: Path | None) -> Path | None:
         if value is not None and not _read_secret(value):
             raise ValueError("the file is empty")
+        return value
+
+    @field_validator("database_url", mode="before")
+    @classmethod
+    def _is_here_or_in_a_file(cls, value: str, info: ValidationInfo) -> str:
+        path = info.data.get("database_url_file")
+        if path is not None and value != _read_secret(path):
+            raise ValueError(f"is set, and so is {PREFIX}DATABASE_URL_FILE; keep one of them")
         return value
 
     @field_validator("turn_secret", "mail_password", mode="before")
@@ -233,7 +247,7 @@ def load_settings(**given: object) -> Settings:
     Raises `SettingsError` with one line that says which variable to change.
     """
     try:
-        return Settings.model_validate(given) if given else Settings()
+        settings = Settings.model_validate(given) if given else Settings()
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = PREFIX + "_".join(str(part) for part in first["loc"][:1]).upper()
@@ -241,3 +255,30 @@ def load_settings(**given: object) -> Settings:
         may_hold_a_password = name.endswith(("_URL", "_URLS", "_SECRET", "_PASSWORD"))
         shown = "" if may_hold_a_password else f" (it is set to {str(first['input'])!r})"
         raise SettingsError(f"{name}: {reason}{shown}") from None
+    if not settings.demo:
+        _refuse_default_secrets(settings)
+    return settings
+
+
+_DEFAULTS = frozenset(
+    {"changeme", "default", "example", "password", "postgres", "secret", "tongtang", "turnsecret"}
+)
+"""What stands in examples, without signs and in small letters."""
+
+
+def _refuse_default_secrets(settings: Settings) -> None:
+    """Raise `SettingsError` for a secret that everybody knows."""
+    secrets = {
+        "DATABASE_URL": make_url(settings.database_url).password or "",
+        **{
+            name.upper(): value.get_secret_value()
+            for name in type(settings).model_fields
+            if isinstance(value := getattr(settings, name), SecretStr)
+        },
+    }
+    for name, secret in secrets.items():
+        if re.sub(r"[^a-z0-9]", "", secret.lower()) in _DEFAULTS:
+            raise SettingsError(
+                f"{PREFIX}{name}: the secret in it stands in examples, so everybody knows it; "
+                "make another one, such as with: openssl rand -hex 32"
+            )

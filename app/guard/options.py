@@ -5,12 +5,14 @@ import re
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
 
 from app.guard.addresses import Network
+from app.uploads import check_scanner
 
 _HOST_NAME: Final = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+_CONTACT: Final = re.compile(r"(?:mailto:[^@\s]+@[^@\s]+|tel:\+?[0-9-]+|https://[^\s/]+[^\s]*)")
 _PerSecond = Annotated[float, Field(gt=0, le=1_000_000)]
 _Seconds = Annotated[float, Field(gt=0, le=3600)]
 
@@ -61,6 +63,37 @@ class GuardOptions(BaseModel):
     body_seconds: _Seconds = Field(20.0, description="Time for a body, and a second more for each 8 KiB")
     idle_seconds: _Seconds = Field(30.0, description="How long a connection is kept between requests")
     write_seconds: _Seconds = Field(30.0, description="How long a client may take nothing of its answer")
+
+    upload_scanner: Annotated[str, AfterValidator(check_scanner)] = Field(
+        "",
+        description="Command that is given each uploaded file, or clamd://host:port, or clamd:/path/of/socket",
+    )
+    upload_scan_seconds: _Seconds = Field(30.0, description="How long a scan may take; a late one is refused")
+    security_contact: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Comma-separated mailto:, tel: and https: addresses for security.txt (RFC 9116)"
+    )
+    security_policy: str = Field("", description="https: address of the policy named in security.txt")
+
+    @field_validator("security_contact", mode="before")
+    @classmethod
+    def _split_contacts(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("security_contact")
+    @classmethod
+    def _are_contacts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_CONTACT.fullmatch(each) for each in value):
+            raise ValueError("is not like mailto:security@example.org or https://example.org/security")
+        return value
+
+    @field_validator("security_policy")
+    @classmethod
+    def _is_a_policy(cls, value: str) -> str:
+        if value and not (_CONTACT.fullmatch(value) and value.startswith("https://")):
+            raise ValueError("is not like https://example.org/security-policy")
+        return value
 
     @field_validator("trusted_proxies", "allowed_hosts", mode="before")
     @classmethod

@@ -134,3 +134,43 @@ def test_every_setting_is_described() -> None:
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Settings(data_dir=Path("x")).http_port = 1  # type: ignore[misc]
+
+
+# --- secrets ---
+
+
+def test_the_database_s_url_may_be_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("postgresql://me:hush@db/tongtang\n")
+    monkeypatch.setenv("TONGTANG_DATABASE_URL_FILE", str(tmp_path / "url"))
+    assert load_settings().database_url == "postgresql+psycopg://me:hush@db/tongtang"
+    monkeypatch.setenv("TONGTANG_DATABASE_URL", "postgresql://me:other@db/tongtang")
+    with pytest.raises(SettingsError, match=r"^TONGTANG_DATABASE_URL: .*keep one of them$"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("DATABASE_URL", "postgresql://tongtang:Change-Me@db/tongtang"),
+        ("TURN_SECRET", "secret"),
+        ("MAIL_PASSWORD", "password"),
+    ],
+)
+def test_secrets_that_everybody_knows_are_for_the_demo_only(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(PREFIX + variable, value)
+    with pytest.raises(SettingsError, match=f"^{PREFIX}{variable}: .*openssl rand") as refused:
+        load_settings()
+    assert "Change-Me" not in str(refused.value)
+    assert load_settings(demo=True).demo
+
+
+def test_whom_to_tell_of_a_weakness_is_checked() -> None:
+    assert (
+        load_settings(security_contact="mailto:a@b.org, https://b.org/s").security_contact[1]
+        == "https://b.org/s"
+    )
+    for contact in ("a@b.org", "http://b.org", "mailto:a@b.org\r\nPolicy: x"):
+        with pytest.raises(SettingsError, match="^TONGTANG_SECURITY_CONTACT: "):
+            load_settings(security_contact=contact)

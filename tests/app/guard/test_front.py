@@ -1,5 +1,6 @@
 """What every request passes first, and what every answer carries."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -135,3 +136,19 @@ def test_hsts_is_told_over_tls_only(make: Any) -> None:
     assert name not in ask(make(), x_forwarded_for=CLIENT, x_forwarded_proto="http").headers
     assert name not in ask(make(), peer=CLIENT, x_forwarded_proto="https").headers
     assert name not in ask(make(hsts_seconds=0), x_forwarded_for=CLIENT, x_forwarded_proto="https").headers
+
+
+# --- security.txt ---
+
+
+def test_security_txt_is_there_when_somebody_is_to_be_told(make: Any) -> None:
+    path = "/.well-known/security.txt"
+    assert ask(make(), path).status_code == 404
+    app = make(security_contact="mailto:security@example.org", public_url="https://lessons.example.org")
+    answer = ask(app, path)
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    fields = dict(line.split(": ", 1) for line in answer.text.splitlines())
+    assert fields["Contact"] == "mailto:security@example.org"
+    assert fields["Canonical"] == "https://lessons.example.org/.well-known/security.txt"
+    left = datetime.fromisoformat(fields["Expires"]) - datetime.now(UTC)
+    assert timedelta(days=170) < left < timedelta(days=181)
