@@ -11,8 +11,8 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import BaseRoute
 
 from app.accounts.gates import actions_of
-from app.accounts.permissions import OF_ONESELF, SEEN_BY, TABLE, Action
-from app.accounts.rules import Role
+from app.accounts.permissions import OF_ONESELF, PASSES, SEEN_BY, TABLE, Action
+from app.accounts.rules import Pass, Role
 from app.live.channel import COMMANDS
 
 _PAGE: Final = "open: a page without data, which its modules fetch as the person"
@@ -22,10 +22,19 @@ _DOOR: Final = (
 )
 _SECRET: Final = "the address is a secret of 256 bits, told to the session's opener only (RFC 9725 §4.1)"
 
+_DEVICE: Final = (
+    "open to devices: rated, and nothing comes of it without an administrator or the device's own key"
+)
+
 WITHOUT_GATE: Final[Mapping[str, str]] = {
     "/api/v1/token": "open: the door itself, which takes a password",
     "/api/v1/token/revoke": "open: whoever shows a token may end it",
     "/api/v1/session": "open: the door for pages, which takes a password or a token",
+    "/api/v1/terminal-pairings": _DEVICE,
+    "/api/v1/terminal-pairings/state": "its secret of 256 bits, told to the device only",
+    "/api/v1/terminals/{terminal_id}/challenge": _DEVICE,
+    "/api/v1/terminals/{terminal_id}/session": _DEVICE,
+    "/api/v1/guest-session": "the link's secret of 256 bits; rated, and good as often as its maker said",
     "/whip/{lesson_id}/{stream}": _DOOR,
     "/whep/{lesson_id}/{stream}": _DOOR,
     "/whip/{lesson_id}/{stream}/{secret}": _SECRET,
@@ -39,6 +48,7 @@ WITHOUT_GATE: Final[Mapping[str, str]] = {
     "/favicon.ico": "open: the icon",
     "/.well-known/security.txt": "open: whom to tell of a weakness",
     **dict.fromkeys(("/", "/today", "/teach", "/site", "/password", "/people", "/docs"), _PAGE),
+    **dict.fromkeys(("/terminal", "/terminals", "/guest"), _PAGE),
 }
 
 
@@ -85,8 +95,8 @@ def describe(routes: Sequence[BaseRoute]) -> str:
     return "\n".join(
         (
             _INTRODUCTION,
-            _row("action", *Role, "everybody signed in", "to whom the thing is there"),
-            _row(*["---"] * (len(Role) + 3)),
+            _row("action", *Role, "everybody signed in", *Pass, "to whom the thing is there"),
+            _row(*["---"] * (len(Role) + len(Pass) + 3)),
             *(_action_row(action) for action in Action),
             _ROUTES,
             _row("action", "asked for by"),
@@ -109,11 +119,11 @@ def _commands_by_action() -> dict[Action, list[str]]:
 
 
 def _action_row(action: Action) -> str:
-    scopes = TABLE.get(action, {})
+    scopes, passes = TABLE.get(action, {}), PASSES.get(action, {})
     own = "own account" if action in OF_ONESELF else "–"
-    return _row(
-        f"`{action}`", *(scopes.get(role, "–") for role in Role), own, f"`{SEEN_BY.get(action, action)}`"
-    )
+    held = (passes.get(each, "–") for each in Pass)
+    seen_by = f"`{SEEN_BY.get(action, action)}`"
+    return _row(f"`{action}`", *(scopes.get(role, "–") for role in Role), own, *held, seen_by)
 
 
 def _row(*cells: str) -> str:
@@ -127,7 +137,10 @@ Made by `python -m app permissions > docs/permissions.md` from the one table in 
 compares. What stands in no row is allowed to nobody. A role holds on the days of its assignment only.
 
 *Own unit and below*: the org unit of the assignment and everything under it in the tree. *Own lesson*: for a teacher
-the lessons they teach, for a site assistant the lessons that reach a site of theirs. Whoever may not do something is
+the lessons they teach, for a site assistant the lessons that reach a site of theirs, for a guest the one of the link.
+*Own room*: for a room's terminal the lessons that reach its room. Terminals and guests have no account.
+
+Whoever may not do something is
 told 403 when they may know of the thing (last column), and else 404, exactly as for an id that nothing has.
 
 An administrator appoints only below the own office: a bureau admin everybody, a school admin teachers and site

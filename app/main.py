@@ -11,10 +11,12 @@ import app.accounts.audit_routes
 import app.accounts.privacy_routes
 import app.accounts.routes
 import app.accounts.session_routes
+import app.accounts.terminal_routes
 import app.accounts.token_routes
 import app.lessons.agreement_routes
 import app.lessons.calendar_routes
 import app.lessons.change_routes
+import app.lessons.guest_routes
 import app.lessons.planning_routes
 import app.lessons.routes
 import app.live.routes
@@ -25,6 +27,7 @@ import app.timetables.calendar_routes
 import app.timetables.routes
 import app.web.routes
 from app import __version__, gatekeeping, metrics
+from app.accounts.door_limits import DoorLimits
 from app.accounts.lockouts import LockoutClerk
 from app.accounts.sign_in import Door
 from app.bounds import BodyBound
@@ -55,6 +58,7 @@ ROUTERS = (
     app.accounts.session_routes.router,
     app.accounts.token_routes.router,
     app.accounts.audit_routes.router,
+    app.accounts.terminal_routes.router,
     app.schools.routes.router,
     app.pupils.routes.router,
     app.pairings.routes.router,
@@ -65,6 +69,7 @@ ROUTERS = (
     app.lessons.routes.router,
     app.lessons.planning_routes.router,
     app.lessons.change_routes.router,
+    app.lessons.guest_routes.router,
     app.live.routes.router,
     app.web.routes.router,
     well_known.router,
@@ -93,6 +98,7 @@ def create_app(settings: Settings) -> FastAPI:
     api.state.engine = engine
     api.state.session_factory = make_session_factory(engine)
     api.state.rights = Rights()
+    api.state.door_limits = DoorLimits()
     api.state.coordinator = None  # until the lifespan is entered
     api.state.metrics = metrics.Metrics()
     api.state.traffic = Traffic(settings, api.state.metrics.registry)

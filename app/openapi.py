@@ -18,6 +18,7 @@ asks too often is answered 429 with `Retry-After`. Times are UTC. Lists come in 
 
 TAGS: list[dict[str, Any]] = [
     {"name": "accounts", "description": "Signing in, people and their roles."},
+    {"name": "terminals", "description": "Rooms' big screens, which nobody signs in to by typing."},
     {"name": "audit", "description": "Who did what, in a trail that nobody can change unseen."},
     {"name": "schools", "description": "The county tree and its rooms."},
     {"name": "pupils", "description": "Pupils known by name, each under a guardian's consent in force."},

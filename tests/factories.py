@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
 from app.accounts.digests import digest
-from app.accounts.models import AccessToken, Assignment, Person
+from app.accounts.models import AccessToken, Assignment, GuestLink, Person, RoomTerminal
 from app.accounts.passwords import hash_password
-from app.accounts.rules import Role
+from app.accounts.rules import GuestRole, Role
 from app.accounts.service import issue_person_token
 from app.keys import Keys
 from app.schools import service as schools
@@ -122,6 +122,44 @@ def access_token(session: Session, person: Person, *scopes: str, secret: str = "
     session.add(row)
     session.flush()
     return row
+
+
+def terminal(
+    session: Session, room: Room, county_id: uuid.UUID, *, public_key: str = "x.y", removed: bool = False
+) -> RoomTerminal:
+    """The terminal of a room."""
+    now = datetime.now(UTC)
+    made = RoomTerminal(
+        county_id=county_id,
+        room_id=room.id,
+        name=room.name,
+        public_key=public_key,
+        paired_at=now,
+        removed_at=now if removed else None,
+    )
+    session.add(made)
+    session.flush()
+    return made
+
+
+def guest_link(
+    session: Session, county_id: uuid.UUID, lesson_id: uuid.UUID, role: GuestRole = GuestRole.OBSERVER
+) -> GuestLink:
+    """A link into a lesson, good for days."""
+    now = datetime.now(UTC)
+    made = GuestLink(
+        county_id=county_id,
+        lesson_id=lesson_id,
+        role=role,
+        name="Guest",
+        secret_hash=uuid.uuid4().hex,
+        made_at=now,
+        expires_at=now + timedelta(days=3),
+        uses=1,
+    )
+    session.add(made)
+    session.flush()
+    return made
 
 
 def bearer(keys: Keys, person: Person, *, minutes: int = 10) -> dict[str, str]:

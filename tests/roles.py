@@ -1,13 +1,19 @@
 """Everybody who might ask: every role, where it counts and where it does not."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.accounts.models import Person
-from app.accounts.permissions import OF_ONESELF, SEEN_BY, TABLE, Action, Scope
-from app.accounts.rules import Role
+from app.accounts.models import GuestLink, Person, RoomTerminal
+from app.accounts.permissions import OF_ONESELF, PASSES, SEEN_BY, TABLE, Action, Scope
+from app.accounts.rules import GuestRole, Pass, Role
+from app.accounts.service import issue_person_token
+from app.accounts.tokens import TokenKind, sign
+from app.keys import Keys
+from app.lessons.models import Lesson
 from tests import counties, factories
 from tests.counties import County
 
@@ -25,12 +31,25 @@ class Place(StrEnum):
 class Who:
     """Somebody who asks."""
 
-    person: Person
-    role: Role | None
+    person: Person | RoomTerminal | GuestLink
+    role: Role | Pass | None
     place: Place
 
     def __str__(self) -> str:
         return f"{self.role or 'nobody'} {self.place}"
+
+    def token(self, keys: Keys) -> str:
+        """A bearer token of theirs."""
+        if isinstance(self.person, Person):
+            return issue_person_token(keys, self.person, 10)
+        kind = TokenKind.TERMINAL if isinstance(self.person, RoomTerminal) else TokenKind.GUEST
+        now = datetime.now(UTC)
+        claims = {"sub": str(self.person.id)}
+        return sign(keys, kind, claims, now=now, until=now + timedelta(minutes=10))
+
+    def headers(self, keys: Keys) -> dict[str, str]:
+        """What signs a request of theirs."""
+        return {"Authorization": f"Bearer {self.token(keys)}"}
 
     def reaches(self, action: Action) -> bool:
         """Whether the table lets them do it to what is there."""
@@ -39,7 +58,8 @@ class Who:
 
     def has(self, action: Action) -> bool:
         """Whether the table lets them do it somewhere."""
-        return action in OF_ONESELF or self._scope(action) is not None
+        own = action in OF_ONESELF and not isinstance(self.role, Pass)
+        return own or self._scope(action) is not None
 
     def refusal(self, action: Action) -> int:
         """The status when they may not do it to what is there."""
@@ -50,6 +70,8 @@ class Who:
     def _scope(self, action: Action) -> Scope | None:
         if self.role is None or self.place is Place.FORMERLY:
             return None
+        if isinstance(self.role, Pass):
+            return PASSES.get(action, {}).get(self.role)
         return TABLE.get(action, {}).get(self.role)
 
     def _in_county(self, scope: Scope | None) -> bool:
@@ -89,4 +111,27 @@ def everybody(session: Session, county: County) -> list[Who]:
         former = factories.person(session, unit, role, valid_to=factories.LONG_AGO)
         found.append(Who(former, role, Place.FORMERLY))
     found.append(Who(factories.person(session, county.school, None), None, Place.THERE))
-    return found
+    return (
+        found
+        + _without_account(session, county, Place.THERE)
+        + _without_account(session, abroad, Place.ABROAD)
+    )
+
+
+def _without_account(session: Session, county: County, place: Place) -> list[Who]:
+    """The terminal of the first site's room, and guests of the county's lesson: of the first, which others use too."""
+    lesson_id = (
+        session.scalars(
+            select(Lesson.id).where(Lesson.county_id == county.county.id).order_by(Lesson.starts_at).limit(1)
+        ).first()
+        or session.scalars(
+            select(Lesson.id).where(Lesson.entry_id == county.schedule(session).entry.id)
+        ).first()
+    )
+    terminal = factories.terminal(session, county.sites[0].room, county.county.id)
+    assert lesson_id is not None
+    guests = {
+        Pass.GUEST_TEACHER: factories.guest_link(session, county.county.id, lesson_id, GuestRole.TEACHER),
+        Pass.GUEST_OBSERVER: factories.guest_link(session, county.county.id, lesson_id, GuestRole.OBSERVER),
+    }
+    return [Who(terminal, Pass.TERMINAL, place), *(Who(link, held, place) for held, link in guests.items())]

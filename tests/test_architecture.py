@@ -39,6 +39,8 @@ PUBLIC = VERBS | {
     "passwords",
     "browsers",
     "cookies",
+    "door_limits",
+    "guests",
 }
 # Modules that belong to all domains; they know none of them.
 GROUND = {

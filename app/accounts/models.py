@@ -6,7 +6,7 @@ from datetime import date, datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, func
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.accounts.rules import Role
+from app.accounts.rules import GuestRole, Role
 from app.database import Base, new_id, word
 
 
@@ -99,3 +99,51 @@ class Unlock(Base):
 
     login: Mapped[str] = mapped_column(String(64), primary_key=True)
     at: Mapped[datetime]
+
+
+class RoomTerminal(Base):
+    """A room's big screen: a device that proves itself with a key of its own. One that was removed stays listed."""
+
+    __tablename__ = "room_terminals"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    county_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("org_units.id"), index=True)
+    room_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("rooms.id"), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    public_key: Mapped[str] = mapped_column(String(100))  # P-256, x and y in base64url with a dot between
+    paired_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime | None]
+    challenged_at: Mapped[datetime | None]  # of the newest challenge it met; older ones are used up
+    removed_at: Mapped[datetime | None]
+
+
+class TerminalPairing(Base):
+    """A device that shows a code and waits to be let in; nothing is left of it a while later."""
+
+    __tablename__ = "terminal_pairings"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    code: Mapped[str] = mapped_column(String(8), unique=True)
+    public_key: Mapped[str] = mapped_column(String(100))
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    terminal_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("room_terminals.id"))
+
+
+class GuestLink(Base):
+    """Lets somebody without an account into one lesson, by the hash of what the link holds."""
+
+    __tablename__ = "guest_links"
+    __table_args__ = (CheckConstraint("used >= 0 AND used <= uses", name="used_within_uses"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    county_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("org_units.id"))
+    lesson_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("lessons.id", ondelete="CASCADE"), index=True)
+    role: Mapped[GuestRole] = mapped_column(word(GuestRole))
+    name: Mapped[str] = mapped_column(String(200))  # whom it is for
+    secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    made_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    uses: Mapped[int]
+    used: Mapped[int] = mapped_column(default=0)
+    revoked_at: Mapped[datetime | None]

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from app.accounts.rules import Principal, Role
+from app.accounts.rules import Pass, Principal, Role
 from app.errors import Forbidden, NotFound
 
 Path = Sequence[uuid.UUID]
@@ -21,6 +21,7 @@ class Scope(StrEnum):
 
     OWN = "own account"
     LESSON = "own lesson"  # taught by the person, or reaching a site at which the role is held
+    ROOM = "own room"  # lessons that reach it
     SUBTREE = "own unit and below"
     COUNTY = "county"
 
@@ -48,6 +49,9 @@ class Action(StrEnum):
     ORG_UNIT_SHOW = "org_unit.show"
     ROOM_ADD = "room.add"
     ROOM_SHOW = "room.show"
+    TERMINAL_ADD = "terminal.add"
+    TERMINAL_LIST = "terminal.list"
+    TERMINAL_REMOVE = "terminal.remove"
     PAIRING_ADD = "pairing.add"
     PAIRING_ANSWER = "pairing.answer"
     PAIRING_DECIDE = "pairing.decide"
@@ -65,6 +69,7 @@ class Action(StrEnum):
     LESSON_CANCEL = "lesson.cancel"
     LESSON_END = "lesson.end"
     LESSON_CHANGE = "lesson.change"
+    LESSON_INVITE = "lesson.invite"
     LESSON_JOIN = "lesson.join"
     LESSON_QUALITY = "lesson.quality"
     LESSON_TEACH = "lesson.teach"
@@ -96,6 +101,9 @@ _ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None, Scope | N
     Action.ORG_UNIT_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
     Action.ROOM_ADD: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.ROOM_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
+    Action.TERMINAL_ADD: (_COUNTY, _SUBTREE, _NO, _NO),
+    Action.TERMINAL_LIST: (_COUNTY, _SUBTREE, _NO, _NO),
+    Action.TERMINAL_REMOVE: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.PAIRING_ADD: (_COUNTY, _NO, _NO, _NO),
     Action.PAIRING_ANSWER: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.PAIRING_DECIDE: (_COUNTY, _NO, _NO, _NO),
@@ -113,6 +121,7 @@ _ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None, Scope | N
     Action.LESSON_CANCEL: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.LESSON_END: (_COUNTY, _SUBTREE, _LESSON, _NO),
     Action.LESSON_CHANGE: (_COUNTY, _SUBTREE, _NO, _NO),
+    Action.LESSON_INVITE: (_COUNTY, _SUBTREE, _LESSON, _NO),
     Action.LESSON_JOIN: (_COUNTY, _SUBTREE, _LESSON, _LESSON),
     Action.LESSON_QUALITY: (_COUNTY, _SUBTREE, _LESSON, _LESSON),
     Action.LESSON_TEACH: (_NO, _NO, _LESSON, _NO),
@@ -125,6 +134,23 @@ _ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None, Scope | N
 TABLE: Mapping[Action, Mapping[Role, Scope]] = {
     action: {role: scope for role, scope in zip(_ROLES, row, strict=True) if scope is not None}
     for action, row in _ROWS.items()
+}
+
+# What may be done without an account: by a room's terminal, and with a guest link. Everything else is refused to them.
+_ROOM = Scope.ROOM
+_PASSES = (Pass.TERMINAL, Pass.GUEST_TEACHER, Pass.GUEST_OBSERVER)
+_PASS_ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None]] = {
+    #                      terminal guest_teacher guest_observer
+    Action.LESSON_SHOW: (_ROOM, _LESSON, _LESSON),
+    Action.LESSON_JOIN: (_ROOM, _LESSON, _LESSON),
+    Action.LESSON_QUALITY: (_ROOM, _LESSON, _NO),
+    Action.LESSON_TEACH: (_NO, _LESSON, _NO),
+    Action.LESSON_ANSWER: (_ROOM, _NO, _NO),
+    Action.LESSON_OBSERVE: (_NO, _NO, _LESSON),
+}
+PASSES: Mapping[Action, Mapping[Pass, Scope]] = {
+    action: {held: scope for held, scope in zip(_PASSES, row, strict=True) if scope is not None}
+    for action, row in _PASS_ROWS.items()
 }
 
 # What everybody who is signed in may do with the own account, whatever their roles.
@@ -179,6 +205,8 @@ SEEN_BY: Mapping[Action, Action] = {
     Action.LESSON_END: Action.LESSON_SHOW,
     Action.LESSON_CHANGE: Action.LESSON_SHOW,
     Action.TIMETABLE_PUBLISH: Action.TERM_SHOW,
+    Action.LESSON_INVITE: Action.LESSON_SHOW,
+    Action.TERMINAL_ADD: Action.ROOM_SHOW,
 }
 
 
@@ -195,6 +223,10 @@ class Target:
     """Who teaches the lesson it is."""
     site_paths: tuple[Path, ...] = ()
     """The teaching sites that take part in the lesson it is."""
+    room_ids: frozenset[uuid.UUID] = frozenset()
+    """The receiving rooms that take part in it."""
+    lesson_id: uuid.UUID | None = None
+    """The lesson it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +243,14 @@ class Reach:
     assists: frozenset[uuid.UUID] = frozenset()
     """The lessons in which these units or something below them take part."""
     oneself: bool = False
+    room_id: uuid.UUID | None = None
+    """The lessons that reach this room."""
+    lesson_id: uuid.UUID | None = None
+    """This lesson."""
 
     def __bool__(self) -> bool:
-        return bool(self.county_id or self.units or self.teaches or self.assists or self.oneself)
+        roles = self.county_id or self.units or self.teaches or self.assists
+        return bool(roles or self.oneself or self.room_id or self.lesson_id)
 
     def includes(self, target: Target) -> bool:
         """Whether a thing is within reach."""
@@ -222,6 +259,8 @@ class Reach:
             or _any_at_or_below(target.paths, self.units)
             or (self.teaches and target.teacher_id == self.person_id)
             or _any_at_or_below(target.site_paths, self.assists)
+            or (self.room_id is not None and self.room_id in target.room_ids)
+            or (self.lesson_id is not None and self.lesson_id == target.lesson_id)
             or (self.oneself and target.person_id == self.person_id)
         )
 
@@ -230,6 +269,8 @@ def reach(principal: Principal, action: Action) -> Reach:
     """How far somebody gets with an action today."""
     if principal.actions is not None and action not in principal.actions:
         return Reach(principal.person_id)
+    if principal.held is not None:
+        return _reach_of_pass(principal, principal.held, action)
     scopes = {} if principal.must_change_password else TABLE.get(action, {})
     held = [
         (duty, scopes[duty.role])
@@ -244,6 +285,15 @@ def reach(principal: Principal, action: Action) -> Reach:
         teaches=any(duty.role is Role.TEACHER for duty in in_lessons),
         assists=frozenset(duty.org_unit_id for duty in in_lessons if duty.role is Role.SITE_ASSISTANT),
         oneself=action in OF_ONESELF,
+    )
+
+
+def _reach_of_pass(principal: Principal, held: Pass, action: Action) -> Reach:
+    scope = PASSES.get(action, {}).get(held)
+    return Reach(
+        person_id=principal.person_id,
+        room_id=principal.room_id if scope is Scope.ROOM else None,
+        lesson_id=principal.lesson_id if scope is Scope.LESSON else None,
     )
 
 

@@ -8,7 +8,16 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, String, Uuid, column, delete, or_, select, table, update
 from sqlalchemy.orm import Session, selectinload
 
-from app.accounts.models import AccessToken, Assignment, BrowserSession, Person, TokenFamily, Unlock
+from app.accounts.models import (
+    AccessToken,
+    Assignment,
+    BrowserSession,
+    GuestLink,
+    Person,
+    RoomTerminal,
+    TokenFamily,
+    Unlock,
+)
 from app.accounts.rules import Role
 from app.database import rows_of
 
@@ -189,6 +198,31 @@ def people_page(
 def people_by_ids(session: Session, ids: Collection[uuid.UUID]) -> Sequence[Person]:
     query = select(Person).where(Person.id.in_(ids)).options(selectinload(Person.assignments))
     return session.scalars(query).all()
+
+
+def terminals_by_ids(session: Session, ids: Collection[uuid.UUID]) -> Sequence[RoomTerminal]:
+    return session.scalars(select(RoomTerminal).where(RoomTerminal.id.in_(ids))).all()
+
+
+def guest_links_by_ids(session: Session, ids: Collection[uuid.UUID]) -> Sequence[GuestLink]:
+    return session.scalars(select(GuestLink).where(GuestLink.id.in_(ids))).all()
+
+
+def guest_links_of(session: Session, lesson_id: uuid.UUID) -> Sequence[GuestLink]:
+    query = select(GuestLink).where(GuestLink.lesson_id == lesson_id)
+    return session.scalars(query.order_by(GuestLink.made_at, GuestLink.id)).all()
+
+
+def use_guest_link(session: Session, secret_hash: str, now: datetime) -> GuestLink | None:
+    """Count one use of a link that is good; None when none is."""
+    good = (
+        GuestLink.secret_hash == secret_hash,
+        GuestLink.revoked_at.is_(None),
+        GuestLink.expires_at > now,
+        GuestLink.used < GuestLink.uses,
+    )
+    used = update(GuestLink).where(*good).values(used=GuestLink.used + 1).returning(GuestLink)
+    return session.scalars(used).one_or_none()
 
 
 def _at_or_below(path: str) -> ColumnElement[bool]:

@@ -47,6 +47,23 @@ class HolderKind(StrEnum):
     """Whose rights are in question."""
 
     PERSON = "person"
+    TERMINAL = "terminal"  # a room's big screen
+    GUEST = "guest"  # whoever has a guest link
+
+
+class Pass(StrEnum):
+    """What somebody without an account is in lessons."""
+
+    TERMINAL = "room_terminal"
+    GUEST_TEACHER = "guest_teacher"
+    GUEST_OBSERVER = "guest_observer"
+
+
+class GuestRole(StrEnum):
+    """What a guest link lets its bearer be in its lesson."""
+
+    TEACHER = "teacher"
+    OBSERVER = "observer"
 
 
 class Holder(NamedTuple):
@@ -65,7 +82,7 @@ class Used(NamedTuple):
 
 @dataclass(frozen=True)
 class Principal:
-    """The signed-in person, as of one day: `today` is the day in the person's county."""
+    """Who asks, as of one day: `today` is the day in the person's county."""
 
     person_id: uuid.UUID
     name: str
@@ -80,8 +97,17 @@ class Principal:
     """The access token they show; None: they signed in."""
     void_before: datetime | None = None
     """What was given to them before then is void: the password was changed since."""
+    held: Pass | None = None
+    """Not a person but a room's terminal or a guest, by the id of that; it has no roles, and no account."""
+    room_id: uuid.UUID | None = None
+    """The terminal's."""
+    lesson_id: uuid.UUID | None = None
+    """The guest's."""
 
     @property
     def holder(self) -> Holder:
         """Whose rights these are."""
-        return Holder(HolderKind.PERSON, self.person_id)
+        if self.held is None:
+            return Holder(HolderKind.PERSON, self.person_id)
+        kind = HolderKind.TERMINAL if self.held is Pass.TERMINAL else HolderKind.GUEST
+        return Holder(kind, self.person_id)

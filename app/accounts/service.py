@@ -4,12 +4,12 @@ import uuid
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.accounts import queries
+from app.accounts import passes, queries
+from app.accounts.days import county_today as county_today
 from app.accounts.digests import digest
 from app.accounts.models import Assignment, Person
 from app.accounts.permissions import (
@@ -20,9 +20,9 @@ from app.accounts.permissions import (
     require,
     require_somewhere,
 )
-from app.accounts.rules import PLACES, Duty, Holder, Principal, Role, Used
+from app.accounts.rules import PLACES, Duty, Holder, HolderKind, Principal, Role, Used
 from app.accounts.scopes import ACCESS_TOKEN, actions_of_scopes
-from app.accounts.tokens import TokenKind, read, sign
+from app.accounts.tokens import TokenKind, read, sign, token_kind
 from app.audit import service as audit
 from app.audit.rules import Act, Facts
 from app.audit.service import Subject
@@ -45,6 +45,9 @@ class PersonDraft:
 # --- knowing who asks ---------------------------------------------------------------------------------------
 
 
+_OF_PASSES = {TokenKind.TERMINAL: HolderKind.TERMINAL, TokenKind.GUEST: HolderKind.GUEST}
+
+
 def issue_person_token(
     keys: Keys,
     person: Person,
@@ -61,15 +64,19 @@ def issue_person_token(
 
 
 def authenticate(session: Session, keys: Keys, token: str, now: datetime | None = None) -> Principal:
-    """The person behind a token, one for scripts included; raises `Unauthenticated`."""
+    """Who is behind a token: a person, one of their scripts, a room's terminal or a guest; raises `Unauthenticated`."""
     now = now or datetime.now(UTC)
     if token.startswith(ACCESS_TOKEN):
         return _principal_of_script(session, token, now)
+    kind = _OF_PASSES.get(token_kind(keys, token, now=now))
+    if kind is not None:
+        claims = read(keys, TokenKind(kind), token, now=now)
+        return passes.principal(session, kind, uuid.UUID(claims["sub"]), now)
     return authenticate_person(session, keys, token, now)
 
 
 def authenticate_person(session: Session, keys: Keys, token: str, now: datetime) -> Principal:
-    """The person who signed in for this token; raises `Unauthenticated`, for scripts' tokens too."""
+    """The person who signed in for this token; raises `Unauthenticated`, for all other tokens too."""
     claims = read(keys, TokenKind.PERSON, token, now=now)
     family = claims.get("fam")
     if family is not None and not queries.has_family(session, uuid.UUID(family)):
@@ -110,17 +117,19 @@ def token_void() -> Unauthenticated:
 
 def principals_of(session: Session, holders: Collection[Holder], now: datetime) -> dict[Holder, Principal]:
     """Those of many holders who have an account still, as of now, in a few queries however many they are."""
-    ids = {holder.id for holder in holders}
+    ids = {holder.id for holder in holders if holder.kind is HolderKind.PERSON}
     people = [person for person in queries.people_by_ids(session, ids) if person.active]
     today = {
         county_id: county_today(session, county_id, now) for county_id in {each.county_id for each in people}
     }
     found = (_principal(person, today[person.county_id]) for person in people)
-    return {principal.holder: principal for principal in found}
+    return {each.holder: each for each in (*found, *passes.principals(session, holders, now))}
 
 
 def principal_of_holder(session: Session, holder: Holder, now: datetime, issued_at: float) -> Principal:
     """Whoever a grant was given to, as of now; raises `Unauthenticated` when it is void."""
+    if holder.kind is not HolderKind.PERSON:
+        return passes.principal(session, holder.kind, holder.id, now)
     return principal_of(session, holder.id, now, issued_at)
 
 
@@ -136,11 +145,6 @@ def _principal(person: Person, today: date) -> Principal:
         must_change_password=person.must_change_password,
         void_before=person.tokens_since,
     )
-
-
-def county_today(session: Session, county_id: uuid.UUID, now: datetime) -> date:
-    """The date in a county: in the east the school day starts while UTC still has yesterday."""
-    return now.astimezone(ZoneInfo(queries.county_time_zone(session, county_id))).date()
 
 
 # --- people -------------------------------------------------------------------------------------------------

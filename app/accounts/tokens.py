@@ -27,6 +27,9 @@ class TokenKind(StrEnum):
 
     PERSON = "person"
     GRANT = "grant"
+    TERMINAL = "terminal"
+    CHALLENGE = "challenge"
+    GUEST = "guest"
 
 
 _TYPE = "+jwt"

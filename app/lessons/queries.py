@@ -46,6 +46,8 @@ class Reach:
     teacher_id: UUID | None = None
     school_ids: frozenset[UUID] = field(default_factory=frozenset)
     site_ids: frozenset[UUID] = field(default_factory=frozenset)
+    room_id: UUID | None = None
+    lesson_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ def _in_reach(reach: Reach) -> ColumnElement[bool]:
         select(LessonSite.lesson_id)
         .join(of_site, of_site.id == LessonSite.lesson_id)
         .where(
-            LessonSite.site_id.in_(reach.site_ids),
+            or_(LessonSite.site_id.in_(reach.site_ids), LessonSite.receiving_room_id == reach.room_id),
             # the same as rules.belongs
             or_(LessonSite.state != SiteState.CANCELLED, of_site.state.in_(FREES_RESOURCES)),
         )
@@ -144,6 +146,7 @@ def _in_reach(reach: Reach) -> ColumnElement[bool]:
         Lesson.teacher_id == reach.teacher_id,
         Lesson.school_id.in_(reach.school_ids),
         Lesson.id.in_(served),
+        Lesson.id == reach.lesson_id,
     )
 
 

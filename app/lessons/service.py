@@ -1,7 +1,7 @@
 """Use cases of lessons: finding one's own, taking part, and what happens to them on the day."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -152,6 +152,8 @@ def _own_reach(session: Session, principal: Principal) -> Reach:
     return Reach(
         teacher_id=principal.person_id if within.teaches else None,
         site_ids=schools.ids_below(session, within.assists),
+        room_id=within.room_id,
+        lesson_id=within.lesson_id,
     )
 
 
@@ -162,7 +164,7 @@ def _reach(session: Session, principal: Principal) -> Reach:
         return Reach(county=True)
     own = _own_reach(session, principal)
     administered = schools.ids_below(session, within.units)
-    return Reach(teacher_id=own.teacher_id, school_ids=administered, site_ids=own.site_ids | administered)
+    return replace(own, school_ids=administered, site_ids=own.site_ids | administered)
 
 
 def _no_lesson(lesson_id: UUID) -> NotFound:
@@ -181,6 +183,8 @@ def _target(lesson: Lesson, units: dict[UUID, OrgUnit]) -> Target:
         paths=(path_ids(units[lesson.school_id].path), *sites),
         teacher_id=lesson.teacher_id,
         site_paths=sites,
+        room_ids=frozenset(site.receiving_room_id for site in _sites_of(lesson)),
+        lesson_id=lesson.id,
     )
 
 
@@ -225,35 +229,38 @@ def participations(
 def _part(lesson: Lesson, target: Target, principal: Principal) -> Participation | None:
     if not allows(principal, Action.LESSON_JOIN, target):
         return None
-    codes = dict(zip((site.site_code for site in _sites_of(lesson)), target.site_paths, strict=True))
+    places = _places_of(lesson, target)
     answers = reach(principal, Action.LESSON_ANSWER)
     return participation_of(
         is_teacher=allows(principal, Action.LESSON_TEACH, target),
-        assisted=[
-            code
-            for code, path in codes.items()
-            if answers.includes(Target(lesson.county_id, site_paths=(path,)))
-        ],
+        assisted=[code for code, place in places.items() if answers.includes(place)],
         observes=allows(principal, Action.LESSON_OBSERVE, target),
-        site_codes=codes,
+        site_codes=places,
     )
+
+
+def _places_of(lesson: Lesson, target: Target) -> dict[str, Target]:
+    """The places that take part in a lesson, by site code, for what is done at one of them."""
+    return {
+        site.site_code: Target(
+            lesson.county_id, site_paths=(path,), room_ids=frozenset({site.receiving_room_id})
+        )
+        for site, path in zip(_sites_of(lesson), target.site_paths, strict=True)
+    }
 
 
 def oversight(session: Session, lesson: Lesson, principal: Principal) -> Oversight:
     """Whose links a person may look at; to whoever has no part in the lesson, it is not there."""
     target = require_for(session, lesson, principal, Action.LESSON_QUALITY)
-    taught = Target(lesson.county_id, paths=target.paths[:1], teacher_id=lesson.teacher_id)
-    codes = dict(zip((site.site_code for site in _sites_of(lesson)), target.site_paths, strict=True))
+    taught = replace(target, paths=target.paths[:1], site_paths=(), room_ids=frozenset())
+    places = _places_of(lesson, target)
+    looks = reach(principal, Action.LESSON_QUALITY)
     return oversight_of(
-        of_lesson=allows(principal, Action.LESSON_QUALITY, taught),
+        of_lesson=looks.includes(taught),
         own_sites=[
-            code
-            for code, path in codes.items()
-            if allows(
-                principal, Action.LESSON_QUALITY, Target(lesson.county_id, paths=(path,), site_paths=(path,))
-            )
+            code for code, place in places.items() if looks.includes(replace(place, paths=place.site_paths))
         ],
-        site_codes=codes,
+        site_codes=places,
     )
 
 
@@ -303,13 +310,18 @@ def _why_not_on_air(state: LessonState, window: OnAirWindow, now: datetime) -> s
 # --- on the day ---------------------------------------------------------------------------------------------
 
 
+def require_taught(session: Session, principal: Principal, action: Action, lesson_id: UUID) -> Lesson:
+    """A lesson for what only its teacher and the admins of where it is taught do; the sites' schools look on."""
+    lesson = get_lesson(session, lesson_id)
+    target = require_for(session, lesson, principal, Action.LESSON_SHOW)
+    if not allows(principal, action, replace(target, paths=target.paths[:1], site_paths=())):
+        raise denied(action)
+    return lesson
+
+
 def end_lesson(session: Session, principal: Principal, lesson_id: UUID, now: datetime) -> Lesson:
     """End a lesson that is on the air, for good: as its teacher, or as an admin of where it is taught."""
-    lesson = show_lesson(session, principal, lesson_id)
-    school = path_ids(schools.get_org_unit(session, lesson.school_id).path)
-    taught = Target(lesson.county_id, paths=(school,), teacher_id=lesson.teacher_id)
-    if not allows(principal, Action.LESSON_END, taught):  # the sites' schools only look on
-        raise denied(Action.LESSON_END)
+    lesson = require_taught(session, principal, Action.LESSON_END, lesson_id)
     before = lesson.state
     if not queries.ended(session, lesson_id, now):
         raise Conflict(

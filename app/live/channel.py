@@ -156,8 +156,10 @@ def _find_seat(
         every = streams(site.site_code for site in lesson.sites)  # in their order on the pages
         # An assistant hears about the own stream and what is watched, not about the other sites.
         seen = tuple(stream for stream in every if stream in part.publish + part.watch)
-        actions = lessons.actions_in(session, lesson, principal, frozenset(COMMANDS.values()))
-        sites = lessons.oversight(session, lesson, principal).sites
+        asked = {*COMMANDS.values(), Action.LESSON_QUALITY}
+        actions = lessons.actions_in(session, lesson, principal, asked)
+        looks = Action.LESSON_QUALITY in actions  # a guest who watches is told of no links
+        sites = lessons.oversight(session, lesson, principal).sites if looks else frozenset()
         if lessons.takes_media(lesson, datetime.now(UTC)):
             standing = Standing.of(lesson, part, principal)
             socket.app.state.rights.note(Claim(lesson.id, principal.holder), standing)

@@ -40,6 +40,8 @@ class Removed(StrEnum):
     SIGNED_OUT = "signed_out"  # the password was changed since
     SITE_DROPPED = "site_dropped"
     PART_ENDED = "part_ended"
+    TERMINAL_REMOVED = "terminal_removed"
+    LINK_OVER = "link_over"  # a guest's link ran out or was taken back
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,11 @@ def _why_lost(
     return Removed.PART_ENDED
 
 
-_GONE = {HolderKind.PERSON: Removed.ACCOUNT_CLOSED}
+_GONE = {
+    HolderKind.PERSON: Removed.ACCOUNT_CLOSED,
+    HolderKind.TERMINAL: Removed.TERMINAL_REMOVED,
+    HolderKind.GUEST: Removed.LINK_OVER,
+}
 
 
 async def _remove(coordinator: Coordinator, claim: Claim, reason: Removed) -> None:

@@ -79,6 +79,24 @@ def people(request: Request) -> HTMLResponse:
     return _page(request, "people")
 
 
+@router.get("/terminal")
+def terminal(request: Request) -> HTMLResponse:
+    """What a room's big screen starts with: it shows a code until it is let in, then goes on to the lessons."""
+    return _page(request, "terminal")
+
+
+@router.get("/terminals")
+def terminals(request: Request) -> HTMLResponse:
+    """The big screens an administrator looks after."""
+    return _page(request, "terminals")
+
+
+@router.get("/guest")
+def guest(request: Request) -> HTMLResponse:
+    """What a guest link opens."""
+    return _page(request, "guest")
+
+
 @router.get("/docs")
 def docs(request: Request) -> HTMLResponse:
     """The API's reference, of our own making: FastAPI's loads its scripts from the internet."""

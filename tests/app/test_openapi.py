@@ -14,7 +14,21 @@ from app.main import create_app
 from app.settings import Settings
 
 # What anybody may ask: are you up, and who am I (which takes a password).
-OPEN = {"/healthz", "/readyz", "/metrics", "/api/v1/token", "/api/v1/token/revoke", "/api/v1/session"}
+DEVICES = {
+    "/api/v1/terminal-pairings",
+    "/api/v1/terminal-pairings/state",
+    "/api/v1/terminals/{terminal_id}/challenge",
+    "/api/v1/terminals/{terminal_id}/session",
+    "/api/v1/guest-session",
+}
+OPEN = {
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/api/v1/token",
+    "/api/v1/token/revoke",
+    "/api/v1/session",
+} | DEVICES
 # Their address is the key: it holds a secret of 256 bits, which only the session's opener learns (RFC 9725 §4.1).
 SECRET_ADDRESSES = {"/whip/{lesson_id}/{stream}/{secret}", "/whep/{lesson_id}/{stream}/{secret}"}
 METHODS = {"get", "post", "put", "patch", "delete"}

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
 from app.accounts.permissions import TABLE, Action
-from app.accounts.rules import Role
+from app.accounts.rules import Pass, Role
 from app.gatekeeping import WITHOUT_GATE, check, describe, guarded_routes
 from app.keys import Keys
 from app.lessons.models import Lesson
@@ -45,7 +45,9 @@ def scene(session: Session) -> Scene:
         "term_id": county.term.id,
         "bell_schedule_id": session.scalars(bells).one(),
         "entry_id": plan.entry.id,
-        "lesson_id": session.scalars(lessons).first() or uuid.UUID(int=0),
+        "lesson_id": (lesson_id := session.scalars(lessons).first() or uuid.UUID(int=0)),
+        "terminal_id": factories.terminal(session, county.main_room, county.county.id).id,
+        "link_id": factories.guest_link(session, county.county.id, lesson_id).id,
     }
     scene = Scene(county, ids, everybody(session, county))
     session.commit()
@@ -67,7 +69,7 @@ class Walk:
             method,
             f"{address}?{how.query}",
             json=how.body,
-            headers=factories.bearer(self.keys, who.person),
+            headers=who.headers(self.keys),
         )
         within = who.reaches(action) or (how.at_home and who.has(action))
         if how.finds:
@@ -92,7 +94,7 @@ class Walk:
             method,
             f"{path.format(**nothing)}?{how.query}",
             json=how.body,
-            headers=factories.bearer(self.keys, who.person),
+            headers=who.headers(self.keys),
         ).json()
         (name,) = (name for name in self.scene.ids if f"{{{name}}}" in path)
         same = str(hidden).replace(str(self.scene.ids[name]), str(nothing[name])) == str(answer)
@@ -129,7 +131,7 @@ def test_the_media_doors_do_what_the_table_says(client: TestClient, scene: Scene
     for (door, stream), actions in MEDIA.items():
         name = stream if stream != "site" else f"site-{scene.county.sites[0].unit.code}"
         for who in scene.cast:
-            headers = {**factories.bearer(keys, who.person), "Content-Type": "application/sdp"}
+            headers = {**who.headers(keys), "Content-Type": "application/sdp"}
             answer = client.post(f"/{door}/{scene.ids['lesson_id']}/{name}", content="v=0", headers=headers)
             if any(who.reaches(action) for action in actions):
                 expected = "lesson.not_on_air"
@@ -167,3 +169,5 @@ def test_the_document_shows_the_table_as_it_is() -> None:
 def test_the_cast_is_complete(scene: Scene) -> None:
     for place in (Place.THERE, Place.ABROAD, Place.FORMERLY):
         assert {who.role for who in scene.cast if who.place is place} >= set(Role)
+    for place in (Place.THERE, Place.ABROAD):
+        assert {who.role for who in scene.cast if who.place is place} >= set(Pass)

@@ -1,46 +1,17 @@
-// The public REST API, and its problem+json answers (RFC 9457) in words a person can act on.
+// The public REST API, and its answers in words a person can act on.
 
-import { signInHeader } from "./session.js";
+import { ApiError, send, Unreachable } from "./http.js";
+import { identity } from "./identity.js";
 
-export class ApiError extends Error {
-  constructor(status, problem) {
-    super(problem.detail || problem.title || `HTTP ${status}`);
-    this.status = status;
-    this.code = problem.code || "";
-    this.problem = problem;
-  }
-}
-
-// No answer at all: the link is down, or the server is.
-export class Unreachable extends Error {}
-
-export async function send(address, { headers = {}, ...options } = {}) {
-  let response;
-  try {
-    response = await fetch(address, { cache: "no-store", ...options, headers });
-  } catch (failure) {
-    if (failure.name === "AbortError") throw failure;
-    throw new Unreachable(failure.message);
-  }
-  if (response.ok) return response;
-  throw new ApiError(response.status, await problemOf(response));
-}
-
-async function problemOf(response) {
-  try {
-    return await response.json();
-  } catch {
-    return {}; // a proxy's own error page: the status alone has to do
-  }
-}
+export { ApiError, send, Unreachable };
 
 export async function get(path) {
-  const response = await send(path, { headers: signInHeader() });
+  const response = await send(path, { headers: await identity() });
   return response.json();
 }
 
 export async function post(path, body = {}) {
-  const headers = { ...signInHeader(), "Content-Type": "application/json" };
+  const headers = { ...(await identity()), "Content-Type": "application/json" };
   const response = await send(path, { method: "POST", headers, body: JSON.stringify(body) });
   return response.status === 204 ? null : response.json();
 }
@@ -57,6 +28,8 @@ const BY_CODE = {
   "lesson.none_now": "error.no_lesson_now",
   "lesson.not_on_air": "error.not_on_air",
   "stream.taken": "error.stream_taken",
+  "terminal.no_code": "terminals.wrong_code",
+  "terminal.code_used": "terminals.code_used",
   "person.oneself": "people.oneself",
   "person.may_not_manage": "people.beyond",
 };

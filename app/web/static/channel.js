@@ -14,7 +14,7 @@ export class Channel {
   #watchdog = 0;
   #closed = false;
 
-  // hello() → what the server is told first: {sign_in, viewer}
+  // hello() → what the server is told first, as a promise: who asks, and the viewer
   constructor(path, hello, onMessage) {
     this.#address = new URL(path, location.href);
     this.#address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
@@ -38,9 +38,17 @@ export class Channel {
   #open() {
     const socket = new WebSocket(this.#address);
     this.#socket = socket;
-    socket.onopen = () => socket.send(JSON.stringify({ type: "hello", ...this.#hello() }));
+    socket.onopen = () => this.#greet(socket);
     socket.onmessage = ({ data }) => this.#receive(socket, JSON.parse(data));
     socket.onclose = ({ code }) => this.#lost(code);
+  }
+
+  async #greet(socket) {
+    try {
+      socket.send(JSON.stringify({ type: "hello", ...(await this.#hello()) }));
+    } catch {
+      socket.close(4000); // we cannot say who we are just now: try again later
+    }
   }
 
   #receive(socket, message) {

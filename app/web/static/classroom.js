@@ -3,7 +3,7 @@
 import { ApiError, get } from "./api.js";
 import { Channel } from "./channel.js";
 import { Link } from "./link.js";
-import { signedInAs } from "./session.js";
+import { introduction } from "./identity.js";
 import { reception, watch } from "./whep.js";
 import { feedback, publish, PROFILES } from "./whip.js";
 
@@ -63,7 +63,7 @@ export class Classroom {
   // From here on the page is told who comes and goes, and its own going is told to the others.
   listen() {
     if (this.#channel) return;
-    const hello = () => ({ sign_in: signedInAs(), viewer: this.info.viewer });
+    const hello = async () => ({ ...(await introduction()), viewer: this.info.viewer });
     this.#channel = new Channel(this.info.channel, hello, (message) => this.#receive(message));
     this.#presence = new AbortController();
     const { signal } = this.#presence;

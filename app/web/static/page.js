@@ -2,12 +2,12 @@
 
 import { ApiError, get, wordsFor } from "./api.js";
 import { say } from "./i18n.js";
-import { askAgain, signedInAs } from "./session.js";
+import { askAgain, isSomebody } from "./identity.js";
 
 export const byId = (id) => document.getElementById(id);
 
 export function requireSignIn() {
-  if (signedInAs()) return true;
+  if (isSomebody()) return true;
   location.replace("/");
   return false;
 }

@@ -2,6 +2,9 @@
 // sign-in and sends it along, so that two tabs may be two people. Closing the tab forgets the name.
 
 const KEY = "tongtang.sign_in";
+const GUEST = "tongtang.guest";
+const LESSON = "tongtang.guest_lesson";
+const TERMINAL = "tongtang.terminal";
 
 // Takes the sign-in out of the address: its name, or a token to exchange for one. Neither is kept in the history.
 export async function takeSignInFromAddress() {
@@ -26,8 +29,27 @@ export function signedInAs() {
 }
 
 export function signIn(name) {
+  for (const key of [GUEST, LESSON, TERMINAL]) sessionStorage.removeItem(key);
   sessionStorage.setItem(KEY, name);
 }
+
+// A guest has no account: the tab holds a token for one lesson until it is closed.
+export function actAsGuest(token, lesson) {
+  sessionStorage.clear();
+  sessionStorage.setItem(GUEST, token);
+  sessionStorage.setItem(LESSON, JSON.stringify(lesson));
+}
+
+export const guestToken = () => sessionStorage.getItem(GUEST);
+export const guestLesson = () => JSON.parse(sessionStorage.getItem(LESSON));
+
+// The device acts for itself, as a room's terminal: what proves it is not in the tab at all (device.js).
+export function actAsTerminal() {
+  sessionStorage.clear();
+  sessionStorage.setItem(TERMINAL, "yes");
+}
+
+export const isTerminal = () => sessionStorage.getItem(TERMINAL) !== null;
 
 export async function signOut() {
   try {

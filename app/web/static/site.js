@@ -4,11 +4,12 @@ import { ApiError, wordsFor, wordsForEnd, wordsForRemoval } from "./api.js";
 import { Classroom, findLesson } from "./classroom.js";
 import { DarkWatch } from "./dark.js";
 import { clock, say, wireLanguageButton } from "./i18n.js";
+import { askAgain } from "./identity.js";
 import { keepAwake } from "./media.js";
 import { OwnCamera } from "./own.js";
 import { byId, requireSignIn, wait } from "./page.js";
 import { linkOf, Rungs } from "./quality.js";
-import { askAgain, takeSignInFromAddress } from "./session.js";
+import { signedInAs, takeSignInFromAddress } from "./session.js";
 import { Sound } from "./sound.js";
 import { prepareWatching } from "./whep.js";
 
@@ -191,7 +192,7 @@ function showState() {
 
 function tell(state, hint, stateValues, hintValues) {
   stage.dataset.words = "all";
-  byId("way").hidden = mainLink !== null; // who is in the lesson is where they want to be
+  byId("way").hidden = mainLink !== null || !signedInAs(); // a terminal or a guest has no other page
   say(byId("state"), state, stateValues);
   byId("hint").hidden = !hint;
   if (hint) say(byId("hint"), hint, hintValues);

@@ -4,11 +4,12 @@ import { ApiError, post, wordsFor, wordsForEnd, wordsForRemoval } from "./api.js
 import { BoardShare } from "./board.js";
 import { Classroom, findLesson } from "./classroom.js";
 import { clock, say, text, wireLanguageButton } from "./i18n.js";
+import { askAgain } from "./identity.js";
 import { keepAwake } from "./media.js";
 import { DeviceChoice, OwnCamera } from "./own.js";
 import { byId, requireSignIn, showFault, wait } from "./page.js";
 import { linkOf, Rungs } from "./quality.js";
-import { askAgain, takeSignInFromAddress } from "./session.js";
+import { signedInAs, takeSignInFromAddress } from "./session.js";
 import { Sound } from "./sound.js";
 import { fitTiles, Tile } from "./tiles.js";
 
@@ -30,6 +31,7 @@ await takeSignInFromAddress();
 if (requireSignIn()) begin();
 
 function begin() {
+  byId("way").hidden = !signedInAs(); // a guest has this lesson only
   if (!window.RTCPeerConnection) return tell("error.old_browser");
   own.onOpen = () => {
     sound.retry();

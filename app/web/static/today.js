@@ -24,7 +24,8 @@ async function refresh() {
     const me = await get("/api/v1/me");
     if (me.must_change_password) return location.replace("/password");
     byId("who").textContent = me.name;
-    byId("people").hidden = !me.assignments.some(({ role }) => role.endsWith("_admin"));
+    const isAdmin = me.assignments.some(({ role }) => role.endsWith("_admin"));
+    for (const id of ["people", "terminals"]) byId(id).hidden = !isAdmin;
     show(await lessonsOfToday(me), me);
     byId("fault").hidden = true;
   } catch (failure) {

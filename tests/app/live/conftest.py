@@ -120,6 +120,8 @@ def app(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> Iterator
 def live(app: FastAPI) -> Iterator[TestClient]:
     """A client of the application with its relay node running."""
     with TestClient(app, raise_server_exceptions=False) as client:
+        assert client.portal is not None
+        client.portal.call(app.state.coordinator.wait_ready, 60.0)  # a busy machine takes its time
         yield client
 
 

@@ -15,7 +15,7 @@ from tests.roles import Who, everybody
 def understood(live: TestClient, keys: Keys, scene: Scene, who: Who, command: str) -> bool:
     """Whether the channel takes a command from somebody."""
     with live.websocket_connect(address(scene)) as socket:
-        socket.send_json(hello(keys, who.person))
+        socket.send_json({"type": "hello", "token": who.token(keys)})
         if not who.reaches(Action.LESSON_JOIN):
             assert refusal(socket) == ("lesson.not_found", 4404), str(who)
             return False

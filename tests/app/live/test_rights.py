@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
-from app.accounts.models import Assignment, Person
-from app.accounts.rules import Role
+from app.accounts.models import Assignment, GuestLink, Person, RoomTerminal
+from app.accounts.rules import Pass, Role
 from app.accounts.service import issue_person_token
 from app.audit.rules import Act
 from app.database import SessionFactory, make_engine, make_session_factory
@@ -36,6 +36,7 @@ from tests.app.live.test_coordinator import camera, peer, picture, until
 from tests.databases import SqliteDatabases
 from tests.patience import patient
 from tests.ports import free_port
+from tests.roles import Place, Who, everybody
 
 Change = Callable[[Session, Scene], object]
 NOON = datetime(2020, 6, 1, 12, tzinfo=UTC)
@@ -128,6 +129,58 @@ def test_who_has_no_part_any_more_is_told_why_and_gets_no_media(
     assert live.post(grant["url"], content=offer, headers=headers).status_code == status
     # Nobody else notices.
     assert live.delete(teaching.headers["location"]).status_code == 200
+
+
+def remove_terminal(session: Session, who: Who) -> None:
+    session.get_one(RoomTerminal, who.person.id).removed_at = datetime.now(UTC)
+
+
+def take_link_back(session: Session, who: Who) -> None:
+    session.get_one(GuestLink, who.person.id).revoked_at = datetime.now(UTC)
+
+
+def let_link_run_out(session: Session, who: Who) -> None:
+    session.get_one(GuestLink, who.person.id).expires_at = datetime.now(UTC) - timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("held", "change", "reason"),
+    [
+        (Pass.TERMINAL, remove_terminal, "terminal_removed"),
+        (Pass.GUEST_OBSERVER, take_link_back, "link_over"),
+        (Pass.GUEST_TEACHER, let_link_run_out, "link_over"),
+    ],
+)
+def test_a_terminal_and_a_guest_lose_their_media_with_their_right(
+    app: FastAPI,
+    live: TestClient,
+    keys: Keys,
+    scene: Scene,
+    offer: str,
+    session: Session,
+    session_factory: SessionFactory,
+    held: Pass,
+    change: Callable[[Session, Who], None],
+    reason: str,
+) -> None:
+    (who,) = (
+        each for each in everybody(session, scene.county) if each.role is held and each.place is Place.THERE
+    )
+    session.commit()
+    part = live.get(f"/api/v1/lessons/{scene.lesson_id}/join", headers=who.headers(keys)).json()
+    door = part["watch"][0]
+    headers = {"Authorization": f"Bearer {door['token']}", "Content-Type": "application/sdp"}
+    watching = live.post(door["url"], content=offer, headers=headers)
+    assert watching.status_code == 201, watching.text
+    with live.websocket_connect(f"/api/v1/lessons/{scene.lesson_id}/channel") as socket:
+        socket.send_json({"type": "hello", "token": who.token(keys)})
+        assert socket.receive_json()["type"] == "welcome"
+        with session_factory.begin() as changing:
+            change(changing, who)
+        look_again(app, live, session_factory)
+        assert news(socket) == {"type": "removed", "reason": reason}
+    assert live.delete(watching.headers["location"]).json()["code"] == "right.ended"
+    assert live.post(door["url"], content=offer, headers=headers).status_code == 401
 
 
 def test_a_part_that_became_another_one_keeps_what_it_still_covers(

@@ -77,4 +77,7 @@ _NOT_TEXTS = {
     "stream.taken",
     "session.replaced",
     "site.js",
+    "terminal.code_used",
+    "terminal.no_code",
+    "terminal.removed",
 }

@@ -1,0 +1,130 @@
+// Where an administrator lets rooms' screens in and shuts them out. The QR code on a screen leads here with its code.
+
+import { get, post } from "./api.js";
+import { clock, day, say, wireLanguageButton } from "./i18n.js";
+import { byId, child, requireSignIn, showFault } from "./page.js";
+import { takeSignInFromAddress } from "./session.js";
+
+const PAGE = 200;
+const MOST_PAGES = 10;
+const CODE = "tongtang.code"; // survives the way through the sign-in page
+let next = null;
+
+wireLanguageButton();
+const given = new URLSearchParams(location.hash.slice(1)).get("code");
+if (given) {
+  sessionStorage.setItem(CODE, given.slice(0, 8));
+  history.replaceState(null, "", location.pathname);
+}
+await takeSignInFromAddress();
+byId("form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  attempt(connect);
+});
+byId("more").addEventListener("click", () => attempt(load));
+if (requireSignIn()) {
+  byId("code").value = sessionStorage.getItem(CODE) ?? "";
+  await attempt(fillRooms);
+  await attempt(load);
+}
+
+async function all(path) {
+  const found = [];
+  let after = null;
+  for (let page = 0; page < MOST_PAGES; page++) {
+    const query = new URLSearchParams({ limit: PAGE, ...(after ? { after } : {}) });
+    const answer = await get(`${path}${path.includes("?") ? "&" : "?"}${query}`);
+    found.push(...answer.items);
+    after = answer.next;
+    if (!after) break;
+  }
+  return found;
+}
+
+// The receiving rooms of the units one administers, with the names of their schools and sites.
+async function fillRooms() {
+  const [me, units, rooms] = [await get("/api/v1/me"), await all("/api/v1/org-units"), await all("/api/v1/rooms?kind=receiving")];
+  const byUnit = new Map(units.map((unit) => [unit.id, unit]));
+  const mine = new Set(me.assignments.filter(({ role }) => role.endsWith("_admin")).map((held) => held.org_unit_id));
+  const within = (id) => {
+    for (let unit = byUnit.get(id); unit; unit = byUnit.get(unit.parent_id)) if (mine.has(unit.id)) return true;
+    return false;
+  };
+  for (const room of rooms.filter((each) => within(each.org_unit_id))) {
+    const option = child(byId("room"), "option");
+    option.value = room.id;
+    option.textContent = `${byUnit.get(room.org_unit_id).name} · ${room.name}`;
+  }
+  say(byId("done"), byId("room").options.length ? "terminals.choose" : "terminals.no_rooms");
+  byId("go").disabled = !byId("room").options.length;
+}
+
+async function connect() {
+  const code = byId("code").value.trim();
+  if (!code) {
+    say(byId("fault"), "terminals.no_code");
+    byId("fault").hidden = false;
+    return byId("code").focus();
+  }
+  const made = await post("/api/v1/terminals", { code, room_id: byId("room").value });
+  sessionStorage.removeItem(CODE);
+  byId("code").value = "";
+  byId("empty").hidden = true;
+  byId("terminals").prepend(row(made));
+  say(byId("done"), "terminals.connected", { room: made.room });
+}
+
+async function load() {
+  const query = new URLSearchParams({ limit: 50, ...(next ? { after: next } : {}) });
+  const page = await get(`/api/v1/terminals?${query}`);
+  next = page.next;
+  byId("more").hidden = !next;
+  byId("terminals").append(...page.items.map((terminal) => row(terminal)));
+  byId("empty").hidden = byId("terminals").children.length > 0;
+  if (!byId("empty").hidden) say(byId("empty"), "terminals.none");
+}
+
+function row(terminal) {
+  const item = document.createElement("li");
+  item.className = "lesson-row person";
+  const what = child(item, "div");
+  child(what, "h2", "row-title").textContent = terminal.room;
+  const seen = child(what, "p", "row-state");
+  if (terminal.last_seen_at) {
+    const at = new Date(terminal.last_seen_at);
+    say(seen, "terminals.seen", { day: day(at), time: clock(at) });
+  } else {
+    say(seen, "terminals.not_seen");
+  }
+  const ways = child(item, "div", "row-ways");
+  const button = child(ways, "button", "button");
+  button.type = "button";
+  say(child(button, "span"), "terminals.remove");
+  button.addEventListener("click", () => attempt(() => remove(terminal, item)));
+  return item;
+}
+
+async function remove(terminal, item) {
+  if (!(await agreed(terminal.room))) return;
+  await post(`/api/v1/terminals/${terminal.id}/remove`);
+  item.remove();
+}
+
+function agreed(room) {
+  const dialog = byId("asking");
+  say(byId("ask"), "terminals.remove.ask", { room });
+  dialog.returnValue = "no";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
+}
+
+async function attempt(act) {
+  try {
+    byId("fault").hidden = true;
+    await act();
+  } catch (failure) {
+    showFault(byId("fault"), failure);
+  }
+}
