@@ -194,6 +194,7 @@ def test_a_weak_link_is_said_in_words_and_that_it_is_well_again(lesson: Lesson) 
 
 def test_a_teacher_whose_own_link_is_weak_is_told(lesson: Lesson) -> None:
     lesson.teacher.wait_for_picture(f"{tile(1)} video")
+    lesson.teacher.page.wait_for_selector("#status[data-state=live]")
     up = {"stream": "main", "direction": "publish", "rung": None}
     for loss, words in ((0.08, "On air · your link is weak"), (0.0, "On air")):
         news = {"type": "quality", "sites": [], "own": [{**up, "loss": loss}]}

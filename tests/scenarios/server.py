@@ -65,7 +65,7 @@ class ServerProcess:
 
     def wait_ready(self) -> float:
         """Wait until lessons can be held; the seconds from the process's start."""
-        deadline = self.started_at + PATIENCE
+        deadline = self.started_at + 3 * PATIENCE
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 if httpx.get(f"{self.url}/readyz", trust_env=False).is_success:
