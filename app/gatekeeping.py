@@ -47,7 +47,7 @@ WITHOUT_GATE: Final[Mapping[str, str]] = {
     "/static/{version}/{name}": "open: style sheets and modules",
     "/favicon.ico": "open: the icon",
     "/.well-known/security.txt": "open: whom to tell of a weakness",
-    **dict.fromkeys(("/", "/today", "/teach", "/site", "/password", "/people", "/docs"), _PAGE),
+    **dict.fromkeys(("/", "/today", "/teach", "/site", "/password", "/access", "/people", "/docs"), _PAGE),
     **dict.fromkeys(("/terminal", "/terminals", "/guest"), _PAGE),
 }
 

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 import app.accounts.appointment_routes
 import app.accounts.audit_routes
+import app.accounts.factor_routes
 import app.accounts.privacy_routes
 import app.accounts.routes
 import app.accounts.session_routes
@@ -57,6 +58,7 @@ ROUTERS = (
     app.accounts.privacy_routes.router,
     app.accounts.session_routes.router,
     app.accounts.token_routes.router,
+    app.accounts.factor_routes.router,
     app.accounts.audit_routes.router,
     app.accounts.terminal_routes.router,
     app.schools.routes.router,

@@ -105,6 +105,9 @@ class Settings(GuardOptions, BaseSettings):
     refresh_hours: int = Field(
         12, ge=1, le=90 * 24, description="Time after which a program has to sign in again, not just refresh"
     )
+    admins_need_second_factor: bool = Field(
+        False, description="Let admins do nothing before they have a second factor"
+    )
     session_minutes: int = Field(
         12 * 60,
         ge=1,

@@ -7,7 +7,7 @@ The application does not start with a route that has neither a gate nor a line i
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -22,11 +22,12 @@ from app.accounts.access_tokens import note_use
 from app.accounts.browsers import principal_of_session
 from app.accounts.permissions import Action, require_somewhere
 from app.accounts.rules import Principal
-from app.accounts.service import authenticate
+from app.accounts.service import authenticate, lacks_second_factor
 from app.database import address_of, reading
 from app.errors import Unauthenticated
 from app.guard.limiting import READS
 from app.guard.traffic import Limit, Traffic
+from app.settings import Settings
 
 bearer = OAuth2PasswordBearer(
     tokenUrl="/api/v1/token", auto_error=False, description="A token of POST /api/v1/token"
@@ -40,6 +41,16 @@ def identify(
 
     Raises `Unauthenticated`, or `Forbidden` for a cookie that another site's page makes use of.
     """
+    principal = _identified(session, connection, token, sign_in)
+    settings: Settings = connection.app.state.settings
+    if settings.admins_need_second_factor and lacks_second_factor(session, principal):
+        return replace(principal, must_add_factor=True)
+    return principal
+
+
+def _identified(
+    session: Session, connection: HTTPConnection, token: str | None, sign_in: str | None
+) -> Principal:
     now = datetime.now(UTC)
     if token is not None:
         return authenticate(session, connection.app.state.keys, token, now)

@@ -39,7 +39,7 @@ def change_password(session: Session, principal: Principal, old_hash: str, new_h
 
 def reset_password(session: Session, principal: Principal, person_id: uuid.UUID, new_hash: str) -> Person:
     """Give somebody one looks after a password that they have to change; every token of theirs is void."""
-    person = _managed(session, principal, Action.PERSON_RESET, person_id)
+    person = managed(session, principal, Action.PERSON_RESET, person_id)
     _set(session, person, new_hash, must_change=True)
     note_person(session, Act.PASSWORD_RESET, principal.person_id, person)
     return person
@@ -47,13 +47,13 @@ def reset_password(session: Session, principal: Principal, person_id: uuid.UUID,
 
 def close_account(session: Session, principal: Principal, person_id: uuid.UUID) -> Person:
     """Let somebody sign in no more; every token of theirs is void at once."""
-    person = _managed(session, principal, Action.PERSON_CLOSE, person_id)
+    person = managed(session, principal, Action.PERSON_CLOSE, person_id)
     return _switch(session, principal, person, active=False)
 
 
 def open_account(session: Session, principal: Principal, person_id: uuid.UUID) -> Person:
     """Let somebody whose account was closed sign in again, with the password they had."""
-    person = _managed(session, principal, Action.PERSON_CLOSE, person_id)
+    person = managed(session, principal, Action.PERSON_CLOSE, person_id)
     return _switch(session, principal, person, active=True)
 
 
@@ -77,7 +77,7 @@ def _switch(session: Session, principal: Principal, person: Person, *, active: b
     return person
 
 
-def _managed(session: Session, principal: Principal, action: Action, person_id: uuid.UUID) -> Person:
+def managed(session: Session, principal: Principal, action: Action, person_id: uuid.UUID) -> Person:
     """Somebody whose account one may change; raises `NotFound` or `Forbidden`.
 
     Whoever changes an account could sign in to it. So it takes the right to give each of its roles: a school's

@@ -34,11 +34,14 @@ class Action(StrEnum):
     PERSON_LIST = "person.list"
     PERSON_SHOW = "person.show"
     PERSON_RESET = "person.reset_password"
+    PERSON_RESET_FACTOR = "person.reset_second_factor"
     PERSON_CLOSE = "person.close"
     PERSON_EXPORT = "person.export"
     PERSON_ERASE = "person.erase"
     ASSIGNMENT_CHANGE = "assignment.change"
     PASSWORD_CHANGE = "password.change"
+    SECOND_FACTOR_SHOW = "second_factor.show"
+    SECOND_FACTOR_SET = "second_factor.set"
     ACCESS_TOKEN_MINT = "access_token.mint"
     ACCESS_TOKEN_LIST = "access_token.list"
     ACCESS_TOKEN_REVOKE = "access_token.revoke"
@@ -89,6 +92,7 @@ _ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None, Scope | N
     Action.PERSON_LIST: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.PERSON_SHOW: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.PERSON_RESET: (_COUNTY, _SUBTREE, _NO, _NO),
+    Action.PERSON_RESET_FACTOR: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.PERSON_CLOSE: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.PERSON_EXPORT: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.PERSON_ERASE: (_COUNTY, _NO, _NO, _NO),
@@ -160,6 +164,8 @@ OF_ONESELF = frozenset(
         Action.PERSON_SHOW,
         Action.PERSON_EXPORT,
         Action.PASSWORD_CHANGE,
+        Action.SECOND_FACTOR_SHOW,
+        Action.SECOND_FACTOR_SET,
         Action.ACCESS_TOKEN_MINT,
         Action.ACCESS_TOKEN_LIST,
         Action.ACCESS_TOKEN_REVOKE,
@@ -170,7 +176,9 @@ OF_ONESELF = frozenset(
 IN_PERSON = frozenset(
     {
         Action.PASSWORD_CHANGE,
+        Action.SECOND_FACTOR_SET,
         Action.PERSON_RESET,
+        Action.PERSON_RESET_FACTOR,
         Action.ACCESS_TOKEN_MINT,
         Action.ACCESS_TOKEN_LIST,
         Action.ACCESS_TOKEN_REVOKE,
@@ -197,6 +205,7 @@ SEEN_BY: Mapping[Action, Action] = {
     Action.TERM_ADD: Action.TERM_SHOW,
     Action.CALENDAR_SET: Action.CALENDAR_SHOW,
     Action.PERSON_RESET: Action.PERSON_SHOW,
+    Action.PERSON_RESET_FACTOR: Action.PERSON_SHOW,
     Action.PERSON_CLOSE: Action.PERSON_SHOW,
     Action.PERSON_EXPORT: Action.PERSON_SHOW,
     Action.PERSON_ERASE: Action.PERSON_SHOW,
@@ -271,7 +280,7 @@ def reach(principal: Principal, action: Action) -> Reach:
         return Reach(principal.person_id)
     if principal.held is not None:
         return _reach_of_pass(principal, principal.held, action)
-    scopes = {} if principal.must_change_password else TABLE.get(action, {})
+    scopes = {} if principal.must_change_password or principal.must_add_factor else TABLE.get(action, {})
     held = [
         (duty, scopes[duty.role])
         for duty in principal.assignments
@@ -330,6 +339,12 @@ def require_somewhere(principal: Principal, action: Action) -> Reach:
             "password.change_first",
             "Change the password first",
             "Somebody else chose your password. Choose another one: `POST /api/v1/me/password`.",
+        )
+    if not found and principal.must_add_factor:
+        raise Forbidden(
+            "second_factor.add_first",
+            "Add a second factor first",
+            "Admins here sign in with a second factor. Add yours: `POST /api/v1/me/second-factor`.",
         )
     if not found:
         raise denied(action)

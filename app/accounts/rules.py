@@ -20,6 +20,8 @@ class Role(StrEnum):
     SITE_ASSISTANT = "site_assistant"
 
 
+ADMINS = frozenset({Role.BUREAU_ADMIN, Role.SCHOOL_ADMIN})
+
 # The kinds of org unit a role makes sense on, in the words of the schools domain.
 PLACES: dict[Role, frozenset[str]] = {
     Role.BUREAU_ADMIN: frozenset({"county"}),
@@ -91,6 +93,8 @@ class Principal:
     today: date
     must_change_password: bool = False
     """Until they have, they may do nothing else."""
+    must_add_factor: bool = False
+    """Until they have a second factor, they may do nothing else."""
     actions: frozenset[str] | None = None
     """What the token they show is good for; None: for everything they may do."""
     access_token: Used | None = None

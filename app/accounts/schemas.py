@@ -27,6 +27,9 @@ class Credentials(Input):
 
     login: str = Field(max_length=200)
     password: Password
+    code: str = Field(
+        "", max_length=64, description="Of the second factor, once the answer is `sign_in.code_needed`"
+    )
 
     model_config = example({"login": "wang", "password": "kota-ribu-semo-lagi"})
 

@@ -20,7 +20,7 @@ from app.accounts.permissions import (
     require,
     require_somewhere,
 )
-from app.accounts.rules import PLACES, Duty, Holder, HolderKind, Principal, Role, Used
+from app.accounts.rules import ADMINS, PLACES, Duty, Holder, HolderKind, Principal, Role, Used
 from app.accounts.scopes import ACCESS_TOKEN, actions_of_scopes
 from app.accounts.tokens import TokenKind, read, sign, token_kind
 from app.audit import service as audit
@@ -108,6 +108,12 @@ def _principal_of_script(session: Session, token: str, now: datetime) -> Princip
     principal = principal_of(session, found.person_id, now, issued_at=found.created_at.timestamp())
     actions = actions_of_scopes(found.scopes.split())
     return replace(principal, actions=actions, access_token=Used(found.id, found.last_used_at))
+
+
+def lacks_second_factor(session: Session, principal: Principal) -> bool:
+    """Whether somebody is an admin today and signs in by the password alone."""
+    admin = any(duty.role in ADMINS and duty.holds_on(principal.today) for duty in principal.assignments)
+    return admin and not queries.has_second_factor(session, principal.person_id)
 
 
 def token_void() -> Unauthenticated:

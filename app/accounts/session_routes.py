@@ -43,7 +43,7 @@ async def open_session(
     now = datetime.now(UTC)
     if body is not None:
         password = body.password.get_secret_value()
-        person_id = (await sign_in(state.door, body.login, password, address_of(request))).id
+        person_id = (await sign_in(state.door, body.login, password, address_of(request), body.code)).id
     elif token is not None:
         person_id = (await run_in_threadpool(_bearer_of, request, token)).person_id
     else:

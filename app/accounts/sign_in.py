@@ -1,13 +1,17 @@
 """Signing in: the one place that checks passwords. No transaction is open while one is hashed."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
 
 from prometheus_client import CollectorRegistry, Counter
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
-from app.accounts import queries
+from app.accounts import factors, queries
 from app.accounts.limiter import SignInLimits
 from app.accounts.managing import change_password
 from app.accounts.models import Person
@@ -21,6 +25,15 @@ from app.database import CALLER_ADDRESS, SessionFactory, reading
 from app.errors import Forbidden, Invalid, TooManyRequests, Unauthenticated
 from app.guard.traffic import Limit, Traffic
 from app.keys import Keys
+
+
+class Result(StrEnum):
+    """How an attempt to sign in ended."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    CODE_NEEDED = "code_needed"
+    CODE_WRONG = "code_wrong"
 
 
 @dataclass(frozen=True)
@@ -41,8 +54,8 @@ class Door:
         object.__setattr__(self, "attempts", counter)
 
 
-async def sign_in(door: Door, login: str, password: str, address: str) -> Person:
-    """The person with this login and password.
+async def sign_in(door: Door, login: str, password: str, address: str, code: str = "") -> Person:
+    """The person with this login and password, and a code of their second factor if they have one.
 
     Raises `Unauthenticated`, `TooManyRequests`, or `Unavailable` when too many sign in at once. Good and refused
     attempts are noted in the trail; those beyond the bounds are counted and not even looked at.
@@ -52,11 +65,39 @@ async def sign_in(door: Door, login: str, password: str, address: str) -> Person
     person = await run_in_threadpool(_person_by_login, door.factory, login)
     stored = person.password_hash if person and person.active else None
     check = await door.desk.check(password, stored)
-    await run_in_threadpool(_note, door, person, login, check, address)
-    _count_result(door, login, address, check.matches)
-    if person is None or not check.matches:
+    result = await run_in_threadpool(_decide, door, person, login, check, code, address)
+    if result is Result.CODE_NEEDED:
+        door.attempts.labels("code_needed").inc()
+        raise Unauthenticated(
+            "sign_in.code_needed", "Code needed", "Send a code of your app, or a recovery code, too."
+        )
+    _count_result(door, login, address, result is Result.ACCEPTED)
+    if result is Result.CODE_WRONG:
+        raise Unauthenticated(
+            "sign_in.code_wrong", "Wrong code", "The code is wrong or was used before; wait for the next one."
+        )
+    if person is None or result is not Result.ACCEPTED:
         raise Unauthenticated("sign_in.refused", "Sign-in refused", "The login or the password is wrong.")
     return person
+
+
+async def require_own_password(door: Door, principal: Principal, password: str, address: str) -> Person:
+    """Raise `Forbidden` unless somebody who is signed in knows the password, too."""
+    person = await run_in_threadpool(_person_of, door.factory, principal)
+    await _check_own(door, person, password, address)
+    return person
+
+
+@contextmanager
+def guarded(door: Door, who: str, address: str) -> Iterator[None]:
+    """Bound how often somebody who is signed in guesses at a code: a refusal inside counts as a wrong attempt."""
+    _count_attempt(door, who, address)
+    try:
+        yield
+    except Invalid:
+        door.limits.refused(who, address)
+        raise
+    door.limits.accepted(who, address)
 
 
 async def change_own_password(door: Door, principal: Principal, old: str, new: str, address: str) -> None:
@@ -65,14 +106,18 @@ async def change_own_password(door: Door, principal: Principal, old: str, new: s
     require_strong(new, person.login, person.name)
     if new == old:
         raise Invalid("password.same", "The same password", "Choose a password other than the old one.")
-    _count_attempt(door, person.login, address)
-    check = await door.desk.check(old, person.password_hash)
-    _count_result(door, person.login, address, check.matches)
-    if not check.matches:
-        await run_in_threadpool(_note, door, person, person.login, check, address)
-        raise Forbidden("password.wrong", "Wrong password", "The old password is wrong.")
+    await _check_own(door, person, old, address)
     hashed = await door.desk.hash(new)
     await run_in_threadpool(_change, door, principal, person.password_hash, hashed, address)
+
+
+async def _check_own(door: Door, person: Person, password: str, address: str) -> None:
+    _count_attempt(door, person.login, address)
+    check = await door.desk.check(password, person.password_hash)
+    _count_result(door, person.login, address, check.matches)
+    if not check.matches:
+        await run_in_threadpool(_decide, door, person, person.login, check, "", address)
+        raise Forbidden("password.wrong", "Wrong password", "The old password is wrong.")
 
 
 def _count_attempt(door: Door, login: str, address: str) -> None:
@@ -117,17 +162,35 @@ def _person_by_login(factory: SessionFactory, login: str) -> Person | None:
         return queries.person_by_login(session, login)
 
 
-def _note(door: Door, person: Person | None, login: str, check: Check, address: str) -> None:
+def _decide(door: Door, person: Person | None, login: str, check: Check, code: str, address: str) -> Result:
+    """Whether the second factor is right, too, and note in the trail how it ended."""
     with door.factory.begin() as session:
         session.info[CALLER_ADDRESS] = address
         if person is None:
             _note_stranger(session, door.keys, login)
-            return
-        act = Act.SIGN_IN_ACCEPTED if check.matches else Act.SIGN_IN_REFUSED
-        who = person.id if check.matches else None
-        audit.note(session, act, person.county_id, who, Subject("person", person.id))
+            return Result.REFUSED
+        result = _result(session, door.keys, person, check, code)
+        if result is Result.CODE_NEEDED:
+            return result  # they are asked for it, and come again
+        accepted = result is Result.ACCEPTED
+        act = Act.SIGN_IN_ACCEPTED if accepted else Act.SIGN_IN_REFUSED
+        why = {"why": "code"} if result is Result.CODE_WRONG else None
+        who = person.id if accepted else None
+        audit.note(session, act, person.county_id, who, Subject("person", person.id), after=why)
         if check.renewed is not None:
             queries.renew_hash(session, person.id, person.password_hash, check.renewed)
+        return result
+
+
+def _result(session: Session, keys: Keys, person: Person, check: Check, code: str) -> Result:
+    if not check.matches:
+        return Result.REFUSED
+    if not queries.has_second_factor(session, person.id):
+        return Result.ACCEPTED
+    if not code.strip():
+        return Result.CODE_NEEDED
+    right = factors.check(session, keys, person.id, code, datetime.now(UTC))
+    return Result.ACCEPTED if right else Result.CODE_WRONG
 
 
 def _note_stranger(session: Session, keys: Keys, login: str) -> None:

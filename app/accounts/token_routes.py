@@ -56,7 +56,7 @@ async def token(
     if form.grant_type == "refresh_token" and form.refresh_token:
         turned = await run_in_threadpool(_turn, door, form.refresh_token, address)
     elif form.grant_type == "password" and form.username and form.password:
-        person = await sign_in(door, form.username, form.password, address)
+        person = await sign_in(door, form.username, form.password, address, form.code)
         life = timedelta(hours=settings.refresh_hours)
         turned = await run_in_threadpool(_begin, door, person, life)
     else:

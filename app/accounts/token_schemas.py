@@ -22,6 +22,10 @@ class TokenForm(BaseModel):
     )
     username: _Text = ""
     password: _Text = ""
+    code: Annotated[
+        str,
+        Field(max_length=64, description="Of the second factor, once the answer is `sign_in.code_needed`"),
+    ] = ""
     refresh_token: _Text = ""
 
     model_config = example({"username": "wang", "password": "kota-ribu-semo-lagi"})

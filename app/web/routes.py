@@ -97,6 +97,12 @@ def guest(request: Request) -> HTMLResponse:
     return _page(request, "guest")
 
 
+@router.get("/access")
+def access(request: Request) -> HTMLResponse:
+    """One's own ways in: the second factor, and access tokens for scripts."""
+    return _page(request, "access")
+
+
 @router.get("/docs")
 def docs(request: Request) -> HTMLResponse:
     """The API's reference, of our own making: FastAPI's loads its scripts from the internet."""

@@ -17,8 +17,8 @@ export async function post(path, body = {}) {
 }
 
 // Signs this browser in; what proves it stays in a cookie, and the page gets the sign-in's name.
-export async function openSession(login, password) {
-  const body = JSON.stringify({ login, password });
+export async function openSession(login, password, code = "") {
+  const body = JSON.stringify({ login, password, code });
   const headers = { "Content-Type": "application/json" };
   const response = await send("/api/v1/session", { method: "POST", headers, body });
   return (await response.json()).sign_in;
@@ -30,6 +30,7 @@ const BY_CODE = {
   "stream.taken": "error.stream_taken",
   "terminal.no_code": "terminals.wrong_code",
   "terminal.code_used": "terminals.code_used",
+  "second_factor.add_first": "error.add_factor",
   "person.oneself": "people.oneself",
   "person.may_not_manage": "people.beyond",
 };

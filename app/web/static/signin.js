@@ -17,13 +17,17 @@ byId("show").addEventListener("change", ({ target }) => {
 byId("form").addEventListener("submit", async (event) => {
   event.preventDefault();
   const [name, password] = [byId("name").value.trim(), byId("password").value];
+  const asked = !byId("second").hidden;
+  const code = asked ? byId("code").value.trim() : "";
   if (!name || !password) return complain("signin.empty", byId(name ? "password" : "name"));
+  if (asked && !code) return complain("signin.code.empty", byId("code"));
   byId("go").disabled = true;
   byId("fault").hidden = true;
   try {
-    signIn(await openSession(name, password));
+    signIn(await openSession(name, password, code));
     await goHome();
   } catch (failure) {
+    if (failure instanceof ApiError && failure.code.startsWith("sign_in.code")) return askForCode(failure.code);
     const wrong = failure instanceof ApiError && (failure.status === 400 || failure.status === 401);
     if (wrong) complain("signin.wrong", byId("password"));
     else if (failure instanceof Unreachable) showFault(byId("fault"), { words: "signin.unreachable" });
@@ -32,6 +36,14 @@ byId("form").addEventListener("submit", async (event) => {
     byId("go").disabled = false;
   }
 });
+
+// The password is right; the app's code is asked for as well.
+function askForCode(why) {
+  byId("second").hidden = false;
+  byId("code").value = "";
+  if (why === "sign_in.code_wrong") return complain("signin.code.wrong", byId("code"));
+  byId("code").focus();
+}
 
 function complain(key, field) {
   say(byId("fault"), key);

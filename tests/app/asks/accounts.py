@@ -18,6 +18,11 @@ def asks(scene: Scene) -> Asks:
         "expires_at": counties.tomorrow().isoformat() + "T12:00:00Z",
     }
     return {
+        ("GET", "/api/v1/me/second-factor"): Ask(at_home=True),
+        ("POST", "/api/v1/me/second-factor"): Ask({"password": factories.PASSWORD}, at_home=True),
+        ("POST", "/api/v1/me/second-factor/confirm"): Ask({"code": "no code"}, at_home=True),
+        ("POST", "/api/v1/me/second-factor/remove"): Ask({"code": "no code"}, at_home=True),
+        ("POST", "/api/v1/people/{person_id}/reset-second-factor"): Ask(gone=True),
         ("POST", "/api/v1/me/access-tokens"): Ask(script, at_home=True),
         ("GET", "/api/v1/me/access-tokens"): Ask(at_home=True),
         ("DELETE", "/api/v1/me/access-tokens/{access_token_id}"): Ask(),

@@ -1,0 +1,123 @@
+// One's own ways in: a second factor, and access tokens for scripts and encoders.
+
+import { ApiError, get, post, send } from "./api.js";
+import { say, wireLanguageButton } from "./i18n.js";
+import { byId, child, requireSignIn, showFault } from "./page.js";
+import { signInHeader } from "./session.js";
+
+const FACTOR = "/api/v1/me/second-factor";
+const TOKENS = "/api/v1/me/access-tokens";
+const DAY = 24 * 3600 * 1000;
+const FAULTS = {
+  "password.wrong": "password.wrong",
+  "second_factor.wrong": "signin.code.wrong",
+  "access_token.too_many": "access.too_many",
+};
+
+wireLanguageButton();
+if (requireSignIn()) attempt(() => Promise.all([showFactor(), showTokens()]));
+
+wire("begin", async () => {
+  const made = await post(FACTOR, { password: byId("password").value });
+  byId("password").value = "";
+  byId("picture").src = made.picture;
+  byId("typed").textContent = made.secret.match(/.{1,4}/g).join(" ");
+  only("confirm").querySelector("input").focus();
+});
+
+wire("confirm", async () => {
+  const { recovery_codes: codes } = await post(`${FACTOR}/confirm`, { code: byId("first-code").value });
+  byId("first-code").value = byId("typed").textContent = "";
+  byId("picture").removeAttribute("src");
+  await showFactor();
+  tell("access.recovery", codes.join("\n"));
+});
+
+wire("remove", async () => {
+  await post(`${FACTOR}/remove`, { code: byId("last-code").value });
+  byId("last-code").value = "";
+  await showFactor();
+});
+
+wire("mint", async () => {
+  const name = byId("name").value.trim();
+  const days = Number(byId("days").value);
+  if (!name) return complain("access.name.empty", byId("name"));
+  if (!(days >= 1 && days <= 366)) return complain("access.days.wrong", byId("days"));
+  const until = new Date(Date.now() + days * DAY - 60_000).toISOString();
+  const made = await post(TOKENS, { name, scopes: byId("scope").value.split(" "), expires_at: until });
+  byId("name").value = "";
+  await showTokens();
+  tell("access.minted", made.token);
+});
+
+async function showFactor() {
+  const { confirmed, recovery_codes_left: left } = await get(FACTOR);
+  say(byId("factor-state"), confirmed ? "access.factor.on" : "access.factor.off", { left });
+  only(confirmed ? "remove" : "begin");
+}
+
+function only(shown) {
+  for (const id of ["begin", "confirm", "remove"]) byId(id).hidden = id !== shown;
+  return byId(shown);
+}
+
+async function showTokens() {
+  const { items } = await get(TOKENS);
+  byId("none").hidden = items.length > 0;
+  byId("tokens").replaceChildren();
+  for (const token of items) addRow(token);
+}
+
+function addRow(token) {
+  const item = child(byId("tokens"), "li", "lesson-row person");
+  const what = child(item, "div");
+  child(what, "h3", "row-title").textContent = token.name;
+  child(what, "p", "row-who").textContent = token.scopes.join(" · ");
+  const day = (time) => time.slice(0, 10);
+  const used = token.last_used_at;
+  say(child(what, "p", "row-state"), used ? "access.used" : "access.unused", {
+    until: day(token.expires_at),
+    used: used && day(used),
+  });
+  const ways = child(item, "div", "row-ways");
+  const button = child(ways, "button", "button danger");
+  button.type = "button";
+  say(child(button, "span"), "access.revoke");
+  button.addEventListener("click", () => attempt(() => revoke(token)));
+}
+
+async function revoke({ id }) {
+  await send(`${TOKENS}/${id}`, { method: "DELETE", headers: signInHeader() });
+  await showTokens();
+}
+
+function tell(key, secret) {
+  say(byId("tell"), key);
+  byId("secret").textContent = secret;
+  byId("telling").addEventListener("close", () => (byId("secret").textContent = ""), { once: true });
+  byId("telling").showModal();
+}
+
+function wire(id, act) {
+  byId(id).addEventListener("submit", (event) => {
+    event.preventDefault();
+    attempt(act);
+  });
+}
+
+async function attempt(act) {
+  byId("fault").hidden = true;
+  try {
+    await act();
+  } catch (failure) {
+    const words = failure instanceof ApiError && FAULTS[failure.code];
+    showFault(byId("fault"), words ? { words } : failure);
+    byId("fault").scrollIntoView({ block: "center" });
+  }
+}
+
+function complain(key, field) {
+  showFault(byId("fault"), { words: key });
+  field.focus();
+}
