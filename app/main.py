@@ -26,6 +26,7 @@ import app.pupils.routes
 import app.schools.routes
 import app.timetables.calendar_routes
 import app.timetables.routes
+import app.timetables.suggestion_routes
 import app.web.routes
 from app import __version__, gatekeeping, metrics
 from app.accounts.door_limits import DoorLimits
@@ -63,6 +64,7 @@ ROUTERS = (
     app.accounts.terminal_routes.router,
     app.schools.routes.router,
     app.pupils.routes.router,
+    app.timetables.suggestion_routes.router,  # before /pairings/{pairing_id}
     app.pairings.routes.router,
     app.lessons.agreement_routes.router,
     app.timetables.routes.router,

@@ -58,6 +58,7 @@ class Action(StrEnum):
     PAIRING_ADD = "pairing.add"
     PAIRING_ANSWER = "pairing.answer"
     PAIRING_DECIDE = "pairing.decide"
+    PAIRING_SUGGEST = "pairing.suggest"
     PAIRING_SHOW = "pairing.show"
     TERM_ADD = "term.add"
     TERM_SHOW = "term.show"
@@ -111,6 +112,7 @@ _ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None, Scope | N
     Action.PAIRING_ADD: (_COUNTY, _NO, _NO, _NO),
     Action.PAIRING_ANSWER: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.PAIRING_DECIDE: (_COUNTY, _NO, _NO, _NO),
+    Action.PAIRING_SUGGEST: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.PAIRING_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
     Action.TERM_ADD: (_COUNTY, _NO, _NO, _NO),
     Action.TERM_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
@@ -199,6 +201,7 @@ SEEN_BY: Mapping[Action, Action] = {
     Action.BELLS_ADD: Action.ORG_UNIT_SHOW,
     Action.PERSON_ADMIT: Action.ORG_UNIT_SHOW,
     Action.PAIRING_ADD: Action.ROOM_SHOW,
+    Action.PAIRING_SUGGEST: Action.ORG_UNIT_SHOW,
     Action.PAIRING_ANSWER: Action.PAIRING_SHOW,
     Action.PAIRING_DECIDE: Action.PAIRING_SHOW,
     Action.ENTRY_PLAN: Action.ROOM_SHOW,

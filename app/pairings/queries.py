@@ -41,6 +41,14 @@ def living_renewal(session: Session, pairing_id: UUID) -> Pairing | None:
     return session.scalar(query.limit(1))
 
 
+def meeting(session: Session, county_id: UUID, first_day: date, last_day: date) -> Sequence[Pairing]:
+    """A county's agreements that share a day with a span."""
+    query = select(Pairing).where(
+        Pairing.county_id == county_id, Pairing.valid_from <= last_day, Pairing.valid_to >= first_day
+    )
+    return session.scalars(query).all()
+
+
 def between(session: Session, main_room_id: UUID, receiving_room_ids: Collection[UUID]) -> Sequence[Pairing]:
     """All agreements of a main room with these receiving rooms, the earliest first."""
     query = select(Pairing).where(

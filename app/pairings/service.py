@@ -123,6 +123,12 @@ def renewed(session: Session, pairing_ids: Collection[UUID]) -> frozenset[UUID]:
     return frozenset(queries.renewed(session, pairing_ids)) if pairing_ids else frozenset()
 
 
+def claimed_between(session: Session, county_id: UUID, first_day: date, last_day: date) -> list[Pairing]:
+    """A county's agreements that are not over and share a day with a span."""
+    found = queries.meeting(session, county_id, first_day, last_day)
+    return [each for each in found if each.agreement.claimed is not None]
+
+
 def refuse_slow_link(pairing: Pairing, receiving: Room) -> None:
     """Raise `Conflict` when the site's line is known to be slower than the agreement asks for."""
     minimum, declared = pairing.minimum_link_mbps, receiving.link_mbps_declared

@@ -27,6 +27,8 @@ from app.schools.rules import (
     path_of,
 )
 
+MOST_ROOMS = 5000
+
 
 @dataclass(frozen=True)
 class OrgUnitDraft:
@@ -270,6 +272,15 @@ def list_rooms(
     page = found[:limit]
     following = (page[-1][1], page[-1][0].code) if len(found) > limit else None
     return [room for room, _code in page], following
+
+
+def rooms_of(
+    session: Session, county_id: uuid.UUID, kind: RoomKind, org_unit_id: uuid.UUID | None = None
+) -> list[Room]:
+    """A county's rooms of one kind, or those of one unit, by the codes of unit and room."""
+    return [
+        room for room, _code in queries.rooms_page(session, county_id, kind, org_unit_id, None, MOST_ROOMS)
+    ]
 
 
 def rooms(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Room]:

@@ -91,6 +91,18 @@ def bell_schedules_of(
     return session.scalars(query).all()
 
 
+def slots_of_term(session: Session, term_id: UUID) -> Sequence[tuple[UUID, str, int, int]]:
+    """Main room, subject, weekday and period of every entry of a term."""
+    columns = (
+        TimetableEntry.main_room_id,
+        TimetableEntry.subject,
+        TimetableEntry.weekday,
+        TimetableEntry.period,
+    )
+    rows = session.execute(select(*columns).where(TimetableEntry.term_id == term_id))
+    return [(room_id, subject, weekday, period) for room_id, subject, weekday, period in rows]
+
+
 def entry(session: Session, entry_id: UUID) -> TimetableEntry | None:
     query = select(TimetableEntry).where(TimetableEntry.id == entry_id)
     return session.scalar(query.options(*_WHOLE))

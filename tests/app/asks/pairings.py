@@ -13,6 +13,7 @@ def asks(scene: Scene) -> Asks:
         "valid_to": county.term.last_day.isoformat(),
         "capacity": 3,
     }
+    wanted = f"site={county.school.id}&term_id={county.term.id}&subject=English"
     return {
         ("POST", "/api/v1/pairings"): Ask(pairing),
         ("POST", "/api/v1/pairings/{pairing_id}/accept"): Ask({}),
@@ -22,6 +23,7 @@ def asks(scene: Scene) -> Asks:
         ("POST", "/api/v1/pairings/{pairing_id}/resume"): Ask({}),
         ("POST", "/api/v1/pairings/{pairing_id}/end"): Ask({"reason": "Rain"}),
         ("POST", "/api/v1/pairings/{pairing_id}/renew"): Ask({"valid_to": "2099-01-01"}),
+        ("GET", "/api/v1/pairings/suggestions"): Ask(query=wanted),
         ("GET", "/api/v1/pairings"): Ask(finds="pairing_id"),
         ("GET", "/api/v1/pairings/{pairing_id}"): Ask(),
     }
