@@ -23,6 +23,7 @@ import app.lessons.routes
 import app.live.routes
 import app.pairings.routes
 import app.pupils.routes
+import app.schools.group_routes
 import app.schools.routes
 import app.timetables.calendar_routes
 import app.timetables.routes
@@ -63,6 +64,7 @@ ROUTERS = (
     app.accounts.audit_routes.router,
     app.accounts.terminal_routes.router,
     app.schools.routes.router,
+    app.schools.group_routes.router,
     app.pupils.routes.router,
     app.timetables.suggestion_routes.router,  # before /pairings/{pairing_id}
     app.pairings.routes.router,

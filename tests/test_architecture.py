@@ -23,7 +23,7 @@ LAYERS = ("routes", "service", "queries", "models")
 # What a domain shows to others: its verbs (some in a module named by the use case instead of `service`), and
 # its pure parts. Of models only the classes, as types.
 VERBS = {"service", "planning", "scheduling", "visits", "grants", "special_days", "calendar_changes"}
-VERBS |= {"ground", "changes", "on_the_day", "publishing", "deciding", "agreements", "suggesting"}
+VERBS |= {"ground", "changes", "on_the_day", "publishing", "deciding", "agreements", "suggesting", "groups"}
 PUBLIC = VERBS | {
     "schemas",
     "rules",

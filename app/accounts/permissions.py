@@ -55,6 +55,8 @@ class Action(StrEnum):
     TERMINAL_ADD = "terminal.add"
     TERMINAL_LIST = "terminal.list"
     TERMINAL_REMOVE = "terminal.remove"
+    PUPIL_GROUP_ADD = "pupil_group.add"
+    PUPIL_GROUP_SHOW = "pupil_group.show"
     PAIRING_ADD = "pairing.add"
     PAIRING_ANSWER = "pairing.answer"
     PAIRING_DECIDE = "pairing.decide"
@@ -109,6 +111,8 @@ _ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None, Scope | N
     Action.TERMINAL_ADD: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.TERMINAL_LIST: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.TERMINAL_REMOVE: (_COUNTY, _SUBTREE, _NO, _NO),
+    Action.PUPIL_GROUP_ADD: (_COUNTY, _SUBTREE, _NO, _NO),
+    Action.PUPIL_GROUP_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
     Action.PAIRING_ADD: (_COUNTY, _NO, _NO, _NO),
     Action.PAIRING_ANSWER: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.PAIRING_DECIDE: (_COUNTY, _NO, _NO, _NO),
@@ -201,6 +205,7 @@ SEEN_BY: Mapping[Action, Action] = {
     Action.BELLS_ADD: Action.ORG_UNIT_SHOW,
     Action.PERSON_ADMIT: Action.ORG_UNIT_SHOW,
     Action.PAIRING_ADD: Action.ROOM_SHOW,
+    Action.PUPIL_GROUP_ADD: Action.ORG_UNIT_SHOW,
     Action.PAIRING_SUGGEST: Action.ORG_UNIT_SHOW,
     Action.PAIRING_ANSWER: Action.PAIRING_SHOW,
     Action.PAIRING_DECIDE: Action.PAIRING_SHOW,

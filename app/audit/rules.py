@@ -49,6 +49,7 @@ class Act(StrEnum):
     PUPIL_CONSENT_RENEWED = "pupil.consent_renewed"
     PUPIL_EXPORTED = "pupil.exported"
     PUPIL_ERASED = "pupil.erased"
+    PUPIL_GROUP_ADDED = "pupil_group.added"
     PAIRING_MADE = "pairing.made"
     PAIRING_PROPOSED = "pairing.proposed"
     PAIRING_ACCEPTED = "pairing.accepted"

@@ -81,5 +81,22 @@ def rooms_page(
     return [(room, code) for room, code in rows]
 
 
+def pupil_groups_page(
+    session: Session,
+    county_id: uuid.UUID,
+    org_unit_id: uuid.UUID | None,
+    after: uuid.UUID | None,
+    limit: int,
+) -> Sequence[PupilGroup]:
+    """Pupil groups of a county, by id."""
+    query = select(PupilGroup).join(OrgUnit, OrgUnit.id == PupilGroup.org_unit_id)
+    query = query.where(OrgUnit.county_id == county_id)
+    if org_unit_id is not None:
+        query = query.where(PupilGroup.org_unit_id == org_unit_id)
+    if after is not None:
+        query = query.where(PupilGroup.id > after)
+    return session.scalars(query.order_by(PupilGroup.id).limit(limit)).all()
+
+
 def pupil_groups(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, PupilGroup]:
     return {group.id: group for group in session.scalars(select(PupilGroup).where(PupilGroup.id.in_(ids)))}

@@ -17,6 +17,8 @@ from app.gatekeeping import WITHOUT_GATE, check, describe, guarded_routes
 from app.keys import Keys
 from app.lessons.models import Lesson
 from app.main import ROUTERS
+from app.schools import groups
+from app.schools.groups import GroupDraft
 from app.timetables.models import BellSchedule
 from tests import consents, counties, factories
 from tests.app.asks import Ask, Scene, asks
@@ -40,6 +42,7 @@ def scene(session: Session) -> Scene:
         "access_token_id": factories.access_token(session, teacher).id,
         "org_unit_id": county.school.id,
         "pupil_id": consents.pupil(session, county.school, county.bureau).id,
+        "pupil_group_id": groups.create_group(session, GroupDraft(county.school.id, "3", (3,), 40)).id,
         "room_id": county.main_room.id,
         "pairing_id": county.sites[0].pairing.id,
         "term_id": county.term.id,

@@ -1,0 +1,80 @@
+"""HTTP of pupil groups."""
+
+import uuid
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from app.accounts.gates import may
+from app.accounts.permissions import Action
+from app.accounts.rules import Principal
+from app.database import SessionDep
+from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, responses
+from app.schemas import Page, PageAfter, PageLimit, bad_cursor, decode_cursor, encode_cursor
+from app.schools import groups
+from app.schools.group_schemas import NewPupilGroup, PupilGroupOut
+from app.schools.models import PupilGroup
+
+router = APIRouter(prefix="/api/v1", tags=["schools"])
+
+
+@router.post(
+    "/pupil-groups",
+    status_code=201,
+    summary="Add a pupil group",
+    response_model=PupilGroupOut,
+    responses=responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid),
+)
+def add_group(
+    body: NewPupilGroup,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.PUPIL_GROUP_ADD)],
+    response: Response,
+) -> PupilGroup:
+    """Name pupils who have their lessons together: a class, or a combined one of several grades (复式).
+
+    Bureau admins do so in their county, school admins in their school and its sites.
+    """
+    draft = groups.GroupDraft(body.org_unit_id, body.name, tuple(body.grades), body.headcount)
+    group = groups.add_group(session, principal, draft)
+    response.headers["Location"] = f"/api/v1/pupil-groups/{group.id}"
+    return group
+
+
+@router.get("/pupil-groups", summary="List pupil groups", responses=responses(Unauthenticated))
+def list_groups(
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.PUPIL_GROUP_SHOW)],
+    org_unit_id: Annotated[uuid.UUID | None, Query(description="Only those of this unit")] = None,
+    limit: PageLimit = 50,
+    after: PageAfter = None,
+) -> Page[PupilGroupOut]:
+    """The pupil groups of one's own county."""
+    start = _id_of(decode_cursor(after, 1)[0]) if after else None
+    found, more = groups.list_groups(session, principal, org_unit_id, start, limit)
+    return Page(
+        items=[PupilGroupOut.model_validate(group) for group in found],
+        next=encode_cursor(str(found[-1].id)) if more else None,
+    )
+
+
+def _id_of(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise bad_cursor() from None
+
+
+@router.get(
+    "/pupil-groups/{pupil_group_id}",
+    summary="Show a pupil group",
+    response_model=PupilGroupOut,
+    responses=responses(Unauthenticated, Forbidden, NotFound),
+)
+def show_group(
+    pupil_group_id: uuid.UUID,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.PUPIL_GROUP_SHOW)],
+) -> PupilGroup:
+    """One pupil group of one's own county."""
+    return groups.show_group(session, principal, pupil_group_id)

@@ -1,0 +1,86 @@
+"""Use cases of pupil groups: naming them and looking them up. A group is a headcount; no pupil is named."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.accounts.permissions import Action, require
+from app.accounts.rules import Principal
+from app.audit import service as audit
+from app.audit.rules import Act
+from app.audit.service import Subject
+from app.database import violated
+from app.errors import Conflict, Invalid, NotFound
+from app.schools import queries
+from app.schools.models import PupilGroup
+from app.schools.rules import ROOM_PLACES, RoomKind
+from app.schools.service import get_org_unit, require_at, target_of
+
+
+@dataclass(frozen=True, slots=True)
+class GroupDraft:
+    """A group to be named; several grades make a combined class."""
+
+    org_unit_id: uuid.UUID
+    name: str
+    grades: tuple[int, ...]
+    headcount: int
+
+
+def add_group(session: Session, principal: Principal, draft: GroupDraft) -> PupilGroup:
+    """Name a group on behalf of a bureau admin or the school's own admin."""
+    unit = require_at(session, principal, Action.PUPIL_GROUP_ADD, draft.org_unit_id)
+    group = create_group(session, draft)
+    facts = {"grades": group.grades, "headcount": group.headcount}
+    subject = Subject("pupil_group", group.id, unit.id)
+    audit.note(session, Act.PUPIL_GROUP_ADDED, unit.county_id, principal.person_id, subject, after=facts)
+    return group
+
+
+def create_group(session: Session, draft: GroupDraft) -> PupilGroup:
+    """Name a group without asking who wants it: for seeds."""
+    unit = get_org_unit(session, draft.org_unit_id)
+    if unit.kind not in ROOM_PLACES[RoomKind.RECEIVING]:
+        raise Invalid(
+            "pupil_group.wrong_place",
+            "Wrong place for pupils",
+            f"Pupils belong to a school or teaching site, not to a {unit.kind.value}.",
+        )
+    group = PupilGroup(
+        org_unit_id=unit.id, name=draft.name, grades=sorted(draft.grades), headcount=draft.headcount
+    )
+    try:
+        with session.begin_nested():
+            session.add(group)
+    except IntegrityError as error:
+        if violated(error) != "uq_pupil_groups_org_unit_id_name":
+            raise
+        raise Conflict(
+            "pupil_group.name_taken", "Name taken", f"{unit.name} already has a group {draft.name}."
+        ) from None
+    return group
+
+
+def show_group(session: Session, principal: Principal, group_id: uuid.UUID) -> PupilGroup:
+    """One group of one's own county."""
+    missing = NotFound("pupil_group.not_found", "No such pupil group", f"There is no pupil group {group_id}.")
+    group = queries.pupil_groups(session, [group_id]).get(group_id)
+    if group is None:
+        raise missing
+    require(principal, Action.PUPIL_GROUP_SHOW, target_of(get_org_unit(session, group.org_unit_id)), missing)
+    return group
+
+
+def list_groups(
+    session: Session,
+    principal: Principal,
+    org_unit_id: uuid.UUID | None,
+    after: uuid.UUID | None,
+    limit: int,
+) -> tuple[Sequence[PupilGroup], bool]:
+    """Groups of one's own county, and whether there are more."""
+    found = queries.pupil_groups_page(session, principal.county_id, org_unit_id, after, limit + 1)
+    return found[:limit], len(found) > limit

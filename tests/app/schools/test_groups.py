@@ -1,0 +1,39 @@
+"""Pupil groups over REST."""
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+from starlette.testclient import TestClient
+
+from app.accounts.rules import Role
+from app.keys import Keys
+from tests import factories
+
+
+def test_combined_classes_are_named_once(client: TestClient, session: Session, keys: Keys) -> None:
+    county = factories.county(session)
+    site = factories.teaching_site(session, factories.school(session, county))
+    bureau = factories.bearer(keys, factories.person(session, county, Role.BUREAU_ADMIN))
+    session.commit()
+
+    def add(**changes: Any) -> Any:
+        body = {"org_unit_id": str(site.id), "name": "一二年级", "grades": [2, 1], "headcount": 9} | changes
+        return client.post("/api/v1/pupil-groups", headers=bureau, json=body).json()
+
+    made = add()
+    assert (made["grades"], made["headcount"]) == ([1, 2], 9)
+    assert client.get(f"/api/v1/pupil-groups/{made['id']}", headers=bureau).json() == made
+    assert add()["code"] == "pupil_group.name_taken"
+    other = add(name="三年级", grades=[3])
+    first = client.get("/api/v1/pupil-groups?limit=1", headers=bureau).json()
+    rest = client.get(f"/api/v1/pupil-groups?limit=1&after={first['next']}", headers=bureau).json()
+    assert {each["id"] for each in first["items"] + rest["items"]} == {made["id"], other["id"]}
+    assert (
+        client.get("/api/v1/pupil-groups?after=WyJ4Il0", headers=bureau).json()["code"] == "page.bad_cursor"
+    )
+    refused: list[dict[str, Any]] = [
+        {"grades": []}, {"grades": [1, 1]}, {"grades": [13]}, {"headcount": -1}, {"name": " "},
+    ]  # fmt: skip
+    for changes in refused:
+        assert add(**changes)["code"] == "request.invalid", changes
+    assert add(org_unit_id=str(county.id))["code"] == "pupil_group.wrong_place"
