@@ -102,7 +102,9 @@ def make_engine(url: str | URL) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         # isolation_level None: the driver begins nothing by itself, `_begin` below does.
-        engine = create_engine(parsed, connect_args={"isolation_level": None, "check_same_thread": False})
+        engine = create_engine(
+            parsed, connect_args={"isolation_level": None, "check_same_thread": False}, hide_parameters=True
+        )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin)
         return engine
@@ -111,6 +113,7 @@ def make_engine(url: str | URL) -> Engine:
         pool_size=10,
         max_overflow=30,  # as many as the thread pool runs at once
         pool_pre_ping=True,
+        hide_parameters=True,  # an error that is logged quotes no names
         connect_args={"connect_timeout": 5, "options": "-c timezone=UTC -c lock_timeout=5s"},
     )
 

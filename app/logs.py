@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.tracebacks import ExceptionDictTransformer
 
 _SECRET_KEYS = frozenset({"password", "token", "authorization", "secret", "grant", "access_token", "sdp"})
 _QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -65,10 +66,12 @@ def configure_logging(level: str, format: str) -> None:
 def _renderers(format: str) -> list[structlog.typing.Processor]:
     if format == "json":
         return [
-            structlog.processors.dict_tracebacks,
+            # Without the values of variables, which the default shows: one may be a password.
+            structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ]
-    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    plain = structlog.dev.plain_traceback  # the default shows values of variables where `rich` is installed
+    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
 
 
 class RequestLog:

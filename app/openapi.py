@@ -38,10 +38,10 @@ class Api(FastAPI):
         """The document; made once."""
         if self.openapi_schema is None:
             document = super().openapi()
-            for path in document["paths"].values():
-                for operation in path.values():
+            for path, item in document["paths"].items():
+                for operation in item.values():
                     _describe_problems(operation["responses"])
-                    _describe_guards(operation)
+                    _describe_guards(path, operation)
             schemas = document["components"]["schemas"]
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
@@ -49,14 +49,26 @@ class Api(FastAPI):
         return self.openapi_schema
 
 
-def _describe_guards(operation: dict[str, Any]) -> None:
-    """What the guards before the application answer, whatever the operation: see `app.guard`."""
+def _describe_guards(path: str, operation: dict[str, Any]) -> None:
+    """What is answered whatever the operation: by the guards before the application (`app.guard`), by the gate, for a
+    body or an address that is none."""
     said = operation["responses"]
     problem = {"content": {PROBLEM_JSON: {"schema": _PROBLEM}}}
     retry = {"Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer"}}}
     said.setdefault("429", {"description": "Too many requests", **problem}).setdefault("headers", retry)
+    if any(each["in"] == "query" for each in operation.get("parameters", ())):
+        said.setdefault("414", {"description": "Address too long", **problem})
     if "requestBody" in operation:
+        said.setdefault("400", {"description": "The body cannot be read", **problem})
         said.setdefault("413", {"description": "Too large", **problem})
+    if operation.get(
+        "security"
+    ):  # a password to be changed first is a 403 at every gate, a busy database a 503
+        said.setdefault("401", {"description": "Not signed in", **problem})
+        said.setdefault("403", {"description": "Not allowed", **problem})
+        said.setdefault("503", {"description": "Unavailable", **problem})
+    if "{" in path:
+        said.setdefault("404", {"description": "Not found", **problem})
 
 
 def _describe_problems(operation_responses: dict[str, Any]) -> None:
