@@ -39,6 +39,7 @@ WITHOUT_GATE: Final[Mapping[str, str]] = {
     "/whep/{lesson_id}/{stream}": _DOOR,
     "/whip/{lesson_id}/{stream}/{secret}": _SECRET,
     "/whep/{lesson_id}/{stream}/{secret}": _SECRET,
+    "/calendars/{secret}.ics": "the address is a secret of 256 bits; it ends with the right of whoever made it",
     "/api/v1/lessons/{lesson_id}/channel": "by the commands of the channel, above",
     "/healthz": _HEALTH,
     "/readyz": _HEALTH,

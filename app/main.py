@@ -14,6 +14,7 @@ import app.accounts.routes
 import app.accounts.session_routes
 import app.accounts.terminal_routes
 import app.accounts.token_routes
+import app.feeds.routes
 import app.lessons.agreement_routes
 import app.lessons.calendar_routes
 import app.lessons.change_routes
@@ -76,6 +77,7 @@ ROUTERS = (
     app.lessons.planning_routes.router,
     app.lessons.change_routes.router,
     app.lessons.guest_routes.router,
+    app.feeds.routes.router,
     app.live.routes.router,
     app.web.routes.router,
     well_known.router,

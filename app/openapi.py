@@ -25,6 +25,10 @@ TAGS: list[dict[str, Any]] = [
     {"name": "pairings", "description": "Agreements between a main classroom and a teaching site."},
     {"name": "timetables", "description": "Terms, bell schedules and the weekly timetable."},
     {"name": "lessons", "description": "Dated lessons, and what each role may publish and watch."},
+    {
+        "name": "calendar feeds",
+        "description": "Lessons in the calendars people have already (iCalendar, RFC 5545).",
+    },
     {"name": "media", "description": "WHIP (RFC 9725) to publish and WHEP to watch, with any client."},
     {"name": "relay nodes", "description": "For operators: how the media's processes are, and emptying one."},
     {"name": "health", "description": "For operators."},

@@ -14,7 +14,10 @@ from app.accounts.models import AccessToken, Assignment, GuestLink, Person, Room
 from app.accounts.passwords import hash_password
 from app.accounts.rules import GuestRole, Role
 from app.accounts.service import issue_person_token
+from app.feeds.models import CalendarFeed
+from app.feeds.rules import Language
 from app.keys import Keys
+from app.lessons.diary import Whose
 from app.schools import service as schools
 from app.schools.models import OrgUnit, Room
 from app.schools.rules import OrgUnitKind, RoomKind
@@ -172,3 +175,19 @@ def sign_in(client: TestClient, person: Person) -> dict[str, str]:
     answer = client.post("/api/v1/token", data={"username": person.login, "password": PASSWORD})
     assert answer.status_code == 200, answer.text
     return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+
+def feed(session: Session, owner: Person) -> CalendarFeed:
+    """A calendar feed of this person's own lessons; nobody knows its secret."""
+    row = CalendarFeed(
+        county_id=owner.county_id,
+        whose=Whose.PERSON,
+        subject_id=owner.id,
+        language=Language.ENGLISH,
+        secret_hash=digest(f"feed {next(_numbers)}"),
+        owner_id=owner.id,
+        created_at=datetime.now(UTC),
+    )
+    session.add(row)
+    session.flush()
+    return row

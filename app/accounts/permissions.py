@@ -81,6 +81,9 @@ class Action(StrEnum):
     LESSON_TEACH = "lesson.teach"
     LESSON_ANSWER = "lesson.answer"
     LESSON_OBSERVE = "lesson.observe"
+    FEED_ADD = "calendar_feed.add"
+    FEED_SHOW = "calendar_feed.show"
+    FEED_REVOKE = "calendar_feed.revoke"
     AUDIT_SHOW = "audit.show"
     RELAY_SHOW = "relay.show"
     RELAY_DRAIN = "relay.drain"
@@ -137,6 +140,10 @@ _ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None, Scope | N
     Action.LESSON_TEACH: (_NO, _NO, _LESSON, _NO),
     Action.LESSON_ANSWER: (_NO, _NO, _NO, _LESSON),
     Action.LESSON_OBSERVE: (_COUNTY, _SUBTREE, _NO, _NO),
+    # Everybody may have an address for the own lessons, whoever looks after a place one for the place's.
+    Action.FEED_ADD: (_COUNTY, _SUBTREE, _NO, _NO),
+    Action.FEED_SHOW: (_COUNTY, _NO, _NO, _NO),
+    Action.FEED_REVOKE: (_COUNTY, _NO, _NO, _NO),
     Action.AUDIT_SHOW: (_COUNTY, _NO, _NO, _NO),
     Action.RELAY_SHOW: (_COUNTY, _NO, _NO, _NO),
     Action.RELAY_DRAIN: (_COUNTY, _NO, _NO, _NO),
@@ -175,6 +182,9 @@ OF_ONESELF = frozenset(
         Action.ACCESS_TOKEN_MINT,
         Action.ACCESS_TOKEN_LIST,
         Action.ACCESS_TOKEN_REVOKE,
+        Action.FEED_ADD,
+        Action.FEED_SHOW,
+        Action.FEED_REVOKE,
     }
 )
 
@@ -210,6 +220,7 @@ SEEN_BY: Mapping[Action, Action] = {
     Action.PAIRING_ANSWER: Action.PAIRING_SHOW,
     Action.PAIRING_DECIDE: Action.PAIRING_SHOW,
     Action.ENTRY_PLAN: Action.ROOM_SHOW,
+    Action.FEED_ADD: Action.ROOM_SHOW,
     Action.TERM_ADD: Action.TERM_SHOW,
     Action.CALENDAR_SET: Action.CALENDAR_SHOW,
     Action.PERSON_RESET: Action.PERSON_SHOW,

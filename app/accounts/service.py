@@ -242,12 +242,14 @@ def get_person(session: Session, principal: Principal, person_id: uuid.UUID) -> 
     person = queries.person_with_assignments(session, person_id)
     if person is None:
         raise missing
-    units = queries.units(session, {item.org_unit_id for item in person.assignments})
-    paths = tuple(unit.org_path for unit in units.values())
-    require(
-        principal, Action.PERSON_SHOW, Target(person.county_id, paths, person_id=person.id), missing=missing
-    )
+    require(principal, Action.PERSON_SHOW, target_of(session, person), missing=missing)
     return person
+
+
+def target_of(session: Session, person: Person) -> Target:
+    """A person (with assignments) as the table of permissions sees them."""
+    units = queries.units(session, {item.org_unit_id for item in person.assignments})
+    return Target(person.county_id, tuple(unit.org_path for unit in units.values()), person_id=person.id)
 
 
 def names(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:

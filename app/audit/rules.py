@@ -78,6 +78,8 @@ class Act(StrEnum):
     LESSON_MOVED = "lesson.moved"
     LESSON_CHANGED = "lesson.changed"
     LESSON_MADE_UP = "lesson.made_up"
+    FEED_ADDED = "calendar_feed.added"
+    FEED_REVOKED = "calendar_feed.revoked"
     AUDIT_EXPORTED = "audit.exported"
     AUDIT_CUT = "audit.cut"
 

@@ -51,6 +51,7 @@ def scene(session: Session) -> Scene:
         "lesson_id": (lesson_id := session.scalars(lessons).first() or uuid.UUID(int=0)),
         "terminal_id": factories.terminal(session, county.main_room, county.county.id).id,
         "link_id": factories.guest_link(session, county.county.id, lesson_id).id,
+        "feed_id": factories.feed(session, county.bureau).id,
     }
     scene = Scene(county, ids, everybody(session, county))
     session.commit()

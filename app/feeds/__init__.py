@@ -1,0 +1,1 @@
+"""Calendar feeds: lessons in the calendars that people have already."""

@@ -1,0 +1,48 @@
+"""What goes over the wire about calendar feeds."""
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import Field
+
+from app.feeds.models import CalendarFeed
+from app.feeds.rules import Language
+from app.lessons.diary import Whose
+from app.schemas import Input, Output, example
+
+
+class NewFeed(Input):
+    """An address for somebody's lessons."""
+
+    model_config = Input.model_config | example(
+        {"whose": "person", "subject_id": "5f0c6f0e-6f3b-4f0e-9d5b-0b6f3a1f7d11", "language": "zh"}
+    )
+
+    whose: Whose = Field(
+        description="The lessons of a person (taught, or at sites assisted), a room, a site or school, or the county"
+    )
+    subject_id: UUID = Field(description="The person, room or org unit")
+    language: Language = Field(Language.CHINESE, description="Language of the words around the titles")
+
+
+class FeedOut(Output):
+    """A calendar feed; its address is told only when it is made."""
+
+    id: UUID
+    whose: Whose
+    subject_id: UUID
+    language: Language
+    owner_id: UUID
+    created_at: datetime
+
+    @classmethod
+    def of(cls, feed: CalendarFeed) -> "FeedOut":
+        return cls.model_validate(feed)
+
+
+class NewFeedOut(FeedOut):
+    """A calendar feed that was just made."""
+
+    url: str = Field(
+        description="Give this to a calendar program. Whoever knows it reads the lessons; it is not shown again."
+    )

@@ -1,0 +1,107 @@
+"""Lessons as a calendar shows them: of a person, a room, a site or a county, those that people know of."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.accounts import service as accounts
+from app.accounts.rules import Role
+from app.lessons import diary_queries as queries
+from app.lessons.rules import LessonState
+from app.schools import service as schools
+
+
+class Whose(StrEnum):
+    """Whose lessons a calendar shows."""
+
+    PERSON = "person"  # what they teach, and what reaches the sites they assist at
+    ROOM = "room"
+    SITE = "site"
+    COUNTY = "county"
+
+
+@dataclass(frozen=True, slots=True)
+class DiaryEntry:
+    """One lesson, in words and moments."""
+
+    lesson_id: UUID
+    calendar_uid: UUID
+    """Stays the same when the lesson moves."""
+    sequence: int
+    starts_at: datetime
+    ends_at: datetime
+    title: str
+    subject: str
+    cancelled: bool
+    reason: str | None
+    teacher: str
+    main_room: str
+    receiving_rooms: tuple[str, ...]
+    changed_at: datetime | None
+    """When people last had to be told something about it."""
+
+
+def diary(
+    session: Session,
+    county_id: UUID,
+    whose: Whose,
+    subject_id: UUID,
+    starts_from: datetime,
+    starts_before: datetime,
+    limit: int,
+) -> list[DiaryEntry]:
+    """Lessons that start within a half-open span, in order, cancelled ones included, at most `limit`."""
+    found = queries.lessons(
+        session, county_id, _condition(session, whose, subject_id), starts_from, starts_before, limit
+    )
+    rooms_of = queries.site_rooms(session, [lesson.id for lesson, _ in found])
+    people = accounts.names(session, {lesson.teacher_id for lesson, _ in found})
+    rooms = _room_names(
+        session,
+        {lesson.main_room_id for lesson, _ in found}.union(*rooms_of.values()),
+    )
+    return [
+        DiaryEntry(
+            lesson_id=lesson.id,
+            calendar_uid=lesson.calendar_uid,
+            sequence=lesson.sequence,
+            starts_at=lesson.starts_at,
+            ends_at=lesson.ends_at,
+            title=lesson.title,
+            subject=lesson.subject,
+            cancelled=lesson.state is LessonState.CANCELLED,
+            reason=lesson.state_reason,
+            teacher=people.get(lesson.teacher_id, ""),
+            main_room=rooms[lesson.main_room_id],
+            receiving_rooms=tuple(rooms[room_id] for room_id in rooms_of.get(lesson.id, ())),
+            changed_at=changed_at,
+        )
+        for lesson, changed_at in found
+    ]
+
+
+def _condition(session: Session, whose: Whose, subject_id: UUID) -> queries.Condition | None:
+    match whose:
+        case Whose.PERSON:
+            return queries.of_person(subject_id, _assists_at(session, subject_id))
+        case Whose.ROOM:
+            return queries.of_room(subject_id)
+        case Whose.SITE:
+            return queries.of_site(sorted(schools.ids_below(session, [subject_id])))
+        case Whose.COUNTY:
+            return None
+
+
+def _assists_at(session: Session, person_id: UUID) -> list[UUID]:
+    person = accounts.find_person(session, person_id)
+    duties = person.assignments if person is not None else ()
+    held = {duty.org_unit_id for duty in duties if duty.role is Role.SITE_ASSISTANT and duty.valid_to is None}
+    return sorted(schools.ids_below(session, held))
+
+
+def _room_names(session: Session, ids: Collection[UUID]) -> dict[UUID, str]:
+    return {room_id: room.name for room_id, room in schools.rooms(session, ids).items()}
