@@ -13,7 +13,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 PIP_COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
-.PHONY: help setup kernel run demo test check fmt bench fuzz screenshots lock
+.PHONY: help setup kernel run demo test check fmt bench fuzz screenshots lock sbom audit
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -58,11 +58,19 @@ fuzz: $(DEV) ## look for inputs that break the relay; TARGET=stun one door, MINU
 screenshots: $(DEV) ## the README's pictures, taken from the real pages
 	$(BIN)/python -m tests.browser.screenshots
 
+sbom: $(DEV) ## the bill of materials (CycloneDX) of what runs: sbom.cdx.json
+	$(BIN)/python -m tests.supply.sbom > sbom.cdx.json
+
+audit: $(DEV) ## known weaknesses in what runs; REQUIRED=1 fails when they cannot be looked up
+	@$(PIP_INSTALL) requirements-audit.lock
+	$(BIN)/python -m tests.supply.audit $(if $(REQUIRED),--required)
+
 lock: $(DEV) ## the lock files anew, from pyproject.toml
 	$(PIP_COMPILE) --output-file requirements.lock pyproject.toml
 	$(PIP_COMPILE) --extra dev --constraint requirements.lock --allow-unsafe \
 		--output-file requirements-dev.lock pyproject.toml
 	$(PIP_COMPILE) --output-file requirements-fuzz.lock requirements-fuzz.in
+	$(PIP_COMPILE) --allow-unsafe --output-file requirements-audit.lock requirements-audit.in
 
 $(RUN): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \

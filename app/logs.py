@@ -102,7 +102,9 @@ class RequestLog:
             await self._app(scope, receive, watch)
         finally:
             route = getattr(scope.get("route"), "path", "-")
-            level = logging.DEBUG if route in _QUIET_PATHS else logging.INFO
+            # Whoever is over a limit is counted in the figures; a line each would let strangers fill the log.
+            quiet = route in _QUIET_PATHS or status == 429
+            level = logging.DEBUG if quiet else logging.INFO
             seconds = time.perf_counter() - started
             method = scope["method"] if scope["method"] in _METHODS else "OTHER"
             self._observe(method, route, status, seconds)
