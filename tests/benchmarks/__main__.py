@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 
+from tests.benchmarks.accounts import account_figures
 from tests.benchmarks.feedback import feedback_figures
 from tests.benchmarks.figures import Selection
 from tests.benchmarks.joining import joining_figures
@@ -37,6 +38,8 @@ async def _run(wanted: Selection, seconds: float) -> None:
     async for figure in lesson_figures(wanted, seconds):
         print(figure.line(), flush=True)  # noqa: T201
     async for figure in stranger_figures(wanted, seconds):
+        print(figure.line(), flush=True)  # noqa: T201
+    async for figure in account_figures(wanted):
         print(figure.line(), flush=True)  # noqa: T201
     async for figure in planning_figures(wanted):
         print(figure.line(), flush=True)  # noqa: T201
