@@ -21,6 +21,7 @@ import app.lessons.change_routes
 import app.lessons.guest_routes
 import app.lessons.planning_routes
 import app.lessons.routes
+import app.lessons.series_routes
 import app.live.routes
 import app.pairings.routes
 import app.pupils.routes
@@ -78,6 +79,7 @@ ROUTERS = (
     app.lessons.change_routes.router,
     app.lessons.guest_routes.router,
     app.feeds.routes.router,
+    app.lessons.series_routes.router,
     app.live.routes.router,
     app.web.routes.router,
     well_known.router,

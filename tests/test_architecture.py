@@ -25,6 +25,7 @@ LAYERS = ("routes", "service", "queries", "models")
 VERBS = {"service", "planning", "scheduling", "visits", "grants", "special_days", "calendar_changes"}
 VERBS |= {"ground", "changes", "on_the_day", "publishing", "deciding", "agreements", "suggesting", "groups"}
 VERBS |= {"diary"}
+VERBS |= {"series", "replanning", "week_view"}
 PUBLIC = VERBS | {
     "schemas",
     "rules",
@@ -32,6 +33,7 @@ PUBLIC = VERBS | {
     "permissions",
     "gates",
     "clashes",
+    "weeks",
     "calendar",
     "scoring",
     "calendar_schemas",

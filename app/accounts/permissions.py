@@ -70,6 +70,7 @@ class Action(StrEnum):
     BELLS_SHOW = "bells.show"
     ENTRY_PLAN = "entry.plan"
     ENTRY_SHOW = "entry.show"
+    ENTRY_CHANGE = "entry.change"
     TIMETABLE_PUBLISH = "timetable.publish"
     LESSON_SHOW = "lesson.show"
     LESSON_CANCEL = "lesson.cancel"
@@ -129,6 +130,7 @@ _ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None, Scope | N
     Action.BELLS_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
     Action.ENTRY_PLAN: (_COUNTY, _NO, _NO, _NO),
     Action.ENTRY_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
+    Action.ENTRY_CHANGE: (_COUNTY, _NO, _NO, _NO),
     Action.TIMETABLE_PUBLISH: (_COUNTY, _NO, _NO, _NO),
     Action.LESSON_SHOW: (_COUNTY, _SUBTREE, _LESSON, _LESSON),
     Action.LESSON_CANCEL: (_COUNTY, _SUBTREE, _NO, _NO),
@@ -232,6 +234,7 @@ SEEN_BY: Mapping[Action, Action] = {
     Action.LESSON_CANCEL: Action.LESSON_SHOW,
     Action.LESSON_END: Action.LESSON_SHOW,
     Action.LESSON_CHANGE: Action.LESSON_SHOW,
+    Action.ENTRY_CHANGE: Action.ENTRY_SHOW,
     Action.TIMETABLE_PUBLISH: Action.TERM_SHOW,
     Action.LESSON_INVITE: Action.LESSON_SHOW,
     Action.TERMINAL_ADD: Action.ROOM_SHOW,

@@ -240,6 +240,12 @@ def people_page(
     return session.scalars(query).all()
 
 
+def names(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """What people are called, by id."""
+    rows = session.execute(select(Person.id, Person.name).where(Person.id.in_(ids))).all()
+    return dict(rows)
+
+
 def people_by_ids(session: Session, ids: Collection[uuid.UUID]) -> Sequence[Person]:
     query = select(Person).where(Person.id.in_(ids)).options(selectinload(Person.assignments))
     return session.scalars(query).all()

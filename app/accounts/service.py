@@ -254,7 +254,7 @@ def target_of(session: Session, person: Person) -> Target:
 
 def names(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
     """The names of people, for lists of other things."""
-    return {person.id: person.name for person in queries.people_by_ids(session, ids)}
+    return queries.names(session, ids)
 
 
 def find_person(session: Session, person_id: uuid.UUID) -> Person | None:

@@ -74,6 +74,8 @@ class Act(StrEnum):
     LESSON_CANCELLED = "lesson.cancelled"
     RELAY_DRAINED = "relay.drained"
     RELAY_UNDRAINED = "relay.undrained"
+    ENTRY_CHANGED = "entry.changed"
+    ENTRY_WITHDRAWN = "entry.withdrawn"
     TIMETABLE_PUBLISHED = "timetable.published"
     LESSON_MOVED = "lesson.moved"
     LESSON_CHANGED = "lesson.changed"

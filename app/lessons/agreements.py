@@ -15,7 +15,7 @@ from app.errors import Conflict, Invalid
 from app.lessons import changes, queries
 from app.lessons.changes import Doing, facts_of
 from app.lessons.models import Lesson
-from app.lessons.rules import BEFORE_AIR, ChangeKind, LessonState, is_known
+from app.lessons.rules import CHANGEABLE, ChangeKind, LessonState, is_known
 from app.pairings import deciding
 from app.pairings.models import Pairing
 from app.pairings.rules import Step
@@ -43,7 +43,7 @@ def stop_pairing(
     deciding.check_step(pairing, step, principal.today)
     first_day = _first_day(session, principal.today, pairing, stopped_from)
     planned = queries.lessons_carried(session, pairing.id, first_day)
-    if begun := [each for each in planned if each.state not in BEFORE_AIR]:
+    if begun := [each for each in planned if each.state not in CHANGEABLE]:
         last = begun[-1].date
         raise Conflict(
             "pairing.lessons_held",
@@ -60,7 +60,7 @@ def stop_pairing(
 def _first_day(session: Session, today: date, pairing: Pairing, wanted: date | None) -> date:
     if wanted is None:
         begun = [each for each in queries.lessons_carried(session, pairing.id, today) if each.date == today]
-        held = any(each.state not in BEFORE_AIR for each in begun)
+        held = any(each.state not in CHANGEABLE for each in begun)
         return min(today + timedelta(days=1), pairing.valid_to) if held else today
     if not today <= wanted <= pairing.valid_to:
         raise Invalid(

@@ -1,15 +1,19 @@
 """From a plan to a lesson that is there already: the common part of every change."""
 
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.database import take_turns, violated
-from app.lessons.changes import Doing
+from app.errors import Conflict
+from app.lessons import changes, queries
+from app.lessons.changes import Doing, facts_of
 from app.lessons.clash_report import examine, refusal
 from app.lessons.models import OVERLAP_RULES, Lesson, LessonGroup, LessonSite
-from app.lessons.rules import SiteState, belongs
+from app.lessons.rules import ChangeKind, LessonState, SiteState, belongs, is_known
 from app.lessons.scheduling import resources_of
 from app.timetables.planning import EntryDraft, Plan, plan_days
 from app.timetables.rules import Occurrence
@@ -105,3 +109,31 @@ def _fit_groups(lesson: Lesson, plan: Plan, occurrence: Occurrence) -> None:
                 released=False,
             )
         )
+
+
+def open_all(session: Session, lessons: Collection[Lesson]) -> None:
+    """Open lessons for change together; raises `Conflict` when one of them has begun meanwhile."""
+    if queries.open_for_change(session, [each.id for each in lessons]) < len(lessons):
+        raise Conflict(
+            "lesson.wrong_state", "Wrong state", "One of the lessons has begun a moment ago; try again."
+        )
+
+
+def call_off(session: Session, lessons: Sequence[Lesson], doing: Doing) -> None:
+    """Cancel lessons that have not begun, and let it be known."""
+    if not lessons:
+        return
+    before = {each.id: facts_of(each) for each in lessons}
+    open_all(session, lessons)
+    for lesson in queries.lessons_by_ids(session, before.keys()):
+        lesson.state, lesson.state_reason = LessonState.CANCELLED, doing.reason
+    session.flush()
+    queries.release(session, before.keys())
+    tell(session, before, ChangeKind.CANCELLED, doing)
+
+
+def tell(session: Session, before: Mapping[UUID, Mapping[str, Any]], kind: ChangeKind, doing: Doing) -> None:
+    """Leave a change for each of these lessons that people know of."""
+    for lesson in queries.lessons_by_ids(session, before.keys()):
+        if is_known(lesson.state, lesson.sequence):
+            changes.lesson_changed(session, lesson, doing, kind, before[lesson.id])

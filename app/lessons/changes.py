@@ -4,7 +4,7 @@ Lessons write here and know nobody who reads. Whoever tells people takes the wai
 its own (`take_waiting`): what it does with them and that they are taken are kept together, so none is lost.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -80,6 +80,15 @@ def facts_of(lesson: Lesson) -> dict[str, Any]:
 def entry_published(session: Session, entry: TimetableEntry, doing: Doing) -> None:
     """People learn of a whole entry."""
     _add(session, doing, ChangeKind.PUBLISHED, county_id=entry.county_id, entry_id=entry.id, sequence=0)
+
+
+def lessons_planned(
+    session: Session, entry: TimetableEntry, lesson_ids: Iterable[UUID], doing: Doing
+) -> None:
+    """A published entry has more lessons now."""
+    for lesson_id in lesson_ids:
+        ids = {"county_id": entry.county_id, "entry_id": entry.id, "lesson_id": lesson_id}
+        _add(session, doing, ChangeKind.PLANNED, sequence=0, **ids)
 
 
 def lesson_changed(

@@ -147,6 +147,18 @@ def change_sites(
     return _done(session, lesson, doing, kind, Act.LESSON_CHANGED, before)
 
 
+def edit_lesson(
+    session: Session, principal: Principal, lesson_id: UUID, wanted: Mapping[str, Any], doing: Doing
+) -> Lesson:
+    """Change fields of a lesson's draft, other than when it is; another teacher is a substitute."""
+    lesson = _open(session, principal, Action.LESSON_CHANGE, lesson_id, "changed")
+    before, planned = facts_of(lesson), lesson.substitute_for or lesson.teacher_id
+    plan = plan_one(session, replace(draft_of(lesson), **wanted), doing, instead_of=lesson.id)
+    lesson.substitute_for = None if plan.teacher.id == planned else planned
+    carry_out(session, lesson, plan, plan.occurrences[0])
+    return _done(session, lesson, doing, ChangeKind.EDITED, Act.LESSON_CHANGED, before)
+
+
 def make_up(
     session: Session, principal: Principal, lesson_id: UUID, day: date, period: int, doing: Doing
 ) -> Lesson:
@@ -184,7 +196,7 @@ def _reach(session: Session, principal: Principal, action: Action, lesson_id: UU
 
 def _open(session: Session, principal: Principal, action: Action, lesson_id: UUID, what: str) -> Lesson:
     lesson = _reach(session, principal, action, lesson_id)
-    if not queries.open_for_change(session, lesson_id):
+    if not queries.open_for_change(session, [lesson_id]):
         raise _wrong_state(lesson, what)
     return get_lesson(session, lesson_id)
 

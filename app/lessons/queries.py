@@ -92,15 +92,20 @@ def known() -> ColumnElement[bool]:
     )
 
 
-def open_for_change(session: Session, lesson_id: UUID) -> bool:
-    """Count an edit of a lesson that has not begun, and keep it from beginning until the transaction ends."""
+def open_for_change(session: Session, lesson_ids: Collection[UUID]) -> int:
+    """Count an edit of lessons that have not begun, and keep them from beginning until the transaction ends.
+
+    Returns how many they are.
+    """
     told = case((Lesson.state == LessonState.DRAFT, 0), else_=1)
-    statement = update(Lesson).where(Lesson.id == lesson_id, Lesson.state.in_(CHANGEABLE))
-    return _changed(session, statement.values(sequence=Lesson.sequence + told)) > 0
+    statement = update(Lesson).where(Lesson.id.in_(lesson_ids), Lesson.state.in_(CHANGEABLE))
+    return _changed(session, statement.values(sequence=Lesson.sequence + told))
 
 
 def lessons_by_ids(session: Session, ids: Collection[UUID]) -> Sequence[Lesson]:
-    return session.scalars(select(Lesson).where(Lesson.id.in_(ids)).options(selectinload(Lesson.sites))).all()
+    """Lessons as they are now."""
+    query = select(Lesson).where(Lesson.id.in_(ids)).order_by(Lesson.starts_at, Lesson.id).options(*WHOLE)
+    return session.scalars(query, execution_options={"populate_existing": True}).all()
 
 
 def lessons_page(session: Session, search: Search, after: Position | None, limit: int) -> Sequence[Lesson]:

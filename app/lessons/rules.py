@@ -101,7 +101,6 @@ CAN_BE_MADE_UP = frozenset({_S.CANCELLED, _S.MISSED})
 
 ON_THE_AIR = frozenset({_S.LIVE, _S.INTERRUPTED})
 AWAITS_TEACHER = frozenset({_S.PUBLISHED, _S.PREPARING})
-BEFORE_AIR = frozenset({_S.DRAFT, _S.PUBLISHED, _S.PREPARING})
 
 
 @dataclass(frozen=True, slots=True)

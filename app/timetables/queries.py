@@ -67,6 +67,7 @@ def entries_of_weekdays(
     query = select(TimetableEntry).where(
         TimetableEntry.county_id == county_id,
         TimetableEntry.weekday.in_(weekdays),
+        TimetableEntry.withdrawn.is_(False),
         TimetableEntry.first_day <= last_day,
         TimetableEntry.last_day >= first_day,
     )

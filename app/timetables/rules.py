@@ -79,11 +79,11 @@ class WeeklySlot:
 
     def has(self, day: date, taught: Taught = date.isoweekday) -> bool:
         """Whether the pattern gives a lesson on this day. A make-up day counts to the week it lies in."""
-        return (
-            self.first_day <= day <= self.last_day
-            and taught(day) == self.weekday
-            and self.weeks.include(week_of(self.term_first_day or self.first_day, day))
-        )
+        return self.first_day <= day <= self.last_day and taught(day) == self.weekday and self.in_week_of(day)
+
+    def in_week_of(self, day: date) -> bool:
+        """Whether the pattern has a lesson in the week this day lies in."""
+        return self.weeks.include(week_of(self.term_first_day or self.first_day, day))
 
     def days(self, taught: Taught = date.isoweekday) -> list[date]:
         """Every day of the pattern."""

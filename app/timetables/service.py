@@ -22,9 +22,17 @@ from app.schools import service as schools
 from app.schools.rules import path_ids
 from app.timetables import queries
 from app.timetables.calendar import MONDAY_TO_FRIDAY, SchoolCalendar, SpecialDay
-from app.timetables.models import BellSchedule, Period, Term, TimetableEntry
+from app.timetables.models import (
+    BellSchedule,
+    Period,
+    Term,
+    TimetableEntry,
+    TimetableEntryGroup,
+    TimetableEntrySite,
+)
 from app.timetables.queries import Search as Search
-from app.timetables.rules import Bell, overlapping_periods
+from app.timetables.rules import Bell, WeeklySlot, overlapping_periods
+from app.timetables.weeks import Weeks
 
 LONGEST_TERM = timedelta(days=366)
 
@@ -219,6 +227,51 @@ def require_entry(session: Session, principal: Principal, action: Action, entry_
         raise missing
     require(principal, action, target, missing)
     return entry
+
+
+def rewrite_entry(session: Session, entry: TimetableEntry, plan: TimetableEntry) -> TimetableEntry:
+    """Make a stored entry what a planned one is like."""
+    for column in TimetableEntry.__table__.columns:
+        if column.name not in ("id", "county_id", "term_id", "published", "withdrawn"):
+            setattr(entry, column.name, getattr(plan, column.name))
+    entry.sites.clear()
+    entry.groups.clear()
+    session.flush()
+    entry.sites.extend(
+        TimetableEntrySite(receiving_room_id=each.receiving_room_id, pairing_id=each.pairing_id)
+        for each in plan.sites
+    )
+    entry.groups.extend(TimetableEntryGroup(pupil_group_id=each) for each in plan.pupil_group_ids)
+    session.flush()
+    return entry
+
+
+def entries_meeting(
+    session: Session, county_id: UUID, first_day: date, last_day: date
+) -> Sequence[TimetableEntry]:
+    """Entries of a county whose days share one with a span, drafts too."""
+    return queries.entries_meeting(session, county_id, first_day, last_day)
+
+
+def days_of_entries(
+    session: Session, entries: Collection[TimetableEntry], days: Collection[date]
+) -> frozenset[tuple[UUID, date]]:
+    """On which of the days each entry has a lesson, by the calendar as it is now."""
+    terms = {term_id: queries.term(session, term_id) for term_id in {each.term_id for each in entries}}
+    calendars = {term.id: calendar_of(session, term) for term in terms.values() if term is not None}
+    return frozenset(
+        (entry.id, day)
+        for entry in entries
+        if (term := terms[entry.term_id]) is not None
+        for day in days
+        if slot_of(entry, term.first_day).has(day, calendars[term.id].weekday_taught)
+    )
+
+
+def slot_of(entry: TimetableEntry, term_first_day: date) -> WeeklySlot:
+    """The when of an entry."""
+    weeks = Weeks.of(entry.week_pattern, entry.weeks)
+    return WeeklySlot(entry.weekday, entry.period, entry.first_day, entry.last_day, weeks, term_first_day)
 
 
 def entries_to_publish(session: Session, term: Term, entry_ids: Collection[UUID]) -> Sequence[TimetableEntry]:

@@ -24,7 +24,7 @@ from app.timetables.calendar import (
 from app.timetables.models import CalendarDay, Term, TimetableEntry
 from app.timetables.public_holidays import ProposedDay, UnknownCountry, proposed_days
 from app.timetables.rules import week_of
-from app.timetables.service import calendar_of, show_term
+from app.timetables.service import calendar_of, show_term, slot_of
 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -172,11 +172,16 @@ def entries_following(
     if not wanted:
         return []
     entries = queries.entries_of_weekdays(session, county_id, wanted, min(days), max(days))
+    first_days = {
+        term.id: term.first_day for term in queries.terms_meeting(session, county_id, min(days), max(days))
+    }
     return [
         (turn.date, entry)
         for turn in changes
         for entry in entries
-        if entry.weekday == turn.after and entry.first_day <= turn.date <= entry.last_day
+        if entry.weekday == turn.after
+        and entry.first_day <= turn.date <= entry.last_day
+        and slot_of(entry, first_days[entry.term_id]).in_week_of(turn.date)
     ]
 
 

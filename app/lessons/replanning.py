@@ -1,0 +1,99 @@
+"""Letting lessons follow a calendar that changed behind them."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.database import take_turns
+from app.errors import AppError
+from app.lessons import changes
+from app.lessons import planning_queries as queries
+from app.lessons.carrying_out import call_off
+from app.lessons.changes import Doing
+from app.lessons.clash_report import examine, refusal
+from app.lessons.models import Lesson
+from app.lessons.rules import CHANGEABLE, LessonState
+from app.lessons.scheduling import put_down, resources_of, rows_of
+from app.lessons.series import draft_of_entry
+from app.timetables import service as timetables
+from app.timetables.models import TimetableEntry
+from app.timetables.planning import plan_days
+
+NO_SCHOOL = "放假 No lessons on this day"
+"""Why the calendar cancels a lesson. It comes back when the calendar says so again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unplanned:
+    """A lesson that the calendar asks for, and why there is none."""
+
+    entry: TimetableEntry
+    day: date
+    error: AppError
+
+
+@dataclass(frozen=True, slots=True)
+class Replanned:
+    """What became of some days."""
+
+    added: int
+    cancelled: int
+    unplanned: tuple[Unplanned, ...]
+
+
+def replan_days(session: Session, county_id: UUID, days: Collection[date], doing: Doing) -> Replanned:
+    """Make the lessons of some days what calendar and entries say: cancel those that have none, add the others.
+
+    To be called in the transaction that changes the calendar, after it. What clashes is left out and reported.
+    Lessons that were cancelled, moved or made up for on their own stay so.
+    """
+    entries = timetables.entries_meeting(session, county_id, min(days), max(days))
+    take_turns(session, [entry.id for entry in entries])
+    wanted = timetables.days_of_entries(session, entries, days)
+    lessons: dict[tuple[UUID | None, date], list[Lesson]] = {}
+    ids = [entry.id for entry in entries]
+    for lesson in queries.lessons_of_entries(session, ids, min(days), max(days)):
+        if lesson.moved_from_id is None and lesson.makes_up_id is None:
+            lessons.setdefault((lesson.entry_id, lesson.date), []).append(lesson)
+    falling = [
+        lesson
+        for (entry_id, day), there in lessons.items()
+        if day in days and (entry_id, day) not in wanted
+        for lesson in there
+        if lesson.state in CHANGEABLE and lesson.ends_at > doing.now
+    ]
+    call_off(session, falling, replace(doing, reason=doing.reason or NO_SCHOOL))
+    missing = [
+        (entry, day)
+        for entry in entries
+        for day in sorted(days)
+        if (entry.id, day) in wanted
+        and all(_by_calendar(each, doing) for each in lessons.get((entry.id, day), ()))
+    ]
+    unplanned = [each for entry, day in missing if (each := _add(session, entry, day, doing))]
+    return Replanned(len(missing) - len(unplanned), len(falling), tuple(unplanned))
+
+
+def _by_calendar(lesson: Lesson, doing: Doing) -> bool:
+    return lesson.state is LessonState.CANCELLED and lesson.state_reason in (NO_SCHOOL, doing.reason)
+
+
+def _add(session: Session, entry: TimetableEntry, day: date, doing: Doing) -> Unplanned | None:
+    """Add the lesson of an entry on a day; why not, when it cannot be."""
+    try:
+        with session.begin_nested():
+            plan = plan_days(session, draft_of_entry(entry), [day], doing.now, doing.skew)
+            take_turns(session, resources_of(plan))
+            if findings := examine(session, plan):
+                raise refusal(session, findings)
+            state = LessonState.PUBLISHED if entry.published else LessonState.DRAFT
+            rows = rows_of(plan, state, entry.id)
+            put_down(session, plan, rows)
+            if entry.published:
+                changes.lessons_planned(session, entry, [row["id"] for row in rows.lessons], doing)
+    except AppError as error:
+        return Unplanned(entry, day, error)
+    return None
