@@ -113,7 +113,7 @@ def test_a_link_ends_with_its_lesson_at_the_latest(
     link.expires_at = datetime.now(UTC) - timedelta(seconds=1)
     session.commit()
     assert enter(client, made["url"]).json()["code"] == "guest.over"
-    session.get_one(Lesson, lesson_ids[1]).state = LessonState.CANCELLED
+    session.get_one(Lesson, lesson_ids[1]).state = LessonState.ENDED
     session.commit()
     late = invite(client, keys, county.teacher, lesson_ids[1])
     assert (late.status_code, late.json()["code"]) == (409, "lesson.wrong_state")
