@@ -19,6 +19,14 @@ OVERLAP_RULES = {
     "ex_lesson_groups_pupil_group",
 }
 
+# A SQLite migration that rebuilds a table drops its triggers without a word.
+PAIRING_RULES = {
+    "pairing_of_site_insert",
+    "pairing_of_site_update",
+    "pairing_of_lesson_update",
+    "pairing_update",
+}
+
 
 def overlap_rules(engine: Engine) -> set[str]:
     """The overlap rules that are in force, by what enforces them."""
@@ -54,6 +62,14 @@ def test_the_overlap_rules_are_in_force_at_the_newest_revision(engine: Engine) -
     if engine.dialect.name == "sqlite":
         expected = {f"{name}_{event}" for name in OVERLAP_RULES for event in ("insert", "update")}
     assert overlap_rules(engine) == expected
+
+
+def test_the_pairing_rules_are_in_force_at_the_newest_revision(engine: Engine) -> None:
+    query = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'pairing!_%' ESCAPE '!'"
+    if engine.dialect.name == "postgresql":
+        query = "SELECT DISTINCT tgname FROM pg_trigger WHERE tgname LIKE 'pairing!_%' ESCAPE '!'"
+    with engine.connect() as connection:
+        assert set(connection.scalars(text(query))) == PAIRING_RULES
 
 
 def test_there_is_one_line_of_revisions() -> None:

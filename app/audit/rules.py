@@ -47,7 +47,6 @@ class Act(StrEnum):
     ASSIGNMENT_ENDED = "assignment.ended"
     PUPIL_NAMED = "pupil.named"
     PUPIL_CONSENT_RENEWED = "pupil.consent_renewed"
-    PUPIL_EXPORTED = "pupil.exported"
     PUPIL_ERASED = "pupil.erased"
     PUPIL_GROUP_ADDED = "pupil_group.added"
     PAIRING_MADE = "pairing.made"

@@ -93,13 +93,6 @@ def show_pupil(session: Session, principal: Principal, pupil_id: uuid.UUID) -> P
     return _in_reach(session, principal, Action.PUPIL_SHOW, pupil_id)
 
 
-def export_pupil(session: Session, principal: Principal, pupil_id: uuid.UUID) -> Pupil:
-    """The same, for a guardian who asked what is kept: the trail tells that it was handed out."""
-    pupil = _in_reach(session, principal, Action.PUPIL_SHOW, pupil_id)
-    _note(session, Act.PUPIL_EXPORTED, principal.person_id, pupil)
-    return pupil
-
-
 def erase_pupil(session: Session, principal: Principal, pupil_id: uuid.UUID, reason: EndReason) -> None:
     """Forget a pupil for good; of the consent stays when and how it was given, without names."""
     pupil = _in_reach(session, principal, Action.PUPIL_ERASE, pupil_id, even_run_out=True)
