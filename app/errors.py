@@ -10,10 +10,13 @@
     ├── Gone               410
     ├── PreconditionFailed 412
     ├── TooLarge           413
+    ├── UrlTooLong         414
     ├── UnsupportedMedia   415
+    ├── Misdirected        421
     ├── Invalid            422
     ├── PreconditionRequired 428
     ├── TooManyRequests    429
+    ├── HeadTooLarge       431
     └── Unavailable        503
 
     StartupError    the process cannot start; one line for the terminal, never an HTTP answer
@@ -129,10 +132,22 @@ class TooLarge(AppError):
     status, summary = 413, "Too large"
 
 
+class UrlTooLong(AppError):
+    """The address is over the bound."""
+
+    status, summary = 414, "Address too long"
+
+
 class UnsupportedMedia(AppError):
     """The body's media type is not one this route reads."""
 
     status, summary = 415, "Unsupported media type"
+
+
+class Misdirected(AppError):
+    """The request is for another server."""
+
+    status, summary = 421, "Not this server"
 
 
 class Invalid(AppError):
@@ -151,6 +166,12 @@ class TooManyRequests(AppError):
     """The caller tries too often."""
 
     status, summary = 429, "Too many requests"
+
+
+class HeadTooLarge(AppError):
+    """The header fields are over the bound."""
+
+    status, summary = 431, "Header fields too large"
 
 
 class Unavailable(AppError):

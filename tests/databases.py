@@ -55,7 +55,8 @@ class PostgresDatabases:
     def fresh(self, folder: Path) -> Iterator[str]:
         """A copy, dropped afterwards."""
         name = f"tongtang_{os.getpid()}_{next(_numbers)}"
-        self._execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+        # Copying the files is four times as fast as writing them to the log.
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} STRATEGY FILE_COPY")
         try:
             yield self._url(name)
         finally:
@@ -83,6 +84,7 @@ def postgres_server() -> Iterator[str]:
             f"-c listen_addresses='' -c unix_socket_directories={folder} -c max_connections=200"
             # Nothing of it outlives the tests.
             " -c fsync=off -c full_page_writes=off -c synchronous_commit=off -c autovacuum=off"
+            " -c wal_level=minimal -c max_wal_senders=0"
         )
         _run([_binary("initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"], account)
         _run([_binary("pg_ctl"), "-D", data, "-w", "-o", options, "-l", folder / "log", "start"], account)

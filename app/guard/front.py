@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import AppError
+from app.errors import AppError, HeadTooLarge, Misdirected, UrlTooLong
 from app.guard import addresses
 from app.guard.options import GuardOptions
 from app.guard.refusals import refuse
@@ -15,24 +15,6 @@ from app.guard.refusals import refuse
 MOST_HEADER_BYTES: Final = 16 * 1024
 MOST_HEADERS: Final = 100
 MOST_URL_BYTES: Final = 4 * 1024
-
-
-class Misdirected(AppError):
-    """The request is for another server."""
-
-    status, summary = 421, "Not this server"
-
-
-class UrlTooLong(AppError):
-    """The address is over the bound."""
-
-    status, summary = 414, "Address too long"
-
-
-class HeadTooLarge(AppError):
-    """The header fields are over the bound."""
-
-    status, summary = 431, "Header fields too large"
 
 
 class TrustedProxies:

@@ -35,6 +35,15 @@ class ReasonOut(Output):
     model_config = example(_CAPACITY)
 
 
+_SUGGESTION = {
+    "main_room_id": "5e0c8a52-7f7e-4b0f-8f9b-4a2f6f3f9d33",
+    "name": "梅山镇中心小学 主课堂 1",
+    "is_possible": True,
+    "points": 20,
+    "reasons": [_CAPACITY],
+}
+
+
 class SuggestionOut(Output):
     """A main room that could teach the site."""
 
@@ -44,15 +53,7 @@ class SuggestionOut(Output):
     points: int
     reasons: list[ReasonOut]
 
-    model_config = example(
-        {
-            "main_room_id": "5e0c8a52-7f7e-4b0f-8f9b-4a2f6f3f9d33",
-            "name": "梅山镇中心小学 主课堂 1",
-            "is_possible": True,
-            "points": 20,
-            "reasons": [_CAPACITY],
-        }
-    )
+    model_config = example(_SUGGESTION)
 
     @classmethod
     def of(cls, suggestion: Suggestion) -> Self:
@@ -69,6 +70,8 @@ class Suggestions(Output):
     """Main rooms, the best one first."""
 
     items: list[SuggestionOut]
+
+    model_config = example({"items": [_SUGGESTION]})
 
 
 @router.get(

@@ -30,7 +30,12 @@ OPEN = {
     "/api/v1/session",
 } | DEVICES
 # Their address is the key: it holds a secret of 256 bits, which only the session's opener learns (RFC 9725 §4.1).
-SECRET_ADDRESSES = {"/whip/{lesson_id}/{stream}/{secret}", "/whep/{lesson_id}/{stream}/{secret}"}
+# A calendar feed's is told to whoever made it.
+SECRET_ADDRESSES = {
+    "/whip/{lesson_id}/{stream}/{secret}",
+    "/whep/{lesson_id}/{stream}/{secret}",
+    "/calendars/{secret}.ics",
+}
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 

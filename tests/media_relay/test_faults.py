@@ -22,7 +22,7 @@ VIDEO = 0x11111111
 
 @pytest.fixture
 def fragile(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A mistake that some packets hit: those with an odd timestamp."""
+    """A mistake in Python's way in that some packets hit: those with an odd timestamp."""
     sound = Publisher.rtp
 
     def rtp_with_a_mistake(
@@ -36,6 +36,7 @@ def fragile(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("fragile")
+@pytest.mark.parametrize("bench", [False], ids=["python"], indirect=True)
 def test_it_costs_a_datagram_and_not_its_neighbours(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     teacher, site = bench.publisher(), bench.subscriber()
     for number in range(1, 101):

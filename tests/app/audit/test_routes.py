@@ -76,8 +76,8 @@ def test_every_change_of_people_schools_pairings_and_timetable_is_there(
     ]
     assert {event["person_id"] for event in events} == {str(county.bureau.id)}
     assert {event["address"] for event in events} == {"127.0.0.1"}
-    assert events[0]["before"] == {"state": "published"}
-    assert events[0]["after"] == {"state": "cancelled", "reason": "Snow"}
+    assert events[0]["before"]["state"] == "published"
+    assert {"state": "cancelled", "reason": "Snow"}.items() <= events[0]["after"].items()
     assert events[0]["subject_id"] == lesson
     admitted = events[5]
     assert admitted["after"]["assignments"][0]["role"] == "teacher"
