@@ -18,6 +18,9 @@ from app.keys import Keys
 from app.main import create_app
 from app.settings import PREFIX, Settings
 from tests.databases import PostgresDatabases, SqliteDatabases, postgres_server
+from tests.folders import use_memory
+
+use_memory()
 
 # A busy machine is no failure: examples are not timed. The time limits that matter are in the scenarios.
 hypothesis.settings.register_profile(
