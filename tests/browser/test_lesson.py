@@ -99,6 +99,7 @@ def test_the_shared_screen_becomes_large_and_goes_again(lesson: Lesson) -> None:
     teacher, site = lesson.teacher.page, lesson.sites[0]
     teacher.click("#share")
     site.wait_for_picture("#board")
+    site.wait_for(lambda: site.page.locator("#stage").get_attribute("data-board") == "on")
     board, main = site.page.locator("#board").bounding_box(), site.page.locator("#main").bounding_box()
     assert board is not None and main is not None
     assert board["width"] > 3 * main["width"]
