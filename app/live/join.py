@@ -1,7 +1,7 @@
 """Joining a lesson: who may send and receive what, where, and with which grant."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -23,6 +23,9 @@ from app.live.signalling import coordinator_of
 from app.live.turn import IceServers
 
 router = APIRouter(prefix="/api/v1", tags=["lessons"])
+
+_Grant = Callable[[str, Direction], str]
+"""A grant for a stream in a direction."""
 
 
 @router.get(
@@ -67,35 +70,45 @@ def join_lesson(
         state.rights.note(Claim(lesson.id, principal.holder), Standing.of(lesson, part, principal))
         ice_servers: IceServers = state.ice_servers
         expires_at = lesson.ends_at + timedelta(minutes=state.settings.grant_minutes)
+        join.ice_servers = ice_servers.for_person(principal.person_id, expires_at)
         grant = _granter(state.keys, lesson.id, principal.holder, join.viewer, expires_at)
         live = coordinator_of(request).live_streams(lesson.id)
-        join.ice_servers = ice_servers.for_person(principal.person_id, expires_at)
-        join.publish = [
-            PublishOffer(
-                stream=stream,
-                url=f"/whip/{lesson.id}/{stream}",
-                token=grant(stream, Direction.PUBLISH),
-                expires_at=expires_at,
-            )
-            for stream in part.publish
-        ]
-        join.watch = [
-            WatchOffer(
-                stream=stream,
-                name=_who(shown, stream),
-                url=f"/whep/{lesson.id}/{stream}",
-                token=grant(stream, Direction.WATCH),
-                expires_at=expires_at,
-                publishing=stream in live,
-            )
-            for stream in part.watch
-        ]
+        join.publish = _publish_offers(lesson.id, part.publish, grant, expires_at)
+        join.watch = _watch_offers(shown, part.watch, grant, expires_at, live)
     return join
 
 
-def _granter(
-    keys: Keys, lesson_id: uuid.UUID, holder: Holder, viewer: str, until: datetime
-) -> Callable[[str, Direction], str]:
+def _publish_offers(
+    lesson_id: uuid.UUID, streams: Sequence[str], grant: _Grant, expires_at: datetime
+) -> list[PublishOffer]:
+    return [
+        PublishOffer(
+            stream=stream,
+            url=f"/whip/{lesson_id}/{stream}",
+            token=grant(stream, Direction.PUBLISH),
+            expires_at=expires_at,
+        )
+        for stream in streams
+    ]
+
+
+def _watch_offers(
+    lesson: LessonOut, streams: Sequence[str], grant: _Grant, expires_at: datetime, live: Collection[str]
+) -> list[WatchOffer]:
+    return [
+        WatchOffer(
+            stream=stream,
+            name=_who(lesson, stream),
+            url=f"/whep/{lesson.id}/{stream}",
+            token=grant(stream, Direction.WATCH),
+            expires_at=expires_at,
+            publishing=stream in live,
+        )
+        for stream in streams
+    ]
+
+
+def _granter(keys: Keys, lesson_id: uuid.UUID, holder: Holder, viewer: str, until: datetime) -> _Grant:
     def grant(stream: str, direction: Direction) -> str:
         return issue_grant(
             keys,
