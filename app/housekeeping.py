@@ -14,6 +14,7 @@ from app.chores import Chore
 from app.database import SessionFactory, make_engine, make_session_factory, reading
 from app.errors import StartupError
 from app.logs import configure_logging
+from app.notices import service as notices
 from app.pupils import service as pupils
 from app.settings import Settings
 
@@ -52,6 +53,12 @@ def chores_of(settings: Settings) -> tuple[Chore, ...]:
             timedelta(hours=6),
             partial(_erase_closed, _MONTH * settings.keep_closed_accounts_months),
             "erase people whose accounts were closed long ago",
+        ),
+        Chore(
+            "forget-notices",
+            timedelta(hours=6),
+            partial(_forget_notices, timedelta(days=settings.keep_notices_days)),
+            "delete old notices, and those beyond the newest of a person",
         ),
         Chore(
             "cut-audit",
@@ -106,6 +113,11 @@ def _forget_consents(kept: timedelta, factory: SessionFactory, now: datetime) ->
 def _erase_closed(kept: timedelta, factory: SessionFactory, now: datetime) -> int:
     with factory.begin() as session:
         return erasing.erase_closed(session, now, kept)
+
+
+def _forget_notices(kept: timedelta, factory: SessionFactory, now: datetime) -> int:
+    with factory.begin() as session:
+        return notices.forget(session, now - kept)
 
 
 def _cut_audit(kept: timedelta, factory: SessionFactory, now: datetime) -> int:

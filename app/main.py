@@ -25,6 +25,7 @@ import app.lessons.planning_routes
 import app.lessons.routes
 import app.lessons.series_routes
 import app.live.routes
+import app.notices.routes
 import app.pairings.routes
 import app.pupils.routes
 import app.schools.group_routes
@@ -55,6 +56,7 @@ from app.live.runtime import on_air
 from app.live.turn import IceServers
 from app.logs import RequestLog
 from app.mail import Postman, mail_server_of
+from app.notices.outbox import Outbox
 from app.openapi import DESCRIPTION, TAGS, Api
 from app.settings import Settings
 
@@ -81,6 +83,7 @@ ROUTERS = (
     app.lessons.change_routes.router,
     app.lessons.guest_routes.router,
     app.feeds.routes.router,
+    app.notices.routes.router,
     app.lessons.series_routes.router,
     app.live.routes.router,
     app.web.routes.router,
@@ -130,6 +133,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     api.state.postman = Postman(mail_server_of(settings), api.state.metrics.registry)
     api.state.chores = Chores(chores_of(settings), api.state.session_factory, api.state.metrics.registry)
+    api.state.outbox = Outbox(api.state.session_factory, api.state.metrics.registry)
     install_error_handlers(api)
     api.add_exception_handler(404, app.web.routes.no_such_page)
     # The last one added is the outermost.
@@ -153,7 +157,10 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
             state.coordinator = coordinator
             state.metrics.registry.register(MediaFigures(coordinator, asyncio.get_running_loop()))
             rotating = keep_rotating(state.session_factory, state.keys.ring, state.settings.signing_key_days)
-            beside = [asyncio.create_task(work) for work in (rotating, LockoutClerk(state.door).work())]
+            beside = [
+                asyncio.create_task(work)
+                for work in (rotating, LockoutClerk(state.door).work(), state.outbox.keep())
+            ]
             try:
                 yield
             finally:

@@ -52,6 +52,11 @@ KEPT: tuple[Kept, ...] = (
         "{keep_audit_months} months; never less than 6",
         "`cut-audit`",
     ),
+    Kept(
+        "notice: who was told what of a lesson; ids, no names",
+        "{keep_notices_days} days, at most 500 for one person",
+        "`forget-notices`",
+    ),
     Kept("how the links of a lesson are", "in memory: a few minutes after the lesson", "the server itself"),
     Kept(
         "lessons, pairings, timetables: an account's id at most",

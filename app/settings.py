@@ -148,6 +148,7 @@ class Settings(GuardOptions, BaseSettings):
     keep_consent_proof_months: int = Field(
         36, ge=0, le=1200, description="Months that an ended guardian's consent is kept, without names"
     )
+    keep_notices_days: int = Field(90, ge=1, le=3660, description="Days that notices of changes are kept")
     demo: bool = Field(False, description="Seed the demo county and keep a synthetic lesson on air")
 
     @field_validator("media_addresses", "turn_urls", mode="before")

@@ -18,6 +18,8 @@ from app.feeds.models import CalendarFeed
 from app.feeds.rules import Language
 from app.keys import Keys
 from app.lessons.diary import Whose
+from app.lessons.rules import ChangeKind
+from app.notices.models import Notice
 from app.schools import service as schools
 from app.schools.models import OrgUnit, Room
 from app.schools.rules import OrgUnitKind, RoomKind
@@ -187,6 +189,37 @@ def feed(session: Session, owner: Person) -> CalendarFeed:
         secret_hash=digest(f"feed {next(_numbers)}"),
         owner_id=owner.id,
         created_at=datetime.now(UTC),
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def notice(session: Session, reader: Person, *, told_at: datetime | None = None) -> Notice:
+    """A notice to this person of a lesson that was cancelled."""
+    told_at = told_at or datetime.now(UTC)
+    lesson = {
+        "date": "2026-09-07",
+        "period": 1,
+        "starts_at": "2026-09-07T00:00:00+00:00",
+        "ends_at": "2026-09-07T00:40:00+00:00",
+        "title": "Grade 3 English",
+        "main_room_id": str(uuid.uuid4()),
+        "teacher_id": str(reader.id),
+        "sites": [],
+    }
+    item = {"kind": "cancelled", "lesson_id": None, "entry_id": None, "before": lesson, "after": lesson}
+    row = Notice(
+        county_id=reader.county_id,
+        person_id=reader.id,
+        act_id=uuid.uuid4(),
+        kind=ChangeKind.CANCELLED,
+        at=told_at,
+        told_at=told_at,
+        reason="Snow",
+        changes=1,
+        items=[item],
+        read_at=None,
     )
     session.add(row)
     session.flush()

@@ -15,7 +15,18 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 # Domains from the ground up: each may use those before it.
-DOMAINS = ("audit", "accounts", "schools", "pupils", "pairings", "timetables", "lessons", "feeds", "live")
+DOMAINS = (
+    "audit",
+    "accounts",
+    "schools",
+    "pupils",
+    "pairings",
+    "timetables",
+    "lessons",
+    "feeds",
+    "notices",
+    "live",
+)
 # What stands on top of all domains. They do not know each other, except that the demo plays what is seeded.
 TOPS = ("web", "seeds", "demo")
 MAY_ALSO_USE = {"demo": {"seeds"}}
@@ -24,7 +35,7 @@ LAYERS = ("routes", "service", "queries", "models")
 # its pure parts. Of models only the classes, as types.
 VERBS = {"service", "planning", "scheduling", "visits", "grants", "special_days", "calendar_changes"}
 VERBS |= {"ground", "changes", "on_the_day", "publishing", "deciding", "agreements", "suggesting", "groups"}
-VERBS |= {"diary"}
+VERBS |= {"diary", "news", "spreading"}
 VERBS |= {"series", "replanning", "week_view"}
 PUBLIC = VERBS | {
     "schemas",

@@ -85,6 +85,8 @@ class Action(StrEnum):
     FEED_ADD = "calendar_feed.add"
     FEED_SHOW = "calendar_feed.show"
     FEED_REVOKE = "calendar_feed.revoke"
+    NOTICE_SHOW = "notice.show"
+    NOTICE_READ = "notice.read"
     AUDIT_SHOW = "audit.show"
     RELAY_SHOW = "relay.show"
     RELAY_DRAIN = "relay.drain"
@@ -187,6 +189,8 @@ OF_ONESELF = frozenset(
         Action.FEED_ADD,
         Action.FEED_SHOW,
         Action.FEED_REVOKE,
+        Action.NOTICE_SHOW,
+        Action.NOTICE_READ,
     }
 )
 

@@ -246,6 +246,24 @@ def names(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
     return dict(rows)
 
 
+def holders(
+    session: Session, county_id: uuid.UUID, roles: Collection[Role], today: date
+) -> Sequence[tuple[uuid.UUID, uuid.UUID]]:
+    """Who has one of the roles in a county today, and on which unit."""
+    query = (
+        select(Assignment.person_id, Assignment.org_unit_id)
+        .join(Person, Person.id == Assignment.person_id)
+        .where(Person.county_id == county_id, Person.active, Assignment.role.in_(roles))
+        .where(Assignment.valid_from <= today)
+        .where(or_(Assignment.valid_to.is_(None), Assignment.valid_to >= today))
+    )
+    return [(person_id, unit_id) for person_id, unit_id in session.execute(query)]
+
+
+def active_people(session: Session, ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    return set(session.scalars(select(Person.id).where(Person.id.in_(ids), Person.active)))
+
+
 def people_by_ids(session: Session, ids: Collection[uuid.UUID]) -> Sequence[Person]:
     query = select(Person).where(Person.id.in_(ids)).options(selectinload(Person.assignments))
     return session.scalars(query).all()

@@ -257,6 +257,23 @@ def names(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
     return queries.names(session, ids)
 
 
+def holders(
+    session: Session, county_id: uuid.UUID, roles: Collection[Role], now: datetime
+) -> dict[uuid.UUID, set[uuid.UUID]]:
+    """Those with an account who have one of the roles in a county today, by the unit on which they have it."""
+    found: dict[uuid.UUID, set[uuid.UUID]] = {}
+    for person_id, unit_id in queries.holders(
+        session, county_id, roles, county_today(session, county_id, now)
+    ):
+        found.setdefault(unit_id, set()).add(person_id)
+    return found
+
+
+def active_people(session: Session, ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Those of the people who have an account that is open."""
+    return queries.active_people(session, ids)
+
+
 def find_person(session: Session, person_id: uuid.UUID) -> Person | None:
     """A person with assignments, or None; for other domains, which decide themselves who may ask."""
     return queries.person_with_assignments(session, person_id)

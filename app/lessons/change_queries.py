@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app.lessons.models import LessonChange
@@ -24,3 +24,8 @@ def changes_of(session: Session, lesson_id: UUID, limit: int) -> Sequence[Lesson
     """The newest changes of a lesson."""
     query = select(LessonChange).where(LessonChange.lesson_id == lesson_id)
     return session.scalars(query.order_by(LessonChange.at.desc(), LessonChange.id).limit(limit)).all()
+
+
+def waiting(session: Session) -> int:
+    """How many changes nobody has taken."""
+    return session.scalar(select(func.count(LessonChange.id)).where(LessonChange.taken_at.is_(None))) or 0

@@ -109,6 +109,10 @@ def entry(session: Session, entry_id: UUID) -> TimetableEntry | None:
     return session.scalar(query.options(*_WHOLE))
 
 
+def entries_by_ids(session: Session, ids: Collection[UUID]) -> Sequence[TimetableEntry]:
+    return session.scalars(select(TimetableEntry).where(TimetableEntry.id.in_(ids)).options(*_WHOLE)).all()
+
+
 def position(entry: TimetableEntry) -> tuple[int, UUID]:
     """Where an entry stands in the week, among those of the same slot by id."""
     return entry.weekday * 100 + entry.period, entry.id

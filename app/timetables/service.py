@@ -246,6 +246,11 @@ def rewrite_entry(session: Session, entry: TimetableEntry, plan: TimetableEntry)
     return entry
 
 
+def entries(session: Session, ids: Collection[UUID]) -> Sequence[TimetableEntry]:
+    """Entries by id, those that exist, withdrawn ones too."""
+    return queries.entries_by_ids(session, ids)
+
+
 def entries_meeting(
     session: Session, county_id: UUID, first_day: date, last_day: date
 ) -> Sequence[TimetableEntry]:

@@ -52,6 +52,7 @@ def scene(session: Session) -> Scene:
         "terminal_id": factories.terminal(session, county.main_room, county.county.id).id,
         "link_id": factories.guest_link(session, county.county.id, lesson_id).id,
         "feed_id": factories.feed(session, county.bureau).id,
+        "notice_id": factories.notice(session, teacher).id,
     }
     scene = Scene(county, ids, everybody(session, county))
     session.commit()

@@ -1,6 +1,6 @@
 """How each route is asked for in the walk over all of them; a route without an ask fails it."""
 
-from tests.app.asks import accounts, feeds, lessons, live, pairings, pupils, schools, timetables
+from tests.app.asks import accounts, feeds, lessons, live, notices, pairings, pupils, schools, timetables
 from tests.app.asks.scene import Ask, Asks, AsksOf, Scene
 
 __all__ = ["Ask", "Scene", "asks"]
@@ -13,6 +13,7 @@ _DOMAINS: tuple[AsksOf, ...] = (
     timetables.asks,
     lessons.asks,
     feeds.asks,
+    notices.asks,
     live.asks,
 )
 

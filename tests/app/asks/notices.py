@@ -1,0 +1,14 @@
+"""Asks of the routes of notices."""
+
+from tests import counties
+from tests.app.asks.scene import Ask, Asks, Scene
+
+
+def asks(scene: Scene) -> Asks:
+    until = {"told_until": counties.tomorrow().isoformat() + "T12:00:00Z"}
+    return {
+        ("GET", "/api/v1/me/notices"): Ask(at_home=True),
+        ("GET", "/api/v1/me/notices/unread"): Ask(at_home=True),
+        ("POST", "/api/v1/me/notices/read"): Ask(until, at_home=True),
+        ("POST", "/api/v1/me/notices/{notice_id}/read"): Ask(),
+    }
