@@ -1,8 +1,9 @@
 // One's own ways in: a second factor, and access tokens for scripts and encoders.
 
 import { ApiError, get, post, send } from "./api.js";
-import { say, wireLanguageButton } from "./i18n.js";
-import { byId, child, requireSignIn, showFault } from "./page.js";
+import { isSignedIn, whoIsHere } from "./frame.js";
+import { say } from "./i18n.js";
+import { byId, child, showFault } from "./page.js";
 import { signInHeader } from "./session.js";
 
 const FACTOR = "/api/v1/me/second-factor";
@@ -14,8 +15,7 @@ const FAULTS = {
   "access_token.too_many": "access.too_many",
 };
 
-wireLanguageButton();
-if (requireSignIn()) attempt(() => Promise.all([showFactor(), showTokens()]));
+if (isSignedIn) attempt(() => Promise.all([whoIsHere(), showFactor(), showTokens()]));
 
 wire("begin", async () => {
   const made = await post(FACTOR, { password: byId("password").value });

@@ -10,6 +10,21 @@ export async function get(path) {
   return response.json();
 }
 
+const MOST_PAGES = 10;
+
+// A whole list, for a choice to be made from it; it ends somewhere, since nobody chooses among thousands.
+export async function getAll(path) {
+  const found = [];
+  const query = new URLSearchParams({ limit: 200 });
+  for (let page = 0; page < MOST_PAGES; page++) {
+    const { items, next } = await get(`${path}${path.includes("?") ? "&" : "?"}${query}`);
+    found.push(...items);
+    if (!next) break;
+    query.set("after", next);
+  }
+  return found;
+}
+
 export async function post(path, body = {}) {
   const headers = { ...(await identity()), "Content-Type": "application/json" };
   const response = await send(path, { method: "POST", headers, body: JSON.stringify(body) });

@@ -1,15 +1,15 @@
 // The people an administrator looks after: a new password for whoever forgot theirs, accounts closed and opened.
 
 import { get, post } from "./api.js";
-import { say, text, wireLanguageButton } from "./i18n.js";
-import { byId, child, requireSignIn, showFault } from "./page.js";
+import { isSignedIn, whoIsHere } from "./frame.js";
+import { say, text } from "./i18n.js";
+import { byId, child, showFault } from "./page.js";
 
 const PAGE = 50;
 let next = null;
 
-wireLanguageButton();
 byId("more").addEventListener("click", () => attempt(load));
-if (requireSignIn()) attempt(load);
+if (isSignedIn) attempt(() => Promise.all([whoIsHere(), load()]));
 
 async function load() {
   const query = new URLSearchParams({ limit: PAGE });

@@ -1,49 +1,32 @@
 // Where an administrator lets rooms' screens in and shuts them out. The QR code on a screen leads here with its code.
 
-import { get, post } from "./api.js";
-import { clock, day, say, wireLanguageButton } from "./i18n.js";
-import { byId, child, requireSignIn, showFault } from "./page.js";
-import { takeSignInFromAddress } from "./session.js";
+import { get, getAll, post } from "./api.js";
+import { isSignedIn, whoIsHere } from "./frame.js";
+import { clock, day, say } from "./i18n.js";
+import { byId, child, showFault } from "./page.js";
 
-const PAGE = 200;
-const MOST_PAGES = 10;
 const CODE = "tongtang.code"; // survives the way through the sign-in page
 let next = null;
 
-wireLanguageButton();
 const given = new URLSearchParams(location.hash.slice(1)).get("code");
 if (given) {
   sessionStorage.setItem(CODE, given.slice(0, 8));
   history.replaceState(null, "", location.pathname);
 }
-await takeSignInFromAddress();
 byId("form").addEventListener("submit", (event) => {
   event.preventDefault();
   attempt(connect);
 });
 byId("more").addEventListener("click", () => attempt(load));
-if (requireSignIn()) {
+if (isSignedIn) {
   byId("code").value = sessionStorage.getItem(CODE) ?? "";
   await attempt(fillRooms);
   await attempt(load);
 }
 
-async function all(path) {
-  const found = [];
-  let after = null;
-  for (let page = 0; page < MOST_PAGES; page++) {
-    const query = new URLSearchParams({ limit: PAGE, ...(after ? { after } : {}) });
-    const answer = await get(`${path}${path.includes("?") ? "&" : "?"}${query}`);
-    found.push(...answer.items);
-    after = answer.next;
-    if (!after) break;
-  }
-  return found;
-}
-
 // The receiving rooms of the units one administers, with the names of their schools and sites.
 async function fillRooms() {
-  const [me, units, rooms] = [await get("/api/v1/me"), await all("/api/v1/org-units"), await all("/api/v1/rooms?kind=receiving")];
+  const [me, units, rooms] = [await whoIsHere(), await getAll("/api/v1/org-units"), await getAll("/api/v1/rooms?kind=receiving")];
   const byUnit = new Map(units.map((unit) => [unit.id, unit]));
   const mine = new Set(me.assignments.filter(({ role }) => role.endsWith("_admin")).map((held) => held.org_unit_id));
   const within = (id) => {

@@ -1,9 +1,9 @@
 // Today's lessons of the signed-in person, the one that is on now marked and one press away.
 
 import { get } from "./api.js";
-import { clock, day, say, wireLanguageButton } from "./i18n.js";
-import { byId, child, requireSignIn, showFault } from "./page.js";
-import { signOut, takeSignInFromAddress } from "./session.js";
+import { holds, isSignedIn, whoIsHere } from "./frame.js";
+import { clock, day, say } from "./i18n.js";
+import { byId, child, showFault } from "./page.js";
 
 const LONGEST_LESSON = 4 * 3_600_000;
 const PAGE = 200;
@@ -11,21 +11,14 @@ const MOST_PAGES = 5;
 const OVER = ["ended", "archived", "moved"];
 const REFRESH = 60_000;
 
-wireLanguageButton();
-await takeSignInFromAddress();
-byId("signout").addEventListener("click", signOut);
-if (requireSignIn()) {
+if (isSignedIn) {
   refresh();
   setInterval(refresh, REFRESH);
 }
 
 async function refresh() {
   try {
-    const me = await get("/api/v1/me");
-    if (me.must_change_password) return location.replace("/password");
-    byId("who").textContent = me.name;
-    const isAdmin = me.assignments.some(({ role }) => role.endsWith("_admin"));
-    for (const id of ["people", "terminals"]) byId(id).hidden = !isAdmin;
+    const me = await whoIsHere();
     show(await lessonsOfToday(me), me);
     byId("fault").hidden = true;
   } catch (failure) {
@@ -39,7 +32,7 @@ async function lessonsOfToday(me) {
   from.setHours(0, 0, 0, 0);
   const to = new Date(from);
   to.setDate(to.getDate() + 1);
-  const mine = me.assignments.some(({ role }) => role === "teacher" || role === "site_assistant");
+  const mine = holds(me, "teacher", "site_assistant");
   // The API selects by start; a lesson may have begun before midnight.
   const earliest = new Date(from.getTime() - LONGEST_LESSON);
   const query = new URLSearchParams({ from: earliest.toISOString(), to: to.toISOString(), mine, limit: PAGE });
