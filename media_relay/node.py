@@ -116,17 +116,19 @@ class Node:
             loop.add_signal_handler(number, self._stop.set)
         loop.set_exception_handler(self._callback_failed)
         reader, self._writer = await asyncio.open_connection(sock=control, limit=MAX_LINE)
-        loop.add_reader(self._relay.fileno(), self._readable)
-        loop.add_reader(self._relay.connections_fileno(), self._connections_readable)
+        loop.add_reader(self._relay.port.fileno(), self._readable)
+        loop.add_reader(self._relay.port.tcp.fileno(), self._connections_readable)
         self._due = loop.time() + TICK
         timer = loop.call_at(self._due, self._tick)
-        self._say(NodeReady(os.getpid(), self._relay.port, self._relay.addresses, self._relay.forwards))
+        self._say(
+            NodeReady(os.getpid(), self._relay.port.number, self._relay.addresses, self._relay.port.forwards)
+        )
         commands = asyncio.create_task(self._commands(reader))
         stopped = asyncio.create_task(self._stop.wait())
         await asyncio.wait((commands, stopped), return_when=asyncio.FIRST_COMPLETED)
         timer.cancel()
-        loop.remove_reader(self._relay.fileno())
-        loop.remove_reader(self._relay.connections_fileno())
+        loop.remove_reader(self._relay.port.fileno())
+        loop.remove_reader(self._relay.port.tcp.fileno())
         self._relay.shut_down()
         stopped.cancel()
         self._writer.close()
@@ -135,22 +137,22 @@ class Node:
         commands.cancel()
 
     def _readable(self) -> None:
-        self._relay.readable()
+        self._relay.port.readable()
         self._go_on()
 
     def _connections_readable(self) -> None:
-        self._relay.connections_readable()
+        self._relay.port.connections_readable()
         self._go_on()
 
     def _go_on(self) -> None:
         """Let handshakes have another slice of time after whatever else waits for the loop."""
-        if self._relay.unfinished and not self._going_on:
+        if self._relay.port.unfinished and not self._going_on:
             self._going_on = True
             asyncio.get_running_loop().call_soon(self._shake_hands)
 
     def _shake_hands(self) -> None:
         self._going_on = False
-        self._relay.shake_hands()
+        self._relay.port.shake_hands()
         self._go_on()
 
     def _tick(self) -> None:
@@ -241,7 +243,7 @@ class Node:
             loop_lag_ms=round(lag * 1000, 1),
             stress=round(self._stress.value, 3),
             drops=self._relay.drops(),
-            native=self._relay.forwards == NATIVE,
+            native=self._relay.port.forwards == NATIVE,
         )
 
     def _say(self, message: Message) -> None:

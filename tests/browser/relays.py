@@ -114,15 +114,15 @@ class LiveRelay:
     def _run(self) -> None:
         due = time.monotonic()
         while not self._stop:
-            waited_for = [self.relay.fileno(), self.relay.connections_fileno()]
+            waited_for = [self.relay.port.fileno(), self.relay.port.tcp.fileno()]
             ready, _, _ = select.select(waited_for, [], [], max(0.0, due - time.monotonic()))
             with self._lock:
                 if waited_for[0] in ready:
-                    self.relay.readable()
+                    self.relay.port.readable()
                 if waited_for[1] in ready:
-                    self.relay.connections_readable()
-                while self.relay.unfinished:
-                    self.relay.shake_hands()
+                    self.relay.port.connections_readable()
+                while self.relay.port.unfinished:
+                    self.relay.port.shake_hands()
                 if time.monotonic() >= due:
                     due = time.monotonic() + TICK
                     self.relay.tick()
@@ -147,7 +147,7 @@ class Terminal:
 
     def __init__(self, browser: Browser, relay: LiveRelay, *, blocked: str = "", port: int = 0) -> None:
         self.relay = relay
-        self.port = port or relay.relay.port
+        self.port = port or relay.relay.port.number
         self.blocked = blocked
         self.context: BrowserContext = browser.new_context(permissions=["camera", "microphone"])
         self.context.add_init_script(PAGE)
@@ -165,7 +165,7 @@ class Terminal:
         return answer
 
     def _accept(self, name: str, answer: str) -> None:
-        seen = answer.replace(f" {self.relay.relay.port} typ ", f" {self.port} typ ")
+        seen = answer.replace(f" {self.relay.relay.port.number} typ ", f" {self.port} typ ")
         self.page.evaluate("(given) => accept(...given)", [name, seen, self.blocked])
 
     def figures(self, name: str) -> dict[str, Any]:

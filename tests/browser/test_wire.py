@@ -66,12 +66,12 @@ def test_browsers_send_and_receive_over_tcp_where_udp_is_blocked(browser: Browse
 
 def test_sessions_survive_a_router_that_changes_its_mapping(browser: Browser) -> None:
     """As when a router restarts, or forgets: both go on from other ports, within Chromium's next check or two."""
-    with live_relay() as relay, running_nat(relay.relay.port) as nat:
+    with live_relay() as relay, running_nat(relay.relay.port.number) as nat:
         teacher, site = (Terminal(browser, relay, blocked=" tcp ", port=nat.port) for _ in range(2))
         teacher.publish("teacher")
         site.play("site")
         before = site.until("site", "f.frames > 10")
-        addresses = set(relay.relay._by_address)
+        addresses = set(relay.relay.port.by_address)
         nat.rebind()
         time.sleep(0.3)  # what was under way has arrived
         still = site.figures("site")["frames"]

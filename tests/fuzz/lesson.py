@@ -110,7 +110,7 @@ class Lesson:
         peer.context = peer.outbound.context
         peer._address = _NOWHERE
         peer.state = PeerState.CONNECTED
-        self.relay._connected(peer, self.now)
+        self.relay.connected(peer, self.now)
 
     def media(self, packet: bytes) -> None:
         """The teacher sends a packet."""
@@ -175,7 +175,7 @@ def lesson(data: bytes) -> None:
     finally:
         names["protect_rtp"] = sound
         clocked.relay.shut_down()
-    assert not clocked.relay._peers and not clocked.relay._streams and not clocked.relay._by_ufrag
+    assert not clocked.relay._peers and not clocked.relay._streams and not clocked.relay.port._by_ufrag
 
 
 def _play(room: Lesson, data: bytes) -> None:

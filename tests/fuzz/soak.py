@@ -211,7 +211,7 @@ def main() -> None:
         tally = soak.play(options.minutes)
         soak.finish()
         drops = {reason: count for reason, count in bench.relay.drops().items() if count}
-        left = len(bench.relay._peers), len(bench.relay._streams), len(bench.relay._by_address)
+        left = len(bench.relay._peers), len(bench.relay._streams), len(bench.relay.port.by_address)
     print(tally, drops, f"sessions, streams, addresses left: {left}", sep="\n")  # noqa: T201
     print("MiB:", [round(size / (1 << 20), 1) for size in tally.resident])  # noqa: T201
 

@@ -17,8 +17,8 @@ def test_what_comes_and_goes_leaves_nothing_behind(bench: Bench) -> None:
     assert relay.drops().get("fault", 0) == 0
     soak.finish()
     gc.collect()
-    assert not relay.unfinished
-    for part in (relay, relay._speech, relay._viewers, relay._sampling, relay._tcp):
+    assert not relay.port.unfinished
+    for part in (relay, relay._speech, relay._viewers, relay._sampling, relay.port.tcp):
         for name, remembered in vars(part).items():
             if isinstance(remembered, dict | set | list) and name != "slots":
                 assert not remembered, f"{type(part).__name__}.{name} keeps what nobody needs any more"

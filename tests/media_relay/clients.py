@@ -365,8 +365,8 @@ class Bench:
         """Let the relay and the clients read what has arrived, until nothing moves any more."""
         total = 0
         while True:
-            self.relay.readable()
-            self.relay.connections_readable()
+            self.relay.port.readable()
+            self.relay.port.connections_readable()
             moved = sum(client.drain() for client in self.clients)
             total += moved
             if not moved:

@@ -39,7 +39,7 @@ class Half:
         self.bench = bench
         self.time = 1_000.0
         bench.clock = lambda: self.time
-        bench.relay._kernel = None if kernel is None else Kernel(kernel, 64)
+        bench.relay.port.kernel = None if kernel is None else Kernel(kernel, 64)
         self.client = bench.join(Client("p", publishing=True))
         self.fast = 0
         """Packets that the kernel took."""
@@ -56,7 +56,7 @@ class Half:
         for plain, forged in datagrams:
             protected = self.client.outbound.protect(plain)
             self.client.send(protected[:-1] + bytes([protected[-1] ^ forged]))
-        self.bench.relay.readable()
+        self.bench.relay.port.readable()
         self.bench.relay.tick()
 
     def state(self) -> Any:
@@ -196,5 +196,5 @@ def test_arrival_times_are_those_of_the_operating_system(pair: tuple[Half, Half]
     assert half.fast == 3
     feedback = half.publisher._feedback
     assert feedback is not None
-    inbox = half.bench.relay._receiver
+    inbox = half.bench.relay.port._receiver
     assert list(feedback._arrivals.values())[-3:] == [inbox.arrival(index) for index in range(3)]

@@ -42,7 +42,7 @@ def test_a_vanished_client_leaves_nothing_behind(bench: Bench) -> None:
         SessionClosed("teacher", "timeout"),
         SessionClosed("site", "timeout"),
     ]
-    assert not relay._peers and not relay._by_address and not relay._by_ufrag and not relay._streams
+    assert not relay._peers and not relay.port.by_address and not relay.port._by_ufrag and not relay._streams
     bench.tick()
     gc.collect()
     assert [ref() for ref in remembered] == [None, None, None]
@@ -128,7 +128,7 @@ def test_aioice_answers_too(bench: Bench) -> None:
     async def scenario() -> None:
         nonlocal ticks
         loop = asyncio.get_running_loop()
-        loop.add_reader(bench.relay.fileno(), bench.relay.readable)
+        loop.add_reader(bench.relay.port.fileno(), bench.relay.port.readable)
         site = RTCPeerConnection()
         site.addTransceiver("video", "recvonly")
         await site.setLocalDescription(await site.createOffer())
@@ -141,7 +141,7 @@ def test_aioice_answers_too(bench: Bench) -> None:
         assert site.connectionState == "connected"
         assert bench.relay.subscribers == 1
         await site.close()
-        loop.remove_reader(bench.relay.fileno())
+        loop.remove_reader(bench.relay.port.fileno())
 
     asyncio.run(scenario())
 

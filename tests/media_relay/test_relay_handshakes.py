@@ -112,8 +112,8 @@ def test_a_flood_of_hellos_from_a_clients_own_address_is_bounded(bench: Bench) -
                 rng.choice((whole, record[:11] + (len(head) + len(piece)).to_bytes(2, "big") + head + piece))
             )
         teacher.send_rtp(rtp(VIDEO, burst, burst, KEYFRAME))
-        bench.relay.readable()
-        assert len(bench.relay._handshakes) <= 16, "of one client"
+        bench.relay.port.readable()
+        assert len(bench.relay.port.handshakes) <= 16, "of one client"
     used, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert bench.relay.counters.packets_received == 20, "media goes on"
@@ -145,11 +145,11 @@ def test_a_rush_of_handshakes_does_not_make_media_wait(bench: Bench) -> None:
             client.send(datagram)
     teacher.send_rtp(rtp(VIDEO, 2, 2, DELTA))
     began = time.thread_time()
-    bench.relay.readable()
+    bench.relay.port.readable()
     spent = time.thread_time() - began
     site.drain()
     assert len(site.packets) == 2, "forwarded before the handshakes are through"
-    assert bench.relay.unfinished
+    assert bench.relay.port.unfinished
     assert spent < 10 * SLICE
     bench.until(lambda: all(client.connected for client in rush))
     assert sum(isinstance(event, SessionConnected) for event in bench.events) == 42
@@ -158,8 +158,8 @@ def test_a_rush_of_handshakes_does_not_make_media_wait(bench: Bench) -> None:
 def test_a_session_that_ends_while_it_waits_is_left_alone(bench: Bench) -> None:
     client = waiting(bench)
     peer = bench.relay._peers["site"]
-    bench.relay._handshakes.put(peer, hello(DtlsIdentity()))
+    bench.relay.port.handshakes.put(peer, hello(DtlsIdentity()))
     bench.relay.close("site")
-    bench.relay.shake_hands()
-    assert not bench.relay.unfinished and bench.relay.drops().get("fault", 0) == 0
+    bench.relay.port.shake_hands()
+    assert not bench.relay.port.unfinished and bench.relay.drops().get("fault", 0) == 0
     client.drain()

@@ -169,7 +169,7 @@ def test_restarting_ice_for_ever_takes_no_memory(bench: Bench) -> None:
     bench.subscriber()
     for _ in range(50):
         assert bench.relay.trickle("site", fragment()) is not None
-    assert len(bench.relay._by_ufrag) == 2
+    assert len(bench.relay.port._by_ufrag) == 2
 
 
 def test_a_client_of_many_addresses_keeps_the_newest(bench: Bench) -> None:
@@ -183,7 +183,7 @@ def test_a_client_of_many_addresses_keeps_the_newest(bench: Bench) -> None:
         answered = len(site.stun_answers)
         site.send(site.check())
         bench.until(lambda answered=answered: len(site.stun_answers) > answered)  # type: ignore[misc]
-    assert len(bench.relay._by_address) == 1 + 8
+    assert len(bench.relay.port.by_address) == 1 + 8
     teacher.send_rtp(picture(1, KEYFRAME))
     bench.until(lambda: len(site.packets) == 1)
     for old in moved:
@@ -237,7 +237,7 @@ def test_closing_tells_the_client_and_is_idempotent(bench: Bench) -> None:
     assert bench.events.count(SessionClosed("site", "closed")) == 1
     assert (bench.relay.publishers, bench.relay.subscribers) == (0, 0)
     assert not bench.relay._streams, "an unused stream is forgotten"
-    assert not bench.relay._by_address and not bench.relay._by_ufrag
+    assert not bench.relay.port.by_address and not bench.relay.port._by_ufrag
 
 
 def test_a_client_that_says_goodbye_is_gone(bench: Bench) -> None:

@@ -30,9 +30,9 @@ def sound(number: int) -> bytes:
 
 
 def stranger(bench: Bench) -> socket.socket:
-    sock = socket.create_connection(("127.0.0.1", bench.relay.port))
+    sock = socket.create_connection(("127.0.0.1", bench.relay.port.number))
     sock.setblocking(False)
-    bench.relay.connections_readable()
+    bench.relay.port.connections_readable()
     return sock
 
 
@@ -74,7 +74,7 @@ def test_the_answer_names_tcp_after_udp_and_below_it(bench: Bench) -> None:
     lines = [line for line in answer.split("\r\n") if line.startswith("a=candidate:")]
     udp, over_tcp = (line.split() for line in lines[:2])
     assert (udp[2], over_tcp[2]) == ("udp", "tcp")
-    assert udp[4:6] == over_tcp[4:6] == ["127.0.0.1", str(bench.relay.port)]
+    assert udp[4:6] == over_tcp[4:6] == ["127.0.0.1", str(bench.relay.port.number)]
     assert over_tcp[6:] == ["typ", "host", "tcptype", "passive"]
     assert udp[0] != over_tcp[0], "foundations differ with the transport (RFC 8445 section 5.1.1.3)"
     assert int(udp[3]) > int(over_tcp[3])
@@ -85,7 +85,7 @@ def test_a_goodbye_arrives_before_the_connection_ends(bench: Bench) -> None:
     bench.relay.close("site")
     bench.until(lambda: site.ended)
     assert site.dtls is not None and site.dtls.closed
-    assert len(bench.relay._tcp) == 0
+    assert len(bench.relay.port.tcp) == 0
 
 
 def test_a_client_moves_from_udp_to_tcp_and_back(bench: Bench) -> None:
@@ -121,8 +121,8 @@ def test_a_connection_that_breaks_is_no_goodbye(bench: Bench) -> None:
     bench.until(lambda: len(site.stun_answers) == 2)
     teacher.send_rtp(picture(5))
     bench.until(lambda: len(site.packets) == 2)
-    assert len(bench.relay._tcp) == 1
-    assert len([key for key in bench.relay._by_address if key.startswith(b"connection")]) == 1
+    assert len(bench.relay.port.tcp) == 1
+    assert len([key for key in bench.relay.port.by_address if key.startswith(b"connection")]) == 1
 
 
 def test_a_broken_connection_falls_back_to_udp_that_was_checked(bench: Bench) -> None:
@@ -144,7 +144,7 @@ def test_a_client_that_vanishes_without_closing_leaves_no_connection(bench: Benc
     bench.clients.remove(site)  # neither reads nor answers; its socket stays open, as after a power failure
     bench.live(7.5)
     assert SessionClosed("site", "timeout") in bench.events
-    assert len(bench.relay._tcp) == 0 and not bench.relay._by_address
+    assert len(bench.relay.port.tcp) == 0 and not bench.relay.port.by_address
     site.socket.close()
 
 
@@ -163,7 +163,7 @@ def test_a_stalled_connection_costs_nobody_else_anything(bench: Bench) -> None:
     dropped = bench.relay.drops()["tcp_full"]
     assert dropped > 1_000
     assert bench.relay.send_drops == 0
-    (connection,) = bench.relay._tcp._connections.values()
+    (connection,) = bench.relay.port.tcp._connections.values()
     assert connection._outbox.waiting < 300_000
     bench.clients.append(stalled)
     bench.until(lambda: connection._outbox.waiting == 0)
@@ -192,7 +192,7 @@ def test_who_does_not_speak_ice_is_shown_the_door(bench: Bench, words: bytes) ->
     sock.send(words)
     bench.pump()
     assert is_closed(sock)
-    assert len(bench.relay._tcp) == 0
+    assert len(bench.relay.port.tcp) == 0
     assert bench.relay.drops()["tcp_noise"] == 1
     sock.close()
 
@@ -204,7 +204,7 @@ def test_a_stranger_has_five_seconds(bench: Bench) -> None:
     for byte in (b"\x00", b"\x40", *[b"\x00"] * 40):
         sock.send(byte)
         bench.live(0.1)
-    assert bench.relay._tcp.strangers == 1
+    assert bench.relay.port.tcp.strangers == 1
     bench.live(2.0)
     assert is_closed(sock)
     assert bench.relay.drops()["tcp_slow"] == 1
@@ -215,14 +215,14 @@ def test_a_stranger_has_five_seconds(bench: Bench) -> None:
 def test_strangers_are_few_and_the_newest_get_a_chance(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tcp, "MAX_STRANGERS", 8)
     socks = [stranger(bench) for _ in range(12)]
-    assert bench.relay._tcp.strangers == 8
+    assert bench.relay.port.tcp.strangers == 8
     assert [is_closed(sock) for sock in socks] == [True] * 4 + [False] * 8
     site = bench.join(TcpClient("site"))
     assert site.connected
     for sock in socks:
         sock.close()
     bench.pump()
-    assert len(bench.relay._tcp) == 1
+    assert len(bench.relay.port.tcp) == 1
 
 
 def test_a_flood_of_connections_is_taken_in_measure(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,10 +230,10 @@ def test_a_flood_of_connections_is_taken_in_measure(bench: Bench, monkeypatch: p
     bench.live(0.2)
     socks = [stranger(bench) for _ in range(6)]
     for _ in range(10):
-        bench.relay.connections_readable()
-    assert bench.relay._tcp.strangers == 4
+        bench.relay.port.connections_readable()
+    assert bench.relay.port.tcp.strangers == 4
     bench.live(0.2)
-    assert bench.relay._tcp.strangers == 6
+    assert bench.relay.port.tcp.strangers == 6
     for sock in socks:
         sock.close()
 
@@ -243,7 +243,7 @@ def test_one_host_does_not_take_all_places(bench: Bench, monkeypatch: pytest.Mon
     socks = [stranger(bench) for _ in range(6)]
     assert [is_closed(sock) for sock in socks] == [False] * 4 + [True] * 2
     assert bench.relay.drops()["tcp_refused"] == 2
-    other = socket.create_connection(("127.0.0.1", bench.relay.port), source_address=("127.0.0.2", 0))
+    other = socket.create_connection(("127.0.0.1", bench.relay.port.number), source_address=("127.0.0.2", 0))
     other.setblocking(False)
     bench.pump()
     assert not is_closed(other)
@@ -265,7 +265,7 @@ def test_a_crowd_that_talks_nonsense_disturbs_nobody(bench: Bench) -> None:
         socks.append(sock)
     bench.live(6.0)
     assert len(site.packets) == 201 and site.undecodable == 0
-    assert (bench.relay._tcp.strangers, len(bench.relay._tcp)) == (0, 1)
+    assert (bench.relay.port.tcp.strangers, len(bench.relay.port.tcp)) == (0, 1)
     drops = bench.relay.drops()
     assert drops["tcp_noise"] + drops["tcp_slow"] + drops.get("tcp_refused", 0) == 200
     for sock in socks:
@@ -290,7 +290,7 @@ def test_connections_are_bounded(bench: Bench, monkeypatch: pytest.MonkeyPatch) 
 def test_without_descriptors_the_relay_waits_and_takes_connections_again(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    listener = bench.relay._tcp._listener
+    listener = bench.relay.port.tcp._listener
     assert listener is not None
     descriptor = listener.fileno
 
@@ -302,12 +302,12 @@ def test_without_descriptors_the_relay_waits_and_takes_connections_again(
         def accept(self) -> None:
             raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr(bench.relay._tcp, "_listener", Exhausted())
+    monkeypatch.setattr(bench.relay.port.tcp, "_listener", Exhausted())
     sock = stranger(bench)
     for _ in range(10):
-        bench.relay.connections_readable()
+        bench.relay.port.connections_readable()
     assert bench.relay.drops()["tcp_refused"] == 1, "it does not spin"
-    monkeypatch.setattr(bench.relay._tcp, "_listener", listener)
+    monkeypatch.setattr(bench.relay.port.tcp, "_listener", listener)
     bench.live(0.2)
-    assert bench.relay._tcp.strangers == 1
+    assert bench.relay.port.tcp.strangers == 1
     sock.close()
