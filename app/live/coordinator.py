@@ -20,12 +20,13 @@ from app.guard.throttle import Throttle
 from app.lessons.rules import MAIN_STREAM
 from app.live.hub import ChannelHub, Member
 from app.live.nodes import NodeStatus, RelayNode, RelayPool
+from app.live.on_air import OnAir, StreamLog
 from app.live.quality_news import QualityNews
 from app.live.refusals import LESSON_OVER, REPLACED, refusal_of, relay_down
 from app.live.rights import Claim
 from app.live.rules import Direction, Limits, NodeLoad, least_loaded
 from app.live.sessions import Admission, MediaSession, Opened, SessionRegister, StreamKey
-from app.live.speech import Speech, SpeechRecord
+from app.live.speech import Speech
 from media_relay.api import NodeLost, OfferRefused, RelayError
 from media_relay.messages import (
     Event,
@@ -52,11 +53,8 @@ OFFERS_PER_SECOND: Final = 10
 """How fast one person may send offers: a page opens all its streams at once, again after a node was lost."""
 
 
-class OnAirLog(Protocol):
+class OnAirLog(StreamLog, Protocol):
     """Where the coordinator reports what the lessons' records should say."""
-
-    def stream_changed(self, key: StreamKey, *, live: bool) -> None:
-        """Media of a stream began or ceased to arrive."""
 
     def site_changed(self, lesson_id: uuid.UUID, site_code: str, *, present: bool) -> None:
         """A teaching site receives the lesson, or no longer does."""
@@ -82,8 +80,7 @@ class Coordinator:
         self._pace = Throttle(burst=OFFERS_AT_ONCE, per_second=OFFERS_PER_SECOND)
         self._stats: dict[int, NodeStats] = {}
         self._releases: dict[int, bool] = {}
-        self._live: dict[uuid.UUID, frozenset[str]] = {}
-        self._speech = SpeechRecord()
+        self._on_air = OnAir(self.channels, log)
         self.quality = QualityNews(self.channels, self._sessions, self.live_streams)
         self._locks: weakref.WeakValueDictionary[StreamKey, asyncio.Lock] = weakref.WeakValueDictionary()
         self._background: set[asyncio.Task[None]] = set()
@@ -113,11 +110,11 @@ class Coordinator:
 
     def live_streams(self, lesson_id: uuid.UUID) -> frozenset[str]:
         """The lesson's streams whose media arrive."""
-        return self._live.get(lesson_id, frozenset())
+        return self._on_air.streams(lesson_id)
 
     def speech(self, lesson_id: uuid.UUID) -> Speech:
         """Who speaks in the lesson and whose sound is off."""
-        return self._speech.of(lesson_id)
+        return self._on_air.speech(lesson_id)
 
     def lessons(self) -> set[uuid.UUID]:
         """The lessons that have media sessions or listeners."""
@@ -384,13 +381,13 @@ class Coordinator:
                 if self._forget(session_id):
                     _log.info("media session closed", session=session_id, reason=reason)
             case StreamStarted(lesson=lesson, stream=stream):
-                self._stream_changed(StreamKey(uuid.UUID(lesson), stream), live=True)
+                self._on_air.stream_changed(StreamKey(uuid.UUID(lesson), stream), live=True)
             case StreamStopped(lesson=lesson, stream=stream):
-                self._stream_changed(StreamKey(uuid.UUID(lesson), stream), live=False)
+                self._on_air.stream_changed(StreamKey(uuid.UUID(lesson), stream), live=False)
             case SpeakerChanged(lesson=lesson, stream=stream):
-                self._speaker_changed(uuid.UUID(lesson), stream or None)
+                self._on_air.speaker_changed(uuid.UUID(lesson), stream or None)
             case StreamMuted(lesson=lesson, stream=stream, muted=muted):
-                self._mute_changed(StreamKey(uuid.UUID(lesson), stream), muted)
+                self._on_air.mute_changed(StreamKey(uuid.UUID(lesson), stream), muted)
             case RungChanged():
                 self.quality.stepped(event)
             case Samples(samples=samples):
@@ -407,41 +404,7 @@ class Coordinator:
         """Forget the sessions of a node and tell their lessons, whose pages then come again."""
         lost = [session for session in self._sessions.of_node(number) if self._forget(session.id)]
         for lesson_id in {session.key.lesson_id for session in lost}:
-            for stream in self._live.pop(lesson_id, frozenset()):
-                self._log.stream_changed(StreamKey(lesson_id, stream), live=False)
-            self.channels.broadcast(lesson_id, {"type": "media_restarted"})
-            self._speaker_changed(lesson_id, None)
-            self._speech.forget(lesson_id)
-
-    def _stream_changed(self, key: StreamKey, *, live: bool) -> None:
-        before = self._live.get(key.lesson_id, frozenset())
-        after = before | {key.stream} if live else before - {key.stream}
-        if after == before:
-            return
-        if after:
-            self._live[key.lesson_id] = after
-        else:
-            del self._live[key.lesson_id]
-        self._log.stream_changed(key, live=live)
-        self.channels.tell_of_stream(
-            key.lesson_id,
-            key.stream,
-            {"type": "stream_started" if live else "stream_stopped", "stream": key.stream},
-        )
-        if not live:
-            self._speech.set_muted(key, False)  # goes without saying: every publisher begins unmuted
-            if self._speech.of(key.lesson_id).speaker == key.stream:
-                self._speaker_changed(key.lesson_id, None)
-
-    def _speaker_changed(self, lesson_id: uuid.UUID, stream: str | None) -> None:
-        known = stream is None or stream in self.live_streams(lesson_id)
-        if known and self._speech.set_speaker(lesson_id, stream):
-            self.channels.tell_speaker(lesson_id, stream)
-
-    def _mute_changed(self, key: StreamKey, muted: bool) -> None:
-        if key.stream in self.live_streams(key.lesson_id) and self._speech.set_muted(key, muted):
-            message = {"type": "muted", "stream": key.stream, "muted": muted}
-            self.channels.tell_of_stream(key.lesson_id, key.stream, message)
+            self._on_air.restart(lesson_id)
 
     def _report_presence(self, session: MediaSession) -> None:
         """A site is in class while it receives the main stream on at least one connection."""
