@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from app.errors import PROBLEM_JSON
 
+_ENTITY_TAG = {"description": "Of this answer (RFC 9110 §8.8.3)", "schema": {"type": "string"}}
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 
 DESCRIPTION = """
@@ -66,6 +67,12 @@ def _describe_guards(path: str, operation: dict[str, Any]) -> None:
     if "requestBody" in operation:
         said.setdefault("400", {"description": "The body cannot be read", **problem})
         said.setdefault("413", {"description": "Too large", **problem})
+    asked = {each["name"].lower() for each in operation.get("parameters", ()) if each["in"] == "header"}
+    if "if-none-match" in asked:
+        said["200"].setdefault("headers", {})["ETag"] = _ENTITY_TAG
+        said.setdefault("304", {"description": "Still the same", "headers": {"ETag": _ENTITY_TAG}})
+    if "if-match" in asked:
+        said.setdefault("412", {"description": "Changed meanwhile", **problem})
     if operation.get(
         "security"
     ):  # a password to be changed first is a 403 at every gate, a busy database a 503

@@ -37,6 +37,12 @@ class Output(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
 
+class VersionedOutput(Output):
+    """Base of answers about a row that counts its changes."""
+
+    version: int = Field(description="Grows with every change; in quotes, it will do as `If-Match`")
+
+
 class Page(Output, Generic[Item]):
     """One page of a list."""
 

@@ -60,7 +60,7 @@ PUBLIC = VERBS | {
 # Modules that belong to all domains; they know none of them.
 GROUND = {
     "bounds", "chores", "database", "errors", "keyring", "keys", "logs", "mail", "metrics", "migrate", "openapi",
-    "schemas", "settings", "uploads", "threads",
+    "schemas", "settings", "uploads", "threads", "versions", "entity_tags",
 }  # fmt: skip
 # A package of the ground: what stands before the application.
 GUARD = "guard"

@@ -12,6 +12,7 @@ from app.accounts.rules import Duty, Principal, Role
 from app.accounts.service import PersonDraft, check_places, get_person, note_person
 from app.audit.rules import Act, Facts
 from app.errors import Conflict, Forbidden, Invalid, NotFound
+from app.versions import ANY
 
 MOST: int = 50
 """Roles one person may have had; those that are over count, because the trail of a county refers to them."""
@@ -23,6 +24,7 @@ def give(session: Session, principal: Principal, person_id: uuid.UUID, duty: Dut
     _require(session, principal, person, duty.role, duty.org_unit_id)
     draft = PersonDraft("", "", "", ((duty.role, duty.org_unit_id, duty.valid_from, duty.valid_to),))
     check_places(session, person.county_id, draft)
+    ANY.require(session, person)
     if len(person.assignments) >= MOST:
         raise Conflict("assignment.too_many", "Too many roles", f"One person has {MOST} roles at most.")
     if any(_overlap(each, duty) for each in person.assignments):
@@ -61,6 +63,7 @@ def end(
     if found.valid_to is not None and found.valid_to <= last:
         raise Conflict("assignment.over", "Ends earlier", f"This role ends on {found.valid_to} already.")
     _require_another_admin(session, person, found, principal.today)
+    ANY.require(session, person)
     before = _facts(found)
     if last < found.valid_from:
         session.delete(found)  # it never came into force

@@ -14,6 +14,7 @@ from app.accounts.rules import Principal
 from app.accounts.service import get_person, note_person
 from app.audit.rules import Act
 from app.errors import Conflict, Forbidden, NotFound
+from app.versions import ANY, Seen
 
 _CONSONANTS: Final = "bdfghjklmnprstvz"
 _VOWELS: Final = "aeiou"
@@ -45,15 +46,17 @@ def reset_password(session: Session, principal: Principal, person_id: uuid.UUID,
     return person
 
 
-def close_account(session: Session, principal: Principal, person_id: uuid.UUID) -> Person:
+def close_account(session: Session, principal: Principal, person_id: uuid.UUID, seen: Seen = ANY) -> Person:
     """Let somebody sign in no more; every token of theirs is void at once."""
     person = managed(session, principal, Action.PERSON_CLOSE, person_id)
+    seen.require(session, person)
     return _switch(session, principal, person, active=False)
 
 
-def open_account(session: Session, principal: Principal, person_id: uuid.UUID) -> Person:
+def open_account(session: Session, principal: Principal, person_id: uuid.UUID, seen: Seen = ANY) -> Person:
     """Let somebody whose account was closed sign in again, with the password they had."""
     person = managed(session, principal, Action.PERSON_CLOSE, person_id)
+    seen.require(session, person)
     return _switch(session, principal, person, active=True)
 
 

@@ -8,9 +8,10 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.accounts.rules import GuestRole, Role
 from app.database import Base, new_id, word
+from app.versions import Versioned
 
 
-class Person(Base):
+class Person(Versioned, Base):
     """Somebody who can sign in, belonging to one county."""
 
     __tablename__ = "people"

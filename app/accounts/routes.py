@@ -15,6 +15,7 @@ from app.accounts.schemas import Me, NewPerson, PasswordChange, PersonOut, RoleO
 from app.accounts.service import PersonDraft
 from app.accounts.sign_in import change_own_password
 from app.database import SessionDep, address_of
+from app.entity_tags import IfMatch, IfNoneMatch
 from app.errors import (
     Conflict,
     Forbidden,
@@ -101,10 +102,13 @@ def list_people(
     responses=responses(Unauthenticated, Forbidden, NotFound),
 )
 def get_person(
-    person_id: uuid.UUID, session: SessionDep, principal: Annotated[Principal, may(Action.PERSON_SHOW)]
-) -> Person:
+    person_id: uuid.UUID,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.PERSON_SHOW)],
+    known: IfNoneMatch,
+) -> Response:
     """Oneself, or a person an administrator looks after."""
-    return service.get_person(session, principal, person_id)
+    return known.answer(PersonOut.model_validate(service.get_person(session, principal, person_id)))
 
 
 # --- looking after accounts ---------------------------------------------------------------------------------
@@ -160,9 +164,10 @@ def close_account(
     person_id: uuid.UUID,
     session: SessionDep,
     principal: Annotated[Principal, may(Action.PERSON_CLOSE)],
+    seen: IfMatch,
 ) -> Person:
     """Let somebody one looks after sign in no more; their tokens are void at once."""
-    return managing.close_account(session, principal, person_id)
+    return managing.close_account(session, principal, person_id, seen)
 
 
 @router.post(
@@ -175,6 +180,7 @@ def open_account(
     person_id: uuid.UUID,
     session: SessionDep,
     principal: Annotated[Principal, may(Action.PERSON_CLOSE)],
+    seen: IfMatch,
 ) -> Person:
     """Let somebody whose account was closed sign in again, with the password they had."""
-    return managing.open_account(session, principal, person_id)
+    return managing.open_account(session, principal, person_id, seen)

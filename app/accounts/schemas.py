@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.accounts.rules import LOGIN, Role
-from app.schemas import Input, Name, Output, example
+from app.schemas import Input, Name, Output, VersionedOutput, example
 
 Login = Annotated[str, StringConstraints(to_lower=True, strip_whitespace=True, pattern=f"^{LOGIN.pattern}$")]
 # How good it is, is judged later (`passwords.require_strong`); a bound keeps hashing cheap.
@@ -113,7 +113,7 @@ class AssignmentOut(Output):
     model_config = example(_TEACHER_GIVEN)
 
 
-class PersonOut(Output):
+class PersonOut(VersionedOutput):
     """A person, as administrators see them."""
 
     id: uuid.UUID
@@ -128,6 +128,7 @@ class PersonOut(Output):
     model_config = example(
         {
             "id": _WANG,
+            "version": 1,
             "login": "wang",
             "name": "王老师 Wang",
             "county_id": _COUNTY,

@@ -19,6 +19,7 @@ from app.lessons.rules import CHANGEABLE, ChangeKind, LessonState, is_known
 from app.pairings import deciding
 from app.pairings.models import Pairing
 from app.pairings.rules import Step
+from app.versions import ANY, Seen
 
 MOST_NAMED = 50
 
@@ -33,13 +34,14 @@ def stop_pairing(
     *,
     stopped_from: date | None,
     drop_lessons: bool,
+    seen: Seen = ANY,
 ) -> Pairing:
     """Suspend or end an agreement from a day on, as a bureau admin.
 
     Without a day: from today, or from tomorrow when a lesson of today has begun. Raises `Conflict` with the lessons
     planned from that day on, unless the site is to be dropped from them.
     """
-    pairing = deciding.decidable(session, principal, pairing_id)
+    pairing = deciding.decidable(session, principal, pairing_id, seen)
     deciding.check_step(pairing, step, principal.today)
     first_day = _first_day(session, principal.today, pairing, stopped_from)
     planned = queries.lessons_carried(session, pairing.id, first_day)

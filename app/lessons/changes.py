@@ -18,19 +18,22 @@ from app.lessons.models import Lesson, LessonChange
 from app.lessons.rules import ChangeKind, SiteState
 from app.timetables.ground import BELL_SKEW
 from app.timetables.models import TimetableEntry
+from app.versions import ANY, Seen
 
 Facts = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Doing:
-    """One act: when, by whom (None: the server itself), and under which rule for bells."""
+    """One act: when, by whom (None: the server itself), under which rule for bells, upon seeing what."""
 
     now: datetime
     person_id: UUID | None = None
     skew: timedelta = BELL_SKEW
     reason: str | None = None
     act_id: UUID = field(default_factory=new_id)
+    seen: Seen = ANY
+    """Which version of what is changed the person saw."""
 
 
 @dataclass(frozen=True)

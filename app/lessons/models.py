@@ -24,6 +24,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from app.database import Base, new_id, word
 from app.lessons.rules import ChangeKind, LessonState, SiteState
 from app.timetables.rules import LessonMode
+from app.versions import Versioned
 
 OVERLAP_RULES = frozenset(
     {
@@ -40,7 +41,7 @@ def _own_id(context: Any) -> UUID:
     return UUID(str(context.get_current_parameters()["id"]))
 
 
-class Lesson(Base):
+class Lesson(Versioned, Base):
     """One dated occurrence, of a timetable entry or by itself."""
 
     __tablename__ = "lessons"

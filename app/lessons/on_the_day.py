@@ -33,7 +33,7 @@ from app.timetables.planning import EntryDraft, Plan
 
 def cancel_lesson(session: Session, principal: Principal, lesson_id: UUID, doing: Doing) -> Lesson:
     """Call off a lesson that has not begun; teacher, rooms and pupils are free again."""
-    lesson = _open(session, principal, Action.LESSON_CANCEL, lesson_id, "cancelled")
+    lesson = _open(session, principal, Action.LESSON_CANCEL, lesson_id, doing, "cancelled")
     before = facts_of(lesson)
     lesson.state, lesson.state_reason = LessonState.CANCELLED, doing.reason
     session.flush()
@@ -45,7 +45,7 @@ def move_lesson(
     session: Session, principal: Principal, lesson_id: UUID, day: date, period: int, doing: Doing
 ) -> Lesson:
     """Give a lesson at another time instead; returns the new one, which takes the old one's place."""
-    old = _open(session, principal, Action.LESSON_CHANGE, lesson_id, "moved")
+    old = _open(session, principal, Action.LESSON_CHANGE, lesson_id, doing, "moved")
     if (day, period) == (old.date, old.period):
         raise Invalid(
             "lesson.moved_nowhere", "Not moved", f"The lesson is in period {period} on {day} already."
@@ -73,7 +73,7 @@ def substitute_teacher(
     session: Session, principal: Principal, lesson_id: UUID, teacher_id: UUID, doing: Doing
 ) -> Lesson:
     """Let somebody else teach a lesson; the one who was to teach it is remembered, and may take it back."""
-    lesson = _open(session, principal, Action.LESSON_CHANGE, lesson_id, "given to somebody else")
+    lesson = _open(session, principal, Action.LESSON_CHANGE, lesson_id, doing, "given to somebody else")
     before, planned = facts_of(lesson), lesson.substitute_for or lesson.teacher_id
     plan = plan_one(session, replace(draft_of(lesson), teacher_id=teacher_id), doing, instead_of=lesson.id)
     lesson.substitute_for = None if teacher_id == planned else planned
@@ -90,7 +90,7 @@ def change_rooms(
     doing: Doing,
 ) -> Lesson:
     """Give a lesson from another main room, or to other rooms of its sites (by the room that was planned)."""
-    lesson = _open(session, principal, Action.LESSON_CHANGE, lesson_id, "given other rooms")
+    lesson = _open(session, principal, Action.LESSON_CHANGE, lesson_id, doing, "given other rooms")
     draft, before = draft_of(lesson), facts_of(lesson)
     if strangers := receiving_rooms.keys() - set(draft.receiving_room_ids):
         raise _not_in_lesson("room", min(strangers))
@@ -123,7 +123,7 @@ def change_sites(
     doing: Doing,
 ) -> Lesson:
     """Let more sites take part (by receiving room, with their pupil groups), or fewer (by site)."""
-    lesson = _open(session, principal, Action.LESSON_CHANGE, lesson_id, "given other sites")
+    lesson = _open(session, principal, Action.LESSON_CHANGE, lesson_id, doing, "given other sites")
     draft, before = draft_of(lesson), facts_of(lesson)
     rooms = {site.receiving_room_id: site.site_id for site in lesson.sites}
     if strangers := set(drop) - {rooms[each] for each in draft.receiving_room_ids}:
@@ -151,7 +151,7 @@ def edit_lesson(
     session: Session, principal: Principal, lesson_id: UUID, wanted: Mapping[str, Any], doing: Doing
 ) -> Lesson:
     """Change fields of a lesson's draft, other than when it is; another teacher is a substitute."""
-    lesson = _open(session, principal, Action.LESSON_CHANGE, lesson_id, "changed")
+    lesson = _open(session, principal, Action.LESSON_CHANGE, lesson_id, doing, "changed")
     before, planned = facts_of(lesson), lesson.substitute_for or lesson.teacher_id
     plan = plan_one(session, replace(draft_of(lesson), **wanted), doing, instead_of=lesson.id)
     lesson.substitute_for = None if plan.teacher.id == planned else planned
@@ -163,7 +163,7 @@ def make_up(
     session: Session, principal: Principal, lesson_id: UUID, day: date, period: int, doing: Doing
 ) -> Lesson:
     """Give a lesson that was cancelled or missed after all; returns the lesson that makes up for it."""
-    lost = _reach(session, principal, Action.LESSON_CHANGE, lesson_id)
+    lost = _reach(session, principal, Action.LESSON_CHANGE, lesson_id, doing)
     if lost.state not in CAN_BE_MADE_UP or not is_known(lost.state, lost.sequence):
         raise _wrong_state(lost, "made up for; cancelled and missed ones can")
     if other := queries.made_up_by(session, lesson_id):
@@ -184,18 +184,21 @@ def make_up(
 # --- common parts -------------------------------------------------------------------------------------------
 
 
-def _reach(session: Session, principal: Principal, action: Action, lesson_id: UUID) -> Lesson:
-    """A lesson that somebody may change, while nobody else changes it or its entry."""
+def _reach(session: Session, principal: Principal, action: Action, lesson_id: UUID, doing: Doing) -> Lesson:
+    """A lesson that somebody may change, as they saw it, while nobody else changes it or its entry."""
     lesson = show_lesson(session, principal, lesson_id)
     school = schools.target_of(schools.get_org_unit(session, lesson.school_id))
     if not allows(principal, action, school):  # the sites' schools only look on
         raise denied(action)
     take_turns(session, [lesson.entry_id or lesson.id])
+    doing.seen.require(session, lesson)
     return get_lesson(session, lesson_id)
 
 
-def _open(session: Session, principal: Principal, action: Action, lesson_id: UUID, what: str) -> Lesson:
-    lesson = _reach(session, principal, action, lesson_id)
+def _open(
+    session: Session, principal: Principal, action: Action, lesson_id: UUID, doing: Doing, what: str
+) -> Lesson:
+    lesson = _reach(session, principal, action, lesson_id, doing)
     if not queries.open_for_change(session, [lesson_id]):
         raise _wrong_state(lesson, what)
     return get_lesson(session, lesson_id)

@@ -4,13 +4,14 @@ from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime
 
 from app.accounts.gates import may
 from app.accounts.permissions import Action
 from app.accounts.rules import Principal
 from app.database import SessionDep
+from app.entity_tags import IfNoneMatch
 from app.errors import Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.lessons import service
 from app.lessons.models import Lesson
@@ -62,12 +63,15 @@ def current_lesson(
     return shown(session, service.current_lesson(session, principal, datetime.now(UTC)))
 
 
-@router.get("/lessons/{lesson_id}", summary="Show a lesson", responses=_ON_SHOW)
+@router.get("/lessons/{lesson_id}", summary="Show a lesson", response_model=LessonOut, responses=_ON_SHOW)
 def show_lesson(
-    lesson_id: UUID, session: SessionDep, principal: Annotated[Principal, may(Action.LESSON_SHOW)]
-) -> LessonOut:
+    lesson_id: UUID,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.LESSON_SHOW)],
+    known: IfNoneMatch,
+) -> Response:
     """One lesson, for those who have a part in it."""
-    return shown(session, service.show_lesson(session, principal, lesson_id))
+    return known.answer(shown(session, service.show_lesson(session, principal, lesson_id)))
 
 
 def shown(session: SessionDep, lesson: Lesson) -> LessonOut:

@@ -9,7 +9,7 @@ from pydantic import Field
 from app.lessons.models import Lesson, LessonSite
 from app.lessons.rules import LessonState, SiteState, site_stream
 from app.lessons.service import Names, window_of
-from app.schemas import Output, example
+from app.schemas import Output, VersionedOutput, example
 from app.timetables.rules import LessonMode
 
 _SITE = {
@@ -61,7 +61,7 @@ class LessonSiteOut(Output):
         )
 
 
-class LessonOut(Output):
+class LessonOut(VersionedOutput):
     """One dated lesson."""
 
     id: UUID
@@ -94,6 +94,7 @@ class LessonOut(Output):
     model_config = example(
         {
             "id": "5c0c1b6e-3f0e-4c59-9d25-1f4a8f6f0d10",
+            "version": 1,
             "entry_id": "16f7a8b9-0c1d-4e2f-9304-15263748596a",
             "term_id": "d5a0c1f2-3b4c-4d5e-8f60-718293a4b5c6",
             "date": "2026-11-23",
@@ -127,6 +128,7 @@ class LessonOut(Output):
         window = window_of(lesson)
         return cls(
             id=lesson.id,
+            version=lesson.version,
             entry_id=lesson.entry_id,
             term_id=lesson.term_id,
             date=lesson.date,

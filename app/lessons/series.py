@@ -35,6 +35,7 @@ from app.timetables.ground import bells_apart
 from app.timetables.models import TimetableEntry
 from app.timetables.planning import EntryDraft, Plan, plan_entry
 from app.timetables.rules import Occurrence, week_of
+from app.versions import ANY
 
 Changes = Mapping[str, Any]
 """Fields of an `EntryDraft` with their new values."""
@@ -85,7 +86,8 @@ def change_entry(
     doing: Doing,
 ) -> Outcome:
     """Change an entry on behalf of a bureau admin; all of it or nothing. Checked as planning it is."""
-    entry, day = _reach(session, principal, entry_id, scope, day)
+    entry, day = _reach(session, principal, entry_id, scope, day, doing)
+    doing = replace(doing, seen=ANY)  # the entry, not each of its lessons
     if scope is Scope.THIS:
         return Outcome(entry, changed=_change_one(session, principal, entry, day, wanted, doing))
     before = _facts(entry)
@@ -108,7 +110,8 @@ def withdraw_entry(
     session: Session, principal: Principal, entry_id: UUID, scope: Scope, day: date | None, doing: Doing
 ) -> Outcome:
     """Call off one lesson of an entry, those from a day on, or all that have not begun."""
-    entry, day = _reach(session, principal, entry_id, scope, day)
+    entry, day = _reach(session, principal, entry_id, scope, day, doing)
+    doing = replace(doing, seen=ANY)  # the entry, not each of its lessons
     if scope is Scope.THIS:
         on_the_day.cancel_lesson(session, principal, _lesson_on(session, entry, day).id, doing)
         return Outcome(entry, cancelled=1)
@@ -127,11 +130,12 @@ def withdraw_entry(
 
 
 def _reach(
-    session: Session, principal: Principal, entry_id: UUID, scope: Scope, day: date | None
+    session: Session, principal: Principal, entry_id: UUID, scope: Scope, day: date | None, doing: Doing
 ) -> tuple[TimetableEntry, date]:
     timetables.require_entry(session, principal, Action.ENTRY_CHANGE, entry_id)
     take_turns(session, [entry_id])
     entry = timetables.require_entry(session, principal, Action.ENTRY_CHANGE, entry_id)
+    doing.seen.require(session, entry)
     if scope is Scope.ALL:
         return entry, entry.first_day
     if day is None or not entry.first_day <= day <= entry.last_day:

@@ -10,6 +10,7 @@ from app.accounts.gates import may
 from app.accounts.permissions import Action
 from app.accounts.rules import Principal
 from app.database import SessionDep
+from app.entity_tags import IfMatch
 from app.errors import Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.lessons import series, service, week_view
 from app.lessons.acts import doing_of
@@ -38,6 +39,7 @@ def change_entry(
     session: SessionDep,
     principal: Changer,
     scope: ScopeOf,
+    seen: IfMatch,
     from_day: FromDay = None,
 ) -> OutcomeOut:
     """Change one lesson of an entry, that one and all that follow (which splits the entry), or all to come.
@@ -45,7 +47,7 @@ def change_entry(
     Only fields that are given change. What was changed on a single lesson stays: a substitute keeps teaching, a
     lesson that was moved keeps its time. Lessons that are over stay as they were. Refused as planning is.
     """
-    doing = doing_of(request, principal, body.reason)
+    doing = doing_of(request, principal, body.reason, seen)
     return _shown(series.change_entry(session, principal, entry_id, scope, from_day, body.changes(), doing))
 
 
@@ -56,6 +58,7 @@ def delete_entry(
     session: SessionDep,
     principal: Changer,
     scope: ScopeOf,
+    seen: IfMatch,
     from_day: FromDay = None,
     reason: Annotated[Name | None, Query(description="Shown to teacher and sites")] = None,
 ) -> OutcomeOut:
@@ -63,7 +66,7 @@ def delete_entry(
 
     What took place stays in the records; an entry without any lesson to come is no longer listed.
     """
-    doing = doing_of(request, principal, reason)
+    doing = doing_of(request, principal, reason, seen)
     return _shown(series.withdraw_entry(session, principal, entry_id, scope, from_day, doing))
 
 

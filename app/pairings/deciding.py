@@ -23,6 +23,7 @@ from app.pairings.rules import IllegalStep, Side, Step
 from app.pairings.service import PairingDraft, create_pairing, no_pairing, refuse_slow_link, show_pairing
 from app.schools import service as schools
 from app.schools.rules import path_ids
+from app.versions import ANY, Seen
 
 _ACTS = {
     Step.ACCEPT: Act.PAIRING_ACCEPTED,
@@ -46,31 +47,45 @@ class RenewalDraft:
 
 
 def accept(
-    session: Session, principal: Principal, pairing_id: UUID, side: Side | None, reason: str | None
+    session: Session,
+    principal: Principal,
+    pairing_id: UUID,
+    side: Side | None,
+    reason: str | None,
+    seen: Seen = ANY,
 ) -> Pairing:
     """Say yes for a side, or for all that are one's own."""
-    pairing, sides = _answerable(session, principal, pairing_id, side)
+    pairing, sides = _answerable(session, principal, pairing_id, side, seen)
     return _step(session, principal, pairing, Step.ACCEPT, reason, sides=sides)
 
 
 def decline(
-    session: Session, principal: Principal, pairing_id: UUID, side: Side | None, reason: str
+    session: Session,
+    principal: Principal,
+    pairing_id: UUID,
+    side: Side | None,
+    reason: str,
+    seen: Seen = ANY,
 ) -> Pairing:
     """Say no for a side: the proposal has ended."""
-    pairing, sides = _answerable(session, principal, pairing_id, side)
+    pairing, sides = _answerable(session, principal, pairing_id, side, seen)
     return _step(session, principal, pairing, Step.DECLINE, reason, sides=sides)
 
 
-def approve(session: Session, principal: Principal, pairing_id: UUID, reason: str | None) -> Pairing:
+def approve(
+    session: Session, principal: Principal, pairing_id: UUID, reason: str | None, seen: Seen = ANY
+) -> Pairing:
     """Approve what both sides have accepted."""
-    pairing = decidable(session, principal, pairing_id)
+    pairing = decidable(session, principal, pairing_id, seen)
     refuse_slow_link(pairing, schools.get_room(session, pairing.receiving_room_id))
     return _step(session, principal, pairing, Step.APPROVE, reason)
 
 
-def resume(session: Session, principal: Principal, pairing_id: UUID, reason: str | None) -> Pairing:
+def resume(
+    session: Session, principal: Principal, pairing_id: UUID, reason: str | None, seen: Seen = ANY
+) -> Pairing:
     """Let a suspended agreement carry lessons again."""
-    return _step(session, principal, decidable(session, principal, pairing_id), Step.RESUME, reason)
+    return _step(session, principal, decidable(session, principal, pairing_id, seen), Step.RESUME, reason)
 
 
 def stop(
@@ -80,9 +95,11 @@ def stop(
     return _step(session, principal, pairing, step, reason, stopped_from=stopped_from)
 
 
-def renew(session: Session, principal: Principal, pairing_id: UUID, wanted: RenewalDraft) -> Pairing:
+def renew(
+    session: Session, principal: Principal, pairing_id: UUID, wanted: RenewalDraft, seen: Seen = ANY
+) -> Pairing:
     """Propose the next agreement of the same rooms."""
-    old = _changeable(session, principal, pairing_id, Action.PAIRING_ADD)
+    old = _changeable(session, principal, pairing_id, Action.PAIRING_ADD, seen)
     check_step(old, Step.RENEW, principal.today)
     if other := queries.living_renewal(session, old.id):
         raise Conflict(
@@ -117,9 +134,9 @@ def renew(session: Session, principal: Principal, pairing_id: UUID, wanted: Rene
     return made
 
 
-def decidable(session: Session, principal: Principal, pairing_id: UUID) -> Pairing:
+def decidable(session: Session, principal: Principal, pairing_id: UUID, seen: Seen = ANY) -> Pairing:
     """An agreement that the bureau admin may decide on, with everybody else who would kept waiting."""
-    return _changeable(session, principal, pairing_id, Action.PAIRING_DECIDE)
+    return _changeable(session, principal, pairing_id, Action.PAIRING_DECIDE, seen)
 
 
 def check_step(pairing: Pairing, step: Step, day: date) -> None:
@@ -129,14 +146,16 @@ def check_step(pairing: Pairing, step: Step, day: date) -> None:
         raise _illegal(step, IllegalStep(pairing.agreement.state_on(day), allowed))
 
 
-def _changeable(session: Session, principal: Principal, pairing_id: UUID, action: Action) -> Pairing:
+def _changeable(
+    session: Session, principal: Principal, pairing_id: UUID, action: Action, seen: Seen
+) -> Pairing:
     pairing = show_pairing(session, principal, pairing_id)
     require(principal, action, Target(pairing.county_id), no_pairing(pairing_id))
-    return _in_turn(session, pairing)
+    return _in_turn(session, pairing, seen)
 
 
 def _answerable(
-    session: Session, principal: Principal, pairing_id: UUID, side: Side | None
+    session: Session, principal: Principal, pairing_id: UUID, side: Side | None, seen: Seen
 ) -> tuple[Pairing, frozenset[Side]]:
     """The agreement and the sides that somebody answers for; raises when it is none."""
     pairing = show_pairing(session, principal, pairing_id)
@@ -152,12 +171,13 @@ def _answerable(
     }
     target = Target(pairing.county_id, tuple(paths[each] for each in sorted(own or wanted)))
     require(principal, Action.PAIRING_ANSWER, target, no_pairing(pairing_id))
-    return _in_turn(session, pairing), frozenset(own)
+    return _in_turn(session, pairing, seen), frozenset(own)
 
 
-def _in_turn(session: Session, pairing: Pairing) -> Pairing:
+def _in_turn(session: Session, pairing: Pairing, seen: Seen) -> Pairing:
     take_turns(session, [pairing.main_room_id, pairing.receiving_room_id])
     session.refresh(pairing)
+    seen.require(session, pairing)
     return pairing
 
 

@@ -12,9 +12,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base, new_id, word
 from app.pairings.rules import Agreement, Level, PairingState, Side
+from app.versions import Versioned
 
 
-class Pairing(Base):
+class Pairing(Versioned, Base):
     """A dated agreement: this main room teaches that receiving room in these subjects.
 
     `state` is what people decided; where the agreement stands on a day is computed (`rules.Agreement.state_on`).

@@ -10,6 +10,7 @@ from app.accounts.gates import may
 from app.accounts.permissions import Action
 from app.accounts.rules import Principal
 from app.database import SessionDep
+from app.entity_tags import IfMatch, IfNoneMatch
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.pairings import deciding, service
 from app.pairings.rules import PairingState
@@ -79,14 +80,18 @@ def list_pairings(
 @router.get(
     "/pairings/{pairing_id}",
     summary="Show a pairing",
+    response_model=PairingOut,
     responses=responses(Unauthenticated, Forbidden, NotFound),
 )
 def show_pairing(
-    pairing_id: UUID, session: SessionDep, principal: Annotated[Principal, may(Action.PAIRING_SHOW)]
-) -> PairingOut:
+    pairing_id: UUID,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.PAIRING_SHOW)],
+    known: IfNoneMatch,
+) -> Response:
     """One pairing of one's own county."""
     pairing = service.show_pairing(session, principal, pairing_id)
-    return PairingOut.of(pairing, principal.today, service.renewed(session, [pairing.id]))
+    return known.answer(PairingOut.of(pairing, principal.today, service.renewed(session, [pairing.id])))
 
 
 @router.post("/pairings/{pairing_id}/accept", summary="Accept a proposed pairing", responses=_ON_STEP)
@@ -95,9 +100,10 @@ def accept(
     body: Answer,
     session: SessionDep,
     principal: Annotated[Principal, may(Action.PAIRING_ANSWER)],
+    seen: IfMatch,
 ) -> PairingOut:
     """Say yes for a side, as the admin of its school; a bureau admin may do so for either."""
-    pairing = deciding.accept(session, principal, pairing_id, body.side, body.reason)
+    pairing = deciding.accept(session, principal, pairing_id, body.side, body.reason, seen)
     return PairingOut.of(pairing, principal.today)
 
 
@@ -107,9 +113,10 @@ def decline(
     body: Refusal,
     session: SessionDep,
     principal: Annotated[Principal, may(Action.PAIRING_ANSWER)],
+    seen: IfMatch,
 ) -> PairingOut:
     """Say no for a side, before it is approved: the proposal has ended."""
-    pairing = deciding.decline(session, principal, pairing_id, body.side, body.reason)
+    pairing = deciding.decline(session, principal, pairing_id, body.side, body.reason, seen)
     return PairingOut.of(pairing, principal.today)
 
 
@@ -119,9 +126,10 @@ def approve(
     body: Decision,
     session: SessionDep,
     principal: Annotated[Principal, may(Action.PAIRING_DECIDE)],
+    seen: IfMatch,
 ) -> PairingOut:
     """Approve what both sides have accepted, as a bureau admin: it is active on its days."""
-    pairing = deciding.approve(session, principal, pairing_id, body.reason)
+    pairing = deciding.approve(session, principal, pairing_id, body.reason, seen)
     return PairingOut.of(pairing, principal.today)
 
 
@@ -131,9 +139,10 @@ def resume(
     body: Decision,
     session: SessionDep,
     principal: Annotated[Principal, may(Action.PAIRING_DECIDE)],
+    seen: IfMatch,
 ) -> PairingOut:
     """Let a suspended agreement carry lessons again, as a bureau admin. Dropped lessons do not come back."""
-    pairing = deciding.resume(session, principal, pairing_id, body.reason)
+    pairing = deciding.resume(session, principal, pairing_id, body.reason, seen)
     return PairingOut.of(pairing, principal.today)
 
 
@@ -143,6 +152,7 @@ def renew(
     body: Renewal,
     session: SessionDep,
     principal: Annotated[Principal, may(Action.PAIRING_ADD)],
+    seen: IfMatch,
     response: Response,
 ) -> PairingOut:
     """Propose the next agreement of the same rooms, as a bureau admin; it names this one as `renews_id`."""
@@ -153,6 +163,6 @@ def renew(
         body.capacity,
         body.reason,
     )
-    pairing = deciding.renew(session, principal, pairing_id, wanted)
+    pairing = deciding.renew(session, principal, pairing_id, wanted, seen)
     response.headers["Location"] = f"/api/v1/pairings/{pairing.id}"
     return PairingOut.of(pairing, principal.today)

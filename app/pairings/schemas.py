@@ -9,7 +9,7 @@ from pydantic import Field
 
 from app.pairings.models import Pairing
 from app.pairings.rules import Level, PairingState, Side, Step
-from app.schemas import Input, Output, example, line
+from app.schemas import Input, VersionedOutput, example, line
 
 Subject = Annotated[str, line(50)]
 Reason = Annotated[str, line(200)]
@@ -47,7 +47,7 @@ class NewPairing(Input):
     model_config = example(_PAIRING)
 
 
-class PairingOut(Output):
+class PairingOut(VersionedOutput):
     """A dated agreement between a main classroom and a teaching site."""
 
     id: UUID
@@ -73,6 +73,7 @@ class PairingOut(Output):
     model_config = example(
         {
             "id": "c3b7f3a0-1f0e-4b0a-9a57-2f4c6d8e9f66",
+            "version": 3,
             **_PAIRING,
             "level": "county",
             "minimum_link_mbps": 4,
@@ -90,6 +91,7 @@ class PairingOut(Output):
         agreement = pairing.agreement
         return cls(
             id=pairing.id,
+            version=pairing.version,
             main_room_id=pairing.main_room_id,
             receiving_room_id=pairing.receiving_room_id,
             subjects=pairing.subjects,

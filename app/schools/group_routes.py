@@ -9,6 +9,7 @@ from app.accounts.gates import may
 from app.accounts.permissions import Action
 from app.accounts.rules import Principal
 from app.database import SessionDep
+from app.entity_tags import IfNoneMatch
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.schemas import Page, PageAfter, PageLimit, bad_cursor, decode_cursor, encode_cursor
 from app.schools import groups
@@ -75,6 +76,7 @@ def show_group(
     pupil_group_id: uuid.UUID,
     session: SessionDep,
     principal: Annotated[Principal, may(Action.PUPIL_GROUP_SHOW)],
-) -> PupilGroup:
+    known: IfNoneMatch,
+) -> Response:
     """One pupil group of one's own county."""
-    return groups.show_group(session, principal, pupil_group_id)
+    return known.answer(PupilGroupOut.model_validate(groups.show_group(session, principal, pupil_group_id)))

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from app.schemas import Input, Output, example, line
+from app.schemas import Input, VersionedOutput, example, line
 
 _GROUP = {
     "org_unit_id": "7c1f4c0e-6a2b-4d0e-9b53-0d7a3f0c5a11",
@@ -38,7 +38,7 @@ class NewPupilGroup(Input):
     model_config = example(_GROUP)
 
 
-class PupilGroupOut(Output):
+class PupilGroupOut(VersionedOutput):
     """Pupils who have their lessons together."""
 
     id: uuid.UUID
@@ -47,4 +47,4 @@ class PupilGroupOut(Output):
     grades: list[int]
     headcount: int
 
-    model_config = example({"id": "38b9c0d1-2e3f-4041-9526-3748596a7b8c", **_GROUP})
+    model_config = example({"id": "38b9c0d1-2e3f-4041-9526-3748596a7b8c", "version": 1, **_GROUP})

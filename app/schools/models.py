@@ -7,9 +7,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base, new_id, word
 from app.schools.rules import OrgUnitKind, RoomKind
+from app.versions import Versioned
 
 
-class OrgUnit(Base):
+class OrgUnit(Versioned, Base):
     """A county or a unit below it. Its place in the tree never changes."""
 
     __tablename__ = "org_units"
@@ -37,7 +38,7 @@ class OrgUnit(Base):
     time_zone: Mapped[str | None] = mapped_column(String(64))
 
 
-class Room(Base):
+class Room(Versioned, Base):
     """A room with the equipment to send or receive lessons."""
 
     __tablename__ = "rooms"
@@ -55,7 +56,7 @@ class Room(Base):
     equipment: Mapped[str | None] = mapped_column(Text)
 
 
-class PupilGroup(Base):
+class PupilGroup(Versioned, Base):
     """Pupils who have their lessons together: a class, or a combined one of several grades at a small site."""
 
     __tablename__ = "pupil_groups"

@@ -9,6 +9,7 @@ from app.accounts.gates import may
 from app.accounts.permissions import Action
 from app.accounts.rules import Principal
 from app.database import SessionDep
+from app.entity_tags import IfNoneMatch
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.schemas import Page, PageAfter, PageLimit, decode_cursor, encode_cursor
 from app.schools import service
@@ -66,10 +67,13 @@ def list_org_units(
     "/org-units/{org_unit_id}", summary="Show an org unit", response_model=OrgUnitOut, responses=_ON_SHOW
 )
 def show_org_unit(
-    org_unit_id: uuid.UUID, session: SessionDep, principal: Annotated[Principal, may(Action.ORG_UNIT_SHOW)]
-) -> OrgUnit:
+    org_unit_id: uuid.UUID,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.ORG_UNIT_SHOW)],
+    known: IfNoneMatch,
+) -> Response:
     """One unit of one's own county."""
-    return service.show_org_unit(session, principal, org_unit_id)
+    return known.answer(OrgUnitOut.model_validate(service.show_org_unit(session, principal, org_unit_id)))
 
 
 @router.post("/rooms", status_code=201, summary="Add a room", response_model=RoomOut, responses=_ON_CREATE)
@@ -111,7 +115,10 @@ def list_rooms(
 
 @router.get("/rooms/{room_id}", summary="Show a room", response_model=RoomOut, responses=_ON_SHOW)
 def show_room(
-    room_id: uuid.UUID, session: SessionDep, principal: Annotated[Principal, may(Action.ROOM_SHOW)]
-) -> Room:
+    room_id: uuid.UUID,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.ROOM_SHOW)],
+    known: IfNoneMatch,
+) -> Response:
     """One room of one's own county."""
-    return service.show_room(session, principal, room_id)
+    return known.answer(RoomOut.model_validate(service.show_room(session, principal, room_id)))

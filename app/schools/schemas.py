@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from app.schemas import Code, Input, Name, Output, TimeZoneName, example
+from app.schemas import Code, Input, Name, TimeZoneName, VersionedOutput, example
 from app.schools.rules import OrgUnitKind, RoomKind
 
 _COUNTY = "0b1de0c2-51a5-4d1c-8a55-6f0d1c2b3a44"
@@ -33,7 +33,7 @@ class NewOrgUnit(Input):
     )
 
 
-class OrgUnitOut(Output):
+class OrgUnitOut(VersionedOutput):
     """A unit of the county tree."""
 
     id: uuid.UUID
@@ -47,6 +47,7 @@ class OrgUnitOut(Output):
     model_config = example(
         {
             "id": _SCHOOL,
+            "version": 1,
             "kind": "school",
             "parent_id": _COUNTY,
             "county_id": _COUNTY,
@@ -81,7 +82,7 @@ class NewRoom(Input):
     )
 
 
-class RoomOut(Output):
+class RoomOut(VersionedOutput):
     """A room of an org unit."""
 
     id: uuid.UUID
@@ -95,6 +96,7 @@ class RoomOut(Output):
     model_config = example(
         {
             "id": _ROOM,
+            "version": 1,
             "org_unit_id": _SCHOOL,
             "kind": "main",
             "code": "M1",

@@ -14,9 +14,10 @@ from app.database import Base, new_id, word
 from app.timetables.calendar import MONDAY_TO_FRIDAY, DayKind
 from app.timetables.rules import LessonMode
 from app.timetables.weeks import WeekPattern
+from app.versions import Versioned
 
 
-class Term(Base):
+class Term(Versioned, Base):
     """A stretch of the school year for which a county plans."""
 
     __tablename__ = "terms"
@@ -51,7 +52,7 @@ class CalendarDay(Base):
     )
 
 
-class BellSchedule(Base):
+class BellSchedule(Versioned, Base):
     """The bells of an org unit, and of everything below it that has none of its own, for some days."""
 
     __tablename__ = "bell_schedules"
@@ -89,7 +90,7 @@ class Period(Base):
     )
 
 
-class TimetableEntry(Base):
+class TimetableEntry(Versioned, Base):
     """The weekly pattern of a lesson: who teaches what, where, on which weekday and period, how long."""
 
     __tablename__ = "timetable_entries"

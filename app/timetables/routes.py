@@ -10,10 +10,11 @@ from app.accounts.gates import may
 from app.accounts.permissions import Action, Target, allows
 from app.accounts.rules import Principal
 from app.database import SessionDep
+from app.entity_tags import IfNoneMatch
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.schemas import Page, PageAfter, PageLimit, decode_pair, encode_cursor
 from app.timetables import service
-from app.timetables.models import BellSchedule, TimetableEntry
+from app.timetables.models import BellSchedule
 from app.timetables.schemas import (
     BellScheduleOut,
     NewBellSchedule,
@@ -63,12 +64,15 @@ def list_terms(
     )
 
 
-@router.get("/terms/{term_id}", summary="Show a term", responses=_ON_SHOW)
+@router.get("/terms/{term_id}", summary="Show a term", response_model=TermOut, responses=_ON_SHOW)
 def show_term(
-    term_id: UUID, session: SessionDep, principal: Annotated[Principal, may(Action.TERM_SHOW)]
-) -> TermOut:
+    term_id: UUID,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.TERM_SHOW)],
+    known: IfNoneMatch,
+) -> Response:
     """One term of one's own county."""
-    return TermOut.of(service.show_term(session, principal, term_id))
+    return known.answer(TermOut.of(service.show_term(session, principal, term_id)))
 
 
 @router.post(
@@ -114,10 +118,14 @@ def bells_in_force(
     responses=_ON_SHOW,
 )
 def show_bell_schedule(
-    bell_schedule_id: UUID, session: SessionDep, principal: Annotated[Principal, may(Action.BELLS_SHOW)]
-) -> BellSchedule:
+    bell_schedule_id: UUID,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.BELLS_SHOW)],
+    known: IfNoneMatch,
+) -> Response:
     """One bell schedule of one's own county."""
-    return service.show_bell_schedule(session, principal, bell_schedule_id)
+    schedule = service.show_bell_schedule(session, principal, bell_schedule_id)
+    return known.answer(BellScheduleOut.model_validate(schedule))
 
 
 @router.get("/timetable-entries", summary="List timetable entries", responses=_ON_LIST)
@@ -155,7 +163,10 @@ def _slot_number(text: str) -> int:
     responses=_ON_SHOW,
 )
 def show_entry(
-    entry_id: UUID, session: SessionDep, principal: Annotated[Principal, may(Action.ENTRY_SHOW)]
-) -> TimetableEntry:
+    entry_id: UUID,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.ENTRY_SHOW)],
+    known: IfNoneMatch,
+) -> Response:
     """One weekly lesson of one's own county."""
-    return service.show_entry(session, principal, entry_id)
+    return known.answer(TimetableEntryOut.model_validate(service.show_entry(session, principal, entry_id)))

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, PlainSerializer, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.pairings.schemas import Subject
-from app.schemas import Input, Name, Output, example, line
+from app.schemas import Input, Name, Output, VersionedOutput, example, line
 from app.timetables.models import Term
 from app.timetables.planning import EntryDraft, SkipReason
 from app.timetables.rules import Bell, LessonMode, week_of
@@ -110,7 +110,7 @@ class NewTerm(Input):
     )
 
 
-class TermOut(Output):
+class TermOut(VersionedOutput):
     """A term of the county."""
 
     id: UUID
@@ -124,6 +124,7 @@ class TermOut(Output):
     model_config = example(
         {
             "id": _TERM,
+            "version": 1,
             "county_id": _COUNTY,
             "name": "2026 秋 Autumn",
             "first_day": "2026-09-01",
@@ -138,6 +139,7 @@ class TermOut(Output):
         weeks = week_of(term.first_day, term.last_day)
         return cls(
             id=term.id,
+            version=term.version,
             county_id=term.county_id,
             name=term.name,
             first_day=term.first_day,
@@ -168,7 +170,7 @@ class NewBellSchedule(Input):
     model_config = example(_BELLS)
 
 
-class BellScheduleOut(Output):
+class BellScheduleOut(VersionedOutput):
     """The bells of an org unit."""
 
     id: UUID
@@ -178,7 +180,7 @@ class BellScheduleOut(Output):
     valid_to: date
     periods: list[PeriodOut]
 
-    model_config = example({"id": "e7b1c2d3-4e5f-4061-8273-8495a6b7c8d9", **_BELLS})
+    model_config = example({"id": "e7b1c2d3-4e5f-4061-8273-8495a6b7c8d9", "version": 1, **_BELLS})
 
 
 WeekNumbers = Annotated[list[Annotated[int, Field(ge=1, le=60)]], Field(max_length=60)]
@@ -252,6 +254,7 @@ class EntrySiteOut(Output):
 
 _ENTRY_OUT = {
     "id": "16f7a8b9-0c1d-4e2f-9304-15263748596a",
+    "version": 2,
     **_ENTRY,
     "first_day": "2026-09-01",
     "last_day": "2026-12-20",
@@ -263,7 +266,7 @@ _ENTRY_OUT = {
 }
 
 
-class TimetableEntryOut(Output):
+class TimetableEntryOut(VersionedOutput):
     """A weekly lesson."""
 
     id: UUID

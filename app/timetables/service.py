@@ -232,7 +232,7 @@ def require_entry(session: Session, principal: Principal, action: Action, entry_
 def rewrite_entry(session: Session, entry: TimetableEntry, plan: TimetableEntry) -> TimetableEntry:
     """Make a stored entry what a planned one is like."""
     for column in TimetableEntry.__table__.columns:
-        if column.name not in ("id", "county_id", "term_id", "published", "withdrawn"):
+        if column.name not in ("id", "version", "county_id", "term_id", "published", "withdrawn"):
             setattr(entry, column.name, getattr(plan, column.name))
     entry.sites.clear()
     entry.groups.clear()
