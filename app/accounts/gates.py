@@ -90,7 +90,7 @@ class Gate:
 
     action: Action
 
-    def __call__(
+    async def __call__(
         self, principal: Annotated[Principal, Depends(current_principal, scope="function")]
     ) -> Principal:
         """The signed-in person; raises `Unauthenticated` or `Forbidden`."""

@@ -32,15 +32,14 @@ router = APIRouter(prefix="/api/v1", tags=["accounts"])
 
 
 @router.get("/me", summary="Who am I", responses=responses(Unauthenticated))
-def me(session: SessionDep, principal: Annotated[Principal, may(Action.ME_SHOW)]) -> Me:
+async def me(principal: Annotated[Principal, may(Action.ME_SHOW)]) -> Me:
     """The signed-in person with the roles in force today."""
-    person = service.get_person(session, principal, principal.person_id)
     return Me(
-        id=person.id,
-        login=person.login,
-        name=person.name,
-        county_id=person.county_id,
-        must_change_password=person.must_change_password,
+        id=principal.person_id,
+        login=principal.login,
+        name=principal.name,
+        county_id=principal.county_id,
+        must_change_password=principal.must_change_password,
         assignments=[
             RoleOut(role=duty.role, org_unit_id=duty.org_unit_id)
             for duty in principal.assignments

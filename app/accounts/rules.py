@@ -91,6 +91,8 @@ class Principal:
     county_id: uuid.UUID
     assignments: tuple[Duty, ...]
     today: date
+    login: str = ""
+    """What they sign in by; those without an account have none."""
     must_change_password: bool = False
     """Until they have, they may do nothing else."""
     must_add_factor: bool = False

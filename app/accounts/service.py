@@ -1,15 +1,17 @@
 """Use cases of accounts: signing in, knowing who asks, admitting people."""
 
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.accounts import passes, queries
 from app.accounts.days import county_today as county_today
+from app.accounts.days import day_in
 from app.accounts.digests import digest
 from app.accounts.models import Assignment, Person
 from app.accounts.permissions import (
@@ -22,7 +24,7 @@ from app.accounts.permissions import (
 )
 from app.accounts.rules import ADMINS, PLACES, Duty, Holder, HolderKind, Principal, Role, Used
 from app.accounts.scopes import ACCESS_TOKEN, actions_of_scopes
-from app.accounts.tokens import TokenKind, read, sign, token_kind
+from app.accounts.tokens import TokenKind, read, read_one_of, sign
 from app.audit import service as audit
 from app.audit.rules import Act, Facts
 from app.audit.service import Subject
@@ -68,35 +70,43 @@ def authenticate(session: Session, keys: Keys, token: str, now: datetime | None 
     now = now or datetime.now(UTC)
     if token.startswith(ACCESS_TOKEN):
         return _principal_of_script(session, token, now)
-    kind = _OF_PASSES.get(token_kind(keys, token, now=now))
-    if kind is not None:
-        claims = read(keys, TokenKind(kind), token, now=now)
-        return passes.principal(session, kind, uuid.UUID(claims["sub"]), now)
-    return authenticate_person(session, keys, token, now)
+    kind, claims = read_one_of(keys, (TokenKind.PERSON, *_OF_PASSES), token, now=now)
+    if kind is not TokenKind.PERSON:
+        return passes.principal(session, _OF_PASSES[kind], uuid.UUID(claims["sub"]), now)
+    return _principal_of_claims(session, claims, now)
 
 
 def authenticate_person(session: Session, keys: Keys, token: str, now: datetime) -> Principal:
     """The person who signed in for this token; raises `Unauthenticated`, for all other tokens too."""
-    claims = read(keys, TokenKind.PERSON, token, now=now)
+    return _principal_of_claims(session, read(keys, TokenKind.PERSON, token, now=now), now)
+
+
+def _principal_of_claims(session: Session, claims: Mapping[str, Any], now: datetime) -> Principal:
     family = claims.get("fam")
-    if family is not None and not queries.has_family(session, uuid.UUID(family)):
-        raise Unauthenticated("token.void", "Token void", "This sign-in was ended; sign in again.")
-    return principal_of(session, uuid.UUID(claims["sub"]), now, issued_at=claims["iat"])
+    family_id = None if family is None else uuid.UUID(family)
+    return principal_of(session, uuid.UUID(claims["sub"]), now, claims["iat"], family_id)
 
 
 def principal_of(
-    session: Session, person_id: uuid.UUID, now: datetime | None = None, issued_at: float | None = None
+    session: Session,
+    person_id: uuid.UUID,
+    now: datetime | None = None,
+    issued_at: float | None = None,
+    family_id: uuid.UUID | None = None,
 ) -> Principal:
     """A person as of now, for whom somebody vouched with a token; raises `Unauthenticated` when it is void.
 
     `issued_at` is when the token was made, in seconds since 1970: a changed password voids those from before.
+    One of a family is void once that has ended.
     """
-    person = queries.person_with_assignments(session, person_id)
+    person = next(iter(queries.askers(session, (person_id,), family_id)), None)
     if person is None or not person.active:
         raise Unauthenticated("token.no_person", "Account closed", "The account of this token was closed.")
+    if family_id != person.family_id:
+        raise Unauthenticated("token.void", "Token void", "This sign-in was ended; sign in again.")
     if issued_at is not None and person.tokens_since and issued_at < person.tokens_since.timestamp():
         raise token_void()
-    return _principal(person, county_today(session, person.county_id, now or datetime.now(UTC)))
+    return _principal(person, now or datetime.now(UTC))
 
 
 def _principal_of_script(session: Session, token: str, now: datetime) -> Principal:
@@ -124,11 +134,7 @@ def token_void() -> Unauthenticated:
 def principals_of(session: Session, holders: Collection[Holder], now: datetime) -> dict[Holder, Principal]:
     """Those of many holders who have an account still, as of now, in a few queries however many they are."""
     ids = {holder.id for holder in holders if holder.kind is HolderKind.PERSON}
-    people = [person for person in queries.people_by_ids(session, ids) if person.active]
-    today = {
-        county_id: county_today(session, county_id, now) for county_id in {each.county_id for each in people}
-    }
-    found = (_principal(person, today[person.county_id]) for person in people)
+    found = (_principal(person, now) for person in queries.askers(session, ids) if person.active)
     return {each.holder: each for each in (*found, *passes.principals(session, holders, now))}
 
 
@@ -139,15 +145,14 @@ def principal_of_holder(session: Session, holder: Holder, now: datetime, issued_
     return principal_of(session, holder.id, now, issued_at)
 
 
-def _principal(person: Person, today: date) -> Principal:
+def _principal(person: queries.Asker, now: datetime) -> Principal:
     return Principal(
         person_id=person.id,
         name=person.name,
         county_id=person.county_id,
-        assignments=tuple(
-            Duty(item.role, item.org_unit_id, item.valid_from, item.valid_to) for item in person.assignments
-        ),
-        today=today,
+        assignments=person.duties,
+        today=day_in(person.time_zone, now),
+        login=person.login,
         must_change_password=person.must_change_password,
         void_before=person.tokens_since,
     )

@@ -4,7 +4,7 @@ The header names the key (`kid`) and the kind (`typ`, RFC 8725 §3.11). Each kin
 named one: none can ever pass for another.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -52,9 +52,17 @@ def token_kind(keys: Keys, token: str, *, now: datetime) -> TokenKind:
 
 def read(keys: Keys, kind: TokenKind, token: str, *, now: datetime) -> Mapping[str, Any]:
     """The claims of a token of this kind; raises `Unauthenticated` unless it is ours and still good."""
+    return read_one_of(keys, (kind,), token, now=now)[1]
+
+
+def read_one_of(
+    keys: Keys, kinds: Collection[TokenKind], token: str, *, now: datetime
+) -> tuple[TokenKind, Mapping[str, Any]]:
+    """Which of these kinds a token is, and its claims; raises `Unauthenticated` unless it is ours and still good."""
     found, payload = _opened(keys, token, now)
-    if found is not kind:
-        raise Unauthenticated("token.wrong_kind", "Wrong kind of token", f"A {kind} token is needed here.")
+    if found not in kinds:
+        wanted = " or ".join(kinds)
+        raise Unauthenticated("token.wrong_kind", "Wrong kind of token", f"A {wanted} token is needed here.")
     if payload["iat"] > now.timestamp() + _LEEWAY:
         raise Unauthenticated(
             "token.not_yet",
@@ -69,7 +77,7 @@ def read(keys: Keys, kind: TokenKind, token: str, *, now: datetime) -> Mapping[s
             "Sign in again: the token has expired.",
             headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
         )
-    return payload
+    return found, payload
 
 
 def _opened(keys: Keys, token: str, now: datetime) -> tuple[TokenKind, dict[str, Any]]:

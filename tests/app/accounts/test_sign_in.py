@@ -16,6 +16,7 @@ from app.accounts.rules import Role
 from app.accounts.service import county_today, issue_person_token
 from app.keys import Keys
 from tests import factories
+from tests.statements import recorded
 
 
 @pytest.fixture
@@ -45,6 +46,13 @@ def test_a_token_opens_the_door_and_says_how_long(client: TestClient, teacher: P
         "must_change_password": False,
         "assignments": [{"role": "teacher", "org_unit_id": str(teacher.assignments[0].org_unit_id)}],
     }
+
+
+def test_who_asks_is_found_out_by_one_statement(app: FastAPI, client: TestClient, teacher: Person) -> None:
+    header = {"Authorization": f"Bearer {token(client, 'wang')[1]['access_token']}"}
+    with recorded(app.state.engine) as statements:
+        assert client.get("/api/v1/me", headers=header).status_code == 200
+    assert len(statements) == 1
 
 
 def test_the_login_may_be_typed_in_capitals(client: TestClient, teacher: Person) -> None:

@@ -221,7 +221,7 @@ def test_a_grant_is_checked_without_the_database(
     app: FastAPI, live: TestClient, keys: Keys, scene: Scene
 ) -> None:
     body = join(live, keys, scene, scene.teacher)
-    away, now = SessionFactory(), datetime.now(UTC)  # it has no database
+    away, now = make_session_factory(make_engine("sqlite:////nowhere/at.all")), datetime.now(UTC)
     for direction, door in ((Direction.PUBLISH, body["publish"][0]), (Direction.WATCH, body["watch"][0])):
         key = StreamKey(scene.lesson_id, door["stream"])
         admission = admit(away, keys, app.state.rights, door["token"], key, direction, now)
