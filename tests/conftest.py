@@ -7,6 +7,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+from anyio.from_thread import start_blocking_portal
 from fastapi import FastAPI
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -153,6 +154,9 @@ def keys(app: FastAPI) -> Keys:
 
 
 @pytest.fixture
-def client(app: FastAPI) -> TestClient:
+def client(app: FastAPI) -> Iterator[TestClient]:
     """A client of the application without its lifespan; an unexpected error becomes a 500, as for users."""
-    return TestClient(app, raise_server_exceptions=False, client=("127.0.0.1", 50000))
+    client = TestClient(app, raise_server_exceptions=False, client=("127.0.0.1", 50000))
+    # Else each request makes an event loop and threads of its own, which takes as long as most answers.
+    with start_blocking_portal() as client.portal:
+        yield client
