@@ -3,10 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import cache
 
-from fastapi import APIRouter, FastAPI
-from starlette.routing import BaseRoute
+from fastapi import FastAPI
 
 import app.accounts.appointment_routes
 import app.accounts.audit_routes
@@ -92,16 +90,6 @@ ROUTERS = (
 )
 
 
-@cache
-def _routes() -> tuple[BaseRoute, ...]:
-    """Every route, prepared and checked for its gate once in a process: it takes longer than all the rest."""
-    everything = APIRouter()
-    for router in ROUTERS:
-        everything.include_router(router)
-    gatekeeping.check(everything.routes)
-    return tuple(everything.routes)
-
-
 def create_app(settings: Settings) -> FastAPI:
     """The application for these settings; raises `StartupError` when the data folder cannot be used.
 
@@ -115,7 +103,8 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,  # `app.web` has its own
         redoc_url=None,
         lifespan=_lifespan,
-        routes=[*_routes()],
+        # Not included once more: FastAPI would work out every dependency and schema anew, for each application.
+        routes=[route for router in ROUTERS for route in router.routes],
     )
     engine = make_engine(settings.database_url)
     api.state.settings = settings
@@ -136,6 +125,7 @@ def create_app(settings: Settings) -> FastAPI:
     api.state.outbox = Outbox(api.state.session_factory, api.state.metrics.registry)
     install_error_handlers(api)
     api.add_exception_handler(404, app.web.routes.no_such_page)
+    gatekeeping.check(api.routes)
     # The last one added is the outermost.
     api.add_middleware(BodyBound)
     api.add_middleware(HeadBound)

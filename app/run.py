@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 import sys
@@ -41,6 +42,7 @@ def serve(settings: Settings) -> int:
         api = create_app(settings)
         migrate.upgrade(settings.database_url)
         demo = _prepare_demo(api) if settings.demo else None
+        gc.freeze()  # neither is it looked through while lessons run
         asyncio.run(_serve(api, listener, demo))
     return 0
 
