@@ -28,8 +28,11 @@ import app.pairings.routes
 import app.pupils.routes
 import app.schools.group_routes
 import app.schools.routes
+import app.schools.subject_routes
 import app.timetables.calendar_routes
+import app.timetables.headcount_routes
 import app.timetables.routes
+import app.timetables.subject_routes
 import app.timetables.suggestion_routes
 import app.web.routes
 from app import __version__, gatekeeping, metrics
@@ -69,6 +72,9 @@ ROUTERS = (
     app.accounts.terminal_routes.router,
     app.schools.routes.router,
     app.schools.group_routes.router,
+    app.schools.subject_routes.router,
+    app.timetables.subject_routes.router,
+    app.timetables.headcount_routes.router,
     app.pupils.routes.router,
     app.timetables.suggestion_routes.router,  # before /pairings/{pairing_id}
     app.pairings.routes.router,

@@ -35,7 +35,7 @@ LAYERS = ("routes", "service", "queries", "models")
 # its pure parts. Of models only the classes, as types.
 VERBS = {"service", "planning", "scheduling", "visits", "grants", "special_days", "calendar_changes"}
 VERBS |= {"ground", "changes", "on_the_day", "publishing", "deciding", "agreements", "suggesting", "groups"}
-VERBS |= {"diary", "news", "spreading"}
+VERBS |= {"diary", "news", "spreading", "subjects", "headcounts"}
 VERBS |= {"series", "replanning", "week_view"}
 PUBLIC = VERBS | {
     "schemas",
@@ -48,6 +48,7 @@ PUBLIC = VERBS | {
     "calendar",
     "scoring",
     "calendar_schemas",
+    "group_schemas",
     "tokens",
     "models",
     "export",

@@ -57,6 +57,10 @@ class Action(StrEnum):
     TERMINAL_REMOVE = "terminal.remove"
     PUPIL_GROUP_ADD = "pupil_group.add"
     PUPIL_GROUP_SHOW = "pupil_group.show"
+    SUBJECT_SET = "subject.set"
+    SUBJECT_SHOW = "subject.show"
+    HEADCOUNT_SET = "headcount.set"
+    HEADCOUNT_SHOW = "headcount.show"
     PAIRING_ADD = "pairing.add"
     PAIRING_ANSWER = "pairing.answer"
     PAIRING_DECIDE = "pairing.decide"
@@ -119,6 +123,10 @@ _ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None, Scope | N
     Action.TERMINAL_REMOVE: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.PUPIL_GROUP_ADD: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.PUPIL_GROUP_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
+    Action.SUBJECT_SET: (_COUNTY, _NO, _NO, _NO),
+    Action.SUBJECT_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
+    Action.HEADCOUNT_SET: (_COUNTY, _SUBTREE, _NO, _NO),
+    Action.HEADCOUNT_SHOW: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.PAIRING_ADD: (_COUNTY, _NO, _NO, _NO),
     Action.PAIRING_ANSWER: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.PAIRING_DECIDE: (_COUNTY, _NO, _NO, _NO),
@@ -222,6 +230,9 @@ SEEN_BY: Mapping[Action, Action] = {
     Action.PERSON_ADMIT: Action.ORG_UNIT_SHOW,
     Action.PAIRING_ADD: Action.ROOM_SHOW,
     Action.PUPIL_GROUP_ADD: Action.ORG_UNIT_SHOW,
+    Action.SUBJECT_SET: Action.SUBJECT_SHOW,
+    Action.HEADCOUNT_SET: Action.ORG_UNIT_SHOW,
+    Action.HEADCOUNT_SHOW: Action.ORG_UNIT_SHOW,
     Action.PAIRING_SUGGEST: Action.ORG_UNIT_SHOW,
     Action.PAIRING_ANSWER: Action.PAIRING_SHOW,
     Action.PAIRING_DECIDE: Action.PAIRING_SHOW,

@@ -71,3 +71,8 @@ def pairings_page(
     if after is not None:
         query = query.where(tuple_(Pairing.valid_from, Pairing.id) > tuple_(*after))
     return session.scalars(query.order_by(Pairing.valid_from, Pairing.id).limit(limit)).all()
+
+
+def subjects_named(session: Session, county_id: UUID) -> Sequence[list[str]]:
+    """The subjects each of a county's agreements names; some name none."""
+    return session.scalars(select(Pairing.subjects).where(Pairing.county_id == county_id)).all()

@@ -20,6 +20,7 @@ from app.pairings.models import Pairing
 from app.pairings.queries import Search as Search
 from app.pairings.rules import Level, PairingState, Terms, first_uncovered_day
 from app.schools import service as schools
+from app.schools import subjects as county_subjects
 from app.schools.models import Room
 from app.schools.rules import RoomKind
 
@@ -79,6 +80,7 @@ def create_pairing(session: Session, draft: PairingDraft) -> Pairing:
         raise Invalid(
             "pairing.two_counties", "Rooms of two counties", "Both rooms of a pairing belong to one county."
         )
+    county_subjects.require_known(session, county_id, draft.subjects)
     take_turns(session, [main.id, receiving.id])
     _refuse_second_agreement(session, draft, main, receiving)
     pairing = Pairing(
@@ -121,6 +123,11 @@ def show_pairing(session: Session, principal: Principal, pairing_id: UUID) -> Pa
 def renewed(session: Session, pairing_ids: Collection[UUID]) -> frozenset[UUID]:
     """Those of the agreements that an approved one renews."""
     return frozenset(queries.renewed(session, pairing_ids)) if pairing_ids else frozenset()
+
+
+def name_subject(session: Session, county_id: UUID, code: str) -> bool:
+    """Whether any agreement of a county, over or not, names a subject."""
+    return any(code in named for named in queries.subjects_named(session, county_id))
 
 
 def claimed_between(session: Session, county_id: UUID, first_day: date, last_day: date) -> list[Pairing]:

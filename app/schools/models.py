@@ -56,6 +56,23 @@ class Room(Versioned, Base):
     equipment: Mapped[str | None] = mapped_column(Text)
 
 
+class TaughtSubject(Versioned, Base):
+    """A subject of a county's list; timetables, agreements and the curriculum name it by its code."""
+
+    __tablename__ = "subjects"
+    __table_args__ = (
+        UniqueConstraint("county_id", "code"),
+        UniqueConstraint("county_id", "name_zh"),
+        UniqueConstraint("county_id", "name_en"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    county_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("org_units.id"))
+    code: Mapped[str] = mapped_column(String(50))  # never changes
+    name_zh: Mapped[str] = mapped_column(String(50))
+    name_en: Mapped[str] = mapped_column(String(50))
+
+
 class PupilGroup(Versioned, Base):
     """Pupils who have their lessons together: a class, or a combined one of several grades at a small site."""
 

@@ -3,10 +3,10 @@
 import uuid
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import or_, select, tuple_
+from sqlalchemy import func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
-from app.schools.models import OrgUnit, PupilGroup, Room
+from app.schools.models import OrgUnit, PupilGroup, Room, TaughtSubject
 from app.schools.rules import OrgUnitKind, RoomKind
 
 
@@ -100,3 +100,32 @@ def pupil_groups_page(
 
 def pupil_groups(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, PupilGroup]:
     return {group.id: group for group in session.scalars(select(PupilGroup).where(PupilGroup.id.in_(ids)))}
+
+
+def groups_of_units(session: Session, unit_ids: Collection[uuid.UUID]) -> Sequence[PupilGroup]:
+    """The pupil groups of these units, by name."""
+    query = select(PupilGroup).where(PupilGroup.org_unit_id.in_(unit_ids))
+    return session.scalars(query.order_by(PupilGroup.name, PupilGroup.id)).all()
+
+
+def subject(session: Session, subject_id: uuid.UUID) -> TaughtSubject | None:
+    return session.get(TaughtSubject, subject_id)
+
+
+def subjects(session: Session, county_id: uuid.UUID) -> Sequence[TaughtSubject]:
+    """A county's list, by code."""
+    query = select(TaughtSubject).where(TaughtSubject.county_id == county_id)
+    return session.scalars(query.order_by(TaughtSubject.code)).all()
+
+
+def subject_codes(session: Session, county_id: uuid.UUID, codes: Collection[str]) -> frozenset[str]:
+    """Those of some codes that a county's list has."""
+    query = select(TaughtSubject.code).where(
+        TaughtSubject.county_id == county_id, TaughtSubject.code.in_(codes)
+    )
+    return frozenset(session.scalars(query))
+
+
+def count_subjects(session: Session, county_id: uuid.UUID) -> int:
+    query = select(func.count()).select_from(TaughtSubject)
+    return session.scalar(query.where(TaughtSubject.county_id == county_id)) or 0

@@ -15,7 +15,7 @@ from app.audit.rules import Act
 from app.audit.service import Subject
 from app.database import new_id, violated
 from app.errors import Conflict, Invalid, NotFound
-from app.schools import queries
+from app.schools import queries, subjects
 from app.schools.models import OrgUnit, PupilGroup, Room
 from app.schools.rules import (
     PARENTS,
@@ -69,7 +69,9 @@ def create_county(session: Session, code: str, name: str, time_zone: str) -> Org
         path=path_of([county_id]),
         time_zone=time_zone,
     )
-    return _insert_unit(session, county)
+    _insert_unit(session, county)
+    subjects.give_standard_list(session, county_id)
+    return county
 
 
 def create_org_unit(session: Session, draft: OrgUnitDraft) -> OrgUnit:
@@ -299,3 +301,8 @@ def find_room(session: Session, org_unit_id: uuid.UUID, code: str) -> Room | Non
 def pupil_groups(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, PupilGroup]:
     """Pupil groups by id, those that exist."""
     return queries.pupil_groups(session, ids)
+
+
+def groups_of_units(session: Session, unit_ids: Collection[uuid.UUID]) -> Sequence[PupilGroup]:
+    """The pupil groups of some units, by name."""
+    return queries.groups_of_units(session, unit_ids)

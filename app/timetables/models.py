@@ -7,7 +7,15 @@ Two terms of a county, and two bell schedules of an org unit, never share a day:
 import datetime as dt
 from uuid import UUID
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    String,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import Base, new_id, word
@@ -49,6 +57,27 @@ class CalendarDay(Base):
     __table_args__ = (
         CheckConstraint("(kind = 'make_up_day') = (follows_weekday IS NOT NULL)", name="make_up_days_follow"),
         CheckConstraint("follows_weekday BETWEEN 1 AND 7", name="weekday_known"),
+    )
+
+
+class Headcount(Base):
+    """How many pupils of a grade a school or teaching site has in a term. Of default data, nothing more is kept.
+
+    The database refuses a count for a unit of another county, or one that has no pupils (triggers, see the
+    migrations).
+    """
+
+    __tablename__ = "headcounts"
+
+    term_id: Mapped[UUID] = mapped_column(ForeignKey("terms.id"), primary_key=True)
+    org_unit_id: Mapped[UUID] = mapped_column(ForeignKey("org_units.id"), primary_key=True)
+    grade: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    pupils: Mapped[int]
+
+    __table_args__ = (
+        CheckConstraint("grade BETWEEN 1 AND 12", name="grade_known"),
+        CheckConstraint("pupils BETWEEN 0 AND 10000", name="pupils_possible"),
+        Index(None, "org_unit_id"),
     )
 
 
@@ -131,6 +160,7 @@ class TimetableEntry(Versioned, Base):
         return [group.pupil_group_id for group in self.groups]
 
     __table_args__ = (
+        ForeignKeyConstraint(["county_id", "subject"], ["subjects.county_id", "subjects.code"]),
         CheckConstraint("weekday BETWEEN 1 AND 7", name="weekday_known"),
         CheckConstraint("period >= 1", name="period_positive"),
         CheckConstraint("first_day <= last_day", name="days_in_order"),

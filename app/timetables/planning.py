@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models import Person
 from app.database import new_id
 from app.errors import Conflict, Invalid
+from app.schools import subjects
 from app.schools.models import PupilGroup, Room
 from app.timetables.ground import (
     BELL_SKEW,
@@ -163,6 +164,7 @@ def store(session: Session, plan: Plan) -> TimetableEntry:
 
 def _where(session: Session, draft: EntryDraft) -> tuple[Term, Rooms]:
     main, school = read_main_room(session, draft.main_room_id)
+    subjects.require_known(session, school.county_id, [draft.subject])
     term = get_term(session, draft.term_id, school.county_id)
     days = term.first_day, term.last_day
     return term, read_rooms(session, main, school, draft.receiving_room_ids, *days)

@@ -37,8 +37,11 @@ def downgrade() -> None:
         op.drop_index(name, "lessons")
     for column in ("calendar_uid", "moved_from_id", "makes_up_id"):
         op.drop_column("lessons", column)
-    for column in ("week_pattern", "weeks", "published", "withdrawn"):
-        op.drop_column("timetable_entries", column)
+    with op.batch_alter_table("timetable_entries") as table:
+        # SQLite keeps a column that a constraint names, and a later revision may have rebuilt the table.
+        table.drop_constraint(op.f("ck_timetable_entries_weekpattern"), type_="check")
+        for column in ("week_pattern", "weeks", "published", "withdrawn"):
+            table.drop_column(column)
 
 
 def _postgresql() -> bool:

@@ -17,8 +17,9 @@ from app.gatekeeping import WITHOUT_GATE, check, describe, guarded_routes
 from app.keys import Keys
 from app.lessons.models import Lesson
 from app.main import ROUTERS
-from app.schools import groups
+from app.schools import groups, subjects
 from app.schools.groups import GroupDraft
+from app.timetables import headcounts
 from app.timetables.models import BellSchedule
 from tests import consents, counties, factories
 from tests.app.asks import Ask, Scene, asks
@@ -36,7 +37,12 @@ def scene(session: Session) -> Scene:
     lessons = select(Lesson.id).where(Lesson.entry_id == plan.entry.id).order_by(Lesson.starts_at)
     bells = select(BellSchedule.id).where(BellSchedule.org_unit_id == county.county.id)
     teacher = factories.person(session, county.school, Role.TEACHER)
+    headcounts.put_headcounts(session, county.term, county.school, {3: 40})
+    english = next(
+        each for each in subjects.list_subjects(session, county.county.id) if each.code == "English"
+    )
     ids = {
+        "subject_id": english.id,
         "person_id": teacher.id,
         "assignment_id": teacher.assignments[0].id,
         "access_token_id": factories.access_token(session, teacher).id,

@@ -8,7 +8,17 @@ def asks(scene: Scene) -> Asks:
     unit = {"kind": "school", "parent_id": str(county.county.id), "code": "NEW", "name": "New"}
     room = {"org_unit_id": str(county.school.id), "kind": "main", "code": "NEW", "name": "New"}
     group = {"org_unit_id": str(county.school.id), "name": "New", "grades": [3], "headcount": 20}
+    subject = {"code": "Calligraphy", "name_zh": "书法", "name_en": "Calligraphy"}
+    counts, term = {"grades": [{"grade": 1, "pupils": 5}]}, f"term_id={county.term.id}"
     return {
+        ("GET", "/api/v1/subjects"): Ask(at_home=True),
+        ("POST", "/api/v1/subjects"): Ask(subject, at_home=True),
+        ("GET", "/api/v1/subjects/{subject_id}"): Ask(),
+        ("PATCH", "/api/v1/subjects/{subject_id}"): Ask({"name_en": "English"}),
+        ("DELETE", "/api/v1/subjects/{subject_id}"): Ask(),
+        ("GET", "/api/v1/headcounts"): Ask(finds="org_unit_id"),
+        ("GET", "/api/v1/org-units/{org_unit_id}/headcounts"): Ask(query=term),
+        ("PUT", "/api/v1/org-units/{org_unit_id}/headcounts"): Ask(counts, query=term),
         ("POST", "/api/v1/org-units"): Ask(unit),
         ("GET", "/api/v1/org-units"): Ask(finds="org_unit_id"),
         ("GET", "/api/v1/org-units/{org_unit_id}"): Ask(),
