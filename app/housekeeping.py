@@ -14,6 +14,7 @@ from app.chores import Chore
 from app.database import SessionFactory, make_engine, make_session_factory, reading
 from app.errors import StartupError
 from app.logs import configure_logging
+from app.notices import delivering
 from app.notices import service as notices
 from app.pupils import service as pupils
 from app.settings import Settings
@@ -58,7 +59,7 @@ def chores_of(settings: Settings) -> tuple[Chore, ...]:
             "forget-notices",
             timedelta(hours=6),
             partial(_forget_notices, timedelta(days=settings.keep_notices_days)),
-            "delete old notices, and those beyond the newest of a person",
+            "delete old notices, those beyond the newest of a person, and old deliveries to webhooks",
         ),
         Chore(
             "cut-audit",
@@ -117,7 +118,7 @@ def _erase_closed(kept: timedelta, factory: SessionFactory, now: datetime) -> in
 
 def _forget_notices(kept: timedelta, factory: SessionFactory, now: datetime) -> int:
     with factory.begin() as session:
-        return notices.forget(session, now - kept)
+        return notices.forget(session, now - kept) + delivering.forget(session, now, kept)
 
 
 def _cut_audit(kept: timedelta, factory: SessionFactory, now: datetime) -> int:

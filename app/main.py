@@ -24,6 +24,7 @@ import app.lessons.routes
 import app.lessons.series_routes
 import app.live.routes
 import app.notices.routes
+import app.notices.webhook_routes
 import app.pairings.routes
 import app.pupils.routes
 import app.schools.group_routes
@@ -58,6 +59,7 @@ from app.live.turn import IceServers
 from app.logs import RequestLog
 from app.mail import Postman, mail_server_of
 from app.notices.outbox import Outbox
+from app.notices.posting import Poster
 from app.openapi import DESCRIPTION, TAGS, Api
 from app.settings import Settings
 
@@ -88,6 +90,7 @@ ROUTERS = (
     app.lessons.guest_routes.router,
     app.feeds.routes.router,
     app.notices.routes.router,
+    app.notices.webhook_routes.router,
     app.lessons.series_routes.router,
     app.live.routes.router,
     app.web.routes.router,
@@ -128,7 +131,12 @@ def create_app(settings: Settings) -> FastAPI:
     )
     api.state.postman = Postman(mail_server_of(settings), api.state.metrics.registry)
     api.state.chores = Chores(chores_of(settings), api.state.session_factory, api.state.metrics.registry)
-    api.state.outbox = Outbox(api.state.session_factory, api.state.metrics.registry)
+    api.state.outbox = Outbox(
+        api.state.session_factory,
+        api.state.metrics.registry,
+        api.state.keys,
+        Poster(settings.allowed_networks),
+    )
     install_error_handlers(api)
     api.add_exception_handler(404, app.web.routes.no_such_page)
     gatekeeping.check(api.routes)

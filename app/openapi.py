@@ -30,7 +30,10 @@ TAGS: list[dict[str, Any]] = [
         "name": "calendar feeds",
         "description": "Lessons in the calendars people have already (iCalendar, RFC 5545).",
     },
-    {"name": "notices", "description": "What happened to lessons, told to the people it concerns."},
+    {
+        "name": "notices",
+        "description": "What happened to lessons, told to the people it concerns and to other systems.",
+    },
     {"name": "media", "description": "WHIP (RFC 9725) to publish and WHEP to watch, with any client."},
     {"name": "relay nodes", "description": "For operators: how the media's processes are, and emptying one."},
     {"name": "health", "description": "For operators."},

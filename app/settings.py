@@ -136,6 +136,9 @@ class Settings(GuardOptions, BaseSettings):
     mail_login: str = Field("", description="Login at the mail server, if it asks for one")
     mail_password_file: Path | None = Field(None, description="File with the mail server's password")
     mail_password: SecretStr = Field(SecretStr(""), description="The mail server's password itself")
+    webhook_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Comma-separated networks beside the internet that webhooks may lead to: 10.20.0.0/16"
+    )
     bell_skew_minutes: int = Field(
         10, ge=0, le=60, description="How much of a lesson may lie outside of a period of a site's own bells"
     )
@@ -151,7 +154,7 @@ class Settings(GuardOptions, BaseSettings):
     keep_notices_days: int = Field(90, ge=1, le=3660, description="Days that notices of changes are kept")
     demo: bool = Field(False, description="Seed the demo county and keep a synthetic lesson on air")
 
-    @field_validator("media_addresses", "turn_urls", mode="before")
+    @field_validator("media_addresses", "turn_urls", "webhook_networks", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -166,6 +169,11 @@ class Settings(GuardOptions, BaseSettings):
         if any(address.is_unspecified or getattr(address, "scope_id", None) for address in found):
             raise ValueError("0.0.0.0, :: and addresses with a %zone lead nowhere: give reachable ones")
         return tuple(dict.fromkeys(str(address) for address in found))
+
+    @field_validator("webhook_networks")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(ipaddress.ip_network(each)) for each in value)
 
     @field_validator("turn_urls")
     @classmethod
@@ -229,6 +237,11 @@ class Settings(GuardOptions, BaseSettings):
         if not _ORIGIN.fullmatch(origin):
             raise ValueError("is not like https://lessons.example.org, with http:// or https:// and no path")
         return origin
+
+    @property
+    def allowed_networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        """The networks that webhooks may lead to, beside the internet."""
+        return tuple(ipaddress.ip_network(each) for each in self.webhook_networks)
 
     @cached_property
     def announced_addresses(self) -> tuple[str, ...]:

@@ -19,7 +19,8 @@ from app.feeds.rules import Language
 from app.keys import Keys
 from app.lessons.diary import Whose
 from app.lessons.rules import ChangeKind
-from app.notices.models import Notice
+from app.notices import delivering
+from app.notices.models import Delivery, Notice, Webhook
 from app.schools import service as schools
 from app.schools.models import OrgUnit, Room
 from app.schools.rules import OrgUnitKind, RoomKind
@@ -221,6 +222,22 @@ def notice(session: Session, reader: Person, *, told_at: datetime | None = None)
         items=[item],
         read_at=None,
     )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def webhook(session: Session, county: OrgUnit, *, url: str = "https://oa.example.org/tongtang") -> Webhook:
+    """A webhook of a county."""
+    row = Webhook(county_id=county.id, url=url, name="OA", created_at=datetime.now(UTC))
+    session.add(row)
+    session.flush()
+    return row
+
+
+def delivery(session: Session, to: Webhook, *, now: datetime | None = None) -> Delivery:
+    """Something that waits to be sent to a webhook."""
+    row = delivering.delivery_of(to.id, "{}", now or datetime.now(UTC))
     session.add(row)
     session.flush()
     return row

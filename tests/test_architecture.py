@@ -36,6 +36,7 @@ LAYERS = ("routes", "service", "queries", "models")
 VERBS = {"service", "planning", "scheduling", "visits", "grants", "special_days", "calendar_changes"}
 VERBS |= {"ground", "changes", "on_the_day", "publishing", "deciding", "agreements", "suggesting", "groups"}
 VERBS |= {"diary", "news", "spreading", "subjects", "headcounts"}
+VERBS |= {"delivering", "webhooks", "tallies"}
 VERBS |= {"series", "replanning", "week_view"}
 PUBLIC = VERBS | {
     "schemas",

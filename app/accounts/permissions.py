@@ -91,6 +91,10 @@ class Action(StrEnum):
     FEED_REVOKE = "calendar_feed.revoke"
     NOTICE_SHOW = "notice.show"
     NOTICE_READ = "notice.read"
+    WEBHOOK_ADD = "webhook.add"
+    WEBHOOK_SHOW = "webhook.show"
+    WEBHOOK_CHANGE = "webhook.change"
+    WEBHOOK_REMOVE = "webhook.remove"
     AUDIT_SHOW = "audit.show"
     RELAY_SHOW = "relay.show"
     RELAY_DRAIN = "relay.drain"
@@ -156,6 +160,10 @@ _ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None, Scope | N
     Action.FEED_ADD: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.FEED_SHOW: (_COUNTY, _NO, _NO, _NO),
     Action.FEED_REVOKE: (_COUNTY, _NO, _NO, _NO),
+    Action.WEBHOOK_ADD: (_COUNTY, _NO, _NO, _NO),
+    Action.WEBHOOK_SHOW: (_COUNTY, _NO, _NO, _NO),
+    Action.WEBHOOK_CHANGE: (_COUNTY, _NO, _NO, _NO),
+    Action.WEBHOOK_REMOVE: (_COUNTY, _NO, _NO, _NO),
     Action.AUDIT_SHOW: (_COUNTY, _NO, _NO, _NO),
     Action.RELAY_SHOW: (_COUNTY, _NO, _NO, _NO),
     Action.RELAY_DRAIN: (_COUNTY, _NO, _NO, _NO),

@@ -85,6 +85,9 @@ class Act(StrEnum):
     LESSON_MADE_UP = "lesson.made_up"
     FEED_ADDED = "calendar_feed.added"
     FEED_REVOKED = "calendar_feed.revoked"
+    WEBHOOK_ADDED = "webhook.added"
+    WEBHOOK_REMOVED = "webhook.removed"
+    DELIVERY_SENT_AGAIN = "webhook.delivery_sent_again"
     AUDIT_EXPORTED = "audit.exported"
     AUDIT_CUT = "audit.cut"
 

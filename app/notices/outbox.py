@@ -1,4 +1,4 @@
-"""The task of the running server that tells what happened: it looks for changes that wait, and spreads them.
+"""The tasks of the running server that tell what happened: one takes up changes, one brings them to webhooks.
 
 What waits is in the database, so nothing is lost when the server dies, and each step that is done twice is seen to
 be done already. Several servers may keep an outbox on one database.
@@ -6,7 +6,7 @@ be done already. Several servers may keep an outbox on one database.
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -14,15 +14,22 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from app.database import SessionFactory, reading
+from app.keys import Keys
 from app.lessons import news
-from app.notices import spreading
+from app.notices import delivering, spreading
+from app.notices.delivering import Attempt
+from app.notices.posting import Outcome, Poster
+from app.notices.retrying import DeliveryState
+from app.notices.signing import headers_of
 from app.threads import finish_in_threadpool
 
 _log = structlog.stdlib.get_logger(__name__)
 
 EVERY: Final = timedelta(seconds=2)
-"""So often it looks; one statement on an index."""
+"""So often it looks whether there is something to do; one statement on an index."""
 AFTER_FAILURE: Final = timedelta(seconds=15)
+
+Round = Callable[[], Awaitable[None]]
 
 
 class Outbox:
@@ -32,28 +39,48 @@ class Outbox:
         self,
         factory: SessionFactory,
         registry: CollectorRegistry,
+        keys: Keys,
+        poster: Poster,
         every: timedelta = EVERY,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._factory = factory
+        self._keys = keys
+        self._poster = poster
         self._every = every
         self._chance = chance
         self._waiting = Gauge(
             "tongtang_outbox_waiting", "What waits to be told or delivered", ["what"], registry=registry
         )
+        self._dead = Gauge(
+            "tongtang_outbox_dead",
+            "Deliveries to webhooks that were given up and are kept",
+            registry=registry,
+        )
         self._spread = Counter(
             "tongtang_outbox_changes", "Changes of lessons that people were told of", registry=registry
+        )
+        self._attempts = Counter(
+            "tongtang_outbox_attempts", "Attempts to deliver to webhooks", ["result"], registry=registry
         )
         self._failures = Counter(
             "tongtang_outbox_failures", "Rounds of the outbox that failed", registry=registry
         )
+        for result in DeliveryState:
+            self._attempts.labels(_RESULTS[result])
 
     async def keep(self) -> None:
-        """Tell what happens until cancelled; what it fails at is one log line, and tried again."""
+        """Tell and deliver until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for work in (self.spread, self.deliver):
+                group.create_task(self._keep(work), name=f"outbox {work.__name__}")
+
+    async def _keep(self, work: Round) -> None:
+        """Do it again and again; what fails is one log line, and tried again."""
         while True:
             wait = self._every
             try:
-                await self.round()
+                await work()
             except Exception as error:
                 # The kind of error only: messages of a database quote the values of the row they are about.
                 _log.error("outbox failed, will be tried again", error=type(error).__name__)
@@ -62,20 +89,61 @@ class Outbox:
                 wait = AFTER_FAILURE
             await asyncio.sleep(wait.total_seconds() * (0.5 + self._chance()))
 
-    async def round(self) -> None:
-        """Tell all that waits now."""
+    async def spread(self) -> None:
+        """Tell people, and put down for webhooks, all that waits now."""
         await finish_in_threadpool(self._spread_all)
 
+    async def deliver(self) -> None:
+        """Make all attempts that are due now."""
+        while attempts := await finish_in_threadpool(self._claim):
+            outcomes = await asyncio.gather(*map(self._post, attempts))
+            await finish_in_threadpool(self._settle, list(zip(attempts, outcomes, strict=True)))
+
     def _spread_all(self) -> None:
-        while count := self._count_waiting():
+        while self._count_changes():
             with self._factory.begin() as session:
                 taken = spreading.spread(session, datetime.now(UTC))
             self._spread.inc(taken)
-            if not taken and count:  # another server is at it
+            if not taken:  # another server is at it
                 return
 
-    def _count_waiting(self) -> int:
+    def _count_changes(self) -> int:
         with reading(self._factory) as session:
             count = news.waiting(session)
         self._waiting.labels("changes").set(count)
         return count
+
+    def _claim(self) -> Sequence[Attempt]:
+        now = datetime.now(UTC)
+        with reading(self._factory) as session:
+            due = delivering.anything_due(session, now)
+            counts = delivering.counts(session)
+        self._waiting.labels("webhooks").set(counts.get(DeliveryState.WAITING, 0))
+        self._dead.set(counts.get(DeliveryState.DEAD, 0))
+        if not due:
+            return ()
+        with self._factory.begin() as session:
+            return delivering.claim(session, now)
+
+    async def _post(self, attempt: Attempt) -> Outcome:
+        headers = headers_of(
+            self._keys, attempt.webhook_id, attempt.delivery_id, attempt.body, datetime.now(UTC)
+        )
+        return await self._poster.post(attempt.url, headers, attempt.body)
+
+    def _settle(self, made: Sequence[tuple[Attempt, Outcome]]) -> None:
+        now = datetime.now(UTC)
+        with self._factory.begin() as session:
+            states = [
+                delivering.settle(session, attempt, outcome, now, self._chance()) for attempt, outcome in made
+            ]
+        for state in states:
+            if state is not None:
+                self._attempts.labels(_RESULTS[state]).inc()
+
+
+_RESULTS: Final = {
+    DeliveryState.DELIVERED: "delivered",
+    DeliveryState.WAITING: "failed",
+    DeliveryState.DEAD: "given_up",
+}

@@ -16,7 +16,7 @@ from app.accounts import service as accounts
 from app.accounts.rules import Role
 from app.database import take_turns
 from app.lessons.news import News, take_news
-from app.notices import queries
+from app.notices import delivering, queries
 from app.notices.models import Notice
 from app.notices.rules import MOST_ITEMS, Concerned, concerned, kept_of, readers
 from app.schools import service as schools
@@ -38,6 +38,7 @@ def spread(session: Session, now: datetime, limit: int = AT_ONCE) -> int:
         by_county[each.change.county_id].append(each)
     for county_id, found in by_county.items():
         _tell(session, county_id, found, now)
+        delivering.put_down(session, county_id, found, now)
     return len(news)
 
 

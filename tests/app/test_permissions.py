@@ -58,6 +58,8 @@ def scene(session: Session) -> Scene:
         "terminal_id": factories.terminal(session, county.main_room, county.county.id).id,
         "link_id": factories.guest_link(session, county.county.id, lesson_id).id,
         "feed_id": factories.feed(session, county.bureau).id,
+        "webhook_id": (webhook := factories.webhook(session, county.county)).id,
+        "delivery_id": factories.delivery(session, webhook).id,
         "notice_id": factories.notice(session, teacher).id,
     }
     scene = Scene(county, ids, everybody(session, county))
@@ -122,7 +124,8 @@ def test_every_route_does_what_the_table_says(client: TestClient, scene: Scene, 
     walk, known = Walk(scene, keys, client), asks(scene)
     assert {(each.method, each.path) for each in GUARDED} == known.keys(), "each route needs an `Ask`"
     # What changes the lesson and its teacher comes last.
-    last = (Action.LESSON_CANCEL, Action.PERSON_CLOSE, Action.PERSON_RESET, Action.PUPIL_ERASE)
+    last = {Action.LESSON_CANCEL, Action.PERSON_CLOSE, Action.PERSON_RESET, Action.PUPIL_ERASE}
+    last |= {Action.WEBHOOK_REMOVE}
     for each in sorted(GUARDED, key=lambda each: (each.action in last, each.path)):
         assert each.action is not None
         for who in scene.cast:

@@ -20,6 +20,7 @@ from app.keys import Keys
 from app.lessons.models import Lesson, LessonChange
 from app.notices import service
 from app.notices.outbox import Outbox
+from app.notices.posting import Poster
 from app.notices.spreading import spread
 from tests import counties, factories
 from tests.counties import County
@@ -88,8 +89,8 @@ def test_everybody_concerned_is_told_once_and_in_words(
     with session_factory() as dying:
         assert spread(dying, datetime.now(UTC)) == 3
     assert waiting(session_factory) == 3 and not scene.told(county.teacher)
-    asyncio.run(app.state.outbox.round())
-    asyncio.run(app.state.outbox.round())
+    asyncio.run(app.state.outbox.spread())
+    asyncio.run(app.state.outbox.spread())
     assert waiting(session_factory) == 0
 
     for person in scene.everybody:
@@ -170,7 +171,7 @@ def test_the_outbox_goes_on_after_a_failure_and_ends_when_told(
 
     async def scenario() -> None:
         keeping = asyncio.create_task(
-            Outbox(session_factory, registry, every=timedelta(milliseconds=5)).keep()
+            Outbox(session_factory, registry, scene.keys, Poster(()), every=timedelta(milliseconds=5)).keep()
         )
         assert await asyncio.to_thread(done.wait, 60)
         keeping.cancel()
