@@ -18,6 +18,7 @@ import app.feeds.routes
 import app.lessons.agreement_routes
 import app.lessons.calendar_routes
 import app.lessons.change_routes
+import app.lessons.coverage_routes
 import app.lessons.guest_routes
 import app.lessons.planning_routes
 import app.lessons.routes
@@ -31,6 +32,7 @@ import app.schools.group_routes
 import app.schools.routes
 import app.schools.subject_routes
 import app.timetables.calendar_routes
+import app.timetables.curriculum_routes
 import app.timetables.headcount_routes
 import app.timetables.routes
 import app.timetables.subject_routes
@@ -77,6 +79,8 @@ ROUTERS = (
     app.schools.subject_routes.router,
     app.timetables.subject_routes.router,
     app.timetables.headcount_routes.router,
+    app.timetables.curriculum_routes.router,
+    app.lessons.coverage_routes.router,
     app.pupils.routes.router,
     app.timetables.suggestion_routes.router,  # before /pairings/{pairing_id}
     app.pairings.routes.router,

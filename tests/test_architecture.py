@@ -37,6 +37,7 @@ VERBS = {"service", "planning", "scheduling", "visits", "grants", "special_days"
 VERBS |= {"ground", "changes", "on_the_day", "publishing", "deciding", "agreements", "suggesting", "groups"}
 VERBS |= {"diary", "news", "spreading", "subjects", "headcounts"}
 VERBS |= {"delivering", "webhooks", "tallies"}
+VERBS |= {"curriculum", "coverage"}
 VERBS |= {"series", "replanning", "week_view"}
 PUBLIC = VERBS | {
     "schemas",
@@ -49,6 +50,7 @@ PUBLIC = VERBS | {
     "calendar",
     "scoring",
     "calendar_schemas",
+    "curriculum_rules",
     "group_schemas",
     "tokens",
     "models",

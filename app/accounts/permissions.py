@@ -61,6 +61,9 @@ class Action(StrEnum):
     SUBJECT_SHOW = "subject.show"
     HEADCOUNT_SET = "headcount.set"
     HEADCOUNT_SHOW = "headcount.show"
+    CURRICULUM_SET = "curriculum.set"
+    CURRICULUM_SHOW = "curriculum.show"
+    COVERAGE_SHOW = "coverage.show"
     PAIRING_ADD = "pairing.add"
     PAIRING_ANSWER = "pairing.answer"
     PAIRING_DECIDE = "pairing.decide"
@@ -131,6 +134,9 @@ _ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None, Scope | N
     Action.SUBJECT_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
     Action.HEADCOUNT_SET: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.HEADCOUNT_SHOW: (_COUNTY, _SUBTREE, _NO, _NO),
+    Action.CURRICULUM_SET: (_COUNTY, _NO, _NO, _NO),
+    Action.CURRICULUM_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
+    Action.COVERAGE_SHOW: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.PAIRING_ADD: (_COUNTY, _NO, _NO, _NO),
     Action.PAIRING_ANSWER: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.PAIRING_DECIDE: (_COUNTY, _NO, _NO, _NO),
@@ -241,6 +247,8 @@ SEEN_BY: Mapping[Action, Action] = {
     Action.SUBJECT_SET: Action.SUBJECT_SHOW,
     Action.HEADCOUNT_SET: Action.ORG_UNIT_SHOW,
     Action.HEADCOUNT_SHOW: Action.ORG_UNIT_SHOW,
+    Action.CURRICULUM_SET: Action.CURRICULUM_SHOW,
+    Action.COVERAGE_SHOW: Action.ORG_UNIT_SHOW,
     Action.PAIRING_SUGGEST: Action.ORG_UNIT_SHOW,
     Action.PAIRING_ANSWER: Action.PAIRING_SHOW,
     Action.PAIRING_DECIDE: Action.PAIRING_SHOW,

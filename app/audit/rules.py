@@ -53,6 +53,7 @@ class Act(StrEnum):
     SUBJECT_CHANGED = "subject.changed"
     SUBJECT_REMOVED = "subject.removed"
     HEADCOUNTS_SET = "headcounts.set"
+    CURRICULUM_SET = "curriculum.set"
     PAIRING_MADE = "pairing.made"
     PAIRING_PROPOSED = "pairing.proposed"
     PAIRING_ACCEPTED = "pairing.accepted"

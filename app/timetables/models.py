@@ -81,6 +81,32 @@ class Headcount(Base):
     )
 
 
+class CurriculumRequirement(Base):
+    """How many periods a week a grade has to have in a subject, in a county or where a unit below differs from it.
+
+    The database refuses one for a unit of another county than its term's (triggers, see the migrations).
+    """
+
+    __tablename__ = "curriculum_requirements"
+
+    term_id: Mapped[UUID] = mapped_column(ForeignKey("terms.id"), primary_key=True)
+    org_unit_id: Mapped[UUID] = mapped_column(ForeignKey("org_units.id"), primary_key=True)
+    grade: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    subject: Mapped[str] = mapped_column(String(50), primary_key=True)
+    county_id: Mapped[UUID] = mapped_column(ForeignKey("org_units.id"))
+    periods_per_week: Mapped[float]
+    own_periods: Mapped[float] = mapped_column(default=0)  # of them, given by the unit's own teachers
+
+    __table_args__ = (
+        ForeignKeyConstraint(["county_id", "subject"], ["subjects.county_id", "subjects.code"]),
+        CheckConstraint("grade BETWEEN 1 AND 12", name="grade_known"),
+        CheckConstraint("periods_per_week BETWEEN 0 AND 40", name="periods_possible"),
+        CheckConstraint("own_periods BETWEEN 0 AND periods_per_week", name="own_within"),
+        Index(None, "org_unit_id"),
+        Index(None, "county_id", "subject"),
+    )
+
+
 class BellSchedule(Versioned, Base):
     """The bells of an org unit, and of everything below it that has none of its own, for some days."""
 

@@ -1,0 +1,134 @@
+"""Use cases of the curriculum: how many periods a week each grade has to have in each subject, term by term."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.accounts.permissions import Action
+from app.accounts.rules import Principal
+from app.audit import service as audit
+from app.audit.rules import Act
+from app.audit.service import Subject
+from app.database import take_turns
+from app.schools import service as schools
+from app.schools import subjects
+from app.schools.models import OrgUnit
+from app.schools.rules import path_ids
+from app.timetables import curriculum_queries as queries
+from app.timetables.calendar import days_between
+from app.timetables.curriculum_rules import Class, Periods, Plan, classes_of, effective
+from app.timetables.grades import Taught
+from app.timetables.headcounts import counts_of
+from app.timetables.models import CurriculumRequirement, Term
+from app.timetables.service import calendar_of, get_term
+
+
+@dataclass(frozen=True, slots=True)
+class Curriculum:
+    """What a unit says itself, and what counts for it."""
+
+    term_id: UUID
+    org_unit_id: UUID
+    own: Plan
+    effective: Plan
+
+
+def set_curriculum(
+    session: Session, principal: Principal, term_id: UUID, unit_id: UUID, plan: Plan
+) -> Curriculum:
+    """Say what the county requires, or where a unit below differs from it, as a bureau admin.
+
+    What the unit said before is gone. Raises `Invalid` for a subject that is not on the county's list.
+    """
+    unit = schools.require_at(session, principal, Action.CURRICULUM_SET, unit_id)
+    term = get_term(session, term_id, unit.county_id)
+    before = put_curriculum(session, term, unit, plan)
+    audit.note(
+        session,
+        Act.CURRICULUM_SET,
+        unit.county_id,
+        principal.person_id,
+        Subject("curriculum", term.id, unit.id),
+        before=_facts(before),
+        after=_facts(plan),
+    )
+    return _curriculum(session, term, unit)
+
+
+def put_curriculum(session: Session, term: Term, unit: OrgUnit, plan: Plan) -> Plan:
+    """Store what a unit says without asking who wants it: for imports and seeds. Returns what it said before."""
+    take_turns(session, [unit.id])
+    subjects.require_known(session, unit.county_id, {subject for _, subject in plan})
+    rows = {(row.grade, row.subject): row for row in queries.requirements_of(session, term.id, [unit.id])}
+    before = {key: Periods(row.periods_per_week, row.own_periods) for key, row in rows.items()}
+    for key in rows.keys() - plan.keys():
+        session.delete(rows[key])
+    for (grade, subject), periods in sorted(plan.items()):
+        row = rows.get((grade, subject))
+        if row is None:
+            row = CurriculumRequirement(
+                term_id=term.id, org_unit_id=unit.id, county_id=unit.county_id, grade=grade, subject=subject
+            )
+            session.add(row)
+        row.periods_per_week, row.own_periods = periods.required, periods.own
+    session.flush()
+    return before
+
+
+def show_curriculum(session: Session, principal: Principal, term_id: UUID, unit_id: UUID) -> Curriculum:
+    """What a unit of one's own county says, and what counts for it."""
+    unit = schools.require_at(session, principal, Action.CURRICULUM_SHOW, unit_id)
+    return _curriculum(session, get_term(session, term_id, unit.county_id), unit)
+
+
+def plans_of(session: Session, term_id: UUID, units: Collection[OrgUnit]) -> Mapping[UUID, Plan]:
+    """What counts for each of some units in a term: two statements, however many units."""
+    chains = {unit.id: tuple(reversed(path_ids(unit.path))) for unit in units}
+    said: dict[UUID, dict[tuple[int, str], Periods]] = {}
+    for row in queries.requirements_of(session, term_id):
+        periods = Periods(row.periods_per_week, row.own_periods)
+        said.setdefault(row.org_unit_id, {})[row.grade, row.subject] = periods
+    shared: dict[tuple[UUID, ...], Plan] = {}
+    found = {}
+    for unit_id, chain in chains.items():
+        saying = tuple(each for each in chain if each in said)
+        if saying not in shared:
+            shared[saying] = effective([said[each] for each in saying])
+        found[unit_id] = shared[saying]
+    return found
+
+
+def classes_in(session: Session, term_id: UUID, unit_ids: Collection[UUID]) -> Sequence[Class]:
+    """The classes of some units: their groups, and grades with pupils in a term that have no group."""
+    counts = counts_of(session, term_id, unit_ids)
+    groups: dict[UUID, list[Taught]] = {}
+    for group in schools.groups_of_units(session, unit_ids):
+        taught = Taught(group.id, frozenset(group.grades), group.headcount)
+        groups.setdefault(group.org_unit_id, []).append(taught)
+    return [
+        each
+        for unit_id in sorted(unit_ids, key=str)
+        for each in classes_of(unit_id, counts.get(unit_id, {}), groups.get(unit_id, ()))
+    ]
+
+
+def teaching_weeks(session: Session, term: Term) -> float:
+    """How many full weeks of school days a term has: holidays count off it, make-up days on to it."""
+    calendar = calendar_of(session, term)
+    days = days_between(term.first_day, term.last_day)
+    return sum(calendar.weekday_taught(day) is not None for day in days) / len(term.weekdays)
+
+
+def _curriculum(session: Session, term: Term, unit: OrgUnit) -> Curriculum:
+    rows = queries.requirements_of(session, term.id, [unit.id])
+    own = {(row.grade, row.subject): Periods(row.periods_per_week, row.own_periods) for row in rows}
+    return Curriculum(term.id, unit.id, own, plans_of(session, term.id, [unit])[unit.id])
+
+
+def _facts(plan: Plan) -> dict[str, str]:
+    return {
+        f"{grade} {subject}": f"{periods.required:g}" + (f" (own {periods.own:g})" if periods.own else "")
+        for (grade, subject), periods in sorted(plan.items())
+    }

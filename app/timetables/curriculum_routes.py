@@ -1,0 +1,52 @@
+"""HTTP of the curriculum; what of it is planned is in lessons."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from app.accounts.gates import may
+from app.accounts.permissions import Action
+from app.accounts.rules import Principal
+from app.database import SessionDep
+from app.errors import Forbidden, Invalid, NotFound, Unauthenticated, responses
+from app.timetables import curriculum
+from app.timetables.curriculum_schemas import CurriculumOut, NewCurriculum
+
+router = APIRouter(prefix="/api/v1", tags=["timetables"])
+
+OfTerm = Annotated[UUID, Query(description="The term it is for")]
+
+
+@router.get(
+    "/org-units/{org_unit_id}/curriculum",
+    summary="Show a unit's curriculum",
+    responses=responses(Unauthenticated, Forbidden, NotFound),
+)
+def show_curriculum(
+    org_unit_id: UUID,
+    term_id: OfTerm,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.CURRICULUM_SHOW)],
+) -> CurriculumOut:
+    """The periods a week that each grade has to have in each subject: what the unit says, and what counts for it."""
+    return CurriculumOut.of(curriculum.show_curriculum(session, principal, term_id, org_unit_id))
+
+
+@router.put(
+    "/org-units/{org_unit_id}/curriculum",
+    summary="Set a unit's curriculum",
+    responses=responses(Unauthenticated, Forbidden, NotFound, Invalid),
+)
+def set_curriculum(
+    org_unit_id: UUID,
+    term_id: OfTerm,
+    body: NewCurriculum,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.CURRICULUM_SET)],
+) -> CurriculumOut:
+    """Say what the county requires (with the county's id), or where a school or site differs, as a bureau admin.
+
+    All that the unit said before is replaced; an empty list makes it follow the unit above.
+    """
+    return CurriculumOut.of(curriculum.set_curriculum(session, principal, term_id, org_unit_id, body.plan()))
