@@ -37,12 +37,13 @@ import app.timetables.headcount_routes
 import app.timetables.routes
 import app.timetables.subject_routes
 import app.timetables.suggestion_routes
+import app.transfer.routes
 import app.web.routes
 from app import __version__, gatekeeping, metrics
 from app.accounts.door_limits import DoorLimits
 from app.accounts.lockouts import LockoutClerk
 from app.accounts.sign_in import Door
-from app.bounds import BodyBound
+from app.bounds import MAX_BODY, BodyBound
 from app.chores import Chores
 from app.database import make_engine, make_session_factory
 from app.errors import install_error_handlers
@@ -64,6 +65,8 @@ from app.notices.outbox import Outbox
 from app.notices.posting import Poster
 from app.openapi import DESCRIPTION, TAGS, Api
 from app.settings import Settings
+from app.transfer.desk import TransferDesk
+from app.transfer.service import MOST_BYTES
 
 ROUTERS = (
     app.accounts.routes.router,
@@ -97,6 +100,7 @@ ROUTERS = (
     app.notices.webhook_routes.router,
     app.lessons.series_routes.router,
     app.live.routes.router,
+    app.transfer.routes.router,
     app.web.routes.router,
     well_known.router,
     metrics.router,
@@ -134,6 +138,7 @@ def create_app(settings: Settings) -> FastAPI:
         api.state.session_factory, api.state.keys, api.state.metrics.registry, api.state.traffic
     )
     api.state.postman = Postman(mail_server_of(settings), api.state.metrics.registry)
+    api.state.transfer_desk = TransferDesk()
     api.state.chores = Chores(chores_of(settings), api.state.session_factory, api.state.metrics.registry)
     api.state.outbox = Outbox(
         api.state.session_factory,
@@ -145,7 +150,7 @@ def create_app(settings: Settings) -> FastAPI:
     api.add_exception_handler(404, app.web.routes.no_such_page)
     gatekeeping.check(api.routes)
     # The last one added is the outermost.
-    api.add_middleware(BodyBound)
+    api.add_middleware(BodyBound, larger={"/api/v1/imports": MOST_BYTES + MAX_BODY})
     api.add_middleware(HeadBound)
     api.add_middleware(AddressLimits, traffic=api.state.traffic)
     api.add_middleware(MediaDoors)

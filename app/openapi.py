@@ -34,6 +34,7 @@ TAGS: list[dict[str, Any]] = [
         "name": "notices",
         "description": "What happened to lessons, told to the people it concerns and to other systems.",
     },
+    {"name": "tables", "description": "Whole tables in and out: XLSX and CSV files."},
     {"name": "media", "description": "WHIP (RFC 9725) to publish and WHEP to watch, with any client."},
     {"name": "relay nodes", "description": "For operators: how the media's processes are, and emptying one."},
     {"name": "health", "description": "For operators."},

@@ -28,12 +28,13 @@ DOMAINS = (
     "live",
 )
 # What stands on top of all domains. They do not know each other, except that the demo plays what is seeded.
-TOPS = ("web", "seeds", "demo")
-MAY_ALSO_USE = {"demo": {"seeds"}}
+TOPS = ("web", "transfer", "seeds", "demo")
+MAY_ALSO_USE = {"demo": {"seeds"}, "transfer": {"web"}}  # of the web only which language somebody reads
 LAYERS = ("routes", "service", "queries", "models")
 # What a domain shows to others: its verbs (some in a module named by the use case instead of `service`), and
 # its pure parts. Of models only the classes, as types.
 VERBS = {"service", "planning", "scheduling", "visits", "grants", "special_days", "calendar_changes"}
+VERBS |= {"appointing", "bulk"}
 VERBS |= {"ground", "changes", "on_the_day", "publishing", "deciding", "agreements", "suggesting", "groups"}
 VERBS |= {"diary", "news", "spreading", "subjects", "headcounts"}
 VERBS |= {"delivering", "webhooks", "tallies"}

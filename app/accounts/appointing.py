@@ -1,13 +1,14 @@
 """Use cases of roles after admission: giving one, and ending one, at once or on a day."""
 
 import uuid
+from collections.abc import Iterable
 from datetime import date, timedelta
 
 from sqlalchemy.orm import Session
 
 from app.accounts import queries
 from app.accounts.models import Assignment, Person
-from app.accounts.permissions import Action, Target, may_appoint, require
+from app.accounts.permissions import Action, Path, Target, may_appoint, require
 from app.accounts.rules import Duty, Principal, Role
 from app.accounts.service import PersonDraft, check_places, get_person, note_person
 from app.audit.rules import Act, Facts
@@ -27,8 +28,7 @@ def give(session: Session, principal: Principal, person_id: uuid.UUID, duty: Dut
     ANY.require(session, person)
     if len(person.assignments) >= MOST:
         raise Conflict("assignment.too_many", "Too many roles", f"One person has {MOST} roles at most.")
-    if any(_overlap(each, duty) for each in person.assignments):
-        raise Conflict("assignment.there", "Role given already", "They have this role there on such a day.")
+    require_free(person.assignments, duty)
     given = Assignment(
         person_id=person.id,
         role=duty.role,
@@ -38,8 +38,19 @@ def give(session: Session, principal: Principal, person_id: uuid.UUID, duty: Dut
     )
     session.add(given)
     session.flush()
-    note_person(session, Act.ASSIGNMENT_GIVEN, principal.person_id, person, after=_facts(given))
+    note_given(session, principal, person, given)
     return given
+
+
+def note_given(session: Session, principal: Principal, person: Person, given: Assignment) -> None:
+    """Tell the trail of a role that was given."""
+    note_person(session, Act.ASSIGNMENT_GIVEN, principal.person_id, person, after=_facts(given))
+
+
+def require_free(assignments: Iterable[Assignment], duty: Duty) -> None:
+    """Raise `Conflict` when one of somebody's roles is this one, on a day of it."""
+    if any(_overlap(each, duty) for each in assignments):
+        raise Conflict("assignment.there", "Role given already", "They have this role there on such a day.")
 
 
 def end(
@@ -56,14 +67,25 @@ def end(
     require(principal, Action.ASSIGNMENT_CHANGE, target, missing)
     _require(session, principal, person, found.role, found.org_unit_id)
     last = last_day or principal.today - timedelta(days=1)
-    if last < principal.today - timedelta(days=1):
+    require_endable(found, last, principal.today)
+    _require_another_admin(session, person, found, principal.today)
+    ANY.require(session, person)
+    finish(session, principal, person, found, last)
+    return found
+
+
+def require_endable(found: Assignment, last: date, today: date) -> None:
+    """Raise `Invalid` or `Conflict` when a role cannot end on a day."""
+    if last < today - timedelta(days=1):
         raise Invalid(
             "assignment.past", "In the past", "What was so yesterday stays so: end it at once instead."
         )
     if found.valid_to is not None and found.valid_to <= last:
         raise Conflict("assignment.over", "Ends earlier", f"This role ends on {found.valid_to} already.")
-    _require_another_admin(session, person, found, principal.today)
-    ANY.require(session, person)
+
+
+def finish(session: Session, principal: Principal, person: Person, found: Assignment, last: date) -> None:
+    """Let a role end on a day, and tell the trail."""
     before = _facts(found)
     if last < found.valid_from:
         session.delete(found)  # it never came into force
@@ -72,7 +94,6 @@ def end(
     session.flush()
     after = None if last < found.valid_from else _facts(found)
     note_person(session, Act.ASSIGNMENT_ENDED, principal.person_id, person, before=before, after=after)
-    return found
 
 
 def is_last_admin(session: Session, person: Person, today: date) -> bool:
@@ -96,14 +117,24 @@ def _require_another_admin(session: Session, person: Person, role: Assignment, t
 def _require(
     session: Session, principal: Principal, person: Person, role: Role, org_unit_id: uuid.UUID
 ) -> None:
+    require_changeable(principal, person)
+    unit = queries.units(session, {org_unit_id}).get(org_unit_id)
+    if unit is None or unit.county_id != principal.county_id:
+        raise NotFound("org_unit.not_found", "No such org unit", f"There is no org unit {org_unit_id}.")
+    require_office(principal, role, org_unit_id, unit.org_path)
+
+
+def require_changeable(principal: Principal, person: Person) -> None:
+    """Raise `Conflict` when nobody, or not this one, can change somebody's roles."""
     if person.erased_at is not None:
         raise Conflict("person.erased", "Erased", "This person was erased; that cannot be undone.")
     if person.id == principal.person_id:
         raise Conflict("person.oneself", "Your own account", "Somebody else has to do this to your account.")
-    unit = queries.units(session, {org_unit_id}).get(org_unit_id)
-    if unit is None or unit.county_id != principal.county_id:
-        raise NotFound("org_unit.not_found", "No such org unit", f"There is no org unit {org_unit_id}.")
-    if not may_appoint(principal, role, unit.org_path):
+
+
+def require_office(principal: Principal, role: Role, org_unit_id: uuid.UUID, path: Path) -> None:
+    """Raise `Forbidden` unless a role on the unit at the end of a path is theirs to give and to end."""
+    if not may_appoint(principal, role, path):
         raise Forbidden(
             "person.may_not_appoint",
             "Not yours to give",

@@ -26,6 +26,8 @@ _SHORTEST_WORD: Final = 3
 _LEAST_REST: Final = 8
 """Characters that must be left without the login and the name."""
 MOST_WAITING: Final = 64
+NO_PASSWORD: Final = ""
+"""Stored for somebody who has none yet, and signs in by other means or once it was reset."""
 
 
 @cache
@@ -54,12 +56,12 @@ def hash_password(password: str) -> str:
 
 
 def check_password(password: str, stored_hash: str | None) -> Check:
-    """Whether the password is right. Without a stored hash it takes as long, and the answer is no.
+    """Whether the password is right. Without a stored hash, or with `NO_PASSWORD`, it takes as long, and is never.
 
     So the time of the answer does not tell which logins exist.
     """
     matches, renewed = _hasher().verify_and_update(password, stored_hash or _nobodys_hash())
-    return Check(matches, renewed) if stored_hash is not None else Check(False)
+    return Check(matches, renewed) if stored_hash else Check(False)
 
 
 def require_strong(password: str, *about: str) -> None:

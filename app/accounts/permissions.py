@@ -98,6 +98,8 @@ class Action(StrEnum):
     WEBHOOK_SHOW = "webhook.show"
     WEBHOOK_CHANGE = "webhook.change"
     WEBHOOK_REMOVE = "webhook.remove"
+    TABLE_IMPORT = "table.import"
+    TABLE_EXPORT = "table.export"
     AUDIT_SHOW = "audit.show"
     RELAY_SHOW = "relay.show"
     RELAY_DRAIN = "relay.drain"
@@ -170,6 +172,9 @@ _ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None, Scope | N
     Action.WEBHOOK_SHOW: (_COUNTY, _NO, _NO, _NO),
     Action.WEBHOOK_CHANGE: (_COUNTY, _NO, _NO, _NO),
     Action.WEBHOOK_REMOVE: (_COUNTY, _NO, _NO, _NO),
+    # Each row also takes what adding it, or showing it, takes.
+    Action.TABLE_IMPORT: (_COUNTY, _SUBTREE, _NO, _NO),
+    Action.TABLE_EXPORT: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.AUDIT_SHOW: (_COUNTY, _NO, _NO, _NO),
     Action.RELAY_SHOW: (_COUNTY, _NO, _NO, _NO),
     Action.RELAY_DRAIN: (_COUNTY, _NO, _NO, _NO),

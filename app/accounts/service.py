@@ -201,7 +201,7 @@ def admit_person(session: Session, principal: Principal, draft: PersonDraft) -> 
                 f"You may not give the role {role.value} on org unit {unit_id}.",
             )
     person = create_person(session, principal.county_id, draft, principal.today)
-    note_person(session, Act.PERSON_ADMITTED, principal.person_id, person, after=_facts(person))
+    note_person(session, Act.PERSON_ADMITTED, principal.person_id, person, after=facts_of(person))
     return person
 
 
@@ -218,7 +218,7 @@ def note_person(
     audit.note(session, act, person.county_id, by, Subject("person", person.id), before=before, after=after)
 
 
-def _facts(person: Person) -> Facts:
+def facts_of(person: Person) -> Facts:
     """What the trail keeps of a person: rights, no names."""
     assignments = [
         {
@@ -315,15 +315,20 @@ def check_places(session: Session, county_id: uuid.UUID, draft: PersonDraft) -> 
         unit = units.get(unit_id)
         if unit is None or unit.county_id != county_id:
             raise NotFound("org_unit.not_found", "No such org unit", f"There is no org unit {unit_id}.")
-        if unit.kind not in PLACES[role]:
-            places = " or ".join(sorted(PLACES[role]))
-            raise Invalid(
-                "person.role_does_not_fit",
-                "Role does not fit",
-                f"The role {role.value} is held on a {places}, not on a {unit.kind}.",
-                org_unit_id=str(unit_id),
-            )
+        require_fitting(role, unit.kind, unit_id)
     return units
+
+
+def require_fitting(role: Role, kind: str, unit_id: uuid.UUID) -> None:
+    """Raise `Invalid` when a role is not held on units of a kind."""
+    if kind not in PLACES[role]:
+        places = " or ".join(sorted(PLACES[role]))
+        raise Invalid(
+            "person.role_does_not_fit",
+            "Role does not fit",
+            f"The role {role.value} is held on a {places}, not on a {kind}.",
+            org_unit_id=str(unit_id),
+        )
 
 
 def _paths(session: Session, reach: Reach) -> list[str] | None:

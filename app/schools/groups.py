@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session
 from app.accounts.permissions import Action, require
 from app.accounts.rules import Principal
 from app.audit import service as audit
-from app.audit.rules import Act
+from app.audit.rules import Act, Facts
 from app.audit.service import Subject
-from app.database import violated
+from app.database import new_id, violated
 from app.errors import Conflict, Invalid, NotFound
 from app.schools import queries
-from app.schools.models import PupilGroup
+from app.schools.models import OrgUnit, PupilGroup
 from app.schools.rules import ROOM_PLACES, RoomKind
 from app.schools.service import get_org_unit, require_at, target_of
 
@@ -34,24 +34,42 @@ def add_group(session: Session, principal: Principal, draft: GroupDraft) -> Pupi
     """Name a group on behalf of a bureau admin or the school's own admin."""
     unit = require_at(session, principal, Action.PUPIL_GROUP_ADD, draft.org_unit_id)
     group = create_group(session, draft)
-    facts = {"grades": group.grades, "headcount": group.headcount}
-    subject = Subject("pupil_group", group.id, unit.id)
-    audit.note(session, Act.PUPIL_GROUP_ADDED, unit.county_id, principal.person_id, subject, after=facts)
+    note_group_added(session, principal, unit.county_id, group)
     return group
 
 
-def create_group(session: Session, draft: GroupDraft) -> PupilGroup:
-    """Name a group without asking who wants it: for seeds."""
-    unit = get_org_unit(session, draft.org_unit_id)
+def note_group_added(session: Session, principal: Principal, county_id: uuid.UUID, group: PupilGroup) -> None:
+    """Tell the trail of a new group."""
+    subject = Subject("pupil_group", group.id, group.org_unit_id)
+    audit.note(session, Act.PUPIL_GROUP_ADDED, county_id, principal.person_id, subject, after=facts_of(group))
+
+
+def facts_of(group: PupilGroup) -> Facts:
+    """What the trail keeps of a group."""
+    return {"grades": group.grades, "headcount": group.headcount}
+
+
+def group_in(unit: OrgUnit, draft: GroupDraft) -> PupilGroup:
+    """A group as it would be in a unit, not stored yet; raises `Invalid` where it may not be."""
     if unit.kind not in ROOM_PLACES[RoomKind.RECEIVING]:
         raise Invalid(
             "pupil_group.wrong_place",
             "Wrong place for pupils",
             f"Pupils belong to a school or teaching site, not to a {unit.kind.value}.",
         )
-    group = PupilGroup(
-        org_unit_id=unit.id, name=draft.name, grades=sorted(draft.grades), headcount=draft.headcount
+    return PupilGroup(
+        id=new_id(),
+        org_unit_id=unit.id,
+        name=draft.name,
+        grades=sorted(draft.grades),
+        headcount=draft.headcount,
     )
+
+
+def create_group(session: Session, draft: GroupDraft) -> PupilGroup:
+    """Name a group without asking who wants it: for seeds."""
+    unit = get_org_unit(session, draft.org_unit_id)
+    group = group_in(unit, draft)
     try:
         with session.begin_nested():
             session.add(group)

@@ -76,7 +76,11 @@ def create_county(session: Session, code: str, name: str, time_zone: str) -> Org
 
 def create_org_unit(session: Session, draft: OrgUnitDraft) -> OrgUnit:
     """Add a unit below another one without asking who wants it: for the command line and seeds."""
-    parent = get_org_unit(session, draft.parent_id)
+    return _insert_unit(session, unit_below(get_org_unit(session, draft.parent_id), draft))
+
+
+def unit_below(parent: OrgUnit, draft: OrgUnitDraft) -> OrgUnit:
+    """A unit as it would stand below another one, not stored yet; raises `Invalid` where it may not stand."""
     if parent.kind not in PARENTS[draft.kind]:
         above = " or ".join(sorted(PARENTS[draft.kind]))
         raise Invalid(
@@ -85,7 +89,7 @@ def create_org_unit(session: Session, draft: OrgUnitDraft) -> OrgUnit:
             f"A {draft.kind.value} stands below a {above}, not below a {parent.kind.value}.",
         )
     unit_id = new_id()
-    unit = OrgUnit(
+    return OrgUnit(
         id=unit_id,
         kind=draft.kind,
         parent_id=parent.id,
@@ -95,17 +99,21 @@ def create_org_unit(session: Session, draft: OrgUnitDraft) -> OrgUnit:
         path=path_of([*path_ids(parent.path), unit_id]),
         time_zone=draft.time_zone,
     )
-    return _insert_unit(session, unit)
 
 
 def add_org_unit(session: Session, principal: Principal, draft: OrgUnitDraft) -> OrgUnit:
     """Add a unit on behalf of a bureau admin."""
     require_at(session, principal, Action.ORG_UNIT_ADD, draft.parent_id)
     unit = create_org_unit(session, draft)
+    note_unit_added(session, principal, unit)
+    return unit
+
+
+def note_unit_added(session: Session, principal: Principal, unit: OrgUnit) -> None:
+    """Tell the trail of a new unit."""
     facts = {"kind": unit.kind, "code": unit.code, "parent_id": unit.parent_id, "time_zone": unit.time_zone}
     subject = Subject("org_unit", unit.id, unit.id)
     audit.note(session, Act.ORG_UNIT_ADDED, unit.county_id, principal.person_id, subject, after=facts)
-    return unit
 
 
 def get_org_unit(session: Session, unit_id: uuid.UUID) -> OrgUnit:
@@ -208,9 +216,8 @@ def _insert_unit(session: Session, unit: OrgUnit) -> OrgUnit:
 # --- rooms --------------------------------------------------------------------------------------------------
 
 
-def create_room(session: Session, draft: RoomDraft) -> Room:
-    """Add a room without asking who wants it: for the command line and seeds."""
-    unit = get_org_unit(session, draft.org_unit_id)
+def room_in(unit: OrgUnit, draft: RoomDraft) -> Room:
+    """A room as it would be in a unit, not stored yet; raises `Invalid` where it may not be."""
     if unit.kind not in ROOM_PLACES[draft.kind]:
         places = " or ".join(sorted(ROOM_PLACES[draft.kind]))
         raise Invalid(
@@ -218,7 +225,8 @@ def create_room(session: Session, draft: RoomDraft) -> Room:
             "Wrong place for a room",
             f"A {draft.kind.value} room belongs to a {places}, not to a {unit.kind.value}.",
         )
-    room = Room(
+    return Room(
+        id=new_id(),
         org_unit_id=unit.id,
         kind=draft.kind,
         code=draft.code,
@@ -226,6 +234,12 @@ def create_room(session: Session, draft: RoomDraft) -> Room:
         link_mbps_declared=draft.link_mbps_declared,
         equipment=draft.equipment,
     )
+
+
+def create_room(session: Session, draft: RoomDraft) -> Room:
+    """Add a room without asking who wants it: for the command line and seeds."""
+    unit = get_org_unit(session, draft.org_unit_id)
+    room = room_in(unit, draft)
     try:
         with session.begin_nested():
             session.add(room)
@@ -242,10 +256,15 @@ def add_room(session: Session, principal: Principal, draft: RoomDraft) -> Room:
     """Add a room on behalf of a bureau admin or the school's own admin."""
     unit = require_at(session, principal, Action.ROOM_ADD, draft.org_unit_id)
     room = create_room(session, draft)
-    facts = {"kind": room.kind, "code": room.code, "link_mbps_declared": room.link_mbps_declared}
-    subject = Subject("room", room.id, unit.id)
-    audit.note(session, Act.ROOM_ADDED, unit.county_id, principal.person_id, subject, after=facts)
+    note_room_added(session, principal, unit.county_id, room)
     return room
+
+
+def note_room_added(session: Session, principal: Principal, county_id: uuid.UUID, room: Room) -> None:
+    """Tell the trail of a new room."""
+    facts = {"kind": room.kind, "code": room.code, "link_mbps_declared": room.link_mbps_declared}
+    subject = Subject("room", room.id, room.org_unit_id)
+    audit.note(session, Act.ROOM_ADDED, county_id, principal.person_id, subject, after=facts)
 
 
 def get_room(session: Session, room_id: uuid.UUID) -> Room:

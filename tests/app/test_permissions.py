@@ -77,12 +77,13 @@ class Walk:
     wrong: list[str] = field(default_factory=list)
 
     def ask(self, who: Who, method: str, path: str, action: Action, how: Ask) -> None:
-        address = path.format(**self.scene.ids, index=0, day="2020-01-01")
+        address = path.format(**self.scene.ids, index=0, day="2020-01-01", kind="rooms", form="csv")
+        sent = {"json": how.body} if how.file is None else {"content": how.file}
         answer = self.client.request(
             method,
             f"{address}?{how.query}",
-            json=how.body,
-            headers=who.headers(self.keys),
+            headers=who.headers(self.keys) | ({} if how.file is None else {"Content-Type": "text/csv"}),
+            **sent,
         )
         within = who.reaches(action) or (how.at_home and who.has(action))
         if how.finds:

@@ -1,6 +1,17 @@
 """How each route is asked for in the walk over all of them; a route without an ask fails it."""
 
-from tests.app.asks import accounts, feeds, lessons, live, notices, pairings, pupils, schools, timetables
+from tests.app.asks import (
+    accounts,
+    feeds,
+    lessons,
+    live,
+    notices,
+    pairings,
+    pupils,
+    schools,
+    tables,
+    timetables,
+)
 from tests.app.asks.scene import Ask, Asks, AsksOf, Scene
 
 __all__ = ["Ask", "Scene", "asks"]
@@ -15,6 +26,7 @@ _DOMAINS: tuple[AsksOf, ...] = (
     feeds.asks,
     notices.asks,
     live.asks,
+    tables.asks,
 )
 
 

@@ -25,6 +25,8 @@ class Ask:
 
     body: Any = None
     query: str = ""
+    file: bytes | None = None
+    """Sent as the body instead."""
     finds: str = ""
     """A list: whoever has the action gets one, and this id is in it only if it is within their reach."""
     at_home: bool = False

@@ -1,0 +1,58 @@
+"""The tables there are: what each is called, its columns, how it is taken in and given out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from app.accounts.permissions import Action
+from app.accounts.rules import Principal
+from app.transfer import org_units, people, pupil_groups, rooms
+from app.transfer.columns import Column, Record, Written
+from app.transfer.plans import Plan
+
+
+class Kind(StrEnum):
+    """What a table is about."""
+
+    ORG_UNITS = "org-units"
+    ROOMS = "rooms"
+    PEOPLE = "people"
+    PUPIL_GROUPS = "pupil-groups"
+
+
+@dataclass(frozen=True, slots=True)
+class TableKind:
+    """One kind of table."""
+
+    titles: tuple[str, str]
+    """In Chinese and English."""
+    columns: tuple[Column, ...]
+    examples: Sequence[Sequence[Written]]
+    adds: Action
+    """What it takes to add one."""
+    shows: Action
+    """What it takes to see one."""
+    plan: Callable[[Session, Principal, Sequence[Record]], Plan]
+    rows: Callable[[Session, Principal], list[Sequence[Written]]]
+
+
+KINDS: Final[dict[Kind, TableKind]] = {
+    Kind.ORG_UNITS: TableKind(
+        ("单位", "Org units"), org_units.COLUMNS, org_units.EXAMPLES, Action.ORG_UNIT_ADD, Action.ORG_UNIT_SHOW,
+        org_units.plan, org_units.rows,
+    ),
+    Kind.ROOMS: TableKind(
+        ("教室", "Rooms"), rooms.COLUMNS, rooms.EXAMPLES, Action.ROOM_ADD, Action.ROOM_SHOW, rooms.plan, rooms.rows
+    ),
+    Kind.PEOPLE: TableKind(
+        ("人员", "People"), people.COLUMNS, people.EXAMPLES, Action.PERSON_ADMIT, Action.PERSON_LIST, people.plan,
+        people.rows,
+    ),
+    Kind.PUPIL_GROUPS: TableKind(
+        ("学生班组", "Pupil groups"), pupil_groups.COLUMNS, pupil_groups.EXAMPLES, Action.PUPIL_GROUP_ADD,
+        Action.PUPIL_GROUP_SHOW, pupil_groups.plan, pupil_groups.rows,
+    ),
+}  # fmt: skip

@@ -1,0 +1,147 @@
+"""HTTP of whole tables.
+
+A file is the body itself, not a part of a form: the framework would read a form to its end before anybody asked who
+sends it.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request, Response
+
+from app.accounts.gates import may
+from app.accounts.permissions import Action
+from app.accounts.rules import Principal
+from app.database import address_of, reading
+from app.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedMedia,
+    responses,
+)
+from app.settings import Settings
+from app.transfer import service
+from app.transfer.desk import TransferDesk
+from app.transfer.kinds import Kind
+from app.transfer.schemas import ImportReport
+from app.transfer.service import MOST_BYTES, Form, Wish
+from app.transfer.writing import CSV, XLSX
+from app.uploads import Scanner, received
+from app.web.language import COOKIE, Language, choose
+
+router = APIRouter(prefix="/api/v1", tags=["tables"])
+
+_TYPES: Final = {Form.CSV: f"{CSV}; charset=utf-8", Form.XLSX: XLSX}
+# What browsers and scripts call such files; what one is, is told by its content.
+_TAKEN: Final = (CSV, XLSX, "application/zip", "application/vnd.ms-excel", "application/octet-stream")
+_BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
+_FILES: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {CSV: _BINARY, XLSX: _BINARY}, "description": "The file"}
+}
+
+
+class _Body:
+    """A request's body, to be read piece by piece."""
+
+    def __init__(self, request: Request) -> None:
+        self._pieces: AsyncIterator[bytes] = request.stream()
+
+    async def read(self, size: int = -1) -> bytes:
+        """The next piece, whatever size it came in; nothing at the end."""
+        async for piece in self._pieces:
+            if piece:
+                return piece
+        return b""
+
+
+@router.post(
+    "/imports",
+    summary="Import a table",
+    responses=responses(
+        Unauthenticated, Forbidden, Conflict, TooLarge, UnsupportedMedia, Invalid, Unavailable
+    ),
+    openapi_extra={"requestBody": {"required": True, "content": dict.fromkeys(_TAKEN, _BINARY)}},
+)
+async def import_table(
+    request: Request,
+    principal: Annotated[Principal, may(Action.TABLE_IMPORT)],
+    kind: Annotated[Kind, Query(description="What the rows are about")],
+    dry_run: Annotated[bool, Query(description="Say what the file would do, and store nothing")] = True,
+) -> ImportReport:
+    """Take in an XLSX or CSV file, sent as the body, of up to 16 MiB and 20,000 rows.
+
+    Try it first: the answer lists every bad row. With `dry_run=false` all rows are stored, or, when one is bad, none
+    (422 `import.refused` with the same `report`). Rows are known by codes and logins: the same file again changes
+    nothing, and what a file does not name stays as it is. Each row takes the right to add such a thing there.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in _TAKEN:
+        raise UnsupportedMedia(
+            "import.media_type",
+            "Unsupported media type",
+            "Send the file itself as the body, with `Content-Type: text/csv` or application/octet-stream.",
+        )
+    settings: Settings = request.app.state.settings
+    desk: TransferDesk = request.app.state.transfer_desk
+    wish = Wish(kind, dry_run, _language(request), address_of(request))
+    scanner = Scanner(settings.upload_scanner, settings.upload_scan_seconds)
+    async with received(_Body(request), scanner, MOST_BYTES) as path:
+        factory = request.app.state.session_factory
+        return await desk.work(service.import_file, factory, principal, wish, path)
+
+
+@router.get(
+    "/exports/{kind}.{form}",
+    summary="Export a table",
+    response_class=Response,
+    responses=_FILES | responses(Unauthenticated, Forbidden, Unavailable),
+)
+async def export_table(
+    request: Request,
+    kind: Kind,
+    form: Form,
+    principal: Annotated[Principal, may(Action.TABLE_EXPORT)],
+) -> Response:
+    """Everything of a kind that one may see, in the columns in which it can be imported again."""
+    language = _language(request)
+    desk: TransferDesk = request.app.state.transfer_desk
+
+    def work() -> bytes:
+        with reading(request.app.state.session_factory) as session:
+            return service.export(session, principal, kind, form, language)
+
+    return _file(await desk.work(work), kind, form, language)
+
+
+@router.get(
+    "/import-templates/{kind}.{form}",
+    summary="Get an empty table",
+    response_class=Response,
+    responses=_FILES | responses(Unauthenticated, Forbidden),
+)
+def show_template(
+    request: Request,
+    kind: Kind,
+    form: Form,
+    _principal: Annotated[Principal, may(Action.TABLE_IMPORT)],
+) -> Response:
+    """The columns of a table to fill in; a workbook says in its second sheet what to write, with examples."""
+    language = _language(request)
+    return _file(service.template(kind, form, language), kind, form, language)
+
+
+def _language(request: Request) -> Language:
+    return choose(request.cookies.get(COOKIE), request.headers.get("accept-language"))
+
+
+def _file(content: bytes, kind: Kind, form: Form, language: Language) -> Response:
+    headers = {
+        "Content-Disposition": f'attachment; filename="{kind}.{form}"',
+        "Content-Language": language.tag,
+        "Vary": "Accept-Language, Cookie",
+    }
+    return Response(content, media_type=_TYPES[form], headers=headers)

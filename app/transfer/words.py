@@ -1,0 +1,173 @@
+"""What is said about tables, in Chinese and English. The pages have texts of their own, which browsers load."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from app.web.language import Language
+
+TEXTS: Final[Mapping[str, tuple[str, str]]] = {
+    # --- files ---
+    "file.empty": ("文件里没有内容。", "There is nothing in the file."),
+    "file.encoding": (
+        "无法识别文字编码。请另存为 UTF-8 或 GB18030 编码的 CSV,或 XLSX。",
+        "The encoding is not known. Save the file as CSV in UTF-8 or GB18030, or as XLSX.",
+    ),
+    "file.csv_broken": (
+        "第 {line} 行附近的引号不成对,无法读取。",
+        "The quotation marks near line {line} do not match.",
+    ),
+    "file.xlsx_broken": (
+        "这不是可读取的 XLSX 工作簿,请用 Excel 或 WPS 重新另存为 XLSX。",
+        "This is no XLSX workbook that can be read; save it as XLSX once more.",
+    ),
+    "file.encrypted": ("文件有密码保护,请去掉密码。", "The file is protected by a password; take it off."),
+    "file.zip_bomb": (
+        "文件解压后超过 {most} MiB 或文件数过多。",
+        "Unpacked, the file is over {most} MiB, or it holds too many files.",
+    ),
+    "file.too_many_rows": (
+        "一个文件最多 {most} 行,请分成几个文件。",
+        "A file has up to {most} rows; divide it into several.",
+    ),
+    "file.too_many_columns": (
+        "第 {row} 行超出了 {most} 列。",
+        "Row {row} goes beyond {most} columns.",
+    ),
+    "file.too_many_cells": (
+        "表格超过 {most} 个单元格(含只有格式的空单元格),请删除多余的行。",
+        "The sheet has over {most} cells, empty ones with a format included; delete the rows that are not needed.",
+    ),
+    "file.too_many_merged": (
+        "合并单元格超过 {most} 处,请取消合并。",
+        "The sheet has over {most} merged cells; unmerge them.",
+    ),
+    "file.old_xls": (
+        "这是旧的 XLS 格式或有密码保护的文件,请另存为不加密的 XLSX。",
+        "This is the old XLS format, or protected by a password; save it as XLSX without one.",
+    ),
+    "import.refused": (
+        "有 {rows} 行有错误,没有导入任何内容。请改正后重试。",
+        "{rows} rows have errors, and nothing was imported. Correct them and try again.",
+    ),
+    # --- templates ---
+    "template.notes": ("填写说明", "Notes"),
+    "template.remark": (
+        "请在第一个工作表中填写,不要改动表头。带 * 的列必须填写。列的顺序可以改变。",
+        "Fill in the first sheet and leave its header as it is. Columns with * are required; in any order.",
+    ),
+    "template.examples": ("示例", "Examples"),
+    # --- columns ---
+    "column.unknown": (
+        "没有名为“{name}”的列。请按模板命名,或删除该列。",
+        "There is no column “{name}”. Name it as in the template, or delete it.",
+    ),
+    "column.twice": ("这一列出现了两次。", "This column is there twice."),
+    "column.missing": ("缺少这一列。", "This column is missing."),
+    "row.beyond_columns": (
+        "这一行在表头以外的列里还有内容。",
+        "This row has something in a column without a name.",
+    ),
+    "row.twice": ("与第 {first} 行重复。", "Row {first} is about the same already."),
+    # --- cells ---
+    "cell.empty": ("必须填写。", "This must be filled in."),
+    "cell.too_long": ("内容太长。", "This is too long."),
+    "cell.merged": (
+        "这是合并单元格。请取消合并,并在每一行分别填写。",
+        "The cell is merged with others. Unmerge them and fill in each.",
+    ),
+    "cell.formula_without_result": (
+        "公式没有保存计算结果。请用 Excel 打开并保存,或粘贴为数值。",
+        "The formula was stored without its result. Open and save the file in a spreadsheet, or paste the value.",
+    ),
+    "cell.formula_failed": ("公式的结果是错误值。", "The formula has an error for a result."),
+    "cell.unreadable": ("无法读取。", "This cannot be read."),
+    "cell.became_date": (
+        "表格软件把它变成了日期。请把单元格设为文本后重新填写。",
+        "The spreadsheet made a date of this. Format the cell as text and type it again.",
+    ),
+    "cell.number_lost_digits": (
+        "数字超过 15 位,末尾几位已被表格软件改掉。请把单元格设为文本后重新填写。",
+        "Spreadsheets keep 15 digits of a number. Format the cell as text and type it again.",
+    ),
+    "cell.no_number": ("“{value}”不是数字。", "“{value}” is no number."),
+    "cell.no_whole_number": ("必须是整数。", "This has to be a whole number."),
+    "cell.no_date": (
+        "不是日期。请写成 2026-09-01。",
+        "This is no date. Write it as 2026-09-01.",
+    ),
+    "cell.unknown_word": (
+        "“{value}”不在可选范围内:{words}。",
+        "“{value}” is none of these: {words}.",
+    ),
+    "cell.bad_code": (
+        "只能用英文字母、数字和连字符,最多 32 个。",
+        "Letters A to Z, digits and dashes only, up to 32.",
+    ),
+    "cell.bad_login": (
+        "登录名只能用英文字母、数字、点、下划线和连字符,以字母或数字开头,最多 64 个。",
+        "A login has letters A to Z, digits, dots, dashes and underscores, up to 64; the first is a letter or digit.",
+    ),
+    "cell.bad_text": (
+        "太长,或含有换行等控制字符。",
+        "This is too long, or has line breaks or other control characters in it.",
+    ),
+    "cell.out_of_range": ("超出允许的范围。", "This is out of range."),
+    "cell.bad_time_zone": (
+        "不是 IANA 时区名,例如 Asia/Shanghai。",
+        "This is no time zone of the IANA database, such as Asia/Shanghai.",
+    ),
+    "cell.bad_grades": (
+        "“{value}”不是年级。请写成 1、2 或 1-3(文本),最高 12 年级。",
+        "“{value}” names no grades. Write 1, 2 or 1-3 as text, up to 12.",
+    ),
+    "cell.invalid": ("内容不符合要求。", "This is not what belongs here."),
+    # --- rules, by the codes that REST answers ---
+    "access.denied": ("您无权在这里做这件事。", "You may not do this here."),
+    "org_unit.not_found": ("没有编码为“{value}”的单位。", "There is no org unit with the code “{value}”."),
+    "org_unit.wrong_parent": (
+        "这种单位不能放在该上级之下。",
+        "A unit of this kind does not belong below that one.",
+    ),
+    "org_unit.parent_refused": (
+        "上级单位(第 {first} 行)有错误。",
+        "Something is wrong with the unit above, in row {first}.",
+    ),
+    "org_unit.circle": ("上级关系形成了循环。", "These units stand above each other in a circle."),
+    "org_unit.place_fixed": (
+        "已有单位的类型和上级不能更改。",
+        "The kind of an org unit, and the unit above it, never change.",
+    ),
+    "org_unit.is_county": ("这是县级单位自己的编码。", "This is the county's own code."),
+    "room.wrong_place": ("这种教室不能设在该单位。", "A room of this kind does not belong to that unit."),
+    "room.kind_fixed": ("已有教室的类型不能更改。", "The kind of a room never changes."),
+    "person.role_does_not_fit": ("该角色不能设在这种单位。", "This role is not held on a unit of that kind."),
+    "person.may_not_appoint": ("您无权在该单位授予这个角色。", "You may not give this role on that unit."),
+    "person.login_taken": ("登录名“{value}”已被占用。", "The login “{value}” is taken."),
+    "person.other_name": (
+        "登录名“{value}”已属于另一个姓名;若是同名不同人,请换一个登录名。",
+        "The login “{value}” belongs to another name. Choose another login for somebody else.",
+    ),
+    "person.names_differ": (
+        "同一登录名在第 {first} 行是另一个姓名。",
+        "Row {first} has another name for this login.",
+    ),
+    "person.erased": ("此人已被删除,不能恢复。", "This person was erased; that cannot be undone."),
+    "person.oneself": ("您自己的账号须由他人更改。", "Somebody else has to do this to your account."),
+    "person.last_admin": ("至少要保留一位县级管理员。", "The county needs another bureau admin first."),
+    "assignment.there": ("在同一时间已有这个角色。", "They have this role there on such a day already."),
+    "assignment.over": (
+        "这个角色已定好更早的结束日期;要延续,请另起一行写新的开始日期。",
+        "This role ends earlier already; to go on, add a row with a first day after that.",
+    ),
+    "assignment.past": ("不能更改过去。", "What was so yesterday stays so."),
+    "assignment.too_many": ("一个人的角色太多了。", "One person cannot have so many roles."),
+    "days_in_order": ("结束日期早于开始日期。", "The last day is before the first."),
+    "pupil_group.wrong_place": ("学生只能属于学校或教学点。", "Pupils belong to a school or teaching site."),
+}
+
+
+def text(code: str, language: Language, facts: Mapping[str, str | int], detail: str = "") -> str:
+    """What a code means in a language; `detail` stands in for a code that has no text."""
+    chinese, english = TEXTS.get(code, ("{detail}", "{detail}"))
+    words = chinese if language is Language.CHINESE else english
+    return words.format_map({"detail": detail or code, "value": "", **facts})
