@@ -57,6 +57,9 @@ NAMING = {
 CALLER_ADDRESS = "caller's address"
 """Key in `Session.info`: the address a request came from."""
 
+LENDER = "tongtang.lender"
+"""Key in a request's scope: a context manager that lends the session for writing, and ends its transaction itself."""
+
 _BUSY_TIMEOUT_MS = 5000
 _READ_ONLY = "tongtang_read_only"
 _TAKE_LOCKS = text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key")
@@ -165,7 +168,7 @@ def reading(factory: SessionFactory) -> Session:
 
 
 async def get_session(connection: HTTPConnection) -> AsyncIterator[Session]:
-    """One transaction for one request, committed before the response is sent."""
+    """One transaction for one request, committed before the response is sent: here, or by who lends the session."""
     factory: SessionFactory = connection.app.state.session_factory
     if connection.scope.get("method") in ("GET", "HEAD"):
         # Nothing waits here: a session connects with its first statement, and when it only read, there is nothing to
@@ -173,7 +176,9 @@ async def get_session(connection: HTTPConnection) -> AsyncIterator[Session]:
         with reading(factory) as session:
             yield session
     else:
-        async with contextmanager_in_threadpool(factory.begin()) as session:
+        lend = connection.scope.get(LENDER)
+        writing = factory.begin() if lend is None else lend(factory)
+        async with contextmanager_in_threadpool(writing) as session:
             session.info[CALLER_ADDRESS] = address_of(connection)
             yield session
 

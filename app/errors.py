@@ -279,8 +279,12 @@ async def _on_http_exception(_request: Request, error: Exception) -> JSONRespons
 
 
 async def _on_database_trouble(_request: Request, error: Exception) -> JSONResponse:
-    # A lock not had in time, a deadlock, a database that is away: nothing was stored, and later may go well.
     assert isinstance(error, OperationalError)
+    return database_trouble(error)
+
+
+def database_trouble(error: OperationalError) -> JSONResponse:
+    """A lock not had in time, a deadlock, a database that is away: nothing was stored, and later may go well."""
     _log.error("database trouble", error=str(error.orig).strip())
     detail = "The database is busy or cannot be reached, and nothing was changed; try again in a moment."
     return problem(503, "database.unavailable", Unavailable.summary, detail, {"Retry-After": "2"})

@@ -5,14 +5,16 @@ The application does not start with a route that is in neither list: what was fo
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import BaseRoute
 
-from app.accounts.gates import actions_of
-from app.accounts.permissions import OF_ONESELF, PASSES, SEEN_BY, TABLE, Action
+from app.accounts.gates import actions_of, depends_on
+from app.accounts.permissions import NOT_KEPT, OF_ONESELF, PASSES, SEEN_BY, TABLE, Action
 from app.accounts.rules import Pass, Role
+from app.database import get_session
+from app.idempotency.description import describe_key
 from app.live.channel import COMMANDS
 
 _PAGE: Final = "open: a page without data, which its modules fetch as the person"
@@ -20,6 +22,7 @@ _HEALTH: Final = "open: for operators, says nothing of people"
 _DOOR: Final = (
     "`lesson.teach`, `lesson.answer` or `lesson.observe`, by the stream, for who bears the token or grant"
 )
+_JSON: Final[dict[str, Any]] = {"content": {"application/json": {}}}
 _SECRET: Final = "the address is a secret of 256 bits, told to the session's opener only (RFC 9725 §4.1)"
 
 _DEVICE: Final = (
@@ -73,6 +76,18 @@ def guarded_routes(routes: Sequence[BaseRoute]) -> Iterator[Guarded]:
             )
         for method in sorted(context.methods or {"WebSocket"}):
             yield Guarded(method, path, actions[0] if actions else None)
+
+
+def describe_keys(routes: Sequence[BaseRoute], document: dict[str, Any]) -> None:
+    """Say in the OpenAPI document where an `Idempotency-Key` does something, and where its answer is not kept."""
+    for context in iter_route_contexts(routes):
+        route = context.original_route
+        if isinstance(route, APIRoute) and "POST" in (context.methods or ()):
+            for action in actions_of(route.dependant):
+                operation = document["paths"][context.path]["post"]
+                is_json = "application/json" in operation.get("requestBody", _JSON)["content"]
+                if is_json and depends_on(route.dependant, get_session):
+                    describe_key(operation, kept=action not in NOT_KEPT)
 
 
 def check(routes: Sequence[BaseRoute]) -> None:

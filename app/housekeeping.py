@@ -13,6 +13,7 @@ from app.audit import service as audit
 from app.chores import Chore
 from app.database import SessionFactory, make_engine, make_session_factory, reading
 from app.errors import StartupError
+from app.idempotency import attempts
 from app.logs import configure_logging
 from app.notices import delivering
 from app.notices import service as notices
@@ -36,6 +37,12 @@ def chores_of(settings: Settings) -> tuple[Chore, ...]:
             timedelta(hours=1),
             _forget_tokens,
             "delete the refresh and access tokens that ran out",
+        ),
+        Chore(
+            "forget-keys",
+            timedelta(hours=1),
+            _forget_keys,
+            "delete the answers kept for requests with an Idempotency-Key a day ago",
         ),
         Chore(
             "erase-pupils",
@@ -99,6 +106,11 @@ def _forget_sessions(factory: SessionFactory, now: datetime) -> int:
 def _forget_tokens(factory: SessionFactory, now: datetime) -> int:
     with factory.begin() as session:
         return access_tokens.forget_expired(session, now)
+
+
+def _forget_keys(factory: SessionFactory, now: datetime) -> int:
+    with factory.begin() as session:
+        return attempts.forget_expired(session, now)
 
 
 def _erase_pupils(factory: SessionFactory, now: datetime) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 
@@ -52,6 +53,7 @@ from app.guard.front import HeadBound, KnownHosts, SafeHeaders, TrustedProxies
 from app.guard.limiting import AddressLimits
 from app.guard.traffic import Traffic
 from app.housekeeping import chores_of
+from app.idempotency.middleware import OnlyOnce
 from app.key_rotation import keep_rotating
 from app.keys import load_keys
 from app.live.doors import MediaDoors
@@ -123,6 +125,7 @@ def create_app(settings: Settings) -> FastAPI:
         # Not included once more: FastAPI would work out every dependency and schema anew, for each application.
         routes=[route for router in ROUTERS for route in router.routes],
     )
+    api.also_describe = partial(gatekeeping.describe_keys, api.routes)
     engine = make_engine(settings.database_url)
     api.state.settings = settings
     api.state.keys = load_keys(settings.data_dir)
@@ -150,6 +153,7 @@ def create_app(settings: Settings) -> FastAPI:
     api.add_exception_handler(404, app.web.routes.no_such_page)
     gatekeeping.check(api.routes)
     # The last one added is the outermost.
+    api.add_middleware(OnlyOnce)
     api.add_middleware(BodyBound, larger={"/api/v1/imports": MOST_BYTES + MAX_BODY})
     api.add_middleware(HeadBound)
     api.add_middleware(AddressLimits, traffic=api.state.traffic)

@@ -1,5 +1,6 @@
 """The OpenAPI document, with errors described as they are sent: problem details instead of FastAPI's own."""
 
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
@@ -42,7 +43,9 @@ TAGS: list[dict[str, Any]] = [
 
 
 class Api(FastAPI):
-    """FastAPI that documents problem details."""
+    """FastAPI that documents problem details, and what `also_describe` adds."""
+
+    also_describe: Callable[[dict[str, Any]], None] | None = None
 
     def openapi(self) -> dict[str, Any]:
         """The document; made once."""
@@ -52,6 +55,8 @@ class Api(FastAPI):
                 for operation in item.values():
                     _describe_problems(operation["responses"])
                     _describe_guards(path, operation)
+            if self.also_describe is not None:
+                self.also_describe(document)
             schemas = document["components"]["schemas"]
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)

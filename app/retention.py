@@ -57,6 +57,11 @@ KEPT: tuple[Kept, ...] = (
         "{keep_notices_days} days, at most 500 for one person",
         "`forget-notices`",
     ),
+    Kept(
+        "answer to a request that had an idempotency key, without secrets and pupils' names",
+        "a day, at most 5000 for one person",
+        "`forget-keys`",
+    ),
     Kept("how the links of a lesson are", "in memory: a few minutes after the lesson", "the server itself"),
     Kept(
         "lessons, pairings, timetables: an account's id at most",

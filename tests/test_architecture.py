@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Domains from the ground up: each may use those before it.
 DOMAINS = (
     "audit",
+    "idempotency",
     "accounts",
     "schools",
     "pupils",
@@ -61,6 +62,7 @@ PUBLIC = VERBS | {
     "cookies",
     "door_limits",
     "guests",
+    "attempts",
 }
 # Modules that belong to all domains; they know none of them.
 GROUND = {

@@ -6,7 +6,7 @@ A gate looks at roles only; what the request is about is looked at by the servic
 The application does not start with a route that has neither a gate nor a line in `app.gatekeeping`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -20,13 +20,14 @@ from starlette.requests import HTTPConnection
 from app.accounts import cookies
 from app.accounts.access_tokens import note_use
 from app.accounts.browsers import principal_of_session
-from app.accounts.permissions import Action, require_somewhere
+from app.accounts.permissions import NOT_KEPT, Action, require_somewhere
 from app.accounts.rules import Principal
 from app.accounts.service import authenticate, lacks_second_factor
 from app.database import address_of, reading
 from app.errors import Unauthenticated
 from app.guard.limiting import READS
 from app.guard.traffic import Limit, Traffic
+from app.idempotency.attempts import ATTEMPT, Attempt
 from app.settings import Settings
 
 bearer = OAuth2PasswordBearer(
@@ -91,10 +92,15 @@ class Gate:
     action: Action
 
     async def __call__(
-        self, principal: Annotated[Principal, Depends(current_principal, scope="function")]
+        self,
+        connection: HTTPConnection,
+        principal: Annotated[Principal, Depends(current_principal, scope="function")],
     ) -> Principal:
-        """The signed-in person; raises `Unauthenticated` or `Forbidden`."""
+        """The signed-in person; raises `Unauthenticated` or `Forbidden`, and `Conflict` for what is being done now."""
         require_somewhere(principal, self.action)
+        attempt: Attempt | None = connection.scope.get(ATTEMPT)
+        if attempt is not None and principal.held is None:
+            attempt.asked_by(principal.person_id, keeps_body=self.action not in NOT_KEPT)
         return principal
 
 
@@ -109,3 +115,8 @@ def actions_of(dependant: Dependant) -> Iterator[Action]:
         if isinstance(each.call, Gate):
             yield each.call.action
         yield from actions_of(each)
+
+
+def depends_on(dependant: Dependant, dependency: Callable[..., Any]) -> bool:
+    """Whether a route uses a dependency, itself or by another one."""
+    return any(each.call is dependency or depends_on(each, dependency) for each in dependant.dependencies)

@@ -201,6 +201,20 @@ PASSES: Mapping[Action, Mapping[Pass, Scope]] = {
     for action, row in _PASS_ROWS.items()
 }
 
+# What is answered holds a secret that is shown once, or names a child: no copy of it is kept for `Idempotency-Key`.
+NOT_KEPT = frozenset(
+    {
+        Action.PERSON_RESET,
+        Action.SECOND_FACTOR_SET,
+        Action.ACCESS_TOKEN_MINT,
+        Action.TERMINAL_ADD,
+        Action.LESSON_INVITE,
+        Action.FEED_ADD,
+        Action.PUPIL_ADD,
+        Action.PUPIL_ERASE,
+    }
+)
+
 # What everybody who is signed in may do with the own account, whatever their roles.
 OF_ONESELF = frozenset(
     {
