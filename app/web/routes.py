@@ -97,6 +97,12 @@ def guest(request: Request) -> HTMLResponse:
     return _page(request, "guest")
 
 
+@router.get("/guests")
+def guests(request: Request) -> HTMLResponse:
+    """The guests of one lesson: links that let them in, made and taken back."""
+    return _page(request, "guests")
+
+
 @router.get("/access")
 def access(request: Request) -> HTMLResponse:
     """One's own ways in: the second factor, and access tokens for scripts."""

@@ -102,3 +102,25 @@ def test_signing_out_shuts_the_door_behind_one(server: Server, open_room: OpenRo
     assert room.context.cookies() == []
     room.page.goto(f"{server.origin}/today")
     room.page.get_by_role("heading", name="Sign in").wait_for()
+
+
+def test_a_teacher_invites_a_guest_who_is_let_in_and_shut_out(server: Server, open_room: OpenRoom) -> None:
+    teacher = open_room(server.link("today", "wang"))
+    page = teacher.page
+    page.get_by_role("link", name="Guests").first.click()
+    page.get_by_text("Nobody was invited yet.").wait_for()
+    page.get_by_role("button", name="Make a link").click()
+    page.get_by_text("Please say whom the link is for.").wait_for()
+    page.get_by_label("Whom it is for").fill("Dr. Smith")
+    page.get_by_role("button", name="Make a link").click()
+    page.get_by_role("heading", name="The link for Dr. Smith").wait_for()
+    link = page.locator("#secret").inner_text()
+    page.get_by_role("button", name="Done").click()
+    teacher.wait_for(lambda: page.locator("#secret").text_content() == "")
+    guest = open_room(link).page
+    guest.wait_for_url("**/site*")
+    page.reload()
+    page.get_by_text("Opened 1 of 1 times, lets nobody in any more").wait_for()
+    page.get_by_role("button", name="Take back").click()
+    page.get_by_text("Taken back").wait_for()
+    guest.get_by_text("is not good any more").or_(guest.get_by_text("taken back")).first.wait_for()

@@ -64,15 +64,20 @@ function row(lesson, me) {
   child(middle, "h2", "row-title").textContent = lesson.title || lesson.subject;
   child(middle, "p", "row-who").textContent = `${lesson.teacher.name} · ${lesson.school.name}`;
   say(child(middle, "p", "row-state"), `today.${when}`);
-  if (when === "now" || when === "soon") way(item, lesson, me);
+  const ways = child(item, "div", "row-ways");
+  const teaches = lesson.teacher.id === me.id;
+  const invites = teaches || holds(me, "bureau_admin", "school_admin");
+  if (invites && when !== "over" && when !== "cancelled") way(ways, "button", "/guests", lesson, "today.guests");
+  if (when !== "now" && when !== "soon") return item;
+  if (teaches) way(ways, "main-button", "/teach", lesson, "today.teach");
+  else way(ways, "main-button", "/site", lesson, "today.watch");
   return item;
 }
 
-function way(item, lesson, me) {
-  const teaches = lesson.teacher.id === me.id;
-  const link = child(item, "a", "main-button");
-  link.href = `${teaches ? "/teach" : "/site"}?lesson=${encodeURIComponent(lesson.id)}`;
-  say(child(link, "span"), teaches ? "today.teach" : "today.watch");
+function way(ways, look, page, lesson, words) {
+  const link = child(ways, "a", look);
+  link.href = `${page}?lesson=${encodeURIComponent(lesson.id)}`;
+  say(child(link, "span"), words);
 }
 
 function state(lesson, now) {

@@ -14,7 +14,7 @@ import app.web
 from app.errors import install_error_handlers
 from app.web.routes import no_such_page, router
 
-PAGES = ("/", "/today", "/teach", "/site", "/password", "/access", "/people", "/docs", "/nowhere")
+PAGES = ("/", "/today", "/teach", "/site", "/password", "/access", "/people", "/guests", "/docs", "/nowhere")
 MOST_BYTES = 150_000
 BASE_CSS = (Path(app.web.__file__).parent / "static" / "base.css").read_text("utf-8")
 

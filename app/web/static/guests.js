@@ -1,0 +1,103 @@
+// Whom the lesson's teacher, or an administrator, invites into one lesson: links are made here, and taken back.
+
+import { ApiError, get, post } from "./api.js";
+import { isSignedIn, whoIsHere } from "./frame.js";
+import { clock, day, say } from "./i18n.js";
+import { byId, child, showFault } from "./page.js";
+
+const FAULTS = { 404: "guests.no_lesson", 409: "guests.too_late" }; // by status
+
+const lessonId = new URLSearchParams(location.search).get("lesson") ?? "";
+const links = `/api/v1/lessons/${encodeURIComponent(lessonId)}/guest-links`;
+
+byId("invite").addEventListener("submit", (event) => {
+  event.preventDefault();
+  attempt(invite);
+});
+byId("copy").addEventListener("click", copy);
+byId("telling").addEventListener("close", () => {
+  byId("secret").textContent = "";
+  byId("name").focus();
+});
+if (isSignedIn) attempt(open);
+
+async function open() {
+  await whoIsHere();
+  if (!lessonId) return complain("guests.no_lesson");
+  const lesson = await get(`/api/v1/lessons/${encodeURIComponent(lessonId)}`);
+  const [from, to] = [new Date(lesson.starts_at), new Date(lesson.ends_at)];
+  const title = lesson.title || lesson.subject;
+  say(byId("lesson"), "guests.lesson", { title, day: day(from), from: clock(from), to: clock(to) });
+  await list();
+}
+
+async function invite() {
+  const name = byId("name").value.trim();
+  const uses = Number(byId("uses").value);
+  if (!name) return complain("guests.name.empty", byId("name"));
+  if (!(Number.isInteger(uses) && uses >= 1 && uses <= 50)) return complain("guests.uses.wrong", byId("uses"));
+  const made = await post(links, { name, role: byId("role").value, uses });
+  byId("name").value = "";
+  await list();
+  say(byId("tell"), "guests.made", { name });
+  byId("secret").textContent = made.url;
+  byId("copied").textContent = "";
+  byId("telling").showModal();
+}
+
+// Where the browser does not let a page copy, the link is selected, so that a hand can.
+async function copy() {
+  try {
+    await navigator.clipboard.writeText(byId("secret").textContent);
+    say(byId("copied"), "guests.copied");
+  } catch {
+    getSelection().selectAllChildren(byId("secret"));
+    say(byId("copied"), "guests.copy_by_hand");
+  }
+}
+
+async function list() {
+  const { items } = await get(links);
+  byId("none").hidden = items.length > 0;
+  byId("links").replaceChildren();
+  for (const link of items) addRow(link);
+}
+
+function addRow(link) {
+  const item = child(byId("links"), "li", "lesson-row person");
+  const what = child(item, "div");
+  child(what, "h3", "row-title").textContent = link.name;
+  say(child(what, "p", "row-who"), `guests.role.${link.role}`);
+  const until = new Date(link.expires_at);
+  const good = !link.revoked_at && until > new Date() && link.used < link.uses;
+  const state = link.revoked_at ? "guests.revoked" : good ? "guests.used" : "guests.over";
+  say(child(what, "p", "row-state"), state, { used: link.used, uses: link.uses, until: clock(until) });
+  if (link.revoked_at || until <= new Date()) return item.classList.add("past");
+  // A link that was used up is taken back too: whoever is in by it is out.
+  const button = child(child(item, "div", "row-ways"), "button", "button danger");
+  button.type = "button";
+  say(child(button, "span"), "guests.revoke");
+  button.addEventListener("click", () => attempt(() => takeBack(link)));
+}
+
+async function takeBack({ id }) {
+  await post(`/api/v1/guest-links/${id}/revoke`);
+  await list();
+  byId("links-heading").scrollIntoView({ block: "nearest" });
+}
+
+async function attempt(act) {
+  byId("fault").hidden = true;
+  try {
+    await act();
+  } catch (failure) {
+    const words = failure instanceof ApiError && FAULTS[failure.status];
+    showFault(byId("fault"), words ? { words } : failure);
+    byId("fault").scrollIntoView({ block: "center" });
+  }
+}
+
+function complain(key, field) {
+  showFault(byId("fault"), { words: key });
+  (field ?? byId("fault")).focus();
+}
