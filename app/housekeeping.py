@@ -17,6 +17,7 @@ from app.idempotency import attempts
 from app.logs import configure_logging
 from app.notices import delivering
 from app.notices import service as notices
+from app.oidc import service as oidc
 from app.pupils import service as pupils
 from app.settings import Settings
 
@@ -43,6 +44,18 @@ def chores_of(settings: Settings) -> tuple[Chore, ...]:
             timedelta(hours=1),
             _forget_keys,
             "delete the answers kept for requests with an Idempotency-Key a day ago",
+        ),
+        Chore(
+            "forget-attempts",
+            timedelta(hours=1),
+            _forget_attempts,
+            "delete what sign-ins by the identity provider left behind",
+        ),
+        Chore(
+            "end-unseen-roles",
+            timedelta(hours=6),
+            partial(_end_unseen, timedelta(days=settings.oidc_role_days)),
+            "end roles from the identity provider of people who have not come by it for long",
         ),
         Chore(
             "erase-pupils",
@@ -111,6 +124,16 @@ def _forget_tokens(factory: SessionFactory, now: datetime) -> int:
 def _forget_keys(factory: SessionFactory, now: datetime) -> int:
     with factory.begin() as session:
         return attempts.forget_expired(session, now)
+
+
+def _forget_attempts(factory: SessionFactory, now: datetime) -> int:
+    with factory.begin() as session:
+        return oidc.forget_states(session, now)
+
+
+def _end_unseen(kept: timedelta, factory: SessionFactory, now: datetime) -> int:
+    with factory.begin() as session:
+        return oidc.end_unseen(session, now, kept)
 
 
 def _erase_pupils(factory: SessionFactory, now: datetime) -> int:

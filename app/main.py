@@ -27,6 +27,8 @@ import app.lessons.series_routes
 import app.live.routes
 import app.notices.routes
 import app.notices.webhook_routes
+import app.oidc.own_routes
+import app.oidc.routes
 import app.pairings.routes
 import app.pupils.routes
 import app.schools.group_routes
@@ -65,6 +67,7 @@ from app.logs import RequestLog
 from app.mail import Postman, mail_server_of
 from app.notices.outbox import Outbox
 from app.notices.posting import Poster
+from app.oidc.welcome import desk_of
 from app.openapi import DESCRIPTION, TAGS, Api
 from app.settings import Settings
 from app.transfer.desk import TransferDesk
@@ -79,6 +82,8 @@ ROUTERS = (
     app.accounts.factor_routes.router,
     app.accounts.audit_routes.router,
     app.accounts.terminal_routes.router,
+    app.oidc.routes.router,
+    app.oidc.own_routes.router,
     app.schools.routes.router,
     app.schools.group_routes.router,
     app.schools.subject_routes.router,
@@ -140,6 +145,7 @@ def create_app(settings: Settings) -> FastAPI:
     api.state.door = Door(
         api.state.session_factory, api.state.keys, api.state.metrics.registry, api.state.traffic
     )
+    api.state.provider_desk = desk_of(settings, api.state.door, api.state.metrics.registry)
     api.state.postman = Postman(mail_server_of(settings), api.state.metrics.registry)
     api.state.transfer_desk = TransferDesk()
     api.state.chores = Chores(chores_of(settings), api.state.session_factory, api.state.metrics.registry)

@@ -16,6 +16,7 @@ from sqlalchemy import make_url
 
 from app.errors import StartupError
 from app.guard.options import GuardOptions
+from app.oidc_options import OidcOptions
 
 PREFIX = "TONGTANG_"
 
@@ -69,7 +70,7 @@ def _read_secret(path: Path) -> str:
         raise ValueError(f"cannot be read ({getattr(error, 'strerror', 'no text')})") from None
 
 
-class Settings(GuardOptions, BaseSettings):
+class Settings(GuardOptions, OidcOptions, BaseSettings):
     """What an operator can change, with defaults that suit one machine."""
 
     model_config = SettingsConfigDict(
@@ -186,7 +187,7 @@ class Settings(GuardOptions, BaseSettings):
                 )
         return value
 
-    @field_validator("database_url_file", "turn_secret_file", "mail_password_file")
+    @field_validator("database_url_file", "turn_secret_file", "mail_password_file", "oidc_client_secret_file")
     @classmethod
     def _can_be_read(cls, value: Path | None) -> Path | None:
         if value is not None and not _read_secret(value):
@@ -201,7 +202,7 @@ class Settings(GuardOptions, BaseSettings):
             raise ValueError(f"is set, and so is {PREFIX}DATABASE_URL_FILE; keep one of them")
         return value
 
-    @field_validator("turn_secret", "mail_password", mode="before")
+    @field_validator("turn_secret", "mail_password", "oidc_client_secret", mode="before")
     @classmethod
     def _may_be_in_a_file(cls, value: SecretStr | str, info: ValidationInfo) -> SecretStr | str:
         path = info.data.get(f"{info.field_name}_file")

@@ -19,6 +19,7 @@ DOMAINS = (
     "audit",
     "idempotency",
     "accounts",
+    "oidc",
     "schools",
     "pupils",
     "pairings",
@@ -40,6 +41,7 @@ VERBS |= {"ground", "changes", "on_the_day", "publishing", "deciding", "agreemen
 VERBS |= {"diary", "news", "spreading", "subjects", "headcounts"}
 VERBS |= {"delivering", "webhooks", "tallies"}
 VERBS |= {"curriculum", "coverage"}
+VERBS |= {"claimed", "sign_in", "page_sign_in", "factors"}
 VERBS |= {"series", "replanning", "week_view"}
 PUBLIC = VERBS | {
     "schemas",
@@ -61,13 +63,15 @@ PUBLIC = VERBS | {
     "browsers",
     "cookies",
     "door_limits",
+    "digests",
+    "factor_schemas",
     "guests",
     "attempts",
 }
 # Modules that belong to all domains; they know none of them.
 GROUND = {
     "bounds", "chores", "database", "errors", "keyring", "keys", "logs", "mail", "metrics", "migrate", "openapi",
-    "schemas", "settings", "uploads", "threads", "versions", "entity_tags",
+    "oidc_options", "schemas", "settings", "uploads", "threads", "versions", "entity_tags",
 }  # fmt: skip
 # A package of the ground: what stands before the application.
 GUARD = "guard"

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.accounts import queries
 from app.accounts.models import Assignment, Person
 from app.accounts.permissions import Action, Path, Target, may_appoint, require
-from app.accounts.rules import Duty, Principal, Role
+from app.accounts.rules import Duty, Principal, Role, Source
 from app.accounts.service import PersonDraft, check_places, get_person, note_person
 from app.audit.rules import Act, Facts
 from app.errors import Conflict, Forbidden, Invalid, NotFound
@@ -76,6 +76,12 @@ def end(
 
 def require_endable(found: Assignment, last: date, today: date) -> None:
     """Raise `Invalid` or `Conflict` when a role cannot end on a day."""
+    if found.source is Source.PROVIDER:
+        raise Conflict(
+            "assignment.of_provider",
+            "The provider's to end",
+            "The identity provider's claims give this role: end it there, or close the account here.",
+        )
     if last < today - timedelta(days=1):
         raise Invalid(
             "assignment.past", "In the past", "What was so yesterday stays so: end it at once instead."

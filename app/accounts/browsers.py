@@ -3,6 +3,7 @@
 import secrets
 import uuid
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -23,12 +24,21 @@ class Opened(NamedTuple):
     secret: str
 
 
-def open_session(session: Session, person_id: uuid.UUID, life: timedelta, now: datetime) -> Opened:
-    """Sign a browser in; what ran out of the person's other sessions is forgotten."""
+def open_session(
+    session: Session, person_id: uuid.UUID, life: timedelta, now: datetime, *, second_factor: bool = False
+) -> Opened:
+    """Sign a browser in; what ran out of the person's other sessions is forgotten.
+
+    `second_factor`: the identity provider asked for one.
+    """
     queries.forget_sessions(session, person_id, now)
     secret = secrets.token_urlsafe(32)
     opened = BrowserSession(
-        person_id=person_id, secret_hash=digest(secret), created_at=now, expires_at=now + life
+        person_id=person_id,
+        secret_hash=digest(secret),
+        created_at=now,
+        expires_at=now + life,
+        second_factor=second_factor,
     )
     session.add(opened)
     session.flush()
@@ -40,7 +50,8 @@ def principal_of_session(session: Session, secret: str, now: datetime) -> Princi
     found = queries.browser_session(session, digest(secret))
     if found is None or found.expires_at <= now:
         raise Unauthenticated("session.over", "Signed out", "This sign-in is over; sign in again.")
-    return principal_of(session, found.person_id, now, issued_at=found.created_at.timestamp())
+    principal = principal_of(session, found.person_id, now, issued_at=found.created_at.timestamp())
+    return replace(principal, second_factor=True) if found.second_factor else principal
 
 
 def end_session(session: Session, secret: str) -> None:

@@ -7,6 +7,7 @@ no such header, and a script of another origin may not. Unsafe requests and WebS
 """
 
 import re
+from datetime import timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -57,6 +58,25 @@ def take_back(connection: HTTPConnection, response: Response, name: str) -> None
     """Let the browser forget the cookie of a sign-in."""
     secure = _is_secure(connection)
     response.delete_cookie(_prefix(connection) + name, httponly=True, secure=secure, samesite="lax")
+
+
+def hand_out_brief(
+    connection: HTTPConnection, response: Response, name: str, value: str, life: timedelta
+) -> None:
+    """Give the browser a cookie of ours that is no sign-in, for the minutes of one."""
+    response.set_cookie(
+        _prefix(connection) + name,
+        value,
+        max_age=int(life.total_seconds()),
+        httponly=True,
+        secure=_is_secure(connection),
+        samesite="lax",  # it is sent when the identity provider leads back here
+    )
+
+
+def brief(connection: HTTPConnection, name: str) -> str:
+    """What such a cookie holds; "" when the browser has none."""
+    return connection.cookies.get(_prefix(connection) + name, "")
 
 
 def require_own_origin(connection: HTTPConnection) -> None:

@@ -131,6 +131,11 @@ def check(session: Session, keys: Keys, person_id: uuid.UUID, code: str, now: da
     return queries.use_recovery_code(session, person_id, digest(typed), now)
 
 
+def is_asked_for(session: Session, person_id: uuid.UUID) -> bool:
+    """Whether somebody signs in with a code, too."""
+    return queries.has_second_factor(session, person_id)
+
+
 def wrong_code() -> Invalid:
     """The refusal of a code."""
     return Invalid(

@@ -70,6 +70,17 @@ class SignInLimits:
         self._window.hit(self._bounds.address, network_of(address))
         self._window.hit(self._bounds.account, login)
 
+    def attempt_from(self, address: str) -> Refusal | None:
+        """None while not too much was got wrong from there: for sign-ins that name no account."""
+        network = network_of(address)
+        if self._window.test(self._bounds.address, network):
+            return None
+        return Refusal(Limit.SIGN_IN_ADDRESS, self._wait(self._bounds.address, network))
+
+    def refused_from(self, address: str) -> None:
+        """A sign-in that names no account was refused."""
+        self._window.hit(self._bounds.address, network_of(address))
+
     def accepted(self, login: str, address: str) -> None:
         """The password was right: forget the attempts at this account from there."""
         self._forget(login, network_of(address))

@@ -3,10 +3,10 @@
 import uuid
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, func
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, false, func
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.accounts.rules import GuestRole, Role
+from app.accounts.rules import GuestRole, Role, Source
 from app.database import Base, new_id, word
 from app.versions import Versioned
 
@@ -42,6 +42,7 @@ class BrowserSession(Base):
     secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
+    second_factor: Mapped[bool] = mapped_column(default=False, server_default=false())  # of the provider
 
 
 class TokenFamily(Base):
@@ -117,6 +118,9 @@ class Assignment(Base):
     org_unit_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("org_units.id"))
     valid_from: Mapped[date]
     valid_to: Mapped[date | None]
+    source: Mapped[Source] = mapped_column(
+        word(Source), default=Source.LOCAL, server_default=Source.LOCAL.value
+    )
 
 
 class Unlock(Base):

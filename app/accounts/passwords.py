@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -40,6 +41,12 @@ def _hasher() -> PasswordHash:
 @cache
 def _nobodys_hash() -> str:
     return hash_password("nobody has this password")
+
+
+@cache
+def unknowable_hash() -> str:
+    """The hash of a password that nobody knows, for those who sign in by other ways. Slow the first time."""
+    return hash_password(secrets.token_urlsafe(32))
 
 
 @dataclass(frozen=True, slots=True)

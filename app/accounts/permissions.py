@@ -42,6 +42,8 @@ class Action(StrEnum):
     PASSWORD_CHANGE = "password.change"
     SECOND_FACTOR_SHOW = "second_factor.show"
     SECOND_FACTOR_SET = "second_factor.set"
+    IDENTITY_SHOW = "identity.show"
+    IDENTITY_SET = "identity.set"
     ACCESS_TOKEN_MINT = "access_token.mint"
     ACCESS_TOKEN_LIST = "access_token.list"
     ACCESS_TOKEN_REVOKE = "access_token.revoke"
@@ -224,6 +226,8 @@ OF_ONESELF = frozenset(
         Action.PASSWORD_CHANGE,
         Action.SECOND_FACTOR_SHOW,
         Action.SECOND_FACTOR_SET,
+        Action.IDENTITY_SHOW,
+        Action.IDENTITY_SET,
         Action.ACCESS_TOKEN_MINT,
         Action.ACCESS_TOKEN_LIST,
         Action.ACCESS_TOKEN_REVOKE,
@@ -240,6 +244,7 @@ IN_PERSON = frozenset(
     {
         Action.PASSWORD_CHANGE,
         Action.SECOND_FACTOR_SET,
+        Action.IDENTITY_SET,
         Action.PERSON_RESET,
         Action.PERSON_RESET_FACTOR,
         Action.ACCESS_TOKEN_MINT,

@@ -146,6 +146,11 @@ def person_with_assignments(session: Session, person_id: uuid.UUID) -> Person | 
     return session.scalar(query)
 
 
+def lock_person(session: Session, person_id: uuid.UUID) -> None:
+    """Let others who want to change somebody's roles wait for this transaction."""
+    session.execute(select(Person.id).where(Person.id == person_id).with_for_update())
+
+
 def assignment(session: Session, assignment_id: uuid.UUID) -> Assignment | None:
     return session.get(Assignment, assignment_id)
 
@@ -174,12 +179,13 @@ class SignedInBrowser:
     person_id: uuid.UUID
     created_at: datetime
     expires_at: datetime
+    second_factor: bool
 
 
 _sessions = BrowserSession.__table__.c
-_BROWSER = select(_sessions.person_id, _sessions.created_at, _sessions.expires_at).where(
-    _sessions.secret_hash == bindparam("secret_hash")
-)
+_BROWSER = select(
+    _sessions.person_id, _sessions.created_at, _sessions.expires_at, _sessions.second_factor
+).where(_sessions.secret_hash == bindparam("secret_hash"))
 
 
 def browser_session(session: Session, secret_hash: str) -> SignedInBrowser | None:

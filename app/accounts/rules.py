@@ -20,6 +20,13 @@ class Role(StrEnum):
     SITE_ASSISTANT = "site_assistant"
 
 
+class Source(StrEnum):
+    """Where a role comes from."""
+
+    LOCAL = "local"  # somebody here gave it
+    PROVIDER = "provider"  # the identity provider's claims gave it, and take it
+
+
 ADMINS = frozenset({Role.BUREAU_ADMIN, Role.SCHOOL_ADMIN})
 
 # The kinds of org unit a role makes sense on, in the words of the schools domain.
@@ -99,6 +106,8 @@ class Principal:
     """Until they have a second factor, they may do nothing else."""
     actions: frozenset[str] | None = None
     """What the token they show is good for; None: for everything they may do."""
+    second_factor: bool = False
+    """Whether the identity provider said at the sign-in that it asked for a second factor."""
     access_token: Used | None = None
     """The access token they show; None: they signed in."""
     void_before: datetime | None = None

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from app.accounts.rules import LOGIN, Role
+from app.accounts.rules import LOGIN, Role, Source
 from app.schemas import Input, Name, Output, VersionedOutput, example
 
 Login = Annotated[str, StringConstraints(to_lower=True, strip_whitespace=True, pattern=f"^{LOGIN.pattern}$")]
@@ -19,7 +19,7 @@ _COUNTY = "0b1de0c2-51a5-4d1c-8a55-6f0d1c2b3a44"
 _WANG = "f4b7a1de-0f53-4a86-b7b0-5a3c0e9d1f22"
 _TEACHER = {"role": "teacher", "org_unit_id": _SCHOOL, "valid_from": "2026-09-01", "valid_to": None}
 
-_TEACHER_GIVEN = {"id": "1d6b7b0e-8a43-4f0c-9d35-2f7f6c1c0b66", **_TEACHER}
+_TEACHER_GIVEN = {"id": "1d6b7b0e-8a43-4f0c-9d35-2f7f6c1c0b66", **_TEACHER, "source": "local"}
 
 
 class Credentials(Input):
@@ -109,6 +109,7 @@ class AssignmentOut(Output):
     org_unit_id: uuid.UUID
     valid_from: date
     valid_to: date | None
+    source: Source = Field(description="Given here, or by claims of the identity provider, which end it too")
 
     model_config = example(_TEACHER_GIVEN)
 

@@ -122,6 +122,8 @@ def _principal_of_script(session: Session, token: str, now: datetime) -> Princip
 
 def lacks_second_factor(session: Session, principal: Principal) -> bool:
     """Whether somebody is an admin today and signs in by the password alone."""
+    if principal.second_factor:
+        return False
     admin = any(duty.role in ADMINS and duty.holds_on(principal.today) for duty in principal.assignments)
     return admin and not queries.has_second_factor(session, principal.person_id)
 

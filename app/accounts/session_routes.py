@@ -1,21 +1,19 @@
 """HTTP of browser sessions: how this server's own pages sign in and out."""
 
-import uuid
-from collections.abc import Collection
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from app.accounts import browsers, cookies
-from app.accounts.browsers import Opened
 from app.accounts.gates import bearer
+from app.accounts.page_sign_in import let_in
 from app.accounts.rules import Principal
 from app.accounts.schemas import Credentials, SignedIn
 from app.accounts.service import authenticate_person
 from app.accounts.sign_in import sign_in
-from app.database import SessionFactory, address_of, reading
+from app.database import address_of, reading
 from app.errors import Forbidden, TooManyRequests, Unauthenticated, Unavailable, responses
 
 router = APIRouter(prefix="/api/v1/session", tags=["accounts"])
@@ -50,14 +48,7 @@ async def open_session(
         raise Unauthenticated(
             "token.missing", "Not signed in", "Send a login and a password, or a bearer token."
         )
-    life = timedelta(minutes=state.settings.session_minutes)
-    known = cookies.secrets_of(request)
-    opened, over = await run_in_threadpool(_open, state.session_factory, person_id, life, known, now)
-    cookies.hand_out(request, response, opened.name, opened.secret)
-    for name in over:
-        cookies.take_back(request, response, name)
-    response.headers["Cache-Control"] = "no-store"
-    return SignedIn(sign_in=opened.name, expires_at=now + life)
+    return await let_in(request, response, person_id, now)
 
 
 @router.delete("", status_code=204, summary="Sign a page out", responses=responses(Forbidden))
@@ -75,11 +66,3 @@ def end_session(request: Request, response: Response) -> None:
 def _bearer_of(request: Request, token: str) -> Principal:
     with reading(request.app.state.session_factory) as session:
         return authenticate_person(session, request.app.state.keys, token, datetime.now(UTC))
-
-
-def _open(
-    factory: SessionFactory, person_id: uuid.UUID, life: timedelta, known: dict[str, str], now: datetime
-) -> tuple[Opened, Collection[str]]:
-    with factory.begin() as session:
-        opened = browsers.open_session(session, person_id, life, now)
-        return opened, browsers.over(session, known, now)

@@ -1,6 +1,7 @@
 """Signing in: the one place that checks passwords. No transaction is open while one is hashed."""
 
 import hashlib
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -73,9 +74,7 @@ async def sign_in(door: Door, login: str, password: str, address: str, code: str
         )
     _count_result(door, login, address, result is Result.ACCEPTED)
     if result is Result.CODE_WRONG:
-        raise Unauthenticated(
-            "sign_in.code_wrong", "Wrong code", "The code is wrong or was used before; wait for the next one."
-        )
+        raise wrong_code()
     if person is None or result is not Result.ACCEPTED:
         raise Unauthenticated("sign_in.refused", "Sign-in refused", "The login or the password is wrong.")
     return person
@@ -86,6 +85,26 @@ async def require_own_password(door: Door, principal: Principal, password: str, 
     person = await run_in_threadpool(_person_of, door.factory, principal)
     await _check_own(door, person, password, address)
     return person
+
+
+async def require_code(door: Door, person_id: uuid.UUID, code: str, address: str) -> None:
+    """Raise `Unauthenticated` unless the code is right, for somebody for whom the identity provider vouched.
+
+    It is guessed at no more often than with a password, and noted like a sign-in.
+    """
+    person = await run_in_threadpool(_person_by_id, door.factory, person_id)
+    _count_attempt(door, person.login, address)
+    result = await run_in_threadpool(_decide, door, person, person.login, Check(True), code or "?", address)
+    _count_result(door, person.login, address, result is Result.ACCEPTED)
+    if result is not Result.ACCEPTED:
+        raise wrong_code()
+
+
+def wrong_code() -> Unauthenticated:
+    """The refusal of a code at the door."""
+    return Unauthenticated(
+        "sign_in.code_wrong", "Wrong code", "The code is wrong or was used before; wait for the next one."
+    )
 
 
 @contextmanager
@@ -147,6 +166,14 @@ def _count_result(door: Door, login: str, address: str, accepted: bool) -> None:
 def _person_of(factory: SessionFactory, principal: Principal) -> Person:
     with reading(factory) as session:
         return get_person(session, principal, principal.person_id)
+
+
+def _person_by_id(factory: SessionFactory, person_id: uuid.UUID) -> Person:
+    with reading(factory) as session:
+        person = queries.person_with_assignments(session, person_id)
+    if person is None or not person.active:
+        raise Unauthenticated("token.no_person", "Account closed", "The account was closed.")
+    return person
 
 
 def _change(door: Door, principal: Principal, old_hash: str, new_hash: str, address: str) -> None:

@@ -30,6 +30,8 @@ class TokenKind(StrEnum):
     TERMINAL = "terminal"
     CHALLENGE = "challenge"
     GUEST = "guest"
+    ATTEMPT = "attempt"  # to sign in by the identity provider
+    HALFWAY = "halfway"  # by it, with a code still owed
 
 
 _TYPE = "+jwt"

@@ -29,6 +29,8 @@ class Act(StrEnum):
     SECOND_FACTOR_RESET = "second_factor.reset"
     ACCESS_TOKEN_MINTED = "access_token.minted"
     ACCESS_TOKEN_REVOKED = "access_token.revoked"
+    IDENTITY_CONNECTED = "identity.connected"
+    IDENTITY_DISCONNECTED = "identity.disconnected"
     KEYS_ROTATED = "keys.rotated"
     SERVER_BACKED_UP = "server.backed_up"
     SERVER_RESTORED = "server.restored"

@@ -45,8 +45,8 @@ PAGE_HEADERS = {
 
 @router.get("/")
 def sign_in(request: Request) -> HTMLResponse:
-    """Name and password; afterwards the page of the person's role."""
-    return _page(request, "signin")
+    """Name and password, or the way to the identity provider; afterwards the page of the person's role."""
+    return _page(request, "signin", provider=bool(request.app.state.settings.oidc_issuer))
 
 
 @router.get("/today")
@@ -143,11 +143,11 @@ async def no_such_page(request: Request, _error: Exception) -> Response:
     return no_such_address()
 
 
-def _page(request: Request, page: str, status: int = 200) -> HTMLResponse:
-    """The page's name is the name of its template, its module and its texts."""
+def _page(request: Request, page: str, status: int = 200, **given: object) -> HTMLResponse:
+    """The page's name is the name of its template, its module and its texts; `given` is for the template."""
     language = choose(request.cookies.get(COOKIE), request.headers.get("accept-language"))
     template = _environment().get_template(f"{page}.html")
-    body = template.render(page=page, language=language, text=texts(language), assets=_assets())
+    body = template.render(page=page, language=language, text=texts(language), assets=_assets(), **given)
     return HTMLResponse(body, status, headers=PAGE_HEADERS | {"Content-Language": language.tag})
 
 

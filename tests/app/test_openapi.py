@@ -28,6 +28,7 @@ OPEN = {
     "/api/v1/token",
     "/api/v1/token/revoke",
     "/api/v1/session",
+    "/api/v1/session/code",
 } | DEVICES
 # Their address is the key: it holds a secret of 256 bits, which only the session's opener learns (RFC 9725 §4.1).
 # A calendar feed's is told to whoever made it.

@@ -7,15 +7,20 @@ import { byId, child, showFault } from "./page.js";
 import { signInHeader } from "./session.js";
 
 const FACTOR = "/api/v1/me/second-factor";
+const IDENTITY = "/api/v1/me/identity";
 const TOKENS = "/api/v1/me/access-tokens";
 const DAY = 24 * 3600 * 1000;
 const FAULTS = {
   "password.wrong": "password.wrong",
   "second_factor.wrong": "signin.code.wrong",
   "access_token.too_many": "access.too_many",
+  "identity.unavailable": "provider.unavailable",
 };
+const CONNECTING = ["cancelled", "unavailable", "taken", "closed"];
 
-if (isSignedIn) attempt(() => Promise.all([whoIsHere(), showFactor(), showTokens()]));
+if (isSignedIn) attempt(() => Promise.all([whoIsHere(), showFactor(), showIdentity(), showTokens()]));
+if (location.hash.startsWith("#failed=")) tellFailure(location.hash.slice("#failed=".length));
+if (location.hash) history.replaceState(null, "", location.pathname);
 
 wire("begin", async () => {
   const made = await post(FACTOR, { password: byId("password").value });
@@ -39,6 +44,17 @@ wire("remove", async () => {
   await showFactor();
 });
 
+wire("connect", async () => {
+  const { url } = await post(IDENTITY, { password: byId("connect-password").value });
+  location.assign(url);
+});
+
+wire("disconnect", async () => {
+  await post(`${IDENTITY}/remove`, { password: byId("disconnect-password").value });
+  byId("disconnect-password").value = "";
+  await showIdentity();
+});
+
 wire("mint", async () => {
   const name = byId("name").value.trim();
   const days = Number(byId("days").value);
@@ -60,6 +76,19 @@ async function showFactor() {
 function only(shown) {
   for (const id of ["begin", "confirm", "remove"]) byId(id).hidden = id !== shown;
   return byId(shown);
+}
+
+async function showIdentity() {
+  const { offered, connected_at: since } = await get(IDENTITY);
+  byId("identity").hidden = !offered;
+  say(byId("identity-state"), since ? "access.identity.on" : "access.identity.off", { since: since?.slice(0, 10) });
+  byId("connect").hidden = since !== null;
+  byId("disconnect").hidden = since === null;
+}
+
+// The provider led back here without having vouched for anybody.
+function tellFailure(why) {
+  showFault(byId("fault"), { words: `provider.${CONNECTING.includes(why) ? why : "refused"}` });
 }
 
 async function showTokens() {

@@ -32,10 +32,18 @@ export async function post(path, body = {}) {
 }
 
 // Signs this browser in; what proves it stays in a cookie, and the page gets the sign-in's name.
-export async function openSession(login, password, code = "") {
-  const body = JSON.stringify({ login, password, code });
+export function openSession(login, password, code = "") {
+  return openedAt("/api/v1/session", { login, password, code });
+}
+
+// Signs in somebody for whom the identity provider vouched a moment ago, and who has a second factor here.
+export function giveOwedCode(code) {
+  return openedAt("/api/v1/session/code", { code });
+}
+
+async function openedAt(path, body) {
   const headers = { "Content-Type": "application/json" };
-  const response = await send("/api/v1/session", { method: "POST", headers, body });
+  const response = await send(path, { method: "POST", headers, body: JSON.stringify(body) });
   return (await response.json()).sign_in;
 }
 

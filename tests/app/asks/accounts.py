@@ -23,6 +23,11 @@ def asks(scene: Scene) -> Asks:
         ("POST", "/api/v1/me/second-factor/confirm"): Ask({"code": "no code"}, at_home=True),
         ("POST", "/api/v1/me/second-factor/remove"): Ask({"code": "no code"}, at_home=True),
         ("POST", "/api/v1/people/{person_id}/reset-second-factor"): Ask(gone=True),
+        ("GET", "/api/v1/me/identity"): Ask(at_home=True),
+        ("POST", "/api/v1/me/identity"): Ask({"password": factories.PASSWORD}, at_home=True, gone=True),
+        ("POST", "/api/v1/me/identity/remove"): Ask(
+            {"password": factories.PASSWORD}, at_home=True, gone=True
+        ),
         ("POST", "/api/v1/me/access-tokens"): Ask(script, at_home=True),
         ("GET", "/api/v1/me/access-tokens"): Ask(at_home=True),
         ("DELETE", "/api/v1/me/access-tokens/{access_token_id}"): Ask(),

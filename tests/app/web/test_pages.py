@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 
 import app.web
 from app.errors import install_error_handlers
+from app.settings import Settings
 from app.web.routes import no_such_page, router
 
 PAGES = ("/", "/today", "/teach", "/site", "/password", "/access", "/people", "/guests", "/docs", "/nowhere")
@@ -26,6 +27,9 @@ def client() -> TestClient:
     install_error_handlers(api)
     api.add_exception_handler(404, no_such_page)
     api.include_router(router)
+    api.state.settings = Settings(
+        oidc_issuer="https://login.example.org", oidc_client_id="tongtang", oidc_mapping_file=Path("any.json")
+    )
     return TestClient(api, headers={"Accept": "text/html"})
 
 

@@ -1,0 +1,1 @@
+"""Sign-in by an identity provider (OpenID Connect), and the roles that its claims give."""
