@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import gc
 import ipaddress
 import os
 import resource
+import signal
 import socket
 import sys
 
@@ -108,14 +108,14 @@ def _run_node(control_fd: int, port: int, addresses: list[str], *, native: bool)
 
     _allow_many_connections()
 
-    async def serve() -> None:
-        with sock, listener:
-            await Node(sock, addresses, listener, native=native).run(control)
-
+    node = Node(sock, addresses, listener, native=native)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: node.stop())
     # What was imported lives as long as the process; without it a full collection takes well below a millisecond.
     gc.collect()
     gc.freeze()
-    asyncio.run(serve())
+    with sock, listener:
+        node.run(control)
     return 0
 
 

@@ -15,6 +15,7 @@ from media_relay.core.history import SLOT
 from media_relay.core.packet import TRANSPORT_NUMBER
 from media_relay.core.rendition import Path
 from media_relay.core.shifting import shift_packets, shift_repairs
+from media_relay.core.transport_log import Sent
 from media_relay.counters import Counters
 from media_relay.seams.datagrams import MAX_GSO_BYTES, Sender, ffi
 from media_relay.seams.kernel import Kernel, Part, Target
@@ -151,9 +152,9 @@ class Fanout:
             return
         sender, length, template = self._sender, self._length, self._template
         memory, view, memmove, protect, queue, put_number = self._tools
-        now = self._clock()
         numbered = bool(wire.transport)
         packets, messages, size, batch = layout
+        sent = Sent.of(batch, self._clock())
         count = len(messages)
         failed = 0
         tight = not sender.room(size * len(targets), count * len(targets))
@@ -176,7 +177,7 @@ class Fanout:
                     break
             else:
                 if numbered and again is None:
-                    transport.note(batch, now)
+                    transport.note(sent)
                 destination = target.destination
                 for offset, total, segment in messages:
                     queue(destination, base + offset, total, segment)
@@ -187,7 +188,7 @@ class Fanout:
         self, kernel: Kernel, batch: Batch, targets: Sequence[Target], wire: WireFormat, again: int | None
     ) -> None:
         """The same for a batch that the kernel holds."""
-        now = self._clock()
+        sent = Sent.of(batch, self._clock())
         failed = 0
         if isinstance(targets, Group):
             parts = targets.parts = targets.parts or kernel.prepare(targets)
@@ -202,7 +203,7 @@ class Fanout:
                 logs = [log for index, log in enumerate(logs) if index not in refused]
             if wire.transport and again is None:
                 for log in logs:
-                    log.note(batch, now)
+                    log.note(sent)
         self._count(batch, len(targets), failed)
 
     def _count(self, batch: Batch, targets: int, failed: int) -> None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import resource
-import signal
+import select
 import socket
 import time
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
+from media_relay.control import Control
 from media_relay.core.stress import Stress, Work
 from media_relay.messages import (
-    MAX_LINE,
     NODE_FAULT,
     Answer,
     Close,
@@ -44,8 +43,8 @@ _SOCKET_BUFFER: Final = 4 << 20
 _FREE_PORTS_TRIED: Final = 32
 _SO_RCVBUFFORCE: Final = 33
 _SO_SNDBUFFORCE: Final = 32
-_MAX_UNSENT: Final = 8 << 20
-"""Bytes that wait for a web process that does not read: lessons go on without it, and memory stays bounded."""
+_EARLY: Final = TICK / 4
+"""Seconds by which a tick may come before its time. The next one comes at its own."""
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -70,15 +69,14 @@ def open_port(port: int) -> tuple[socket.socket, socket.socket]:
 
 def bind(port: int) -> socket.socket:
     """The node's UDP socket, for IPv6 and IPv4 where the machine has both. Raises :class:`PortError`."""
+    both = socket.has_dualstack_ipv6()
+    sock = socket.socket(socket.AF_INET6 if both else socket.AF_INET, socket.SOCK_DGRAM)
     try:
-        if socket.has_dualstack_ipv6():
-            sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        if both:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-            sock.bind(("::", port))
-        else:
-            sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            sock.bind(("0.0.0.0", port))
+        sock.bind(("::" if both else "0.0.0.0", port))
     except OSError as error:
+        sock.close()
         raise PortError(f"UDP port {port} cannot be used: {error.strerror}") from error
     sock.setblocking(False)
     for force, ordinary in ((_SO_RCVBUFFORCE, socket.SO_RCVBUF), (_SO_SNDBUFFORCE, socket.SO_SNDBUF)):
@@ -91,7 +89,10 @@ def bind(port: int) -> socket.socket:
 
 
 class Node:
-    """Joins a :class:`~media_relay.relay.Relay` to a control link and an event loop."""
+    """Joins a :class:`~media_relay.relay.Relay` to a control link, in a loop of its own.
+
+    Not asyncio's: what that does around each wake-up costs as much as half of a small lesson's packets.
+    """
 
     def __init__(
         self,
@@ -102,86 +103,80 @@ class Node:
         native: bool = True,
     ) -> None:
         self._relay = Relay(sock, addresses, self._say, listener=listener, native=native)
-        self._writer: asyncio.StreamWriter | None = None
-        self._stop = asyncio.Event()
-        self._going_on = False
+        self._control: Control | None = None
+        self._stopped = False
         self._due = 0.0
         self._lag = 0.0
         self._stress = Stress(time.monotonic(), self._work())
 
-    async def run(self, control: socket.socket) -> None:
-        """Serve until the control link ends or the process is told to stop."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._stop.set)
-        loop.set_exception_handler(self._callback_failed)
-        reader, self._writer = await asyncio.open_connection(sock=control, limit=MAX_LINE)
-        loop.add_reader(self._relay.port.fileno(), self._readable)
-        loop.add_reader(self._relay.port.tcp.fileno(), self._connections_readable)
-        self._due = loop.time() + TICK
-        timer = loop.call_at(self._due, self._tick)
-        self._say(
-            NodeReady(os.getpid(), self._relay.port.number, self._relay.addresses, self._relay.port.forwards)
-        )
-        commands = asyncio.create_task(self._commands(reader))
-        stopped = asyncio.create_task(self._stop.wait())
-        await asyncio.wait((commands, stopped), return_when=asyncio.FIRST_COMPLETED)
-        timer.cancel()
-        loop.remove_reader(self._relay.port.fileno())
-        loop.remove_reader(self._relay.port.tcp.fileno())
+    def stop(self) -> None:
+        """Let :meth:`run` return within a tick; for signal handlers and other threads."""
+        self._stopped = True
+
+    def run(self, sock: socket.socket) -> None:
+        """Serve until the control link, a connected stream socket, ends, or :meth:`stop` is called."""
+        port = self._relay.port
+        control = self._control = Control(sock)
+        handlers = {
+            port.fileno(): port.readable,
+            port.tcp.fileno(): port.connections_readable,
+            control.fileno(): self._commands,
+        }
+        with select.epoll() as poll:
+            for fd in handlers:
+                poll.register(fd, select.EPOLLIN)
+            self._due = time.monotonic() + TICK
+            self._say(NodeReady(os.getpid(), port.number, self._relay.addresses, port.forwards))
+            writes = False
+            while not (self._stopped or control.over):
+                if writes != bool(control.unsent):
+                    writes = not writes
+                    poll.modify(control.fileno(), select.EPOLLIN | (select.EPOLLOUT if writes else 0))
+                self._turn(poll, handlers)
         self._relay.shut_down()
-        stopped.cancel()
-        self._writer.close()
-        if commands.done():
-            commands.result()  # a fault of the link itself ends the process with its traceback
-        commands.cancel()
+        control.flush()
+        control.close()
 
-    def _readable(self) -> None:
-        self._relay.port.readable()
-        self._go_on()
+    def _turn(self, poll: select.epoll, handlers: Mapping[int, Callable[[], None]]) -> None:
+        """Wait for what comes next, and act on it.
 
-    def _connections_readable(self) -> None:
-        self._relay.port.connections_readable()
-        self._go_on()
-
-    def _go_on(self) -> None:
-        """Let handshakes have another slice of time after whatever else waits for the loop."""
-        if self._relay.port.unfinished and not self._going_on:
-            self._going_on = True
-            asyncio.get_running_loop().call_soon(self._shake_hands)
-
-    def _shake_hands(self) -> None:
-        self._going_on = False
-        self._relay.port.shake_hands()
-        self._go_on()
+        A tick that is due soon takes place now: whoever is awake already need not wake up again for it.
+        """
+        relay = self._relay
+        wait = 0.0 if relay.port.unfinished else max(0.0, self._due - time.monotonic())
+        came = poll.poll(wait, len(handlers))
+        for fd, _ in came:
+            relay.faults.guard("reading", handlers[fd])
+        if relay.port.unfinished:  # handshakes have another slice of time after whatever else waits
+            relay.faults.guard("shaking hands", relay.port.shake_hands)
+        if time.monotonic() >= self._due - (_EARLY if came else 0.0):
+            relay.faults.guard("ticking", self._tick)
 
     def _tick(self) -> None:
-        loop = asyncio.get_running_loop()
-        now = loop.time()
+        now = time.monotonic()
         late = max(0.0, now - self._due)
         self._lag = max(self._lag, late)
         # A late tick is not made up for by a burst of ticks. The next one comes whatever happens in this one.
         self._due = max(self._due + TICK, now + TICK / 2)
-        loop.call_at(self._due, self._tick)
         self._relay.tick()
         if self._stress.tick(late, now):
             self._stress.measure(self._work(), now)
             self._relay.intake.full = self._stress.full
-
-    def _callback_failed(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        message: str = context["message"]
-        self._relay.faults.note(message, context.get("exception") or RuntimeError(message))
 
     def _work(self) -> Work:
         counters = self._relay.counters
         packets = counters.packets_received + counters.packets_forwarded + counters.packets_retransmitted
         return Work(time.process_time(), packets, self._relay.send_drops)
 
-    async def _commands(self, reader: asyncio.StreamReader) -> None:
-        while line := await _next_line(reader):
+    def _commands(self) -> None:
+        if self._control is None:
+            return
+        self._control.flush()
+        for line in self._control.read():
             try:
                 message = decode(line)
             except MessageError:
+                self._control.over = True
                 return
             if isinstance(message, Command):
                 self._say(self._try(message))
@@ -247,20 +242,8 @@ class Node:
         )
 
     def _say(self, message: Message) -> None:
-        if self._writer is None or self._writer.is_closing():
-            return
-        if self._writer.transport.get_write_buffer_size() > _MAX_UNSENT:
+        if self._control is not None and not self._control.write(encode(message)):
             self._relay.counters.drops["control"] += 1
-            return
-        self._writer.write(encode(message))
-
-
-async def _next_line(reader: asyncio.StreamReader) -> bytes:
-    """The next line of the control link; empty when it ended, broke, or brings a line too long for a message."""
-    try:
-        return await reader.readline()
-    except (ConnectionError, ValueError):
-        return b""
 
 
 def _resident() -> int:

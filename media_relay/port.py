@@ -21,6 +21,7 @@ from media_relay.seams import rtcp
 from media_relay.seams.datagrams import SLOT, Receiver, Sender
 from media_relay.seams.dtls import DtlsError
 from media_relay.seams.kernel import Kernel, choose
+from media_relay.seams.sorting import feedback_socket
 from media_relay.seams.srtp import SrtpError, new_length, unprotect_rtp
 from media_relay.stream import Stream
 from media_relay.subscriber import Subscriber
@@ -68,6 +69,8 @@ class MediaPort:
         self._faults = faults
         self._clock = clock
         self._receiver = Receiver(sock)
+        self._second = feedback_socket(sock)
+        self._feedback = None if self._second is None else Receiver(self._second)
         self.sender = Sender(sock)
         self.tcp = TcpPort(listener, counters, clock)
         self.kernel, self.forwards = choose(native, self.sender.max_segments)
@@ -105,7 +108,7 @@ class MediaPort:
         return {
             "send_full": sender.dropped,
             "send_rejected": sender.rejected,
-            "truncated": self._receiver.truncated,
+            "truncated": self._receiver.truncated + (self._feedback.truncated if self._feedback else 0),
         }
 
     def fileno(self) -> int:
@@ -116,12 +119,23 @@ class MediaPort:
         """Send what is queued and end all connections."""
         self.sender.flush()
         self.tcp.close_all()
+        self._feedback = None
+        if self._second is not None:
+            self._second.close()
 
     # --- what arrives ---
 
     def readable(self) -> None:
         """Read what has arrived, act on it and send what follows from it."""
-        receiver = self._receiver
+        self._read(self._receiver)
+        self.shake_hands()
+
+    def read_feedback(self) -> None:
+        """The same for feedback, which the kernel keeps apart: see :mod:`media_relay.seams.sorting`."""
+        if self._feedback is not None:
+            self._read(self._feedback)
+
+    def _read(self, receiver: Receiver) -> None:
         for _ in range(_ROUNDS):
             lengths = receiver.receive()
             now = self._clock()
@@ -130,7 +144,7 @@ class MediaPort:
                 taken = 0
                 try:
                     if self.kernel is not None and receiver.view[index * SLOT] & _PLAIN == _VERSION:
-                        taken = self._run(self.kernel, index, count, now)
+                        taken = self._run(self.kernel, receiver, index, count, now)
                     if not taken:
                         self._datagram(receiver, index, lengths[index], now)
                 except Exception as fault:  # of ours: it costs this datagram, not the 127 others
@@ -139,7 +153,6 @@ class MediaPort:
             self._forward_touched()
             if len(lengths) < receiver.batch:
                 break
-        self.shake_hands()
 
     def shake_hands(self) -> None:
         """Go on with handshakes for a few milliseconds; to be called again soon while they are :attr:`unfinished`."""
@@ -204,12 +217,12 @@ class MediaPort:
         else:
             self._counters.drops["noise"] += 1
 
-    def _run(self, kernel: Kernel, index: int, count: int, now: float) -> int:
+    def _run(self, kernel: Kernel, inbox: Receiver, index: int, count: int, now: float) -> int:
         """Let the kernel take the packets of one source with which the rest of a batch begins; returns how many."""
-        peer = self.by_address.get(self._receiver.name(index))
+        peer = self.by_address.get(inbox.name(index))
         if not isinstance(peer, Publisher) or not peer.started:
             return 0
-        taken = peer.take_run(kernel, self._receiver, index, count, now)
+        taken = peer.take_run(kernel, inbox, index, count, now)
         if taken:
             self._touched.add(peer.stream)
         return taken

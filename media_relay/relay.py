@@ -241,6 +241,7 @@ class Relay:
         now = self._clock()
         self._ticks += 1
         guard = self.faults.guard
+        self.port.read_feedback()
         # Streams take turns, so that a tick does about as much as any other.
         for turn, stream in enumerate(self._streams.values(), self._ticks):
             guard("serving a stream", self._serve, stream, turn, now)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from media_relay.core.feedback_reader import TICK, TICKS_PER_REFERENCE, Feedback
 from media_relay.core.forwarding import Batch
 from media_relay.core.sequence import extend
 
 RECORDS: Final = 512
-"""Batches remembered: five seconds of sound and pictures, as long as a bad queue may hold them."""
+"""Batches remembered: five seconds of sound and pictures, as long as a bad queue may hold them. A power of two."""
+_LAST: Final = RECORDS - 1
 _HEADERS: Final = 28
 """Bytes of IPv4 and UDP around a packet: they take their share of a link too."""
 _MAX_MISSING: Final = 512
@@ -78,30 +79,47 @@ class Digest:
     """When the last packet arrived, seconds of the receiver's clock."""
 
 
+class Sent(NamedTuple):
+    """A batch that has been queued: made once, and noted by all who got it."""
+
+    batch: Batch
+    at: float
+    """When, monotonic seconds."""
+    packets: int
+    share: int
+    """Bytes of one of them on the wire, their mean."""
+    octets: int
+    """Bytes of all on the wire."""
+
+    @classmethod
+    def of(cls, batch: Batch, at: float) -> Sent:
+        """The batch has just been queued."""
+        count = len(batch.numbers)
+        share = batch.size // max(1, count) + _HEADERS
+        return cls(batch, at, count, share, batch.size + count * _HEADERS)
+
+
+_NOTHING: Final = Sent(Batch(0, array("H"), 0), float("-inf"), 0, 0, 0)
+
+
 class TransportLog:
     """Numbers the packets of one session, over all its SSRCs. Times are monotonic seconds."""
 
     __slots__ = (
         "_first",
-        "_batches",
-        "_counts",
         "_missing",
         "_oldest",
         "_position",
         "_reference",
-        "_shares",
-        "_times",
+        "_sent",
         "acknowledged",
         "cluster",
         "heard",
         "next",
         "octets",
-        "sent_at",
     )
 
     def __init__(self) -> None:
-        self.sent_at = float("-inf")
-        """When the last batch was sent."""
         self.next = 0
         """The extended number of the next packet; 16 bits of it are on the wire."""
         self.acknowledged = 0
@@ -113,11 +131,8 @@ class TransportLog:
         self.heard = False
         """Whether there was any feedback yet."""
         self._first = array("q", bytes(8 * RECORDS))
-        self._times = array("d", bytes(8 * RECORDS))
-        self._counts = array("H", bytes(2 * RECORDS))
-        self._shares = array("H", bytes(2 * RECORDS))
-        """Packets of each batch, and bytes of one of them on the wire, their mean: found here without the batch."""
-        self._batches: list[Batch | None] = [None] * RECORDS
+        self._sent: list[Sent] = [_NOTHING] * RECORDS
+        """With which number each batch began, and the batch."""
         self._position = 0
         """Records noted so far."""
         self._oldest = 0
@@ -125,27 +140,26 @@ class TransportLog:
         self._missing: dict[int, None] = {}
         self._reference: int | None = None
 
-    def note(self, batch: Batch, now: float) -> None:
-        """The batch has just been queued with the numbers from :attr:`next` on."""
-        at = self._position % RECORDS
-        first = self.next
-        self._first[at] = first
-        self._times[at] = now
-        self._batches[at] = batch
-        self.sent_at = now
+    def note(self, sent: Sent) -> None:
+        """A batch was queued with the numbers from :attr:`next` on."""
+        at = self._position & _LAST
+        self._first[at] = first = self.next
+        self._sent[at] = sent
         self._position += 1
-        count = len(batch.numbers)
-        self._counts[at] = count
-        self._shares[at] = batch.size // max(1, count) + _HEADERS
-        self.next = first + count
-        self.octets += batch.size + count * _HEADERS
+        self.next = first + sent.packets
+        self.octets += sent.octets
+
+    @property
+    def sent_at(self) -> float:
+        """When the last batch was sent."""
+        return self._sent[self._position - 1 & _LAST].at
 
     def number_of(self, ssrc: int, number: int) -> int | None:
         """The transport-wide number that the packet ``number`` of ``ssrc`` went out with, if that is remembered."""
         for record in range(self._position - 1, max(-1, self._position - 1 - RECORDS), -1):
-            at = record % RECORDS
-            batch = self._batches[at]
-            if batch is not None and batch.ssrc == ssrc and number in batch.numbers:
+            at = record & _LAST
+            batch = self._sent[at].batch
+            if batch.ssrc == ssrc and number in batch.numbers:
                 return self._first[at] + batch.numbers.index(number)
         return None
 
@@ -153,7 +167,7 @@ class TransportLog:
     def unanswered_since(self) -> float | None:
         """When the oldest batch was sent of which no feedback spoke yet; ``None`` when there is none."""
         oldest = max(self._oldest, self._position - RECORDS)
-        return self._times[oldest % RECORDS] if oldest < self._position else None
+        return self._sent[oldest & _LAST].at if oldest < self._position else None
 
     def acknowledge(self, feedback: Feedback) -> Digest | None:
         """Take a feedback message; ``None`` when it speaks of nothing new, or of what was never sent."""
@@ -175,22 +189,22 @@ class TransportLog:
         self, arrivals: list[int | None], base: int, stop: int, clock: float, late: int
     ) -> Digest:
         """What :meth:`_digest` says in the usual case: all arrived, and nobody watches a cluster."""
-        firsts, counts, shares, times = self._first, self._counts, self._shares, self._times
+        firsts, records = self._first, self._sent
         begin = max(base, self.acknowledged)
         octets, delay = 0, None
         record = max(self._oldest, self._position - RECORDS)
         while record < self._position:
-            at = record % RECORDS
-            first = firsts[at]
+            first = firsts[record & _LAST]
             if first >= stop:
                 break
-            after = first + counts[at]
+            sent = records[record & _LAST]
+            after = first + sent.packets
             start = first if first > begin else begin
             if start < after:
-                octets += shares[at] * ((after if after < stop else stop) - start)
+                octets += sent.share * ((after if after < stop else stop) - start)
                 ticks = arrivals[start - base]
                 if ticks is not None and (start == first or delay is None):
-                    took = clock + ticks * TICK - times[at]
+                    took = clock + ticks * TICK - sent.at
                     if delay is None or took < delay:
                         delay = took
             if after > stop:
@@ -205,11 +219,10 @@ class TransportLog:
         delay: float | None = None
         record = max(self._oldest, self._position - RECORDS)
         while record < self._position:
-            at = record % RECORDS
-            batch, first = self._batches[at], self._first[at]
-            if batch is None or first >= stop:
+            sent, first = self._sent[record & _LAST], self._first[record & _LAST]
+            if first >= stop:
                 break
-            count = len(batch.numbers)
+            count = sent.packets
             start, end = max(first, begin), min(first + count, stop)
             if start < end:
                 part = arrivals[start - base : end - base]
@@ -220,14 +233,14 @@ class TransportLog:
                     share = len(part) - part.count(None)
                 else:
                     share = end - start
-                arrived = (batch.size // count + _HEADERS) * share
+                arrived = sent.share * share
                 octets += arrived
                 if self.cluster is not None and share and self.cluster.holds(start):
                     newest = next(ticks for ticks in reversed(part) if ticks is not None)
                     self.cluster.take(len(part), len(part) - share, arrived, clock + newest * TICK)
                 # The first packet of a batch has waited for others only, the rest also for their own batch.
                 if earliest is not None and (start == first or delay is None):
-                    took = clock + earliest * TICK - self._times[at]
+                    took = clock + earliest * TICK - sent.at
                     delay = took if delay is None or took < delay else delay
             if first + count > stop:
                 break

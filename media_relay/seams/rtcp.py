@@ -34,6 +34,7 @@ from media_relay.core.reception import ReportBlock
 
 __all__ = [
     "MAX_NACKED",
+    "RTPFB",
     "TRANSPORT_CC",
     "AnyRtcpPacket",
     "RtcpByePacket",
@@ -56,7 +57,8 @@ __all__ = [
     "transport_feedback",
 ]
 
-_RTPFB: Final = 205
+RTPFB: Final = 205
+"""Packet type of transport-layer feedback."""
 TRANSPORT_CC: Final = 15
 """Format of transport-wide congestion control feedback."""
 _CNAME: Final = 1
@@ -127,7 +129,7 @@ _READERS: Final[dict[int, Callable[[bytes, int], AnyRtcpPacket]]] = {
     201: RtcpRrPacket.parse,
     202: RtcpSdesPacket.parse,
     203: RtcpByePacket.parse,
-    205: _feedback,
+    RTPFB: _feedback,
     206: RtcpPsfbPacket.parse,
 }
 
@@ -197,7 +199,7 @@ def nack(ssrc: int, media_ssrc: int, numbers: Sequence[int]) -> bytes:
         else:
             entries.append([number, 0])
     fci = b"".join(struct.pack("!HH", first, mask) for first, mask in entries)
-    packed: bytes = pack_rtcp_packet(_RTPFB, RTCP_RTPFB_NACK, struct.pack("!LL", ssrc, media_ssrc) + fci)
+    packed: bytes = pack_rtcp_packet(RTPFB, RTCP_RTPFB_NACK, struct.pack("!LL", ssrc, media_ssrc) + fci)
     return packed
 
 
@@ -214,7 +216,7 @@ def remb(ssrc: int, bitrate: int, media_ssrcs: Sequence[int]) -> bytes:
 
 def transport_feedback(ssrc: int, media_ssrc: int, fci: bytes) -> bytes:
     """Transport-wide congestion control feedback."""
-    packed: bytes = pack_rtcp_packet(_RTPFB, TRANSPORT_CC, struct.pack("!LL", ssrc, media_ssrc) + fci)
+    packed: bytes = pack_rtcp_packet(RTPFB, TRANSPORT_CC, struct.pack("!LL", ssrc, media_ssrc) + fci)
     return packed
 
 

@@ -13,7 +13,7 @@ from media_relay.core.feedback_reader import read_feedback
 from media_relay.core.forwarding import Batch
 from media_relay.core.member import Member
 from media_relay.core.transport_feedback import TransportFeedback
-from media_relay.core.transport_log import TransportLog
+from media_relay.core.transport_log import Sent, TransportLog
 from media_relay.core.viewer import Viewer
 from tests.benchmarks.figures import Figure, Selection
 
@@ -47,7 +47,7 @@ def measure_feedback(loss: float, jitter: float) -> float:
         for batch in _BATCHES:
             now += _EVERY / len(_BATCHES)
             first = log.next
-            log.note(batch, now)
+            log.note(Sent.of(batch, now))
             for number in range(first, log.next):
                 if chance.random() >= loss:
                     receiver.receive(number & 0xFFFF, now + chance.random() * jitter)

@@ -24,7 +24,7 @@ from media_relay.core.packet import (
     read_extensions,
 )
 from media_relay.core.queueing import Queueing
-from media_relay.core.transport_log import TransportLog
+from media_relay.core.transport_log import Sent, TransportLog
 from tests.fuzz.scripts import pieces
 
 _AROUND: Final = 7
@@ -121,7 +121,7 @@ def feedback(data: bytes) -> None:
         now += 0.05
         for ssrc, count in ((7, 9), (8, 1)):
             numbers = array("H", [(log.next + n) & 0xFFFF for n in range(count)])
-            log.note(Batch(ssrc, numbers, 1_200 * count), now)
+            log.note(Sent.of(Batch(ssrc, numbers, 1_200 * count), now))
         try:
             message = read_feedback(fci)
         except FeedbackError:

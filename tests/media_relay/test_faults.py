@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import threading
 
 import pytest
 
 from media_relay.api import ControlLink, NodeLost
-from media_relay.messages import Event, NodeReady, SpeakerChanged
+from media_relay.control import Control
+from media_relay.messages import MAX_LINE, Event, NodeReady, SpeakerChanged
 from media_relay.node import Node, bind
 from media_relay.publisher import Publisher
 from media_relay.relay import Relay
@@ -100,17 +102,25 @@ def test_a_command_that_fails_is_answered_and_the_node_goes_on(
     def keep_only_with_a_mistake(self: Relay, sessions: object) -> None:
         raise ZeroDivisionError("a mistake")
 
+    failed = threading.Event()
+
+    def tick_with_a_mistake(self: Relay) -> None:
+        monkeypatch.undo()
+        failed.set()
+        raise ZeroDivisionError("a mistake")
+
     monkeypatch.setattr(Relay, "keep_only", keep_only_with_a_mistake)
 
     async def scenario() -> None:
         linked = LinkedNode()
         with linked.sock:
-            running = asyncio.create_task(linked.node.run(linked.theirs))
+            running = asyncio.create_task(asyncio.to_thread(linked.node.run, linked.theirs))
             link = await linked.ready()
             for _ in range(3):
                 with pytest.raises(NodeLost, match="KeepOnly"):
                     await link.keep_only(["one"])
-            asyncio.get_running_loop().call_soon(lambda: 1 // 0)
+            monkeypatch.setattr(Relay, "tick", tick_with_a_mistake)
+            assert await asyncio.to_thread(failed.wait, PATIENCE)
             stats = await link.stats()
             assert stats.drops["fault"] == 4
             link.detach()
@@ -123,18 +133,29 @@ def test_a_command_that_fails_is_answered_and_the_node_goes_on(
 
 
 def test_a_web_process_that_does_not_read_costs_bounded_memory() -> None:
-    async def scenario() -> None:
-        linked = LinkedNode()
-        with linked.sock, linked.ours:
-            running = asyncio.create_task(linked.node.run(linked.theirs))
-            await asyncio.to_thread(linked.ours.recv, 10)  # it has begun to say that it is ready
-            assert linked.node._writer is not None
-            for _ in range(400):
-                linked.node._say(SpeakerChanged("lesson", "x" * 65_536))
-            unsent = linked.node._writer.transport.get_write_buffer_size()
-            assert unsent < 9 << 20
-            assert linked.node._relay.drops()["control"] > 200
-            linked.ours.close()
-            await running
+    linked = LinkedNode()
+    with linked.sock, linked.ours:
+        control = linked.node._control = Control(linked.theirs)
+        for _ in range(400):
+            linked.node._say(SpeakerChanged("lesson", "x" * 65_536))
+        assert control.unsent < 9 << 20
+        assert linked.node._relay.drops()["control"] > 200
+        linked.ours.close()
+        assert control.read() == [] and control.over
+        linked.node._relay.shut_down()
+        control.close()
 
-    asyncio.run(scenario())
+
+def test_lines_of_the_control_link_come_whole_or_end_it() -> None:
+    ours, theirs = socket.socketpair()
+    control = Control(theirs)
+    with ours:
+        ours.sendall(b"one\ntw")
+        assert control.read() == [b"one"]
+        ours.sendall(b"o\nthree\n")
+        assert control.read() == [b"two", b"three"] and control.read() == []
+        for _ in range(MAX_LINE // 65_536 + 1):
+            ours.sendall(bytes(65_536))
+            assert control.read() == []
+        assert control.over, "a line too long for a message"
+        control.close()

@@ -12,7 +12,7 @@ from media_relay.core.forwarding import Batch
 from media_relay.core.member import AUDIO_ONLY, Member
 from media_relay.core.pacing import Pace
 from media_relay.core.transport_feedback import TransportFeedback
-from media_relay.core.transport_log import TransportLog
+from media_relay.core.transport_log import Sent, TransportLog
 from media_relay.core.viewer import Viewer
 from tests.link import Conditions, Link, Wire
 
@@ -210,7 +210,7 @@ class Lab:
         if not sizes:
             return
         first = session.log.next
-        session.log.note(batch_of(sizes, 1, first), self.now)
+        session.log.note(Sent.of(batch_of(sizes, 1, first), self.now))
         for offset, size in enumerate(sizes):
             head = bytes([index]) + (first + offset & 0xFFFF).to_bytes(2, "big") + what
             before = len(self.down._under_way)

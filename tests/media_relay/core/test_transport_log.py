@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from media_relay.core.feedback_reader import TICK, Feedback
 from media_relay.core.forwarding import Batch
-from media_relay.core.transport_log import RECORDS, Cluster, TransportLog
+from media_relay.core.transport_log import RECORDS, Cluster, Sent, TransportLog
 
 WIRE = 100 + 28
 
@@ -27,15 +27,15 @@ def sent(batches: int, each: int = 2, first: int = 0) -> TransportLog:
     log = TransportLog()
     log.next = log.acknowledged = first
     for number in range(batches):
-        log.note(batch(1, *range(number * each, number * each + each)), 0.010 * number)
+        log.note(Sent.of(batch(1, *range(number * each, number * each + each)), 0.010 * number))
     return log
 
 
 def test_numbers_go_on_over_all_sources_and_wrap() -> None:
     log = TransportLog()
     log.next = 0xFFFE
-    log.note(batch(1, 10, 11, 12), 0.0)
-    log.note(batch(2, 10), 0.0)
+    log.note(Sent.of(batch(1, 10, 11, 12), 0.0))
+    log.note(Sent.of(batch(2, 10), 0.0))
     assert [log.number_of(1, n) for n in (10, 11, 12, 13)] == [0xFFFE, 0xFFFF, 0x10000, None]
     assert log.number_of(2, 10) == 0x10001
     assert log.next == 0x10002
@@ -44,7 +44,7 @@ def test_numbers_go_on_over_all_sources_and_wrap() -> None:
 def test_what_is_too_old_is_forgotten() -> None:
     log = TransportLog()
     for number in range(RECORDS + 1):
-        log.note(batch(1, number), 0.0)
+        log.note(Sent.of(batch(1, number), 0.0))
     assert log.number_of(1, 0) is None
     assert log.number_of(1, 1) == 1
 
@@ -94,9 +94,9 @@ def test_a_cluster_arrives_as_fast_as_the_link_lets_it() -> None:
     log = sent(1)
     cluster = log.cluster = Cluster(log.next)
     for number in range(1, 4):
-        log.note(batch(1, 2 * number, 2 * number + 1), 0.010 * number)
+        log.note(Sent.of(batch(1, 2 * number, 2 * number + 1), 0.010 * number))
     cluster.end = log.next
-    log.note(batch(1, 8), 0.1)
+    log.note(Sent.of(batch(1, 8), 0.1))
     # Batches of the cluster come 20 ms apart; what came before and after it does not count.
     log.acknowledge(feedback(0, 0, 0, 80, 80, 160, 160, 240, 240, 900))
     assert cluster.bitrate == pytest.approx(4 * WIRE * 8 / 0.040)
@@ -116,7 +116,7 @@ def test_complete_feedback_says_the_same_where_a_cluster_is_watched(
     logs[1].cluster = Cluster(1 << 40)
     for index, size in enumerate(sizes):
         for log in logs:
-            log.note(batch(1, *range(size)), 0.007 * index)
+            log.note(Sent.of(batch(1, *range(size)), 0.007 * index))
     base = 0
     for count in spoken:
         ticks = list(accumulate(deltas[:count]))
