@@ -31,6 +31,7 @@ import app.oidc.own_routes
 import app.oidc.routes
 import app.pairings.routes
 import app.pupils.routes
+import app.reports.routes
 import app.schools.group_routes
 import app.schools.routes
 import app.schools.subject_routes
@@ -106,6 +107,7 @@ ROUTERS = (
     app.notices.routes.router,
     app.notices.webhook_routes.router,
     app.lessons.series_routes.router,
+    app.reports.routes.router,
     app.live.routes.router,
     app.transfer.routes.router,
     app.web.routes.router,

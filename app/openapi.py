@@ -36,6 +36,7 @@ TAGS: list[dict[str, Any]] = [
         "description": "What happened to lessons, told to the people it concerns and to other systems.",
     },
     {"name": "tables", "description": "Whole tables in and out: XLSX and CSV files."},
+    {"name": "reports", "description": "What is required, planned and delivered, with the lists behind it."},
     {"name": "media", "description": "WHIP (RFC 9725) to publish and WHEP to watch, with any client."},
     {"name": "relay nodes", "description": "For operators: how the media's processes are, and emptying one."},
     {"name": "health", "description": "For operators."},

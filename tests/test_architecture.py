@@ -27,6 +27,7 @@ DOMAINS = (
     "lessons",
     "feeds",
     "notices",
+    "reports",
     "live",
 )
 # What stands on top of all domains. They do not know each other, except that the demo plays what is seeded.

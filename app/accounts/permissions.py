@@ -102,6 +102,7 @@ class Action(StrEnum):
     WEBHOOK_REMOVE = "webhook.remove"
     TABLE_IMPORT = "table.import"
     TABLE_EXPORT = "table.export"
+    REPORT_SHOW = "report.show"
     AUDIT_SHOW = "audit.show"
     RELAY_SHOW = "relay.show"
     RELAY_DRAIN = "relay.drain"
@@ -177,6 +178,7 @@ _ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None, Scope | N
     # Each row also takes what adding it, or showing it, takes.
     Action.TABLE_IMPORT: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.TABLE_EXPORT: (_COUNTY, _SUBTREE, _NO, _NO),
+    Action.REPORT_SHOW: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.AUDIT_SHOW: (_COUNTY, _NO, _NO, _NO),
     Action.RELAY_SHOW: (_COUNTY, _NO, _NO, _NO),
     Action.RELAY_DRAIN: (_COUNTY, _NO, _NO, _NO),

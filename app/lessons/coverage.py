@@ -1,13 +1,14 @@
 """Planned against required: what of the curriculum the timetable covers."""
 
 from collections.abc import Collection
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from app.accounts.permissions import Action
 from app.accounts.rules import Principal
-from app.lessons import coverage_queries as queries
+from app.lessons import tallies
 from app.schools import service as schools
 from app.schools.models import OrgUnit
 from app.timetables import curriculum
@@ -16,27 +17,24 @@ from app.timetables.curriculum_rules import Coverage, Planned, cover
 from app.timetables.models import Term
 
 
-def coverage_of(session: Session, term: Term, units: Collection[OrgUnit]) -> Coverage:
+def coverage_of(session: Session, term: Term, units: Collection[OrgUnit], now: datetime) -> Coverage:
     """What is planned for the classes of some units in a term beside what is required of them, line by line.
 
     Published lessons count, cancelled and moved ones do not. About ten statements, however many units.
     """
     ids = {unit.id for unit in units}
-    planned = Planned(
-        queries.by_group(session, term.id),
-        {
-            key: count
-            for key, count in queries.by_unit_without_groups(session, term.id).items()
-            if key[0] in ids
-        },
-    )
+    reached = tallies.reached(session, term.id, now).planned
+    of_units = {key: count for key, count in reached.of_units.items() if key[0] in ids}
+    planned = Planned(reached.of_groups, of_units)
     classes = curriculum.classes_in(session, term.id, ids)
     plans = curriculum.plans_of(session, term.id, units)
     return cover(classes, plans, planned, curriculum.teaching_weeks(session, term))
 
 
-def show_coverage(session: Session, principal: Principal, term_id: UUID, unit_id: UUID) -> Coverage:
+def show_coverage(
+    session: Session, principal: Principal, term_id: UUID, unit_id: UUID, now: datetime
+) -> Coverage:
     """The same for one unit within one's reach."""
     unit = schools.require_at(session, principal, Action.COVERAGE_SHOW, unit_id)
     term = timetables.get_term(session, term_id, unit.county_id)
-    return coverage_of(session, term, [unit])
+    return coverage_of(session, term, [unit], now)

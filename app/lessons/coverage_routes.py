@@ -1,5 +1,6 @@
 """HTTP of what the timetable covers of the curriculum."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Self
 from uuid import UUID
 
@@ -103,4 +104,4 @@ def show_coverage(
 
     Lessons that name no group count for the unit's only class that needs the subject; else they are `unassigned`.
     """
-    return CoverageOut.of(coverage.show_coverage(session, principal, term_id, org_unit_id))
+    return CoverageOut.of(coverage.show_coverage(session, principal, term_id, org_unit_id, datetime.now(UTC)))

@@ -8,6 +8,7 @@ from tests.app.asks import (
     notices,
     pairings,
     pupils,
+    reports,
     schools,
     tables,
     timetables,
@@ -25,6 +26,7 @@ _DOMAINS: tuple[AsksOf, ...] = (
     lessons.asks,
     feeds.asks,
     notices.asks,
+    reports.asks,
     live.asks,
     tables.asks,
 )

@@ -1,0 +1,274 @@
+"""HTTP of reports."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+
+from app.accounts.gates import may
+from app.accounts.permissions import Action
+from app.accounts.rules import Principal
+from app.database import SessionDep
+from app.errors import Forbidden, Invalid, NotFound, Unauthenticated, responses
+from app.feeds.rules import Language
+from app.lessons.tallies import Counted
+from app.reports import service
+from app.reports.rules import Cell
+from app.reports.rules import after as cells_after
+from app.reports.schemas import (
+    CellOut,
+    CountedLesson,
+    CoverageOut,
+    CoverageRow,
+    FiguresOut,
+    RoomFiguresOut,
+    RoomsOut,
+    UnassignedOut,
+    UnservedOut,
+)
+from app.reports.service import By, RoomRow, Row, View, Wanted
+from app.schemas import Page, PageAfter, PageLimit, bad_cursor, decode_cursor, decode_pair, encode_cursor
+from app.schools.rules import RoomKind
+from app.timetables.curriculum_rules import Class
+
+_PREFIX = "/api/v1/reports"
+
+router = APIRouter(
+    prefix=_PREFIX,
+    tags=["reports"],
+    responses=responses(Unauthenticated, Forbidden, NotFound, Invalid),
+)
+
+Reader = Annotated[Principal, may(Action.REPORT_SHOW)]
+TermId = Annotated[UUID, Query(alias="term")]
+
+
+def _wanted(
+    term: UUID,
+    under: Annotated[UUID | None, Query(description="Only this org unit and what is below it")] = None,
+    own: Annotated[bool, Query(description="With `under`: only the unit's own classes")] = False,
+    grade: Annotated[int | None, Query(ge=1, le=12)] = None,
+    subject: Annotated[str | None, Query(max_length=50, description="A subject's code")] = None,
+) -> Wanted:
+    return Wanted(term, under, own and under is not None, grade, subject)
+
+
+Narrowed = Annotated[Wanted, Depends(_wanted)]
+
+
+@router.get("/coverage", summary="Opening rate and full-hours rate")
+def coverage(
+    session: SessionDep,
+    principal: Reader,
+    wanted: Narrowed,
+    by: Annotated[By, Query(description="What it is divided by")] = By.AREA,
+    language: Annotated[Language, Query(description="Language of subjects' names")] = Language.CHINESE,
+) -> CoverageOut:
+    """Which of the subjects that the curriculum asks for are taught (开课率), and in how many of the periods it asks
+    for (开足率), planned and delivered apart, over a whole term.
+
+    Counted in cells: one subject of one grade of one class. Every figure is a sum over cells, and names the list of
+    them; each cell names its lessons. A lesson of a combined group counts for each of its grades. What a site's own
+    teachers give is in the curriculum, and counts too."""
+    found = service.view(session, principal, wanted, datetime.now(UTC))
+    names = _names(found, service.subject_names(session, principal.county_id, language))
+    return CoverageOut(
+        term_id=wanted.term_id,
+        by=by,
+        weeks=found.weeks,
+        total=FiguresOut.of(service.sum_up(found)),
+        rows=[_row(each, by, wanted, found, names) for each in service.divide(found, by)],
+        unserved=len(found.unserved),
+        unassigned=sum(found.unassigned.values()),
+    )
+
+
+@router.get("/coverage/cells", summary="The list behind the rates")
+def cells(
+    session: SessionDep,
+    principal: Reader,
+    wanted: Narrowed,
+    only: Annotated[
+        Literal["unopened", "short"] | None, Query(description="Cells without, or with too few lessons")
+    ] = None,
+    limit: PageLimit = 50,
+    after: PageAfter = None,
+) -> Page[CellOut]:
+    """What each grade of each class is to be taught in each subject, by unit, group, grade and subject."""
+    found = service.view(session, principal, wanted, datetime.now(UTC))
+    listed = [cell for cell in found.cells if _is_wanted(cell, only)]
+    if after is not None:
+        unit, group, grade, subject = decode_cursor(after, 4)
+        if not grade.isdecimal() or len(grade) > 3:
+            raise bad_cursor()
+        listed = cells_after(listed, (unit, group, int(grade), subject))
+    following = encode_cursor(*map(str, listed[limit - 1].order)) if len(listed) > limit else None
+    return Page(items=[_cell(each, wanted, found) for each in listed[:limit]], next=following)
+
+
+@router.get("/unserved", summary="Groups without lessons")
+def unserved(session: SessionDep, principal: Reader, wanted: Narrowed) -> Page[UnservedOut]:
+    """Classes that no lesson reaches in the term: pupil groups, and grades that have pupils but no group."""
+    found = service.view(session, principal, wanted, datetime.now(UTC))
+    return Page(items=[_unserved(each, found) for each in found.unserved], next=None)
+
+
+@router.get("/unassigned", summary="Lessons of nobody knows which class")
+def unassigned(session: SessionDep, principal: Reader, wanted: Narrowed) -> Page[UnassignedOut]:
+    """Lessons that reach a unit with several classes and name no group: no figure counts them. Name the groups."""
+    found = service.view(session, principal, wanted, datetime.now(UTC))
+    items = [
+        UnassignedOut(
+            org_unit_id=unit,
+            org_unit=found.units[unit].name,
+            subject=subject,
+            planned=count,
+            lessons=_link("lessons", term=wanted.term_id, unit=unit, subject=subject),
+        )
+        for (unit, subject), count in sorted(found.unassigned.items(), key=str)
+    ]
+    return Page(items=items, next=None)
+
+
+@router.get("/rooms", summary="Lessons per room and week")
+def rooms(
+    session: SessionDep,
+    principal: Reader,
+    term: UUID,
+    kind: Annotated[Literal["main", "receiving"], Query(description="What rooms give, or take")] = "main",
+    under: Annotated[UUID | None, Query(description="Only this org unit and what is below it")] = None,
+) -> RoomsOut:
+    """How many lessons each main room gives or each receiving room takes, those without any too."""
+    weeks, rows = service.rooms(session, principal, Wanted(term, under), RoomKind(kind), datetime.now(UTC))
+    units = service.unit_names(session, [row.room.org_unit_id for row in rows])
+    shown = [_room(each, kind, term, weeks, units) for each in rows]
+    planned = sum(each.planned for each in shown)
+    return RoomsOut(
+        term_id=term,
+        weeks=weeks,
+        planned=planned,
+        due=sum(each.due for each in shown),
+        delivered=sum(each.delivered for each in shown),
+        per_week=_per_week(planned, weeks * len(shown)),
+        rows=shown,
+    )
+
+
+@router.get("/lessons", summary="The lessons behind a figure")
+def lessons(
+    session: SessionDep,
+    principal: Reader,
+    term: UUID,
+    group: Annotated[UUID | None, Query(description="Of this pupil group")] = None,
+    unit: Annotated[UUID | None, Query(description="That reach this unit and name no group of it")] = None,
+    main_room: Annotated[UUID | None, Query(description="Given in this room")] = None,
+    receiving_room: Annotated[UUID | None, Query(description="Taken in this room")] = None,
+    subject: Annotated[str | None, Query(max_length=50, description="A subject's code")] = None,
+    delivered: Annotated[bool, Query(description="Only those that were delivered")] = False,
+    limit: PageLimit = 50,
+    after: PageAfter = None,
+) -> Page[CountedLesson]:
+    """Exactly the lessons that a cell or a room counts, by time: of a group, a unit, both together, or one room."""
+    if sum(each is not None for each in (group or unit, main_room, receiving_room)) != 1:
+        raise Invalid("report.whose", "Whose lessons", "Name a `group`, a `unit`, or one room.")
+    last = decode_pair(after, datetime.fromisoformat, UUID) if after else None
+    counted = Counted(term, group, unit, subject, main_room, receiving_room, delivered)
+    found, more = service.lessons(session, principal, counted, last, limit)
+    following = encode_cursor(found[-1].starts_at.isoformat(), str(found[-1].id)) if more else None
+    return Page(items=[CountedLesson.model_validate(each) for each in found], next=following)
+
+
+def _names(found: View, subjects: Mapping[str, str]) -> Mapping[UUID | int | str, str]:
+    names: dict[UUID | int | str, str] = {unit.id: unit.name for unit in found.units.values()}
+    names.update(subjects)
+    return names
+
+
+def _link(path: str, **query: Any) -> str:
+    given = {name: value for name, value in query.items() if value is not None}
+    return f"{_PREFIX}/{path}?{urlencode(given)}"
+
+
+def _row(row: Row, by: By, wanted: Wanted, found: View, names: Mapping[UUID | int | str, str]) -> CoverageRow:
+    unit = row.key if isinstance(row.key, UUID) else None
+    grade = row.key if by is By.GRADE and isinstance(row.key, int) else None
+    subject = row.key if by is By.SUBJECT and isinstance(row.key, str) else None
+    own = wanted.own or by is By.SITE or unit == found.root.id
+    narrowed = {
+        "term": wanted.term_id,
+        "under": unit or wanted.under,
+        "grade": grade or wanted.grade,
+        "subject": subject or wanted.subject,
+    }
+    return CoverageRow(
+        org_unit_id=unit,
+        grade=grade,
+        subject=subject,
+        name=names.get(row.key, str(row.key)),
+        figures=FiguresOut.of(row.figures),
+        cells=_link("coverage/cells", **narrowed, own="true" if own else None),
+        within=_link("coverage", by="area", **narrowed) if by is By.AREA and not own else None,
+    )
+
+
+def _cell(cell: Cell, wanted: Wanted, found: View) -> CellOut:
+    line = cell.line
+    unit = line.unit_id if (line.unit_id, line.subject) in found.unnamed else None
+    link = _link("lessons", term=wanted.term_id, group=line.group_id, unit=unit, subject=line.subject)
+    return CellOut(
+        org_unit_id=line.unit_id,
+        org_unit=found.units[line.unit_id].name,
+        pupil_group_id=line.group_id,
+        pupil_group=found.groups[line.group_id].name if line.group_id else "",
+        grade=line.grade,
+        subject=line.subject,
+        pupils=line.pupils,
+        required=line.required,
+        own=line.own,
+        planned=line.planned,
+        due=cell.due,
+        delivered=cell.delivered,
+        lessons=link if line.group_id or unit else None,
+    )
+
+
+def _is_wanted(cell: Cell, only: str | None) -> bool:
+    match only:
+        case "unopened":
+            return not cell.line.is_opened
+        case "short":
+            return cell.line.counted < cell.line.required
+    return True
+
+
+def _unserved(each: Class, found: View) -> UnservedOut:
+    return UnservedOut(
+        org_unit_id=each.unit_id,
+        org_unit=found.units[each.unit_id].name,
+        pupil_group_id=each.group_id,
+        pupil_group=found.groups[each.group_id].name if each.group_id else "",
+        grades=list(each.grades),
+        pupils=each.pupils,
+    )
+
+
+def _room(row: RoomRow, kind: str, term: UUID, weeks: float, units: Mapping[UUID, str]) -> RoomFiguresOut:
+    room = row.room
+    return RoomFiguresOut(
+        room_id=room.id,
+        name=room.name,
+        org_unit_id=room.org_unit_id,
+        org_unit=units[room.org_unit_id],
+        planned=row.count.planned,
+        due=row.count.due,
+        delivered=row.count.delivered,
+        per_week=_per_week(row.count.planned, weeks),
+        lessons=_link("lessons", term=term, **{f"{kind}_room": room.id}),
+    )
+
+
+def _per_week(lessons: int, weeks: float) -> float | None:
+    return round(lessons / weeks, 2) if weeks else None

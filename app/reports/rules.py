@@ -1,0 +1,131 @@
+"""From what classes are required to be taught and what they are taught to rates that add up: pure rules.
+
+Everything is counted in *cells*: one subject of one grade of one class over a term. A cell is the line of the list
+behind every figure; each figure is the sum of its cells, so whatever a county is divided by adds up to the same.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from app.timetables.curriculum_rules import Coverage, Line
+
+Key = TypeVar("Key", bound=Hashable)
+Order = tuple[str, str, int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One subject of one grade of a class: required and planned, and what became of it so far."""
+
+    line: Line
+    due: int
+    """Lessons of those planned whose time is over."""
+    delivered: int
+    """Lessons that were held and reached the class."""
+
+    @property
+    def order(self) -> Order:
+        """Its place in lists; no two cells of a county have the same."""
+        return str(self.line.unit_id), str(self.line.group_id or ""), self.line.grade, self.line.subject
+
+    @property
+    def is_opened_by_delivery(self) -> bool:
+        """Whether the subject has been taught at all."""
+        return self.line.own > 0 or self.delivered > 0
+
+    @property
+    def delivered_counted(self) -> float:
+        """What counts of what was delivered; the unit's own teachers are taken at their word."""
+        return min(self.line.own + self.delivered, self.line.required)
+
+
+def cells_of(planned: Coverage, due: Coverage, delivered: Coverage) -> list[Cell]:
+    """The cells of three counts over the same classes and plans, in the order of lists."""
+    together = zip(planned.lines, due.lines, delivered.lines, strict=True)
+    return sorted((Cell(line, past.planned, held.planned) for line, past, held in together), key=_order)
+
+
+@dataclass(slots=True)
+class Figures:
+    """Sums over cells; periods of the whole term."""
+
+    cells: int = 0
+    opened: int = 0
+    """Cells that have lessons planned, or the unit's own teachers."""
+    opened_delivered: int = 0
+    required: float = 0
+    own: float = 0
+    """Given by the units' own teachers."""
+    planned: int = 0
+    counted: float = 0
+    """Own and planned, in each cell at most what is required: too much English makes up for no music."""
+    due: int = 0
+    delivered: int = 0
+    delivered_counted: float = 0
+
+    def add(self, cell: Cell) -> None:
+        """Take in one more cell."""
+        line = cell.line
+        self.cells += 1
+        self.opened += line.is_opened
+        self.opened_delivered += cell.is_opened_by_delivery
+        self.required += line.required
+        self.own += line.own
+        self.planned += line.planned
+        self.counted += line.counted
+        self.due += cell.due
+        self.delivered += cell.delivered
+        self.delivered_counted += cell.delivered_counted
+
+    @property
+    def opening_rate(self) -> float | None:
+        """开课率: the share of required subjects that are taught; None: nothing is required."""
+        return _share(self.opened, self.cells)
+
+    @property
+    def opening_rate_delivered(self) -> float | None:
+        """The same by what was delivered."""
+        return _share(self.opened_delivered, self.cells)
+
+    @property
+    def full_hours_rate(self) -> float | None:
+        """开足率: the share of required periods that are planned."""
+        return _share(self.counted, self.required)
+
+    @property
+    def full_hours_rate_delivered(self) -> float | None:
+        """The same by what was delivered, of all that the whole term requires."""
+        return _share(self.delivered_counted, self.required)
+
+
+def total(cells: Iterable[Cell]) -> Figures:
+    """The figures of all cells."""
+    found = Figures()
+    for cell in cells:
+        found.add(cell)
+    return found
+
+
+def divided(cells: Iterable[Cell], key: Callable[[Cell], Key]) -> dict[Key, Figures]:
+    """The figures by what the cells are divided by; together they are those of all cells."""
+    found: dict[Key, Figures] = {}
+    for cell in cells:
+        part = key(cell)
+        if part not in found:
+            found[part] = Figures()
+        found[part].add(cell)
+    return found
+
+
+def after(cells: Sequence[Cell], last: Order) -> list[Cell]:
+    """The cells behind one in the order of lists."""
+    return [cell for cell in cells if cell.order > last]
+
+
+def _order(cell: Cell) -> Order:
+    return cell.order
+
+
+def _share(part: float, whole: float) -> float | None:
+    return round(part / whole, 4) if whole else None

@@ -1,0 +1,242 @@
+"""Use cases of reports: what classes of a county are to be taught and are, and the lists behind each figure."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.accounts.permissions import Action, allows, reach
+from app.accounts.rules import Principal
+from app.errors import NotFound
+from app.feeds.rules import Language
+from app.lessons import tallies
+from app.lessons.models import Lesson
+from app.lessons.tallies import Count, Counted
+from app.reports.rules import Cell, Figures, cells_of, divided, total
+from app.schools import service as schools
+from app.schools import subjects
+from app.schools.models import OrgUnit, PupilGroup, Room
+from app.schools.rules import RoomKind, path_ids
+from app.timetables import curriculum
+from app.timetables import service as timetables
+from app.timetables.curriculum_rules import Class, Planned, cover
+from app.timetables.models import Term
+
+
+class By(StrEnum):
+    """What a report is divided by."""
+
+    AREA = "area"  # the units right below: townships of a county, schools of a township, sites of a school
+    SITE = "site"  # every school and teaching site with classes of its own
+    GRADE = "grade"
+    SUBJECT = "subject"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a report is about: a term, narrowed to a unit and all below it (or its own classes), a grade, a subject."""
+
+    term_id: UUID
+    under: UUID | None = None
+    own: bool = False
+    grade: int | None = None
+    subject: str | None = None
+
+
+@dataclass(frozen=True)
+class View:
+    """Everything a report is made of, as far as somebody may see it."""
+
+    term: Term
+    weeks: float
+    root: OrgUnit
+    units: Mapping[UUID, OrgUnit]
+    groups: Mapping[UUID, PupilGroup]
+    cells: Sequence[Cell]
+    unserved: Sequence[Class]
+    """Classes that no lesson reaches."""
+    unassigned: Mapping[tuple[UUID, str], int]
+    """Lessons that reach a unit, by subject, of which nobody can say for which of its classes; counted in no cell."""
+    unnamed: frozenset[tuple[UUID, str]]
+    """Units and subjects whose lessons name no group and count for the only class there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One part of what was divided: an org unit, a grade or a subject."""
+
+    key: UUID | int | str
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class RoomRow:
+    """A room and its lessons."""
+
+    room: Room
+    count: Count
+
+
+def view(session: Session, principal: Principal, wanted: Wanted, now: datetime) -> View:
+    """What a report is made of; raises `NotFound` for a term or a unit of another county or out of reach."""
+    term = timetables.get_term(session, wanted.term_id, principal.county_id)
+    root = _root(session, principal, wanted.under)
+    units = {root.id: root} if wanted.own else _units(session, principal, root)
+    classes = curriculum.classes_in(session, term.id, units.keys())
+    plans = curriculum.plans_of(session, term.id, units.values())
+    weeks = curriculum.teaching_weeks(session, term)
+    reached = tallies.reached(session, term.id, now)
+    planned, due, delivered = (
+        cover(classes, plans, _of_units(each, units), weeks)
+        for each in (reached.planned, reached.due, reached.delivered)
+    )
+    unnamed = frozenset(reached.planned.of_units) - planned.unassigned.keys()
+    served = {group_id for group_id, _ in reached.planned.of_groups}
+    reached_units = {unit_id for unit_id, _ in reached.planned.of_units}
+    return View(
+        term=term,
+        weeks=weeks,
+        root=root,
+        units=units,
+        groups=schools.pupil_groups(session, {each.group_id for each in classes if each.group_id}),
+        cells=[cell for cell in cells_of(planned, due, delivered) if _is_about(cell, wanted)],
+        unserved=[
+            each
+            for each in classes
+            if each.group_id not in served and each.unit_id not in reached_units
+            if wanted.grade is None or wanted.grade in each.grades
+        ],
+        unassigned={
+            key: count for key, count in planned.unassigned.items() if wanted.subject in (None, key[1])
+        },
+        unnamed=unnamed,
+    )
+
+
+def divide(found: View, by: By) -> list[Row]:
+    """The figures by what the report is divided by, in the order of lists."""
+    rows = [Row(key, figures) for key, figures in divided(found.cells, _key(found, by)).items()]
+    return sorted(rows, key=lambda row: _place(found, row.key))
+
+
+def sum_up(found: View) -> Figures:
+    """The figures of all."""
+    return total(found.cells)
+
+
+def rooms(
+    session: Session, principal: Principal, wanted: Wanted, kind: RoomKind, now: datetime
+) -> tuple[float, list[RoomRow]]:
+    """The weeks of a term; and the rooms of a kind within reach, those without lessons too, with their lessons."""
+    term = timetables.get_term(session, wanted.term_id, principal.county_id)
+    units = _units(session, principal, _root(session, principal, wanted.under))
+    count = tallies.by_main_room if kind is RoomKind.MAIN else tallies.by_receiving_room
+    counts = count(session, term.id, now)
+    found = [
+        RoomRow(room, counts.get(room.id, Count(0, 0, 0)))
+        for room in schools.rooms_of(session, principal.county_id, kind)
+        if room.org_unit_id in units
+    ]
+    return curriculum.teaching_weeks(session, term), found
+
+
+def lessons(
+    session: Session,
+    principal: Principal,
+    counted: Counted,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
+) -> tuple[Sequence[Lesson], bool]:
+    """The lessons behind a figure: of a group, a unit or a room within reach."""
+    timetables.get_term(session, counted.term_id, principal.county_id)
+    if (group_id := counted.group_id) is not None:
+        missing = _missing("pupil_group", "pupil group", group_id)
+        group = schools.pupil_groups(session, [group_id]).get(group_id)
+        _require_in_reach(session, principal, group.org_unit_id if group else None, missing)
+    if counted.unit_id is not None:
+        missing = _missing("org_unit", "org unit", counted.unit_id)
+        _require_in_reach(session, principal, counted.unit_id, missing)
+    for room_id in (counted.main_room_id, counted.receiving_room_id):
+        if room_id is not None:
+            room = schools.rooms(session, [room_id]).get(room_id)
+            missing = _missing("room", "room", room_id)
+            _require_in_reach(session, principal, room.org_unit_id if room else None, missing)
+    return tallies.counted_lessons(session, counted, after, limit)
+
+
+def subject_names(session: Session, county_id: UUID, language: Language) -> dict[str, str]:
+    """What the subjects of a county are called, by their codes."""
+    listed = subjects.list_subjects(session, county_id)
+    chinese = language is Language.CHINESE
+    return {each.code: each.name_zh if chinese else each.name_en for each in listed}
+
+
+def unit_names(session: Session, ids: Collection[UUID]) -> dict[UUID, str]:
+    """What org units are called."""
+    return {unit.id: unit.name for unit in schools.org_units(session, set(ids)).values()}
+
+
+def _of_units(planned: Planned, units: Mapping[UUID, OrgUnit]) -> Planned:
+    of_units = {key: count for key, count in planned.of_units.items() if key[0] in units}
+    return Planned(planned.of_groups, of_units)
+
+
+def _is_about(cell: Cell, wanted: Wanted) -> bool:
+    return wanted.grade in (None, cell.line.grade) and wanted.subject in (None, cell.line.subject)
+
+
+def _key(found: View, by: By) -> Callable[[Cell], UUID | int | str]:
+    match by:
+        case By.AREA:
+            areas = {unit.id: _area(unit, found.root) for unit in found.units.values()}
+            return lambda cell: areas[cell.line.unit_id]
+        case By.SITE:
+            return lambda cell: cell.line.unit_id
+        case By.GRADE:
+            return lambda cell: cell.line.grade
+        case By.SUBJECT:
+            return lambda cell: cell.line.subject
+
+
+def _place(found: View, key: UUID | int | str) -> tuple[str, int, str]:
+    if isinstance(key, UUID):
+        unit = found.units.get(key)
+        return (unit.path if unit else "", 0, unit.code if unit else str(key))
+    return ("", key, "") if isinstance(key, int) else ("", 0, key)
+
+
+def _area(unit: OrgUnit, root: OrgUnit) -> UUID:
+    """The unit right below the root that a unit belongs to; the root itself for its own classes."""
+    path = path_ids(unit.path)
+    return root.id if unit.id == root.id else path[path.index(root.id) + 1]
+
+
+def _root(session: Session, principal: Principal, under: UUID | None) -> OrgUnit:
+    if under is None:
+        return schools.get_org_unit(session, principal.county_id)
+    return _require_in_reach(session, principal, under, _missing("org_unit", "org unit", under))
+
+
+def _require_in_reach(
+    session: Session, principal: Principal, unit_id: UUID | None, missing: NotFound
+) -> OrgUnit:
+    unit = schools.org_units(session, [unit_id]).get(unit_id) if unit_id else None
+    if unit is None or not allows(principal, Action.REPORT_SHOW, schools.target_of(unit)):
+        raise missing
+    return unit
+
+
+def _missing(code: str, name: str, which: UUID) -> NotFound:
+    return NotFound(f"{code}.not_found", f"No such {name}", f"There is no {name} {which}.")
+
+
+def _units(session: Session, principal: Principal, root: OrgUnit) -> dict[UUID, OrgUnit]:
+    """The root and the units below it that are within reach, by id."""
+    within = reach(principal, Action.REPORT_SHOW)
+    ids = schools.ids_below(session, [root.id])
+    if within.county_id is None:
+        ids &= schools.ids_below(session, within.units)
+    return schools.org_units(session, ids)

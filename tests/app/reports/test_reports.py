@@ -1,0 +1,199 @@
+"""Reports: every figure is the sum of a list that can be looked at, down to single lessons."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+from starlette.testclient import TestClient
+
+from app.accounts.rules import Role
+from app.keys import Keys
+from app.lessons.models import Lesson, LessonSite
+from app.lessons.rules import LessonState, SiteState
+from app.reports.rules import Cell, Figures, divided, total
+from app.schools import groups
+from app.schools.groups import GroupDraft
+from app.schools.models import OrgUnit
+from app.timetables import curriculum, headcounts
+from app.timetables.curriculum_rules import Line, Periods
+from tests import counties, factories
+from tests.counties import County
+
+REPORTS = "/api/v1/reports"
+COUNTS = st.integers(0, 9)
+CELLS = st.lists(
+    st.builds(
+        Cell,
+        line=st.builds(
+            Line,
+            unit_id=st.sampled_from([UUID(int=1), UUID(int=2)]),
+            group_id=st.sampled_from([None, UUID(int=3), UUID(int=4)]),
+            grade=st.integers(1, 3),
+            subject=st.sampled_from(["English", "Music"]),
+            pupils=COUNTS,
+            required=st.integers(1, 9).map(float),
+            own=COUNTS.map(float),
+            planned=COUNTS,
+        ),
+        due=COUNTS,
+        delivered=COUNTS,
+    ),
+    max_size=12,
+)
+
+
+@given(CELLS)
+def test_whatever_a_county_is_divided_by_adds_up(cells: list[Cell]) -> None:
+    whole = total(cells)
+    lines = [each.line for each in cells]
+    assert whole.counted == sum(min(line.own + line.planned, line.required) for line in lines)
+    assert whole.opened == sum(1 for line in lines if line.planned or line.own)
+    assert whole.opening_rate == (round(whole.opened / len(cells), 4) if cells else None)
+    assert whole.full_hours_rate is None or 0 <= whole.full_hours_rate <= 1
+    for key in ("unit_id", "group_id", "grade", "subject"):
+        parts = divided(cells, lambda cell, key=key: getattr(cell.line, key))  # type: ignore[misc]
+        assert sum_of(asdict(part) for part in parts.values()) == (asdict(whole) if cells else {})
+        assert all(total(c for c in cells if getattr(c.line, key) == at) == parts[at] for at in parts)
+    assert total([]) == Figures()
+
+
+def sum_of(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for part in parts:
+        for name, value in part.items():
+            if not name.endswith("_rate") and "rate_" not in name:
+                found[name] = found.get(name, 0) + value
+    return found
+
+
+@dataclass
+class Scene:
+    """A county of which everything is a little different at every place."""
+
+    client: TestClient
+    county: County
+    other: OrgUnit
+    bureau: dict[str, str]
+    head: dict[str, str]
+
+    def get(self, address: str, header: dict[str, str] | None = None) -> Any:
+        answer = self.client.get(address, headers=header or self.bureau)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def all(self, address: str) -> list[Any]:
+        """All items of a list that is read in small pages."""
+        items, after = [], ""
+        while True:
+            page = self.get(f"{address}&limit=2{after}")
+            items += page["items"]
+            if page["next"] is None:
+                return items
+            after = f"&after={page['next']}"
+
+    def coverage(self, query: str = "", header: dict[str, str] | None = None) -> Any:
+        return self.get(f"{REPORTS}/coverage?term={self.county.term.id}{query}", header)
+
+
+@pytest.fixture
+def scene(client: TestClient, session: Session, keys: Keys) -> Scene:
+    county = counties.county(session, first_day=counties.tomorrow(), weeks=3)
+    named, unnamed = county.sites
+    other = factories.school(session, county.county)
+    own = groups.create_group(session, GroupDraft(county.school.id, "三年级", (3,), 40))
+    combined = groups.create_group(session, GroupDraft(named.unit.id, "复式", (1, 2), 9))
+    groups.create_group(session, GroupDraft(named.unit.id, "三年级", (3,), 6))
+    headcounts.put_headcounts(session, county.term, unnamed.unit, {3: 8})
+    headcounts.put_headcounts(session, county.term, other, {1: 30, 3: 31})
+    plan = {(grade, "English"): Periods(2) for grade in (1, 2, 3)} | {(3, "Music"): Periods(1, 0.5)}
+    curriculum.put_curriculum(session, county.term, county.county, plan)
+    day = counties.tomorrow().isoweekday()
+    weekly = county.schedule(session, weekday=day, pupil_group_ids=(own.id, combined.id)).entry.id
+    county.schedule(session, weekday=day, period=2, subject="Music", pupil_group_ids=(own.id,))
+    first, second, *_ = session.scalars(
+        select(Lesson).where(Lesson.entry_id == weekly).order_by(Lesson.starts_at)
+    )
+    first.state = LessonState.ENDED
+    second.state = LessonState.CANCELLED
+    there = (LessonSite.lesson_id == first.id, LessonSite.site_id == named.unit.id)
+    session.execute(
+        update(LessonSite).where(*there).values(state=SiteState.LEFT, joined_at=datetime.now(UTC))
+    )
+    head = factories.person(session, county.school, Role.SCHOOL_ADMIN)
+    session.commit()
+    return Scene(client, county, other, factories.bearer(keys, county.bureau), factories.bearer(keys, head))
+
+
+def test_figures_add_up_from_the_county_to_the_single_lesson(scene: Scene) -> None:
+    county = scene.county
+    whole = scene.coverage()
+    assert whole["weeks"] == 3
+    figures = whole["total"]
+    # Eight cells: 4 of English and 1 of Music at the school and the named site, 2 at the other, 3 at the other school.
+    cells = {
+        (cell["org_unit_id"], cell["grade"], cell["subject"]): cell
+        for cell in scene.all(f"{REPORTS}/coverage/cells?term={county.term.id}")
+    }
+    assert len(cells) == figures["cells"]
+    school, named, unnamed = (str(county.school.id), *(str(site.unit.id) for site in county.sites))
+    english = {unit: cells[unit, 3, "English"] for unit in (school, unnamed, str(scene.other.id))}
+    assert [(each["planned"], each["delivered"]) for each in english.values()] == [(2, 1), (2, 0), (0, 0)]
+    assert cells[named, 1, "English"]["planned"] == cells[named, 2, "English"]["planned"] == 2
+    assert cells[named, 1, "English"]["delivered"] == 1, "the site was there"
+    assert cells[named, 3, "English"]["planned"] == 0, "its lessons name the other group"
+    assert cells[named, 3, "Music"]["planned"] == 3, "the only class there that needs it"
+    for cell in cells.values():
+        for counted, narrowed in (("planned", ""), ("delivered", "&delivered=true")):
+            lessons = scene.all(cell["lessons"] + narrowed) if cell["lessons"] else []
+            assert len(lessons) == cell[counted], cell
+    for by in ("area", "site", "grade", "subject"):
+        divided_by = scene.coverage(f"&by={by}")
+        parts = [row["figures"] for row in divided_by["rows"]]
+        assert sum_of(parts) == pytest.approx(sum_of([figures])), by
+        for row in divided_by["rows"]:
+            behind = scene.all(row["cells"])
+            assert len(behind) == row["figures"]["cells"]
+            for name in ("required", "own", "planned", "due", "delivered"):
+                assert sum(cell[name] for cell in behind) == pytest.approx(row["figures"][name]), (row, name)
+            if row["within"]:
+                assert scene.get(row["within"])["total"] == row["figures"]
+    assert figures["full_hours_rate"] == round(figures["counted"] / figures["required"], 4)
+    short = scene.all(f"{REPORTS}/coverage/cells?term={county.term.id}&only=unopened")
+    assert len(short) == figures["cells"] - figures["opened"]
+
+
+def test_rooms_who_is_left_out_and_how_far_one_sees(scene: Scene) -> None:
+    county, term = scene.county, f"term={scene.county.term.id}"
+    for kind, rooms in (("main", 1), ("receiving", 2)):
+        shown = scene.get(f"{REPORTS}/rooms?{term}&kind={kind}")
+        assert len(shown["rows"]) == rooms and shown["per_week"] == round(5 / 3, 2)
+        for row in shown["rows"]:
+            assert len(scene.all(row["lessons"])) == row["planned"] == 5
+            assert len(scene.all(row["lessons"] + "&delivered=true")) == row["delivered"]
+    assert [row["delivered"] for row in scene.get(f"{REPORTS}/rooms?{term}")["rows"]] == [1]
+    left_out = scene.get(f"{REPORTS}/unserved?{term}")["items"]
+    assert [(each["org_unit_id"], each["grades"], each["pupils"]) for each in left_out] == [
+        (str(scene.other.id), [1], 30),
+        (str(scene.other.id), [3], 31),
+    ]
+    assert scene.coverage()["unserved"] == 2
+    own = scene.coverage("", scene.head)
+    assert own["total"] == scene.coverage(f"&under={county.school.id}")["total"]
+    assert own["total"]["cells"] == 2
+    for address in (
+        f"coverage?{term}&under={scene.other.id}",
+        f"lessons?{term}&unit={scene.other.id}",
+        f"lessons?{term}&receiving_room={county.sites[0].room.id}",
+        f"coverage?term={UUID(int=7)}",
+    ):
+        assert scene.client.get(f"{REPORTS}/{address}", headers=scene.head).status_code == 404, address
+    for address in ("", f"&group={UUID(int=7)}&main_room={county.main_room.id}"):
+        answer = scene.client.get(f"{REPORTS}/lessons?{term}{address}", headers=scene.bureau)
+        assert answer.json()["code"] == "report.whose"
