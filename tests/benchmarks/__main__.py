@@ -8,6 +8,7 @@ import asyncio
 from tests.benchmarks.accounts import account_figures
 from tests.benchmarks.feedback import feedback_figures
 from tests.benchmarks.figures import Selection
+from tests.benchmarks.guessing import guessing_figures
 from tests.benchmarks.joining import joining_figures
 from tests.benchmarks.lessons import lesson_figures
 from tests.benchmarks.planning import planning_figures
@@ -38,6 +39,8 @@ async def _run(wanted: Selection, seconds: float) -> None:
     async for figure in lesson_figures(wanted, seconds):
         print(figure.line(), flush=True)  # noqa: T201
     async for figure in stranger_figures(wanted, seconds):
+        print(figure.line(), flush=True)  # noqa: T201
+    async for figure in guessing_figures(wanted, seconds):
         print(figure.line(), flush=True)  # noqa: T201
     async for figure in account_figures(wanted):
         print(figure.line(), flush=True)  # noqa: T201
