@@ -17,6 +17,7 @@ import app.accounts.terminal_routes
 import app.accounts.token_routes
 import app.feeds.routes
 import app.lessons.agreement_routes
+import app.lessons.bell_routes
 import app.lessons.calendar_routes
 import app.lessons.change_routes
 import app.lessons.coverage_routes
@@ -97,6 +98,7 @@ ROUTERS = (
     app.pairings.routes.router,
     app.lessons.agreement_routes.router,
     app.timetables.routes.router,
+    app.lessons.bell_routes.router,
     app.timetables.calendar_routes.router,
     app.lessons.calendar_routes.router,
     app.lessons.routes.router,

@@ -76,6 +76,7 @@ class Action(StrEnum):
     CALENDAR_SET = "calendar.set"
     CALENDAR_SHOW = "calendar.show"
     BELLS_ADD = "bells.add"
+    BELLS_CHANGE = "bells.change"
     BELLS_SHOW = "bells.show"
     ENTRY_PLAN = "entry.plan"
     ENTRY_SHOW = "entry.show"
@@ -152,6 +153,7 @@ _ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None, Scope | N
     Action.CALENDAR_SET: (_COUNTY, _NO, _NO, _NO),
     Action.CALENDAR_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
     Action.BELLS_ADD: (_COUNTY, _SUBTREE, _NO, _NO),
+    Action.BELLS_CHANGE: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.BELLS_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
     Action.ENTRY_PLAN: (_COUNTY, _NO, _NO, _NO),
     Action.ENTRY_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
@@ -267,6 +269,7 @@ SEEN_BY: Mapping[Action, Action] = {
     Action.ORG_UNIT_ADD: Action.ORG_UNIT_SHOW,
     Action.ROOM_ADD: Action.ORG_UNIT_SHOW,
     Action.BELLS_ADD: Action.ORG_UNIT_SHOW,
+    Action.BELLS_CHANGE: Action.BELLS_SHOW,
     Action.PERSON_ADMIT: Action.ORG_UNIT_SHOW,
     Action.PAIRING_ADD: Action.ROOM_SHOW,
     Action.PUPIL_GROUP_ADD: Action.ORG_UNIT_SHOW,

@@ -72,6 +72,8 @@ class Act(StrEnum):
     CALENDAR_MARKED = "calendar.marked"
     CALENDAR_UNMARKED = "calendar.unmarked"
     BELLS_PUT_IN_FORCE = "bells.put_in_force"
+    BELLS_CHANGED = "bells.changed"
+    BELLS_REMOVED = "bells.removed"
     ENTRY_PLANNED = "entry.planned"
     TERMINAL_PAIRED = "terminal.paired"
     TERMINAL_REMOVED = "terminal.removed"

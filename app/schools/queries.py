@@ -53,6 +53,10 @@ def rooms(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Room]
     return {room.id: room for room in session.scalars(select(Room).where(Room.id.in_(ids)))}
 
 
+def room_ids_of(session: Session, unit_ids: Collection[uuid.UUID]) -> Sequence[uuid.UUID]:
+    return session.scalars(select(Room.id).where(Room.org_unit_id.in_(unit_ids))).all()
+
+
 def room_by_code(session: Session, org_unit_id: uuid.UUID, code: str) -> Room | None:
     return session.scalar(select(Room).where(Room.org_unit_id == org_unit_id, Room.code == code))
 

@@ -309,6 +309,11 @@ def rooms(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Room]
     return queries.rooms(session, ids)
 
 
+def room_ids_of(session: Session, unit_ids: Collection[uuid.UUID]) -> Sequence[uuid.UUID]:
+    """The rooms of some units."""
+    return queries.room_ids_of(session, unit_ids)
+
+
 def find_room(session: Session, org_unit_id: uuid.UUID, code: str) -> Room | None:
     """A room by its code in an org unit, or None."""
     return queries.room_by_code(session, org_unit_id, code)

@@ -58,6 +58,14 @@ class Place:
             self._rung[day] = [interval for interval in rung if interval is not None]
         return self._rung[day]
 
+    def interval(self, day: date, period: int) -> Interval | None:
+        """When a period is on a day; None: there is no such period, or the clocks jump over it."""
+        try:
+            bell = periods_on(day, self.bells).get(period)
+        except NoBells:
+            return None
+        return None if bell is None else lesson_interval(day, bell, self.zone)
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedSite:
@@ -133,7 +141,7 @@ def read_rooms(
             "Site named twice",
             "A teaching site takes part in a lesson with one room only; name one room for each site.",
         )
-    places = _places(session, [school, *units.values()], first_day, last_day)
+    places = read_places(session, [school, *units.values()], first_day, last_day)
     receiving = sorted(
         ((room, places[room.org_unit_id]) for room in rooms), key=lambda each: each[1].unit.code
     )
@@ -214,9 +222,10 @@ def bells_apart(
     )
 
 
-def _places(
+def read_places(
     session: Session, units: Collection[OrgUnit], first_day: date, last_day: date
 ) -> dict[UUID, Place]:
+    """Units with the bells of some days, by id."""
     chains = {unit.id: tuple(reversed(path_ids(unit.path))) for unit in units}
     above = schools.org_units(session, {unit_id for chain in chains.values() for unit_id in chain})
     bells = _bells(session, above, first_day, last_day)

@@ -79,6 +79,17 @@ def bell_schedule(session: Session, schedule_id: UUID) -> BellSchedule | None:
     return session.scalar(query.options(selectinload(BellSchedule.periods)))
 
 
+def bell_schedules_page(
+    session: Session, org_unit_ids: Collection[UUID], after: tuple[date, UUID] | None, limit: int
+) -> Sequence[BellSchedule]:
+    """Bell schedules of these units by first day."""
+    query = select(BellSchedule).where(BellSchedule.org_unit_id.in_(org_unit_ids))
+    if after is not None:
+        query = query.where(tuple_(BellSchedule.valid_from, BellSchedule.id) > tuple_(*after))
+    query = query.order_by(BellSchedule.valid_from, BellSchedule.id).limit(limit)
+    return session.scalars(query.options(selectinload(BellSchedule.periods))).all()
+
+
 def bell_schedules_of(
     session: Session, org_unit_ids: Collection[UUID], first_day: date, last_day: date
 ) -> Sequence[BellSchedule]:

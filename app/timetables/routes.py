@@ -13,17 +13,17 @@ from app.database import SessionDep
 from app.entity_tags import IfNoneMatch
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.schemas import Page, PageAfter, PageLimit, decode_pair, encode_cursor
+from app.timetables import bells as bell_schedules
 from app.timetables import service
 from app.timetables.models import BellSchedule
 from app.timetables.schemas import (
     BellScheduleOut,
-    NewBellSchedule,
     NewTerm,
     TermOut,
     TimetableEntryOut,
     bells,
 )
-from app.timetables.service import BellDraft, Search, TermDraft
+from app.timetables.service import Search, TermDraft
 
 router = APIRouter(prefix="/api/v1", tags=["timetables"])
 
@@ -75,24 +75,21 @@ def show_term(
     return known.answer(TermOut.of(service.show_term(session, principal, term_id)))
 
 
-@router.post(
-    "/bell-schedules",
-    status_code=201,
-    summary="Put bells in force",
-    response_model=BellScheduleOut,
-    responses=_ON_CREATE,
-)
-def add_bell_schedule(
-    body: NewBellSchedule,
+@router.get("/bell-schedules", summary="List bell schedules", responses=_ON_LIST)
+def list_bell_schedules(
     session: SessionDep,
-    principal: Annotated[Principal, may(Action.BELLS_ADD)],
-    response: Response,
-) -> BellSchedule:
-    """Give an org unit bells for some days: bureau admins anywhere, school admins in their school."""
-    draft = BellDraft(body.org_unit_id, body.name, body.valid_from, body.valid_to, bells(body.periods))
-    schedule = service.add_bell_schedule(session, principal, draft)
-    response.headers["Location"] = f"/api/v1/bell-schedules/{schedule.id}"
-    return schedule
+    principal: Annotated[Principal, may(Action.BELLS_SHOW)],
+    org_unit_id: Annotated[UUID | None, Query(description="Only those of this unit")] = None,
+    limit: PageLimit = 50,
+    after: PageAfter = None,
+) -> Page[BellScheduleOut]:
+    """The bell schedules of one's own county, by first day: those of units that have some of their own."""
+    start = decode_pair(after, date.fromisoformat, UUID) if after else None
+    found, more = bell_schedules.list_schedules(session, principal.county_id, org_unit_id, start, limit)
+    return Page(
+        items=[BellScheduleOut.model_validate(each) for each in found],
+        next=encode_cursor(found[-1].valid_from.isoformat(), str(found[-1].id)) if more else None,
+    )
 
 
 @router.get(
@@ -124,7 +121,7 @@ def show_bell_schedule(
     known: IfNoneMatch,
 ) -> Response:
     """One bell schedule of one's own county."""
-    schedule = service.show_bell_schedule(session, principal, bell_schedule_id)
+    schedule = bell_schedules.require_schedule(session, principal, Action.BELLS_SHOW, bell_schedule_id)
     return known.answer(BellScheduleOut.model_validate(schedule))
 
 

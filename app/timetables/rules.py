@@ -194,6 +194,13 @@ def week_of(term_first_day: date, day: date) -> int:
     return (day - monday).days // 7 + 1
 
 
+def days_left(span: tuple[date, date], taken: tuple[date, date]) -> list[tuple[date, date]]:
+    """What is left of a span of days when another one takes its days from it: two pieces at most, in order."""
+    before = (span[0], min(span[1], taken[0] - timedelta(days=1)))
+    after = (max(span[0], taken[1] + timedelta(days=1)), span[1])
+    return [piece for piece in (before, after) if piece[0] <= piece[1]]
+
+
 def overlapping_periods(periods: Mapping[int, Bell]) -> tuple[int, int] | None:
     """Two period numbers whose bells overlap, or None."""
     ordered = sorted(periods.items(), key=lambda item: item[1].starts_at)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, time
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, PlainSerializer, model_validator
@@ -166,8 +166,42 @@ class NewBellSchedule(Input):
     valid_from: date
     valid_to: date = Field(description="Last day")
     periods: Periods = Field(min_length=1, max_length=99)
+    cut_others: bool = Field(
+        False,
+        description="The unit's other schedules give up these days: they end earlier, begin later or are split",
+    )
 
     model_config = example(_BELLS)
+
+
+class BellPatch(Input):
+    """What changes of a bell schedule; what is not given stays."""
+
+    name: ShortName | None = None
+    valid_from: date | None = None
+    valid_to: date | None = Field(None, description="Last day")
+    periods: Periods | None = Field(None, min_length=1, max_length=99, description="All of them")
+
+    model_config = example({"valid_to": "2026-10-07"})
+
+    def fields(self) -> dict[str, Any]:
+        """The fields of a draft that are given."""
+        given = {name: getattr(self, name) for name in ("name", "valid_from", "valid_to")}
+        given["periods"] = None if self.periods is None else bells(self.periods)
+        return {name: value for name, value in given.items() if value is not None}
+
+
+class BellCopy(BellPatch):
+    """Where and when a schedule's periods are to be in force as well."""
+
+    org_unit_id: UUID | None = Field(None, description="The same unit unless given")
+    cut_others: bool = Field(False, description="As for a new schedule")
+
+    model_config = example({"name": "冬季 Winter", "valid_from": "2027-10-08", "valid_to": "2028-01-21"})
+
+    def fields(self) -> dict[str, Any]:
+        unit = {} if self.org_unit_id is None else {"org_unit_id": self.org_unit_id}
+        return super().fields() | unit
 
 
 class BellScheduleOut(VersionedOutput):

@@ -144,24 +144,9 @@ def calendar_of(session: Session, term: Term) -> SchoolCalendar:
 # --- bells --------------------------------------------------------------------------------------------------
 
 
-def add_bell_schedule(session: Session, principal: Principal, draft: BellDraft) -> BellSchedule:
-    """Put bells in force, as a bureau admin or as the admin of that school."""
-    unit = schools.require_at(session, principal, Action.BELLS_ADD, draft.org_unit_id)
-    schedule = create_bell_schedule(session, draft)
-    facts = {
-        "valid_from": schedule.valid_from,
-        "valid_to": schedule.valid_to,
-        "periods": _facts_of(draft.periods),
-    }
-    subject = Subject("bell_schedule", schedule.id, unit.id)
-    audit.note(session, Act.BELLS_PUT_IN_FORCE, unit.county_id, principal.person_id, subject, after=facts)
-    return schedule
-
-
 def create_bell_schedule(session: Session, draft: BellDraft) -> BellSchedule:
     """Put bells in force without asking who wants it: for seeds."""
-    _check_days(draft.valid_from, draft.valid_to)
-    _check_periods(draft.periods)
+    check_bells(draft)
     take_turns(session, [draft.org_unit_id])
     schedule = BellSchedule(
         org_unit_id=draft.org_unit_id,
@@ -179,20 +164,7 @@ def create_bell_schedule(session: Session, draft: BellDraft) -> BellSchedule:
     except IntegrityError as error:
         if violated(error) != "ex_bell_schedules_org_unit":
             raise
-        raise _bells_conflict(session, draft) from None
-    return schedule
-
-
-def show_bell_schedule(session: Session, principal: Principal, schedule_id: UUID) -> BellSchedule:
-    """One bell schedule of one's own county."""
-    missing = NotFound(
-        "bells.not_found", "No such bell schedule", f"There is no bell schedule {schedule_id}."
-    )
-    schedule = queries.bell_schedule(session, schedule_id)
-    if schedule is None:
-        raise missing
-    target = schools.target_of(schools.get_org_unit(session, schedule.org_unit_id))
-    require(principal, Action.BELLS_SHOW, target, missing)
+        raise bells_conflict(session, draft) from None
     return schedule
 
 
@@ -311,6 +283,12 @@ def _no_term(term_id: UUID) -> NotFound:
     return NotFound("term.not_found", "No such term", f"There is no term {term_id}.")
 
 
+def check_bells(draft: BellDraft) -> None:
+    """Raise `Invalid` for days or periods that cannot be."""
+    _check_days(draft.valid_from, draft.valid_to)
+    _check_periods(draft.periods)
+
+
 def _check_days(first_day: date, last_day: date) -> None:
     if last_day < first_day:
         raise Invalid(
@@ -352,8 +330,10 @@ def _term_conflict(session: Session, county_id: UUID, draft: TermDraft, error: I
     return error
 
 
-def _bells_conflict(session: Session, draft: BellDraft) -> Conflict:
-    others = queries.bell_schedules_of(session, [draft.org_unit_id], draft.valid_from, draft.valid_to)
+def bells_conflict(session: Session, draft: BellDraft, apart_from: UUID | None = None) -> Conflict:
+    """The refusal of bells on days on which the unit has some already."""
+    found = queries.bell_schedules_of(session, [draft.org_unit_id], draft.valid_from, draft.valid_to)
+    others = [each for each in found if each.id != apart_from]
     named = ", ".join(f"{each.name} ({each.valid_from} to {each.valid_to})" for each in others)
     return Conflict(
         "bells.overlap",

@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from app.main import ROUTERS
 from app.schools import groups, subjects
 from app.schools.groups import GroupDraft
 from app.timetables import headcounts
-from app.timetables.models import BellSchedule
+from app.timetables import service as timetables
+from app.timetables.service import BellDraft
 from tests import consents, counties, factories
 from tests.app.asks import Ask, Scene, asks
 from tests.roles import Place, Who, everybody
@@ -35,7 +37,7 @@ def scene(session: Session) -> Scene:
     county = counties.county(session, first_day=first_day, weeks=2)
     plan = county.schedule(session, weekday=first_day.isoweekday())
     lessons = select(Lesson.id).where(Lesson.entry_id == plan.entry.id).order_by(Lesson.starts_at)
-    bells = select(BellSchedule.id).where(BellSchedule.org_unit_id == county.county.id)
+    once = BellDraft(county.school.id, "Once", date(2019, 1, 1), date(2019, 6, 1), counties.BACK_TO_BACK)
     teacher = factories.person(session, county.school, Role.TEACHER)
     headcounts.put_headcounts(session, county.term, county.school, {3: 40})
     english = next(
@@ -52,7 +54,7 @@ def scene(session: Session) -> Scene:
         "room_id": county.main_room.id,
         "pairing_id": county.sites[0].pairing.id,
         "term_id": county.term.id,
-        "bell_schedule_id": session.scalars(bells).one(),
+        "bell_schedule_id": timetables.create_bell_schedule(session, once).id,
         "entry_id": plan.entry.id,
         "lesson_id": (lesson_id := session.scalars(lessons).first() or uuid.UUID(int=0)),
         "terminal_id": factories.terminal(session, county.main_room, county.county.id).id,

@@ -26,6 +26,12 @@ def asks(scene: Scene) -> Asks:
         ("GET", "/api/v1/terms/{term_id}/calendar"): Ask(),
         ("GET", "/api/v1/terms/{term_id}/public-holidays"): Ask(),
         ("POST", "/api/v1/bell-schedules"): Ask(bells),
+        ("GET", "/api/v1/bell-schedules"): Ask(finds="bell_schedule_id"),
+        ("POST", "/api/v1/bell-schedules/effects"): Ask(bells),
+        ("PATCH", "/api/v1/bell-schedules/{bell_schedule_id}"): Ask({"name": "Winter"}),
+        ("DELETE", "/api/v1/bell-schedules/{bell_schedule_id}"): Ask(),  # it has rung: refused
+        ("POST", "/api/v1/bell-schedules/{bell_schedule_id}/effects"): Ask({"valid_to": "2019-05-01"}),
+        ("POST", "/api/v1/bell-schedules/{bell_schedule_id}/copy"): Ask({"name": "Again"}),
         ("GET", "/api/v1/bell-schedules/{bell_schedule_id}"): Ask(),
         ("GET", "/api/v1/org-units/{org_unit_id}/bell-schedule"): Ask(query=f"on={first_day.isoformat()}"),
         ("POST", "/api/v1/timetable-entries"): Ask(county.body(weekday=first_day.isoweekday())),

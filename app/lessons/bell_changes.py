@@ -1,0 +1,190 @@
+"""Use cases of bells over a timetable that stands: put in force, change, copy, take back.
+
+Lessons follow when they shall; else a change that concerns any is refused.
+The same change can be tried: what it would mean is told, and nothing happens.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.accounts.permissions import Action
+from app.accounts.rules import Principal
+from app.audit import service as audit
+from app.audit.rules import Act, Facts
+from app.audit.service import Subject
+from app.database import take_turns
+from app.lessons.bell_effects import BellEffects, carry_out, effects_on, look_ahead, refusal
+from app.lessons.changes import Doing
+from app.schools import service as schools
+from app.schools.models import OrgUnit
+from app.timetables import bells
+from app.timetables import service as timetables
+from app.timetables.models import BellSchedule
+from app.timetables.rules import Bell
+from app.timetables.service import BellDraft
+
+Fields = Mapping[str, Any]
+"""Fields of a `BellDraft` with their new values."""
+Made = TypeVar("Made")
+
+
+class _Asked(Exception):
+    """Takes a change back that was only tried."""
+
+    def __init__(self, effects: BellEffects) -> None:
+        super().__init__()
+        self.effects = effects
+
+
+def add_bells(
+    session: Session, principal: Principal, draft: BellDraft, doing: Doing, *, cut: bool, follow: bool
+) -> BellSchedule:
+    """Put bells in force, as a bureau admin or as the admin of that school.
+
+    With `cut` the unit's other schedules give up these days. Raises `Conflict` with the lessons that would move, unless
+    they shall follow.
+    """
+    unit = schools.require_at(session, principal, Action.BELLS_ADD, draft.org_unit_id)
+    made = _change(session, unit, _days(draft), doing, follow, lambda: _put(session, draft, cut))
+    _note(session, principal, Act.BELLS_PUT_IN_FORCE, made, None)
+    return made
+
+
+def effects_of_adding(
+    session: Session, principal: Principal, draft: BellDraft, doing: Doing, *, cut: bool
+) -> BellEffects:
+    """What putting bells in force would mean for planned lessons. Nothing is changed."""
+    unit = schools.require_at(session, principal, Action.BELLS_ADD, draft.org_unit_id)
+    return _try(session, unit, _days(draft), doing, lambda: _put(session, draft, cut))
+
+
+def change_bells(
+    session: Session, principal: Principal, schedule_id: UUID, wanted: Fields, doing: Doing, *, follow: bool
+) -> BellSchedule:
+    """Change the name, days or periods of a schedule; refused as adding is."""
+    schedule = bells.require_schedule(session, principal, Action.BELLS_CHANGE, schedule_id)
+    doing.seen.require(session, schedule)
+    old, unit = bells.draft_of(schedule), schools.get_org_unit(session, schedule.org_unit_id)
+    new, before = replace(old, **wanted), _facts(schedule)
+    _change(
+        session, unit, _days(old, new), doing, follow, lambda: bells.rewrite_schedule(session, schedule, new)
+    )
+    _note(session, principal, Act.BELLS_CHANGED, schedule, before)
+    return schedule
+
+
+def effects_of_changing(
+    session: Session, principal: Principal, schedule_id: UUID, wanted: Fields, doing: Doing
+) -> BellEffects:
+    """What that would mean for planned lessons. Nothing is changed."""
+    schedule = bells.require_schedule(session, principal, Action.BELLS_CHANGE, schedule_id)
+    old, unit = bells.draft_of(schedule), schools.get_org_unit(session, schedule.org_unit_id)
+    new = replace(old, **wanted)
+    return _try(session, unit, _days(old, new), doing, lambda: bells.rewrite_schedule(session, schedule, new))
+
+
+def copy_bells(
+    session: Session,
+    principal: Principal,
+    schedule_id: UUID,
+    wanted: Fields,
+    doing: Doing,
+    *,
+    cut: bool,
+    follow: bool,
+) -> BellSchedule:
+    """Put a schedule's periods in force on other days, under another name or at another unit; refused as adding is."""
+    schedule = bells.require_schedule(session, principal, Action.BELLS_SHOW, schedule_id)
+    return add_bells(
+        session, principal, replace(bells.draft_of(schedule), **wanted), doing, cut=cut, follow=follow
+    )
+
+
+def remove_bells(
+    session: Session, principal: Principal, schedule_id: UUID, doing: Doing, *, follow: bool
+) -> None:
+    """Take bells back before they begin to ring: the unit goes by those of the unit above. Refused as adding is."""
+    schedule = bells.require_schedule(session, principal, Action.BELLS_CHANGE, schedule_id)
+    doing.seen.require(session, schedule)
+    unit, before = schools.get_org_unit(session, schedule.org_unit_id), _facts(schedule)
+    days = _days(bells.draft_of(schedule))
+    _change(
+        session,
+        unit,
+        days,
+        doing,
+        follow,
+        lambda: bells.remove_schedule(session, schedule, principal.today),
+    )
+    about = Subject("bell_schedule", schedule_id, unit.id)
+    audit.note(session, Act.BELLS_REMOVED, unit.county_id, principal.person_id, about, before=before)
+
+
+def _put(session: Session, draft: BellDraft, cut: bool) -> BellSchedule:
+    if cut:
+        timetables.check_bells(draft)
+        bells.make_room(session, draft)
+    return timetables.create_bell_schedule(session, draft)
+
+
+def _change(
+    session: Session,
+    unit: OrgUnit,
+    days: tuple[date, date],
+    doing: Doing,
+    follow: bool,
+    change: Callable[[], Made],
+) -> Made:
+    """Make a change of bells with all that follows from it."""
+    below = schools.ids_below(session, [unit.id])
+    # Whoever plans in these rooms takes turns for them, and so sees either all of the change or nothing.
+    take_turns(session, [unit.id, *schools.room_ids_of(session, below)])
+    ahead = look_ahead(session, below, days, doing)
+    made = change()
+    effects = effects_on(session, ahead)
+    if effects and not follow:
+        raise refusal(effects)
+    carry_out(session, ahead, effects, doing)
+    return made
+
+
+def _try(
+    session: Session, unit: OrgUnit, days: tuple[date, date], doing: Doing, change: Callable[[], object]
+) -> BellEffects:
+    ahead = look_ahead(session, schools.ids_below(session, [unit.id]), days, doing)
+    try:
+        with session.begin_nested():
+            change()
+            raise _Asked(effects_on(session, ahead))
+    except _Asked as asked:
+        return asked.effects
+
+
+def _days(*drafts: BellDraft) -> tuple[date, date]:
+    return min(each.valid_from for each in drafts), max(each.valid_to for each in drafts)
+
+
+def _facts(schedule: BellSchedule) -> Facts:
+    draft = bells.draft_of(schedule)
+    return {
+        "valid_from": draft.valid_from,
+        "valid_to": draft.valid_to,
+        "periods": {str(number): _clock(bell) for number, bell in sorted(draft.periods.items())},
+    }
+
+
+def _clock(bell: Bell) -> str:
+    return f"{bell.starts_at:%H:%M}-{bell.ends_at:%H:%M}"
+
+
+def _note(
+    session: Session, principal: Principal, act: Act, schedule: BellSchedule, before: Facts | None
+) -> None:
+    about = Subject("bell_schedule", schedule.id, schedule.org_unit_id)
+    county_id = principal.county_id
+    audit.note(session, act, county_id, principal.person_id, about, before=before, after=_facts(schedule))

@@ -1,0 +1,43 @@
+"""SQL of letting lessons follow bells."""
+
+import datetime as dt
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from sqlalchemy import Table, bindparam, or_, select, update
+from sqlalchemy.orm import Session
+
+from app.lessons.models import Lesson, LessonSite
+from app.lessons.queries import WHOLE
+from app.lessons.rules import CHANGEABLE
+from app.timetables.rules import Interval
+
+
+def to_come(
+    session: Session, unit_ids: Collection[UUID], first_day: dt.date, last_day: dt.date, now: dt.datetime
+) -> Sequence[Lesson]:
+    """Lessons of these units or reaching them, on some days, that have not begun, in order."""
+    reaching = select(LessonSite.lesson_id).where(LessonSite.site_id.in_(unit_ids))
+    query = select(Lesson).where(
+        or_(Lesson.school_id.in_(unit_ids), Lesson.id.in_(reaching)),
+        Lesson.date.between(first_day, last_day),
+        Lesson.state.in_(CHANGEABLE),
+        Lesson.ends_at > now,
+    )
+    query = query.order_by(Lesson.starts_at, Lesson.id).options(*WHOLE)
+    return session.scalars(query, execution_options={"populate_existing": True}).all()
+
+
+def set_times(session: Session, steps: Sequence[tuple[UUID, Interval]]) -> None:
+    """Give lessons other times, one after the other; their sites and groups follow by the foreign key."""
+    table = Lesson.__table__
+    assert isinstance(table, Table)
+    statement = (
+        update(table)
+        .where(table.c.id == bindparam("lesson_id"))
+        .values(starts_at=bindparam("starts"), ends_at=bindparam("ends"))
+    )
+    rows = [
+        {"lesson_id": key, "starts": interval.starts_at, "ends": interval.ends_at} for key, interval in steps
+    ]
+    session.connection().execute(statement, rows)

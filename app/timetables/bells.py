@@ -1,0 +1,123 @@
+"""Changing bell schedules: what they say, on which days, in place of which others.
+
+Whether planned lessons move by that is for the lessons domain (`app.lessons.bell_changes`), which calls these.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.accounts.permissions import Action, require
+from app.accounts.rules import Principal
+from app.database import violated
+from app.errors import Conflict, NotFound
+from app.schools import service as schools
+from app.timetables import queries
+from app.timetables.models import BellSchedule, Period
+from app.timetables.rules import Bell, days_left
+from app.timetables.service import BellDraft, bells_conflict, check_bells
+
+
+def require_schedule(
+    session: Session, principal: Principal, action: Action, schedule_id: UUID
+) -> BellSchedule:
+    """The bell schedule with which somebody may do something; raises `NotFound` or `Forbidden`."""
+    missing = NotFound(
+        "bells.not_found", "No such bell schedule", f"There is no bell schedule {schedule_id}."
+    )
+    schedule = queries.bell_schedule(session, schedule_id)
+    if schedule is None:
+        raise missing
+    require(
+        principal, action, schools.target_of(schools.get_org_unit(session, schedule.org_unit_id)), missing
+    )
+    return schedule
+
+
+def list_schedules(
+    session: Session,
+    county_id: UUID,
+    org_unit_id: UUID | None,
+    after: tuple[date, UUID] | None,
+    limit: int,
+) -> tuple[Sequence[BellSchedule], bool]:
+    """Bell schedules of a county or of one unit by their first day, and whether there are more."""
+    units = schools.ids_below(session, [county_id]) if org_unit_id is None else frozenset({org_unit_id})
+    if org_unit_id is not None:
+        units &= schools.ids_below(session, [county_id])
+    found = queries.bell_schedules_page(session, units, after, limit + 1)
+    return found[:limit], len(found) > limit
+
+
+def draft_of(schedule: BellSchedule) -> BellDraft:
+    """What it would take to put a schedule in force as it is."""
+    periods = {each.number: Bell(each.starts_at, each.ends_at) for each in schedule.periods}
+    return BellDraft(schedule.org_unit_id, schedule.name, schedule.valid_from, schedule.valid_to, periods)
+
+
+def rewrite_schedule(session: Session, schedule: BellSchedule, draft: BellDraft) -> None:
+    """Make a stored schedule what a draft says; its unit stays. Raises `Invalid` or `Conflict`."""
+    check_bells(draft)
+    if draft.periods != draft_of(schedule).periods:
+        schedule.periods.clear()
+        session.flush()  # numbers are free again
+        schedule.periods.extend(_periods(draft))
+    try:
+        with session.begin_nested():
+            schedule.name, schedule.valid_from, schedule.valid_to = (
+                draft.name,
+                draft.valid_from,
+                draft.valid_to,
+            )
+            session.flush()
+    except IntegrityError as error:
+        if violated(error) != "ex_bell_schedules_org_unit":
+            raise
+        raise bells_conflict(session, draft, apart_from=schedule.id) from None
+
+
+def remove_schedule(session: Session, schedule: BellSchedule, today: date) -> None:
+    """Take bells back that have not begun to ring. Raises `Conflict` for others: they are how it was."""
+    if schedule.valid_from <= today:
+        raise Conflict(
+            "bells.begun",
+            "Bells have rung",
+            f"{schedule.name} has been in force since {schedule.valid_from}; end it with another `valid_to`.",
+        )
+    session.delete(schedule)
+    session.flush()
+
+
+def make_room(session: Session, draft: BellDraft, apart_from: UUID | None = None) -> None:
+    """Let the other schedules of a unit give up the days of a draft: they end earlier, begin later, are split or go."""
+    for other in queries.bell_schedules_of(session, [draft.org_unit_id], draft.valid_from, draft.valid_to):
+        if other.id == apart_from:
+            continue
+        left = days_left((other.valid_from, other.valid_to), (draft.valid_from, draft.valid_to))
+        if not left:
+            session.delete(other)
+            session.flush()
+            continue
+        other.valid_from, other.valid_to = left[0]
+        session.flush()
+        for first, last in left[1:]:
+            session.add(
+                BellSchedule(
+                    org_unit_id=other.org_unit_id,
+                    name=other.name,
+                    valid_from=first,
+                    valid_to=last,
+                    periods=_periods(draft_of(other)),
+                )
+            )
+            session.flush()
+
+
+def _periods(draft: BellDraft) -> list[Period]:
+    return [
+        Period(number=number, starts_at=bell.starts_at, ends_at=bell.ends_at)
+        for number, bell in sorted(draft.periods.items())
+    ]

@@ -1,0 +1,156 @@
+"""Bells that change under a timetable: the rules one by one, and a school that goes over to winter."""
+
+import uuid
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from starlette.testclient import TestClient
+
+from app.keys import Keys
+from app.lessons.bell_effects import Concerned, steps
+from app.lessons.models import Lesson, LessonChange
+from app.timetables.rules import Interval, days_left
+from tests import counties, factories
+
+MORNING = datetime(2026, 9, 7, tzinfo=UTC)
+DAYS = st.integers(0, 30).map(lambda number: date(2028, 2, 15) + timedelta(days=number))  # over a leap day
+SPANS = st.tuples(DAYS, DAYS).map(lambda pair: (min(pair), max(pair)))
+
+
+@given(SPANS, SPANS)
+def test_days_that_are_taken_are_taken_and_all_others_left(
+    span: tuple[date, date], taken: tuple[date, date]
+) -> None:
+    def days(span: tuple[date, date]) -> set[date]:
+        return {span[0] + timedelta(days=number) for number in range((span[1] - span[0]).days + 1)}
+
+    left = days_left(span, taken)
+    assert set().union(*map(days, left)) == days(span) - days(taken)
+    assert sum(len(days(piece)) for piece in left) == len(days(span) - days(taken))
+
+
+@st.composite
+def shifts(draw: st.DrawFn) -> list[Concerned]:
+    """Lessons of one teacher on a day, each in another slot afterwards, in whatever order."""
+    count = draw(st.integers(1, 7))
+
+    def day() -> list[Interval]:
+        starts = sorted(draw(st.sets(st.integers(0, 12), min_size=count, max_size=count)))
+        found = [MORNING + timedelta(minutes=40 * start) for start in starts]
+        return [Interval(start, start + timedelta(minutes=40)) for start in found]
+
+    was, becomes = day(), draw(st.permutations(day()))
+    return [
+        Concerned(uuid.uuid4(), MORNING.date(), 1, "", old, new)
+        for old, new in zip(was, becomes, strict=True)
+        if old != new
+    ]
+
+
+@given(shifts())
+def test_no_lesson_lands_on_another_on_its_way(moving: list[Concerned]) -> None:
+    now = {each.lesson_id: each.was for each in moving}
+    for lesson_id, interval in steps(moving):
+        assert not any(interval.overlaps(other) for key, other in now.items() if key != lesson_id)
+        now[lesson_id] = interval
+    assert now == {each.lesson_id: each.becomes for each in moving}
+
+
+def periods(*times: tuple[int, str, str]) -> list[dict[str, Any]]:
+    return [{"number": n, "starts_at": start, "ends_at": end} for n, start, end in times]
+
+
+SUMMER = periods((1, "08:00", "08:40"), (2, "08:40", "09:20"))
+WINTER = periods((1, "08:30", "09:10"), (2, "09:10", "09:50"))
+SWAPPED = periods((2, "08:30", "09:10"), (1, "09:10", "09:50"))
+SHORT = periods((1, "09:10", "09:50"))
+
+
+def test_a_county_goes_over_to_winter(client: TestClient, session: Session, keys: Keys) -> None:
+    first_day = counties.tomorrow()
+    county = counties.county(session, sites=1, first_day=first_day, weeks=4)
+    weekday, winter = first_day.isoweekday(), first_day + timedelta(weeks=2)
+    first = county.schedule(session, weekday=weekday).entry.id
+    second = county.schedule(session, weekday=weekday, period=2).entry.id
+    bureau = factories.bearer(keys, county.bureau)
+    session.commit()
+
+    def ask(method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+        address = f"/api/v1/bell-schedules{path}"
+        answer = client.request(method, address, headers={**bureau, **headers}, json=body)
+        return answer.status_code, answer.json() if answer.content else None
+
+    def times(entry: uuid.UUID) -> list[tuple[str, str]]:
+        query = select(Lesson).where(Lesson.entry_id == entry).order_by(Lesson.date)
+        query = query.execution_options(populate_existing=True)
+        found = [
+            (f"{each.starts_at + timedelta(hours=8):%H:%M}", each.state.value)
+            for each in session.scalars(query)
+        ]
+        session.commit()  # SQLite has one writer
+        return found
+
+    (summer,) = ask("GET", f"?org_unit_id={county.county.id}")[1]["items"]
+    begin = {"name": "冬季", "valid_from": str(winter), "valid_to": summer["valid_to"], "periods": WINTER}
+    new = {"org_unit_id": str(county.county.id), **begin}
+    assert ask("POST", "", new)[1]["code"] == "bells.overlap"
+    status, effects = ask("POST", "/effects", new | {"cut_others": True})
+    assert (status, effects["total_moving"], effects["total_falling"]) == (200, 4, 0)
+    assert {each["new_starts_at"][11:16] for each in effects["moving"]} == {"00:30", "01:10"}
+    copy = begin | {"cut_others": True}
+    status, refused = ask("POST", f"/{summer['id']}/copy", copy)
+    assert (status, refused["code"]) == (409, "bells.lessons_planned")
+    assert refused["moving"] == effects["moving"]
+    assert times(first) == [("08:00", "published")] * 4  # asking and being refused change nothing
+    status, cold = ask("POST", f"/{summer['id']}/copy?lessons=follow", copy)
+    assert (status, cold["periods"]) == (201, WINTER)
+    assert times(first) == [("08:00", "published")] * 2 + [("08:30", "published")] * 2
+    assert times(second) == [("08:40", "published")] * 2 + [("09:10", "published")] * 2
+    listed = ask("GET", f"?org_unit_id={county.county.id}&limit=1")[1]
+    assert listed["items"][0]["valid_to"] == str(winter - timedelta(days=1))
+    changed = session.scalars(select(LessonChange).where(LessonChange.lesson_id.is_not(None))).all()
+    session.commit()
+    assert (len(changed), {each.sequence for each in changed}) == (4, {1})
+    assert len({each.act_id for each in changed}) == 1  # so that one notice can tell them all
+
+    # Both periods change places: each lesson goes where the other one is.
+    address = f"/{cold['id']}"
+    assert ask("PATCH", f"{address}?lessons=follow", {"periods": SWAPPED})[0] == 200
+    assert (times(first)[3], times(second)[3]) == (("09:10", "published"), ("08:30", "published"))
+    tag = '"1"'
+    assert ask("PATCH", address, {"name": "Winter"}, **{"If-Match": tag})[1]["code"] == "version.stale"
+    assert ask("PATCH", address, {"name": "Winter"})[1]["name"] == "Winter"
+    assert ask("PATCH", address, {"periods": [*SHORT, *SHORT]})[1]["code"] == "request.invalid"
+    assert ask("PATCH", address, {"valid_from": summer["valid_from"]})[1]["code"] == "bells.overlap"
+    assert ask("PATCH", address, {"valid_to": "2000-01-01"})[1]["code"] == "days.reversed"
+
+    # A site with bells of its own cannot take part at another time.
+    own = {"org_unit_id": str(county.sites[0].unit.id), **begin, "periods": SWAPPED}
+    status, alone = ask("POST", "", own)
+    assert status == 201
+    status, refused = ask("PATCH", f"{address}?lessons=follow", {"periods": periods((1, "10:00", "10:40"))})
+    assert (status, refused["code"], refused["total_apart"]) == (409, "bells.sites_apart", 2)
+    assert refused["apart"][0]["site_id"] == str(county.sites[0].unit.id)
+    assert ask("DELETE", f"/{alone['id']}")[0] == 204
+
+    # Without its period a lesson cannot be.
+    assert ask("POST", f"{address}/effects", {"periods": SHORT})[1]["total_falling"] == 2
+    assert ask("PATCH", f"{address}?lessons=follow", {"periods": SHORT})[0] == 200
+    assert times(second)[2:] == [("08:30", "cancelled")] * 2
+    assert ask("DELETE", f"/{cold['id']}?lessons=follow")[0] == 204  # no bells are left on these days
+    assert times(first) == [("08:00", "published")] * 2 + [("09:10", "cancelled")] * 2
+    acts = client.get("/api/v1/audit-events?limit=200", headers=bureau).json()["items"]
+    assert {"bells.put_in_force", "bells.changed", "bells.removed"} <= {each["act"] for each in acts}
+
+
+def test_bells_that_have_rung_stay(client: TestClient, session: Session, keys: Keys) -> None:
+    county = counties.county(session, sites=0, first_day=counties.tomorrow() - timedelta(days=7), weeks=2)
+    bureau = factories.bearer(keys, county.bureau)
+    session.commit()
+    (bells,) = client.get("/api/v1/bell-schedules", headers=bureau).json()["items"]
+    refused = client.delete(f"/api/v1/bell-schedules/{bells['id']}", headers=bureau)
+    assert (refused.status_code, refused.json()["code"]) == (409, "bells.begun")
