@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, Generic, TypeVar
 from zoneinfo import available_timezones
 
-from fastapi import Query
+from fastapi import Query, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
@@ -50,6 +50,14 @@ class Page(Output, Generic[Item]):
     next: str | None = Field(
         None, description="Give it as `after` to get the next page; null on the last page"
     )
+
+
+def as_json(body: BaseModel) -> Response:
+    """The answer of a route whose answers are long, written where the route runs.
+
+    FastAPI would hand a body to another thread to be checked once more, and write it on the event loop.
+    """
+    return Response(body.model_dump_json(by_alias=True), media_type="application/json")
 
 
 PageLimit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="At most so many items")]

@@ -26,7 +26,7 @@ from app.lessons.changes import Doing, facts_of
 from app.lessons.models import Lesson
 from app.lessons.rules import CAN_BE_MADE_UP, ChangeKind, LessonState, SiteState, is_known
 from app.lessons.scheduling import put_down, rows_of
-from app.lessons.service import get_lesson, show_lesson
+from app.lessons.service import get_lesson, require_for
 from app.schools import service as schools
 from app.timetables.planning import EntryDraft, Plan
 
@@ -186,7 +186,8 @@ def make_up(
 
 def _reach(session: Session, principal: Principal, action: Action, lesson_id: UUID, doing: Doing) -> Lesson:
     """A lesson that somebody may change, as they saw it, while nobody else changes it or its entry."""
-    lesson = show_lesson(session, principal, lesson_id)
+    lesson = get_lesson(session, lesson_id)
+    require_for(session, lesson, principal, Action.LESSON_SHOW)
     school = schools.target_of(schools.get_org_unit(session, lesson.school_id))
     if not allows(principal, action, school):  # the sites' schools only look on
         raise denied(action)

@@ -2,24 +2,21 @@
 
 import datetime as dt
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
     CursorResult,
-    Select,
     Update,
     and_,
     case,
     func,
     or_,
     select,
-    tuple_,
     update,
 )
-from sqlalchemy.orm import Session, aliased, selectinload
+from sqlalchemy.orm import Session, selectinload
 
 from app.lessons.models import Lesson, LessonGroup, LessonSite
 from app.lessons.rules import (
@@ -38,44 +35,6 @@ from app.lessons.rules import (
 HERE = frozenset({SiteState.JOINED, SiteState.RECONNECTING})
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """Whose lessons are looked for: a lesson is in reach when any of these finds it."""
-
-    county: bool = False
-    teacher_id: UUID | None = None
-    school_ids: frozenset[UUID] = field(default_factory=frozenset)
-    site_ids: frozenset[UUID] = field(default_factory=frozenset)
-    room_id: UUID | None = None
-    lesson_id: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """What a list of lessons is narrowed by; the interval is half-open."""
-
-    county_id: UUID
-    reach: Reach
-    starts_from: dt.datetime | None = None
-    starts_before: dt.datetime | None = None
-    ends_after: dt.datetime | None = None
-    states: frozenset[LessonState] = field(default_factory=frozenset)
-    entry_id: UUID | None = None
-    drafts: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """The last lesson of a page."""
-
-    starts_at: dt.datetime
-    lesson_id: UUID
-
-
-def position(lesson: Lesson) -> Position:
-    return Position(lesson.starts_at, lesson.id)
-
-
 WHOLE = (selectinload(Lesson.sites), selectinload(Lesson.groups))
 
 
@@ -86,9 +45,10 @@ def lesson(session: Session, lesson_id: UUID) -> Lesson | None:
 
 
 def known() -> ColumnElement[bool]:
-    """The same as `rules.is_known`."""
+    """The same as `rules.is_known`, by column: it does not make a query one of objects."""
+    lessons = Lesson.__table__.c
     return and_(
-        Lesson.state != LessonState.DRAFT, or_(Lesson.state.not_in(FREES_RESOURCES), Lesson.sequence > 0)
+        lessons.state != LessonState.DRAFT, or_(lessons.state.not_in(FREES_RESOURCES), lessons.sequence > 0)
     )
 
 
@@ -106,53 +66,6 @@ def lessons_by_ids(session: Session, ids: Collection[UUID]) -> Sequence[Lesson]:
     """Lessons as they are now."""
     query = select(Lesson).where(Lesson.id.in_(ids)).order_by(Lesson.starts_at, Lesson.id).options(*WHOLE)
     return session.scalars(query, execution_options={"populate_existing": True}).all()
-
-
-def lessons_page(session: Session, search: Search, after: Position | None, limit: int) -> Sequence[Lesson]:
-    """Lessons in order of their start."""
-    query = _matching(search)
-    if after is not None:
-        query = query.where(tuple_(Lesson.starts_at, Lesson.id) > tuple_(after.starts_at, after.lesson_id))
-    query = query.order_by(Lesson.starts_at, Lesson.id).limit(limit).options(*WHOLE)
-    return session.scalars(query).all()
-
-
-def _matching(search: Search) -> Select[Lesson]:
-    query = select(Lesson).where(Lesson.county_id == search.county_id)
-    if not search.drafts:
-        query = query.where(known())
-    if not search.reach.county:
-        query = query.where(_in_reach(search.reach))
-    if search.starts_from is not None:
-        query = query.where(Lesson.starts_at >= search.starts_from)
-    if search.starts_before is not None:
-        query = query.where(Lesson.starts_at < search.starts_before)
-    if search.ends_after is not None:
-        query = query.where(Lesson.ends_at > search.ends_after)
-    if search.states:
-        query = query.where(Lesson.state.in_(search.states))
-    if search.entry_id is not None:
-        query = query.where(Lesson.entry_id == search.entry_id)
-    return query
-
-
-def _in_reach(reach: Reach) -> ColumnElement[bool]:
-    of_site = aliased(Lesson)
-    served = (
-        select(LessonSite.lesson_id)
-        .join(of_site, of_site.id == LessonSite.lesson_id)
-        .where(
-            or_(LessonSite.site_id.in_(reach.site_ids), LessonSite.receiving_room_id == reach.room_id),
-            # the same as rules.belongs
-            or_(LessonSite.state != SiteState.CANCELLED, of_site.state.in_(FREES_RESOURCES)),
-        )
-    )
-    return or_(
-        Lesson.teacher_id == reach.teacher_id,
-        Lesson.school_id.in_(reach.school_ids),
-        Lesson.id.in_(served),
-        Lesson.id == reach.lesson_id,
-    )
 
 
 def standing_on(session: Session, county_id: UUID, days: Collection[dt.date]) -> Sequence[Lesson]:

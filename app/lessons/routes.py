@@ -13,19 +13,24 @@ from app.accounts.rules import Principal
 from app.database import SessionDep
 from app.entity_tags import IfNoneMatch
 from app.errors import Forbidden, Invalid, NotFound, Unauthenticated, responses
-from app.lessons import service
+from app.lessons import finding
+from app.lessons.finding import Position, Wanted
 from app.lessons.models import Lesson
 from app.lessons.rules import LessonState
 from app.lessons.schemas import LessonOut
-from app.lessons.service import Position, Wanted
-from app.schemas import Page, PageAfter, PageLimit, decode_pair, encode_cursor
+from app.schemas import Page, PageAfter, PageLimit, as_json, decode_pair, encode_cursor
 
 router = APIRouter(prefix="/api/v1", tags=["lessons"])
 
 _ON_SHOW = responses(Unauthenticated, Forbidden, NotFound)
 
 
-@router.get("/lessons", summary="List lessons", responses=responses(Unauthenticated, Invalid))
+@router.get(
+    "/lessons",
+    summary="List lessons",
+    response_model=Page[LessonOut],
+    responses=responses(Unauthenticated, Invalid),
+)
 def list_lessons(
     session: SessionDep,
     principal: Annotated[Principal, may(Action.LESSON_SHOW)],
@@ -40,16 +45,15 @@ def list_lessons(
     entry_id: Annotated[UUID | None, Query(description="Only those of this timetable entry")] = None,
     limit: PageLimit = 50,
     after: PageAfter = None,
-) -> Page[LessonOut]:
+) -> Response:
     """The lessons one has a part in, by start: one's own, those of schools one administers, or all."""
     wanted = Wanted(mine, starts_from, starts_before, frozenset(state or ()), entry_id)
     start = Position(*decode_pair(after, _moment, UUID)) if after else None
-    lessons, following = service.list_lessons(session, principal, wanted, start, limit)
-    names = service.names_for(session, lessons)
-    return Page(
-        items=[LessonOut.of(lesson, names) for lesson in lessons],
-        next=_cursor(following) if following else None,
+    lessons, following = finding.list_lessons(session, principal, wanted, start, limit)
+    page = Page[LessonOut](
+        items=[LessonOut.of(lesson) for lesson in lessons], next=_cursor(following) if following else None
     )
+    return as_json(page)
 
 
 @router.get("/lessons/current", summary="Show one's lesson now", responses=_ON_SHOW)
@@ -60,7 +64,7 @@ def current_lesson(
 
     Without any the answer is 404 `lesson.none_now`.
     """
-    return shown(session, service.current_lesson(session, principal, datetime.now(UTC)))
+    return LessonOut.of(finding.current_lesson(session, principal, datetime.now(UTC)))
 
 
 @router.get("/lessons/{lesson_id}", summary="Show a lesson", response_model=LessonOut, responses=_ON_SHOW)
@@ -71,12 +75,12 @@ def show_lesson(
     known: IfNoneMatch,
 ) -> Response:
     """One lesson, for those who have a part in it."""
-    return known.answer(shown(session, service.show_lesson(session, principal, lesson_id)))
+    return known.answer(LessonOut.of(finding.show_lesson(session, principal, lesson_id)))
 
 
 def shown(session: SessionDep, lesson: Lesson) -> LessonOut:
-    """A lesson with its names."""
-    return LessonOut.of(lesson, service.names_for(session, [lesson]))
+    """A lesson that was changed, with its names."""
+    return LessonOut.of(finding.shown(session, lesson.id))
 
 
 def _cursor(position: Position) -> str:

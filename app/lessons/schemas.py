@@ -6,9 +6,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from app.lessons.models import Lesson, LessonSite
-from app.lessons.rules import LessonState, SiteState, site_stream
-from app.lessons.service import Names, window_of
+from app.lessons.finding import ShownLesson, ShownSite
+from app.lessons.rules import LessonState, OnAirWindow, SiteState, site_stream
 from app.schemas import Output, VersionedOutput, example
 from app.timetables.rules import LessonMode
 
@@ -48,11 +47,11 @@ class LessonSiteOut(Output):
     model_config = example(_SITE)
 
     @classmethod
-    def of(cls, site: LessonSite, names: Names) -> Self:
+    def of(cls, site: ShownSite) -> Self:
         return cls(
             site_id=site.site_id,
             code=site.site_code,
-            name=names.units[site.site_id],
+            name=site.name,
             receiving_room_id=site.receiving_room_id,
             stream=site_stream(site.site_code),
             state=site.state,
@@ -124,8 +123,8 @@ class LessonOut(VersionedOutput):
     )
 
     @classmethod
-    def of(cls, lesson: Lesson, names: Names) -> Self:
-        window = window_of(lesson)
+    def of(cls, lesson: ShownLesson) -> Self:
+        window = OnAirWindow.of(lesson.starts_at, lesson.ends_at)
         return cls(
             id=lesson.id,
             version=lesson.version,
@@ -143,19 +142,19 @@ class LessonOut(VersionedOutput):
             state=lesson.state,
             state_reason=lesson.state_reason,
             sequence=lesson.sequence,
-            school=Named(id=lesson.school_id, name=names.units[lesson.school_id]),
-            main_room=Named(id=lesson.main_room_id, name=names.rooms[lesson.main_room_id]),
-            teacher=Named(id=lesson.teacher_id, name=names.people[lesson.teacher_id]),
+            school=Named(id=lesson.school_id, name=lesson.school_name),
+            main_room=Named(id=lesson.main_room_id, name=lesson.main_room_name),
+            teacher=Named(id=lesson.teacher_id, name=lesson.teacher_name),
             substitute_for=(
-                Named(id=lesson.substitute_for, name=names.people[lesson.substitute_for])
+                Named(id=lesson.substitute_for, name=lesson.substitute_name or "")
                 if lesson.substitute_for
                 else None
             ),
             calendar_uid=lesson.calendar_uid,
             moved_from_id=lesson.moved_from_id,
             makes_up_id=lesson.makes_up_id,
-            pupil_group_ids=[group.pupil_group_id for group in lesson.groups if not group.released],
+            pupil_group_ids=list(lesson.pupil_group_ids),
             went_live_at=lesson.went_live_at,
             ended_at=lesson.ended_at,
-            sites=[LessonSiteOut.of(site, names) for site in lesson.sites],
+            sites=[LessonSiteOut.of(site) for site in lesson.sites],
         )

@@ -12,7 +12,7 @@ from app.accounts.rules import Principal
 from app.database import SessionDep
 from app.entity_tags import IfMatch
 from app.errors import Forbidden, Invalid, NotFound, Unauthenticated, responses
-from app.lessons import series, service, week_view
+from app.lessons import series, week_view
 from app.lessons.acts import doing_of
 from app.lessons.planning_routes import ON_PLAN
 from app.lessons.schemas import LessonOut
@@ -93,12 +93,11 @@ def show_week(
             "timetable.one_view", "Whose week", "Name one of `room`, `site`, `teacher` and `group`."
         )
     found = week_view.show_week(session, principal, term, week, Whose(room, site, teacher, group))
-    names = service.names_for(session, found.lessons)
     return WeekOut(
         term_id=found.term.id,
         week=found.number,
         days=[WeekDayOut(date=day, weekday_taught=taught) for day, taught in found.days.items()],
-        lessons=[LessonOut.of(lesson, names) for lesson in found.lessons],
+        lessons=[LessonOut.of(lesson) for lesson in found.lessons],
     )
 
 

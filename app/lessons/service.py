@@ -1,13 +1,12 @@
 """Use cases of lessons: finding one's own, taking part, and what happens to them on the day."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.accounts import service as accounts
 from app.accounts.permissions import Action, Target, allows, denied, reach, require
 from app.accounts.rules import Holder, Principal
 from app.audit import service as audit
@@ -15,9 +14,8 @@ from app.audit.rules import Act
 from app.audit.service import Subject
 from app.errors import Conflict, NotFound
 from app.lessons import queries
+from app.lessons.finding_queries import ShownLesson, ShownSite
 from app.lessons.models import Lesson, LessonSite
-from app.lessons.queries import Position as Position
-from app.lessons.queries import Reach, Search
 from app.lessons.rules import (
     TAKES_MEDIA,
     LessonState,
@@ -26,38 +24,13 @@ from app.lessons.rules import (
     Participation,
     belongs,
     is_known,
-    nearest,
     oversight_of,
     participation_of,
 )
 from app.schools import service as schools
-from app.schools.models import OrgUnit
 from app.schools.rules import path_ids
 
-LOOK_AHEAD = timedelta(hours=24)
-
-_CANDIDATES = 50
 _NOWHERE = Target(UUID(int=0))
-
-
-@dataclass(frozen=True)
-class Names:
-    """What the people, rooms and units of some lessons are called."""
-
-    people: dict[UUID, str]
-    rooms: dict[UUID, str]
-    units: dict[UUID, str]
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a list of lessons is narrowed by; `starts_before` itself is not included."""
-
-    mine: bool = False
-    starts_from: datetime | None = None
-    starts_before: datetime | None = None
-    states: frozenset[LessonState] = frozenset()
-    entry_id: UUID | None = None
 
 
 # --- finding ------------------------------------------------------------------------------------------------
@@ -67,14 +40,7 @@ def get_lesson(session: Session, lesson_id: UUID) -> Lesson:
     """One lesson with its sites, whoever asks; raises `NotFound`."""
     lesson = queries.lesson(session, lesson_id)
     if lesson is None:
-        raise _no_lesson(lesson_id)
-    return lesson
-
-
-def show_lesson(session: Session, principal: Principal, lesson_id: UUID) -> Lesson:
-    """One lesson, for those who have a part in it."""
-    lesson = get_lesson(session, lesson_id)
-    require_for(session, lesson, principal, Action.LESSON_SHOW)
+        raise no_lesson(lesson_id)
     return lesson
 
 
@@ -83,62 +49,15 @@ def require_for(session: Session, lesson: Lesson, principal: Principal, action: 
 
     To whoever does not plan, a lesson is not there before it is published.
     """
-    target = _target_of(session, lesson)
+    found = _target_of(session, lesson)
+    require_seen(principal, action, lesson, found)
+    return found
+
+
+def require_seen(principal: Principal, action: Action, lesson: Lesson | ShownLesson, target: Target) -> None:
+    """`require_for` a lesson whose `target` is known."""
     known = is_known(lesson.state, lesson.sequence) or allows(principal, Action.ENTRY_PLAN, target)
-    require(principal, action, target if known else _NOWHERE, _no_lesson(lesson.id))
-    return target
-
-
-def list_lessons(
-    session: Session, principal: Principal, wanted: Wanted, after: Position | None, limit: int
-) -> tuple[Sequence[Lesson], Position | None]:
-    """The lessons somebody has a part in, by start, and where the next page starts."""
-    search = Search(
-        county_id=principal.county_id,
-        reach=_own_reach(session, principal) if wanted.mine else _reach(session, principal),
-        starts_from=wanted.starts_from,
-        starts_before=wanted.starts_before,
-        states=wanted.states,
-        entry_id=wanted.entry_id,
-        drafts=sees_drafts(principal),
-    )
-    found = queries.lessons_page(session, search, after, limit + 1)
-    page = found[:limit]
-    return page, queries.position(page[-1]) if len(found) > limit else None
-
-
-def current_lesson(session: Session, principal: Principal, now: datetime) -> Lesson:
-    """The lesson somebody teaches or assists now, else their next one within a day; raises `NotFound`."""
-    search = Search(
-        county_id=principal.county_id,
-        reach=_own_reach(session, principal),
-        ends_after=OnAirWindow.latest_end_closed_at(now),
-        starts_before=now + LOOK_AHEAD,
-        states=TAKES_MEDIA,
-    )
-    found = {each.id: each for each in queries.lessons_page(session, search, None, _CANDIDATES)}
-    lesson_id = nearest({each.id: window_of(each) for each in found.values()}, now)
-    if lesson_id is None:
-        raise NotFound(
-            "lesson.none_now", "No lesson now", "You have no lesson now and none in the next 24 hours."
-        )
-    return found[lesson_id]
-
-
-def names_for(session: Session, lessons: Collection[Lesson]) -> Names:
-    """The names needed to show some lessons, in three queries however many they are."""
-    sites = [site for lesson in lessons for site in lesson.sites]
-    unit_ids = {lesson.school_id for lesson in lessons} | {site.site_id for site in sites}
-    units = schools.org_units(session, unit_ids)
-    rooms = schools.rooms(session, {lesson.main_room_id for lesson in lessons})
-    return Names(
-        people=accounts.names(
-            session,
-            {each for lesson in lessons for each in (lesson.teacher_id, lesson.substitute_for) if each},
-        ),
-        rooms={room.id: room.name for room in rooms.values()},
-        units={unit.id: unit.name for unit in units.values()},
-    )
+    require(principal, action, target if known else _NOWHERE, no_lesson(lesson.id))
 
 
 def sees_drafts(principal: Principal) -> bool:
@@ -146,41 +65,23 @@ def sees_drafts(principal: Principal) -> bool:
     return reach(principal, Action.ENTRY_PLAN).county_id is not None
 
 
-def _own_reach(session: Session, principal: Principal) -> Reach:
-    """The lessons somebody teaches or assists."""
-    within = reach(principal, Action.LESSON_SHOW)
-    return Reach(
-        teacher_id=principal.person_id if within.teaches else None,
-        site_ids=schools.ids_below(session, within.assists),
-        room_id=within.room_id,
-        lesson_id=within.lesson_id,
-    )
-
-
-def _reach(session: Session, principal: Principal) -> Reach:
-    """The lessons that `_target_of` and the table of permissions would show one by one."""
-    within = reach(principal, Action.LESSON_SHOW)
-    if within.county_id is not None:
-        return Reach(county=True)
-    own = _own_reach(session, principal)
-    administered = schools.ids_below(session, within.units)
-    return replace(own, school_ids=administered, site_ids=own.site_ids | administered)
-
-
-def _no_lesson(lesson_id: UUID) -> NotFound:
+def no_lesson(lesson_id: UUID) -> NotFound:
     return NotFound("lesson.not_found", "No such lesson", f"There is no lesson {lesson_id}.")
 
 
 def _target_of(session: Session, lesson: Lesson) -> Target:
-    """A lesson as the table of permissions sees it: it belongs to its school and to all of its sites."""
-    return _target(lesson, _units_of(session, [lesson]))
+    return target_at(lesson, _paths_of(session, [lesson]))
 
 
-def _target(lesson: Lesson, units: dict[UUID, OrgUnit]) -> Target:
-    sites = tuple(path_ids(units[site.site_id].path) for site in _sites_of(lesson))
+def target_at(lesson: Lesson | ShownLesson, paths: Mapping[UUID, str]) -> Target:
+    """A lesson as the table of permissions sees it: it belongs to its school and to all of its sites.
+
+    `paths` are those of these units in the tree.
+    """
+    sites = tuple(path_ids(paths[site.site_id]) for site in _sites_of(lesson))
     return Target(
         county_id=lesson.county_id,
-        paths=(path_ids(units[lesson.school_id].path), *sites),
+        paths=(path_ids(paths[lesson.school_id]), *sites),
         teacher_id=lesson.teacher_id,
         site_paths=sites,
         room_ids=frozenset(site.receiving_room_id for site in _sites_of(lesson)),
@@ -188,13 +89,13 @@ def _target(lesson: Lesson, units: dict[UUID, OrgUnit]) -> Target:
     )
 
 
-def _sites_of(lesson: Lesson) -> list[LessonSite]:
+def _sites_of(lesson: Lesson | ShownLesson) -> Sequence[LessonSite | ShownSite]:
     return [site for site in lesson.sites if belongs(site.state, lesson.state)]
 
 
-def _units_of(session: Session, lessons: Collection[Lesson]) -> dict[UUID, OrgUnit]:
+def _paths_of(session: Session, lessons: Collection[Lesson]) -> Mapping[UUID, str]:
     ids = {site.site_id for lesson in lessons for site in lesson.sites}
-    return schools.org_units(session, ids | {lesson.school_id for lesson in lessons})
+    return schools.paths(session, ids | {lesson.school_id for lesson in lessons})
 
 
 # --- taking part --------------------------------------------------------------------------------------------
@@ -205,7 +106,7 @@ def participation(session: Session, lesson: Lesson, principal: Principal) -> Par
     target = require_for(session, lesson, principal, Action.LESSON_JOIN)
     found = _part(lesson, target, principal)
     if found is None:
-        raise _no_lesson(lesson.id)
+        raise no_lesson(lesson.id)
     return found
 
 
@@ -217,10 +118,10 @@ def participations(
     A few queries, however many lessons and principals there are.
     """
     lessons = {lesson.id: lesson for lesson in queries.lessons_by_ids(session, asked.keys())}
-    units = _units_of(session, lessons.values())
+    paths = _paths_of(session, lessons.values())
     parts: dict[UUID, dict[Holder, Participation]] = {}
     for lesson_id, lesson in lessons.items():
-        target = _target(lesson, units)
+        target = target_at(lesson, paths)
         found = {each.holder: _part(lesson, target, each) for each in asked[lesson_id]}
         parts[lesson_id] = {holder: part for holder, part in found.items() if part is not None}
     return lessons, parts

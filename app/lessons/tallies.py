@@ -13,8 +13,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.lessons import tally_queries as queries
+from app.lessons.finding_queries import Position
 from app.lessons.models import Lesson
-from app.lessons.queries import Position
 from app.lessons.tally_queries import Counted as Counted
 from app.timetables.curriculum_rules import Planned
 

@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from app.lessons.finding_queries import Position
 from app.lessons.models import Lesson, LessonGroup, LessonSite
-from app.lessons.queries import Position
 from app.lessons.rules import FREES_RESOURCES, LessonState, SiteState
 from app.timetables.rules import LessonMode
 

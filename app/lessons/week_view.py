@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from app.accounts.rules import Principal
 from app.errors import Invalid
-from app.lessons import planning_queries as queries
-from app.lessons.models import Lesson
-from app.lessons.planning_queries import Whose as Whose
+from app.lessons import finding_queries as queries
+from app.lessons.finding_queries import ShownLesson
+from app.lessons.finding_queries import Whose as Whose
 from app.lessons.service import sees_drafts
 from app.timetables import service as timetables
 from app.timetables.models import Term
@@ -25,7 +25,7 @@ class Week:
     term: Term
     number: int
     days: Mapping[date, int | None]
-    lessons: Sequence[Lesson]
+    lessons: Sequence[ShownLesson]
 
 
 def show_week(session: Session, principal: Principal, term_id: UUID, number: int, whose: Whose) -> Week:
@@ -44,5 +44,5 @@ def show_week(session: Session, principal: Principal, term_id: UUID, number: int
     calendar = timetables.calendar_of(session, term)
     days = [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
     drafts = sees_drafts(principal)
-    lessons = queries.week_of(session, principal.county_id, whose, first, last, drafts)
+    lessons = queries.week(session, principal.county_id, whose, first, last, drafts)
     return Week(term, number, {day: calendar.weekday_taught(day) for day in days}, lessons)

@@ -12,6 +12,7 @@ from app.accounts.permissions import Action
 from app.accounts.rules import Principal
 from app.database import CALLER_ADDRESS, SessionFactory, address_of
 from app.errors import Conflict, Forbidden, NotFound, Unauthenticated, responses
+from app.lessons import finding
 from app.lessons import service as lessons
 from app.lessons.rules import LessonState
 from app.lessons.schemas import LessonOut
@@ -44,4 +45,4 @@ def _end(factory: SessionFactory, principal: Principal, lesson_id: uuid.UUID, ad
     with factory.begin() as session:
         session.info[CALLER_ADDRESS] = address
         lesson = lessons.end_lesson(session, principal, lesson_id, datetime.now(UTC))
-        return LessonOut.of(lesson, lessons.names_for(session, [lesson]))
+        return LessonOut.of(finding.shown(session, lesson.id))

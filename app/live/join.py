@@ -14,6 +14,7 @@ from app.accounts.rules import Holder, Principal
 from app.database import SessionDep
 from app.errors import Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.keys import Keys
+from app.lessons import finding
 from app.lessons import service as lessons
 from app.lessons.schemas import LessonOut
 from app.live.rights import Claim, Standing
@@ -54,7 +55,7 @@ def join_lesson(
     now = datetime.now(UTC)
     lesson = lessons.get_lesson(session, lesson_id)
     part = lessons.participation(session, lesson, principal)
-    shown = LessonOut.of(lesson, lessons.names_for(session, [lesson]))
+    shown = LessonOut.of(finding.shown(session, lesson.id))
     join = Join(
         lesson=shown,
         role=part.role,

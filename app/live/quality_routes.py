@@ -13,6 +13,7 @@ from app.accounts.permissions import Action
 from app.accounts.rules import Principal
 from app.database import SessionFactory, reading
 from app.errors import Forbidden, NotFound, Unauthenticated, responses
+from app.lessons import finding
 from app.lessons import service as lessons
 from app.lessons.rules import Oversight
 from app.live.quality import LessonQuality, LinkState, Rung, SiteQuality, StreamQuality
@@ -164,6 +165,5 @@ def _sight(
     with reading(factory) as session:
         lesson = lessons.get_lesson(session, lesson_id)
         sight = lessons.oversight(session, lesson, principal)
-        units = lessons.names_for(session, [lesson]).units
-        names = {site.site_code: units[site.site_id] for site in lesson.sites}
+        names = {site.site_code: site.name for site in finding.shown(session, lesson.id).sites}
         return sight, names, lessons.takes_media(lesson, now)

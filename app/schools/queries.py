@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import func, or_, select, tuple_
+from sqlalchemy import bindparam, func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from app.schools.models import OrgUnit, PupilGroup, Room, TaughtSubject
@@ -12,6 +12,14 @@ from app.schools.rules import OrgUnitKind, RoomKind
 
 def org_units(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, OrgUnit]:
     return {unit.id: unit for unit in session.scalars(select(OrgUnit).where(OrgUnit.id.in_(ids)))}
+
+
+_units = OrgUnit.__table__.c
+_PATHS = select(_units.id, _units.path).where(_units.id.in_(bindparam("ids", expanding=True)))
+
+
+def paths(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
+    return {row.id: row.path for row in session.execute(_PATHS, {"ids": list(ids)})}
 
 
 def ids_below(session: Session, roots: Collection[uuid.UUID]) -> Sequence[uuid.UUID]:

@@ -167,6 +167,11 @@ def org_units(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, O
     return queries.org_units(session, ids)
 
 
+def paths(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """The paths of units by id, those that exist."""
+    return queries.paths(session, ids)
+
+
 def ids_below(session: Session, roots: Collection[uuid.UUID]) -> frozenset[uuid.UUID]:
     """The given units and everything below them."""
     return frozenset(queries.ids_below(session, roots)) if roots else frozenset()

@@ -10,11 +10,11 @@ from app.accounts import service as accounts
 from app.accounts.models import Person
 from app.accounts.rules import Principal, Role
 from app.errors import AppError, Conflict, Forbidden, NotFound
-from app.lessons import on_the_day, service
+from app.lessons import finding, on_the_day, service
 from app.lessons.changes import Doing
+from app.lessons.finding import Wanted
 from app.lessons.models import Lesson, LessonSite
 from app.lessons.rules import LessonState, ParticipantRole, SiteState, state_by_the_clock
-from app.lessons.service import Wanted
 from tests import counties, factories
 from tests.counties import NOW, County
 
@@ -100,7 +100,7 @@ def test_a_site_that_was_dropped_has_no_part(session: Session, county: County, l
     session.flush()
     assert refusal(session, lesson, dropped.assistant).code == "lesson.not_found"
     who = principal(session, dropped.assistant)
-    listed, _ = service.list_lessons(session, who, Wanted(), None, 50)
+    listed, _ = finding.list_lessons(session, who, Wanted(), None, 50)
     assert len(listed) == 19
     assert lesson.id not in {each.id for each in listed}
     teacher = service.participation(session, lesson, principal(session, county.teacher))
@@ -213,12 +213,12 @@ def test_current_is_the_lesson_now_then_the_next_within_a_day(
     people = [county.teacher, county.sites[0].assistant]
     for person in people:
         who = principal(session, person)
-        assert service.current_lesson(session, who, STARTS - timedelta(hours=23)).id == lesson.id
-        assert service.current_lesson(session, who, STARTS + 20 * MINUTE).id == lesson.id
-        assert service.current_lesson(session, who, STARTS + 49 * MINUTE).id == lesson.id
+        assert finding.current_lesson(session, who, STARTS - timedelta(hours=23)).id == lesson.id
+        assert finding.current_lesson(session, who, STARTS + 20 * MINUTE).id == lesson.id
+        assert finding.current_lesson(session, who, STARTS + 49 * MINUTE).id == lesson.id
         for moment in (STARTS + 50 * MINUTE, STARTS - timedelta(hours=25)):
             with pytest.raises(NotFound) as none:
-                service.current_lesson(session, who, moment)
+                finding.current_lesson(session, who, moment)
             assert none.value.code == "lesson.none_now"
 
 
@@ -226,7 +226,7 @@ def test_a_cancelled_lesson_is_not_current(session: Session, county: County, les
     second = county.schedule(session, period=2, last_week=1)
     bureau = principal(session, county.bureau)
     on_the_day.cancel_lesson(session, bureau, lesson.id, SNOW)
-    found = service.current_lesson(session, principal(session, county.teacher), STARTS + MINUTE)
+    found = finding.current_lesson(session, principal(session, county.teacher), STARTS + MINUTE)
     assert found.entry_id == second.entry.id
 
 
@@ -244,7 +244,7 @@ def test_everybody_lists_the_lessons_they_have_a_part_in(session: Session, count
     )
 
     def count(person: Person, mine: bool = False) -> int:
-        page, _ = service.list_lessons(session, principal(session, person), Wanted(mine=mine), None, 50)
+        page, _ = finding.list_lessons(session, principal(session, person), Wanted(mine=mine), None, 50)
         return len(page)
 
     assert count(county.teacher) == 2
@@ -269,8 +269,8 @@ def test_a_cancelled_lesson_frees_everybody(session: Session, county: County, le
     assert {site.state for site in cancelled.sites} == {SiteState.CANCELLED}
     for site in county.sites:
         who = principal(session, site.assistant)
-        assert service.show_lesson(session, who, lesson.id).state_reason == "Snow"
-        assert service.list_lessons(session, who, Wanted(mine=True), None, 1)[0] == [cancelled]
+        assert finding.show_lesson(session, who, lesson.id).state_reason == "Snow"
+        assert finding.list_lessons(session, who, Wanted(mine=True), None, 1)[0][0].id == cancelled.id
     assert len(county.schedule(session, last_week=1, now=NOW).occurrences) == 1
     with pytest.raises(Conflict) as again:
         on_the_day.cancel_lesson(session, bureau, lesson.id, SNOW)

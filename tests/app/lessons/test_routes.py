@@ -220,7 +220,7 @@ def test_a_list_costs_the_same_however_long(
             assert len(listed(client, bureau, f"limit={limit}")) == limit
         return len(statements)
 
-    assert cost(1) == cost(WEEKS) <= 7
+    assert cost(1) == cost(WEEKS) <= 4
 
 
 def test_every_planning_route_is_documented_with_examples(client: TestClient) -> None:

@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from app.accounts import service as accounts
 from app.database import SessionFactory
 from app.errors import StartupError
+from app.lessons import finding
 from app.lessons import service as lessons
 from app.lessons.models import Lesson, LessonSite
 from app.lessons.rules import ParticipantRole
@@ -66,7 +67,7 @@ def demo(session_factory: SessionFactory, settings: Settings) -> DemoCounty:
 
 def on_air(session: Session, demo: DemoCounty, login: str, now: datetime) -> Lesson:
     principal = accounts.principal_of(session, demo.people[login], now)
-    lesson = lessons.current_lesson(session, principal, now)
+    lesson = lessons.get_lesson(session, finding.current_lesson(session, principal, now).id)
     lessons.check_on_air(lesson, now)
     return lesson
 

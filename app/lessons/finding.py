@@ -1,0 +1,108 @@
+"""Use cases of finding lessons, as they are shown to whoever has a part in them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.accounts.permissions import Action, reach
+from app.accounts.rules import Principal
+from app.errors import NotFound
+from app.lessons import finding_queries as queries
+from app.lessons.finding_queries import Position as Position
+from app.lessons.finding_queries import Reach, Search
+from app.lessons.finding_queries import ShownLesson as ShownLesson
+from app.lessons.finding_queries import ShownSite as ShownSite
+from app.lessons.rules import TAKES_MEDIA, LessonState, OnAirWindow, nearest
+from app.lessons.service import no_lesson, require_seen, sees_drafts, target_at
+from app.schools import service as schools
+
+LOOK_AHEAD = timedelta(hours=24)
+
+_CANDIDATES = 50
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a list of lessons is narrowed by; `starts_before` itself is not included."""
+
+    mine: bool = False
+    starts_from: datetime | None = None
+    starts_before: datetime | None = None
+    states: frozenset[LessonState] = frozenset()
+    entry_id: UUID | None = None
+
+
+def shown(session: Session, lesson_id: UUID) -> ShownLesson:
+    """One lesson as it is now, whoever asks."""
+    session.flush()
+    return queries.by_ids(session, (lesson_id,))[0]
+
+
+def show_lesson(session: Session, principal: Principal, lesson_id: UUID) -> ShownLesson:
+    """One lesson, for those who have a part in it; raises `NotFound`."""
+    for lesson in queries.by_ids(session, (lesson_id,)):
+        paths = {site.site_id: site.path for site in lesson.sites} | {lesson.school_id: lesson.school_path}
+        require_seen(principal, Action.LESSON_SHOW, lesson, target_at(lesson, paths))
+        return lesson
+    raise no_lesson(lesson_id)
+
+
+def list_lessons(
+    session: Session, principal: Principal, wanted: Wanted, after: Position | None, limit: int
+) -> tuple[Sequence[ShownLesson], Position | None]:
+    """The lessons somebody has a part in, by start, and where the next page starts."""
+    search = Search(
+        county_id=principal.county_id,
+        reach=_own_reach(session, principal) if wanted.mine else _reach(session, principal),
+        starts_from=wanted.starts_from,
+        starts_before=wanted.starts_before,
+        states=wanted.states,
+        entry_id=wanted.entry_id,
+        drafts=sees_drafts(principal),
+    )
+    found = queries.page(session, search, after, limit + 1)
+    page = found[:limit]
+    return page, Position(page[-1].starts_at, page[-1].id) if len(found) > limit else None
+
+
+def current_lesson(session: Session, principal: Principal, now: datetime) -> ShownLesson:
+    """The lesson somebody teaches or assists now, else their next one within a day; raises `NotFound`."""
+    search = Search(
+        county_id=principal.county_id,
+        reach=_own_reach(session, principal),
+        ends_after=OnAirWindow.latest_end_closed_at(now),
+        starts_before=now + LOOK_AHEAD,
+        states=TAKES_MEDIA,
+    )
+    found = {each.id: each for each in queries.page(session, search, None, _CANDIDATES)}
+    windows = {each.id: OnAirWindow.of(each.starts_at, each.ends_at) for each in found.values()}
+    lesson_id = nearest(windows, now)
+    if lesson_id is None:
+        raise NotFound(
+            "lesson.none_now", "No lesson now", "You have no lesson now and none in the next 24 hours."
+        )
+    return found[lesson_id]
+
+
+def _own_reach(session: Session, principal: Principal) -> Reach:
+    """The lessons somebody teaches or assists."""
+    within = reach(principal, Action.LESSON_SHOW)
+    return Reach(
+        teacher_id=principal.person_id if within.teaches else None,
+        site_ids=schools.ids_below(session, within.assists),
+        room_id=within.room_id,
+        lesson_id=within.lesson_id,
+    )
+
+
+def _reach(session: Session, principal: Principal) -> Reach:
+    """The lessons that `show_lesson` and the table of permissions would show one by one."""
+    within = reach(principal, Action.LESSON_SHOW)
+    if within.county_id is not None:
+        return Reach(county=True)
+    own = _own_reach(session, principal)
+    administered = schools.ids_below(session, within.units)
+    return replace(own, school_ids=administered, site_ids=own.site_ids | administered)

@@ -1,0 +1,295 @@
+"""SQL of lessons as they are shown: with the names of everything in them, by columns and in three statements.
+
+Lists are what people look at most. Loading rows as objects that are followed for changes would cost several times what
+the database takes, so here they are plain values.
+"""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    String,
+    Uuid,
+    bindparam,
+    column,
+    false,
+    or_,
+    select,
+    table,
+    tuple_,
+)
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
+
+from app.lessons.models import Lesson, LessonGroup, LessonSite
+from app.lessons.queries import known
+from app.lessons.rules import FREES_RESOURCES, LessonState, SiteState
+from app.timetables.rules import LessonMode
+
+
+class ShownSite(NamedTuple):
+    """A teaching site's part in a lesson."""
+
+    lesson_id: UUID
+    site_id: UUID
+    site_code: str
+    name: str
+    path: str
+    receiving_room_id: UUID
+    state: SiteState
+    joined_at: dt.datetime | None
+    left_at: dt.datetime | None
+
+
+class ShownLesson(NamedTuple):
+    """A lesson with the names of its school, room and people, and with its sites."""
+
+    id: UUID
+    version: int
+    county_id: UUID
+    entry_id: UUID | None
+    term_id: UUID
+    date: dt.date
+    period: int
+    starts_at: dt.datetime
+    ends_at: dt.datetime
+    subject: str
+    title: str
+    mode: LessonMode
+    state: LessonState
+    state_reason: str | None
+    sequence: int
+    calendar_uid: UUID
+    moved_from_id: UUID | None
+    makes_up_id: UUID | None
+    went_live_at: dt.datetime | None
+    ended_at: dt.datetime | None
+    school_id: UUID
+    school_name: str
+    school_path: str
+    main_room_id: UUID
+    main_room_name: str
+    teacher_id: UUID
+    teacher_name: str
+    substitute_for: UUID | None
+    substitute_name: str | None
+    """What the one is called who was to teach it."""
+    pupil_group_ids: Sequence[UUID]
+    sites: Sequence[ShownSite]
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Whose lessons are looked for: a lesson is in reach when any of these finds it."""
+
+    county: bool = False
+    teacher_id: UUID | None = None
+    school_ids: frozenset[UUID] = field(default_factory=frozenset)
+    site_ids: frozenset[UUID] = field(default_factory=frozenset)
+    room_id: UUID | None = None
+    lesson_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a list of lessons is narrowed by; the interval is half-open."""
+
+    county_id: UUID
+    reach: Reach
+    starts_from: dt.datetime | None = None
+    starts_before: dt.datetime | None = None
+    ends_after: dt.datetime | None = None
+    states: frozenset[LessonState] = field(default_factory=frozenset)
+    entry_id: UUID | None = None
+    drafts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The last lesson of a page."""
+
+    starts_at: dt.datetime
+    lesson_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """Whose week is looked at: one of these is given."""
+
+    room_id: UUID | None = None
+    site_id: UUID | None = None
+    teacher_id: UUID | None = None
+    group_id: UUID | None = None
+
+
+_ANY_ZONE = dt.timedelta(days=2)
+"""A local day lies within so much of the same day of UTC."""
+
+# By column: naming one of a class would make SQLAlchemy load by objects again.
+_lessons = Lesson.__table__.c
+_sites = LessonSite.__table__.c
+_groups = LessonGroup.__table__.c
+_freed = Lesson.__table__.alias("freed")
+
+
+def _named(name: str, alias: str) -> FromClause:
+    """A table of another domain, of which only names are read."""
+    return table(name, column("id", Uuid()), column("name", String()), column("path", String())).alias(alias)
+
+
+_school, _unit = _named("org_units", "school"), _named("org_units", "unit")
+_room = _named("rooms", "main_room")
+_teacher, _substituted = _named("people", "teacher"), _named("people", "substituted")
+
+
+def _columns(
+    shown: Sequence[str], own: ReadOnlyColumnCollection[str, Any], names: Mapping[str, ColumnElement[Any]]
+) -> list[ColumnElement[Any]]:
+    """What is selected, in the order of a value's fields."""
+    return [names[field] if field in names else own[field] for field in shown]
+
+
+_LESSONS = (
+    select(
+        *_columns(
+            ShownLesson._fields[:-2],
+            _lessons,
+            {
+                "school_name": _school.c.name,
+                "school_path": _school.c.path,
+                "main_room_name": _room.c.name,
+                "teacher_name": _teacher.c.name,
+                "substitute_name": _substituted.c.name,
+            },
+        )
+    )
+    .select_from(Lesson.__table__)
+    .join(_school, _school.c.id == _lessons.school_id)
+    .join(_room, _room.c.id == _lessons.main_room_id)
+    .join(_teacher, _teacher.c.id == _lessons.teacher_id)
+    .outerjoin(_substituted, _substituted.c.id == _lessons.substitute_for)
+    .order_by(_lessons.starts_at, _lessons.id)
+)
+_SITES = (
+    select(*_columns(ShownSite._fields, _sites, {"name": _unit.c.name, "path": _unit.c.path}))
+    .select_from(LessonSite.__table__)
+    .join(_unit, _unit.c.id == _sites.site_id)
+    .where(_sites.lesson_id.in_(bindparam("ids", expanding=True)))
+    .order_by(_sites.site_code)
+)
+_GROUPS = (
+    select(_groups.lesson_id, _groups.pupil_group_id)
+    .where(_groups.lesson_id.in_(bindparam("ids", expanding=True)), _groups.released.is_(False))
+    .order_by(_groups.pupil_group_id)
+)
+_BY_ID = _LESSONS.where(_lessons.id.in_(bindparam("ids", expanding=True)))
+
+
+def by_ids(session: Session, ids: Collection[UUID]) -> Sequence[ShownLesson]:
+    """Lessons as they are now, in order; what the session has changed has to be flushed before."""
+    return _whole(session, session.execute(_BY_ID, {"ids": list(ids)}).all())
+
+
+def page(session: Session, search: Search, after: Position | None, limit: int) -> Sequence[ShownLesson]:
+    """Lessons in order of their start."""
+    query = _LESSONS.where(*_conditions(search))
+    if after is not None:
+        query = query.where(
+            tuple_(_lessons.starts_at, _lessons.id) > tuple_(after.starts_at, after.lesson_id)
+        )
+    return _whole(session, session.execute(query.limit(limit)).all())
+
+
+def week(
+    session: Session, county_id: UUID, whose: Whose, first_day: dt.date, last_day: dt.date, drafts: bool
+) -> Sequence[ShownLesson]:
+    """The lessons of a room, a site, a teacher or a pupil group on some days, in order."""
+    begin = dt.datetime.combine(first_day, dt.time(), dt.UTC) - _ANY_ZONE
+    end = dt.datetime.combine(last_day, dt.time(), dt.UTC) + _ANY_ZONE
+    query = _LESSONS.where(
+        _lessons.county_id == county_id,
+        _lessons.starts_at > begin,
+        _lessons.starts_at < end,
+        _lessons.date.between(first_day, last_day),
+        _of(whose, begin, end),
+    )
+    if not drafts:
+        query = query.where(known())
+    return _whole(session, session.execute(query).all())
+
+
+def _whole(session: Session, rows: Sequence[Any]) -> Sequence[ShownLesson]:
+    """Lessons with what belongs to them."""
+    ids = {"ids": [row.id for row in rows]}
+    groups: defaultdict[UUID, list[UUID]] = defaultdict(list)
+    for lesson_id, group_id in session.execute(_GROUPS, ids) if rows else ():
+        groups[lesson_id].append(group_id)
+    sites: defaultdict[UUID, list[ShownSite]] = defaultdict(list)
+    for each in session.execute(_SITES, ids) if rows else ():
+        sites[each.lesson_id].append(ShownSite._make(each))
+    return [ShownLesson._make((*row, groups[row.id], sites[row.id])) for row in rows]
+
+
+def _conditions(search: Search) -> Iterator[ColumnElement[bool]]:
+    yield _lessons.county_id == search.county_id
+    if not search.drafts:
+        yield known()
+    if not search.reach.county:
+        yield _in_reach(search.reach)
+    if search.starts_from is not None:
+        yield _lessons.starts_at >= search.starts_from
+    if search.starts_before is not None:
+        yield _lessons.starts_at < search.starts_before
+    if search.ends_after is not None:
+        yield _lessons.ends_at > search.ends_after
+    if search.states:
+        yield _lessons.state.in_(search.states)
+    if search.entry_id is not None:
+        yield _lessons.entry_id == search.entry_id
+
+
+def _in_reach(reach: Reach) -> ColumnElement[bool]:
+    """Only the ways that somebody has: a way that finds nothing would still be gone through row by row."""
+    ways: list[ColumnElement[bool]] = []
+    if reach.teacher_id is not None:
+        ways.append(_lessons.teacher_id == reach.teacher_id)
+    if reach.school_ids:
+        ways.append(_lessons.school_id.in_(reach.school_ids))
+    if reach.site_ids:
+        ways.append(_lessons.id.in_(_served().where(_sites.site_id.in_(reach.site_ids))))
+    if reach.room_id is not None:
+        ways.append(_lessons.id.in_(_served().where(_sites.receiving_room_id == reach.room_id)))
+    if reach.lesson_id is not None:
+        ways.append(_lessons.id == reach.lesson_id)
+    return or_(false(), *ways)
+
+
+def _of(whose: Whose, begin: dt.datetime, end: dt.datetime) -> ColumnElement[bool]:
+    if whose.teacher_id is not None:
+        return or_(_lessons.teacher_id == whose.teacher_id, _lessons.substitute_for == whose.teacher_id)
+    if whose.group_id is not None:
+        groups = select(_groups.lesson_id).where(
+            _groups.pupil_group_id == whose.group_id, _groups.starts_at > begin, _groups.starts_at < end
+        )
+        return _lessons.id.in_(groups)
+    served = _served().where(_sites.starts_at > begin, _sites.starts_at < end)
+    if whose.site_id is not None:
+        return _lessons.id.in_(served.where(_sites.site_id == whose.site_id))
+    received = served.where(_sites.receiving_room_id == whose.room_id)
+    return or_(_lessons.main_room_id == whose.room_id, _lessons.id.in_(received))
+
+
+def _served() -> Select[UUID]:
+    """The lessons that sites take part in: the same as `rules.belongs`."""
+    return (
+        select(_sites.lesson_id)
+        .join(_freed, _freed.c.id == _sites.lesson_id)
+        .where(or_(_sites.state != SiteState.CANCELLED, _freed.c.state.in_(FREES_RESOURCES)))
+    )
