@@ -11,7 +11,7 @@ from typing import Final
 from app.accounts import access_tokens, browsers, erasing
 from app.audit import service as audit
 from app.chores import Chore
-from app.database import SessionFactory, make_engine, make_session_factory, reading
+from app.database import SessionFactory, make_engine, make_session_factory, measure_tables, reading
 from app.errors import StartupError
 from app.idempotency import attempts
 from app.logs import configure_logging
@@ -80,6 +80,12 @@ def chores_of(settings: Settings) -> tuple[Chore, ...]:
             timedelta(hours=6),
             partial(_forget_notices, timedelta(days=settings.keep_notices_days)),
             "delete old notices, those beyond the newest of a person, and old deliveries to webhooks",
+        ),
+        Chore(
+            "measure-tables",
+            timedelta(hours=6),
+            _measure_tables,
+            "let SQLite know how its rows are spread, so that it finds them the shortest way",
         ),
         Chore(
             "cut-audit",
@@ -154,6 +160,11 @@ def _erase_closed(kept: timedelta, factory: SessionFactory, now: datetime) -> in
 def _forget_notices(kept: timedelta, factory: SessionFactory, now: datetime) -> int:
     with factory.begin() as session:
         return notices.forget(session, now - kept) + delivering.forget(session, now, kept)
+
+
+def _measure_tables(factory: SessionFactory, _now: datetime) -> int:
+    measure_tables(factory.engine)
+    return 0
 
 
 def _cut_audit(kept: timedelta, factory: SessionFactory, now: datetime) -> int:

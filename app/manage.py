@@ -21,7 +21,7 @@ from app.accounts.service import PersonDraft
 from app.audit import service as audit
 from app.audit.rules import Act
 from app.audit.service import Subject
-from app.database import make_engine, make_session_factory, reading
+from app.database import make_engine, make_session_factory, measure_tables, reading
 from app.errors import StartupError
 from app.keyring import RingFile
 from app.logs import configure_logging
@@ -59,6 +59,7 @@ def _seed_jinzhai(settings: Settings) -> None:
     engine = make_engine(settings.database_url)
     with make_session_factory(engine).begin() as session:
         county = ensure_jinzhai(session, settings, datetime.now(UTC))
+    measure_tables(engine)
     engine.dispose()
     sys.stdout.write(
         f"The county of Jinzhai's size is there. Sign in as {ADMIN}; everybody's password is {county.password}\n"

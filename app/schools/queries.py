@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Collection, Sequence
 
 from sqlalchemy import bindparam, func, or_, select, tuple_
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from app.schools.models import OrgUnit, PupilGroup, Room, TaughtSubject
 from app.schools.rules import OrgUnitKind, RoomKind
@@ -15,6 +15,12 @@ def org_units(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, O
 
 
 _units = OrgUnit.__table__.c
+_roots = OrgUnit.__table__.alias("roots")
+_BELOW = (
+    select(_units.id)
+    .join(_roots, or_(_units.id == _roots.c.id, _units.path.startswith(_roots.c.path.concat("/"))))
+    .where(_roots.c.id.in_(bindparam("ids", expanding=True)))
+)
 _PATHS = select(_units.id, _units.path).where(_units.id.in_(bindparam("ids", expanding=True)))
 
 
@@ -24,11 +30,7 @@ def paths(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
 
 def ids_below(session: Session, roots: Collection[uuid.UUID]) -> Sequence[uuid.UUID]:
     """Units that are, or stand anywhere below, one of these."""
-    root = aliased(OrgUnit)
-    query = select(OrgUnit.id).join(
-        root, or_(OrgUnit.id == root.id, OrgUnit.path.startswith(root.path.concat("/")))
-    )
-    return session.scalars(query.where(root.id.in_(roots))).all()
+    return session.scalars(_BELOW, {"ids": list(roots)}).all()
 
 
 def county_by_code(session: Session, code: str) -> OrgUnit | None:

@@ -7,14 +7,14 @@ from typing import Annotated
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, literal, null, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
 from app.accounts.models import Person
 from app.accounts.rules import Role
-from app.database import SessionDep, SessionFactory, make_engine, reading, violated
+from app.database import Id, SessionDep, SessionFactory, make_engine, measure_tables, reading, violated
 from app.errors import install_error_handlers
 from app.schools.models import OrgUnit
 from tests import factories
@@ -75,6 +75,25 @@ def test_many_writers_at_once_all_succeed(session_factory: SessionFactory) -> No
     assert not failures
     with reading(session_factory) as session:
         assert session.scalar(text("SELECT count(*) FROM org_units")) == 9
+
+
+def test_ids_are_read_as_uuid_itself_would(session_factory: SessionFactory) -> None:
+    id_ = uuid.uuid4()
+    with session_factory() as session:
+        found = session.scalar(select(literal(id_, Id())))
+        assert found is not None
+        assert (found, hash(found), str(found)) == (id_, hash(id_), str(id_))
+        assert found.is_safe is id_.is_safe
+        assert session.scalar(select(null().cast(Id()))) is None
+
+
+def test_sqlite_knows_how_its_rows_are_spread(engine: Engine, session: Session) -> None:
+    factories.school(session, factories.county(session))
+    session.commit()
+    measure_tables(engine)
+    if engine.dialect.name == "sqlite":
+        measured = text("SELECT stat FROM sqlite_stat1 WHERE idx = 'ix_org_units_county_id'")
+        assert session.execute(measured).scalar_one() == "2 2"
 
 
 def test_a_reader_does_not_wait_for_a_writer(session_factory: SessionFactory) -> None:

@@ -15,7 +15,7 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.database import SessionFactory, make_engine, make_session_factory
+from app.database import SessionFactory, make_engine, make_session_factory, measure_tables
 from app.lessons import scheduling
 from app.lessons.models import Lesson
 from app.migrate import upgrade
@@ -54,7 +54,7 @@ async def planning_figures(wanted: Selection) -> AsyncIterator[Figure]:
                 async for figure in _figures_of(county, kind):
                     if wanted.takes(figure.name):
                         yield figure
-                county.factory.kw["bind"].dispose()
+                county.factory.engine.dispose()
 
 
 async def _figures_of(county: _County, kind: str) -> AsyncIterator[Figure]:
@@ -84,6 +84,7 @@ def _seed(settings: Settings) -> _County:
     began = time.perf_counter()
     with factory.begin() as session:
         ensure_jinzhai(session, settings, datetime.now(UTC))
+    measure_tables(factory.engine)
     seconds = time.perf_counter() - began
     with factory() as session:
         lessons = session.scalar(select(func.count(Lesson.id)))
