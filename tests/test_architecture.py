@@ -57,6 +57,7 @@ PUBLIC = VERBS | {
     "calendar_schemas",
     "curriculum_rules",
     "group_schemas",
+    "headcount_schemas",
     "tokens",
     "models",
     "export",

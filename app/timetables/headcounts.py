@@ -45,17 +45,24 @@ def set_headcounts(
     unit = schools.require_at(session, principal, Action.HEADCOUNT_SET, unit_id)
     term = get_term(session, term_id, unit.county_id)
     before = put_headcounts(session, term, unit, counts)
-    about = Subject("headcounts", term.id, unit.id)
-    audit.note(
-        session,
-        Act.HEADCOUNTS_SET,
-        unit.county_id,
-        principal.person_id,
-        about,
-        before=_facts(before),
-        after=_facts(counts),
-    )
+    _note(session, principal, term, unit, before, counts)
     return _heads(session, term_id, unit)
+
+
+def add_headcounts(session: Session, principal: Principal, term: Term, unit: OrgUnit, counts: Counts) -> None:
+    """Store counts of an import, which was judged before; grades not named keep theirs."""
+    before = put_headcounts(session, term, unit, counts, keep_others=True)
+    _note(session, principal, term, unit, before, {**before, **counts})
+
+
+def require_pupils_at(unit: OrgUnit) -> None:
+    """Raise `Invalid` for a unit that has no pupils."""
+    if unit.kind not in ROOM_PLACES[RoomKind.RECEIVING]:
+        raise Invalid(
+            "headcount.wrong_place",
+            "Wrong place for pupils",
+            f"Pupils are counted at a school or teaching site, not at a {unit.kind.value}.",
+        )
 
 
 def put_headcounts(
@@ -65,12 +72,7 @@ def put_headcounts(
 
     Grades not named have no pupils any more, unless others are kept. Raises `Invalid` for a unit without pupils.
     """
-    if unit.kind not in ROOM_PLACES[RoomKind.RECEIVING]:
-        raise Invalid(
-            "headcount.wrong_place",
-            "Wrong place for pupils",
-            f"Pupils are counted at a school or teaching site, not at a {unit.kind.value}.",
-        )
+    require_pupils_at(unit)
     take_turns(session, [unit.id])
     rows = {row.grade: row for row in queries.headcounts_of(session, term.id, [unit.id])}
     before = {grade: row.pupils for grade, row in rows.items()}
@@ -133,6 +135,21 @@ def _heads(session: Session, term_id: UUID, unit: OrgUnit) -> Heads:
     groups = {group.id: group for group in schools.groups_of_units(session, [unit.id])}
     taught = [Taught(group.id, frozenset(group.grades), group.headcount) for group in groups.values()]
     return Heads(term_id, unit.id, counts, bands_of(counts, taught), groups)
+
+
+def _note(
+    session: Session, principal: Principal, term: Term, unit: OrgUnit, before: Counts, after: Counts
+) -> None:
+    about = Subject("headcounts", term.id, unit.id)
+    audit.note(
+        session,
+        Act.HEADCOUNTS_SET,
+        unit.county_id,
+        principal.person_id,
+        about,
+        before=_facts(before),
+        after=_facts(after),
+    )
 
 
 def _facts(counts: Counts) -> dict[str, int]:

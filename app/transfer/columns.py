@@ -87,6 +87,8 @@ class Record:
 
     row: int
     values: Mapping[str, Value]
+    columns: frozenset[str]
+    """The columns that the file has; of the others it says nothing, not even that they are empty."""
 
     def fault(self, column: str | None, code: str, **facts: str | int) -> Fault:
         """Something is wrong with this row."""
@@ -149,7 +151,7 @@ def records(table: Table, header: Header, columns: tuple[Column, ...]) -> tuple[
             wrong.append(Fault(row.number, None, "row.beyond_columns", {}))
         faults += wrong
         if not wrong:
-            found.append(Record(row.number, values | absent))
+            found.append(Record(row.number, values | absent, frozenset(header.positions)))
     return found, faults
 
 

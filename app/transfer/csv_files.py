@@ -39,8 +39,9 @@ def decode(content: bytes) -> str:
         if content.startswith(mark):
             return _decoded(content, encoding)
     if b"\0" in content:
-        # UTF-16 without a mark: of the characters a table cannot do without, the other byte is zero.
-        return _decoded(content, "utf-16-be" if content[:1] == b"\0" else "utf-16-le")
+        # UTF-16 without a mark: delimiters and digits have a zero in one half, and which half tells the order.
+        big_end_first = content[::2].count(0) > content[1::2].count(0)
+        return _decoded(content, "utf-16-be" if big_end_first else "utf-16-le")
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.permissions import Action
 from app.accounts.rules import Principal
-from app.transfer import org_units, people, pupil_groups, rooms
+from app.transfer import headcounts, org_units, people, pupil_groups, rooms
 from app.transfer.columns import Column, Record, Written
 from app.transfer.plans import Plan
 
@@ -21,6 +21,7 @@ class Kind(StrEnum):
     ROOMS = "rooms"
     PEOPLE = "people"
     PUPIL_GROUPS = "pupil-groups"
+    HEADCOUNTS = "headcounts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,5 +55,9 @@ KINDS: Final[dict[Kind, TableKind]] = {
     Kind.PUPIL_GROUPS: TableKind(
         ("学生班组", "Pupil groups"), pupil_groups.COLUMNS, pupil_groups.EXAMPLES, Action.PUPIL_GROUP_ADD,
         Action.PUPIL_GROUP_SHOW, pupil_groups.plan, pupil_groups.rows,
+    ),
+    Kind.HEADCOUNTS: TableKind(
+        ("学生人数", "Headcounts"), headcounts.COLUMNS, headcounts.EXAMPLES, Action.HEADCOUNT_SET,
+        Action.HEADCOUNT_SHOW, headcounts.plan, headcounts.rows,
     ),
 }  # fmt: skip

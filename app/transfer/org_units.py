@@ -1,5 +1,6 @@
 """Townships, schools and teaching sites as a table: one row each, named by code, in any order."""
 
+import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -48,6 +49,7 @@ class _Planning:
     county: OrgUnit
     units: dict[str, OrgUnit]
     rows: dict[str, Record]
+    by_id: dict[uuid.UUID, OrgUnit]
     new: list[OrgUnit] = field(default_factory=list)
     changes: list[tuple[OrgUnit, dict[str, object]]] = field(default_factory=list)
     unchanged: int = 0
@@ -77,6 +79,9 @@ class _Planning:
 
     def _parent(self, record: Record) -> OrgUnit | None:
         code = record.values["parent"]
+        there = self.units.get(record.values["code"])
+        if "parent" not in record.columns and there is not None:
+            return self.by_id.get(there.parent_id) if there.parent_id else self.county
         parent = self.units.get(code) if code else self.county
         if parent is None and code in self.rows:
             fault = record.fault("parent", "org_unit.parent_refused", first=self.rows[code].row)
@@ -103,7 +108,7 @@ class _Planning:
             column = "kind" if present.kind is not new.kind else "parent"
             self.faults.append(record.fault(column, "org_unit.place_fixed"))
             return
-        changes = differing(present, {"name": new.name, "time_zone": new.time_zone})
+        changes = differing(record, present, {"name": new.name, "time_zone": new.time_zone})
         if not changes:
             self.unchanged += 1
         elif denied := not_allowed(self.principal, Action.ORG_UNIT_ADD, parent, record, "code"):
@@ -118,7 +123,13 @@ def plan(session: Session, principal: Principal, records: Sequence[Record]) -> P
     county = next(unit for unit in units.values() if unit.kind is OrgUnitKind.COUNTY)
     again = twice(records, lambda record: record.values["code"], "code")
     once = [record for record in records if record.row not in again]
-    planning = _Planning(principal, county, units, {record.values["code"]: record for record in once})
+    planning = _Planning(
+        principal,
+        county,
+        units,
+        {record.values["code"]: record for record in once},
+        {unit.id: unit for unit in units.values()},
+    )
     planning.faults += again.values()
     ordered, circles = _parents_first(once, planning.rows)
     planning.faults += (record.fault("parent", "org_unit.circle") for record in circles)

@@ -148,7 +148,8 @@ class _Planning:
 
     def _compare(self, record: Record, unit: OrgUnit, person: Person, duty: Duty) -> None:
         there = _the_same(person.assignments, duty, record.values["valid_from"], self._principal.today)
-        keeps_end = record.values["valid_from"] is None and duty.valid_to is None
+        says_nothing = record.values["valid_from"] is None and duty.valid_to is None
+        keeps_end = says_nothing or "valid_to" not in record.columns
         stays = there is not None and (there.valid_to == duty.valid_to or keeps_end)
         if stays and allows(self._principal, Action.PERSON_LIST, target_of(unit)):
             self.unchanged += 1

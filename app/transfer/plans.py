@@ -100,9 +100,13 @@ def twice(records: Iterable[Record], key: Callable[[Record], object], column: st
     return found
 
 
-def differing(thing: object, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the values that a thing has otherwise."""
-    return {name: value for name, value in values.items() if _same(getattr(thing, name)) != _same(value)}
+def differing(record: Record, thing: object, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the values that a thing has otherwise, as far as the file has columns of them."""
+    return {
+        name: value
+        for name, value in values.items()
+        if name in record.columns and _same(getattr(thing, name)) != _same(value)
+    }
 
 
 def _same(value: Any) -> Any:

@@ -1,6 +1,5 @@
 """Pupil groups as a table: one row each, named by the code of their unit and their name. No pupil is named."""
 
-import re
 from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
@@ -13,7 +12,6 @@ from app.schools.group_schemas import NewPupilGroup
 from app.schools.groups import GroupDraft, group_in
 from app.schools.models import OrgUnit, PupilGroup
 from app.transfer.columns import (
-    BadValue,
     Column,
     Fault,
     Record,
@@ -23,24 +21,9 @@ from app.transfer.columns import (
     as_text,
     as_whole,
 )
+from app.transfer.grades import as_grades
 from app.transfer.plans import NOBODY, Plan, by_code, checked, differing, not_allowed, refused, twice
-from app.transfer.tables import Cell
 from app.web.language import Language
-
-_HIGHEST = 12
-
-
-def as_grades(cell: Cell) -> list[int]:
-    """Grades, such as 3, "1,2" or "1-3"."""
-    text = as_code(cell)
-    found: set[int] = set()
-    for part in re.split(r"[,、;/\s]+", text.replace("年级", "")):
-        span = re.fullmatch(r"(\d{1,2})(?:[-~—–](\d{1,2}))?", part, re.ASCII)
-        first, last = (int(span[1]), int(span[2] or span[1])) if span else (0, 0)
-        if not 1 <= first <= last <= _HIGHEST:
-            raise BadValue("cell.bad_grades", value=text[:40])
-        found.update(range(first, last + 1))
-    return sorted(found)
 
 
 def _grades(value: Value, _language: Language) -> str:
@@ -92,7 +75,7 @@ class _Planning:
     def _place(self, record: Record, unit: OrgUnit, new: NewPupilGroup) -> None:
         present = self._groups.get((unit.id, new.name))
         values = {"grades": new.grades, "headcount": new.headcount}
-        changes = differing(present, values) if present else {}
+        changes = differing(record, present, values) if present else {}
         if present is not None and not changes:
             self.unchanged += 1
         elif denied := not_allowed(self._principal, Action.PUPIL_GROUP_ADD, unit, record, "org_unit"):

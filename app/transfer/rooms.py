@@ -80,7 +80,7 @@ class _Planning:
     def _place(self, record: Record, unit: OrgUnit, new: NewRoom) -> None:
         present = self._rooms.get((unit.id, new.code))
         values = {"name": new.name, "link_mbps_declared": new.link_mbps_declared, "equipment": new.equipment}
-        changes = differing(present, values) if present else {}
+        changes = differing(record, present, values) if present else {}
         if present is not None and present.kind is not new.kind:
             self.faults.append(record.fault("kind", "room.kind_fixed"))
         elif present is not None and not changes:

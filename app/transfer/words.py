@@ -120,6 +120,7 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "“{value}”不是年级。请写成 1、2 或 1-3(文本),最高 12 年级。",
         "“{value}” names no grades. Write 1, 2 or 1-3 as text, up to 12.",
     ),
+    "cell.one_grade": ("一行只写一个年级。", "One grade a row."),
     "cell.invalid": ("内容不符合要求。", "This is not what belongs here."),
     # --- rules, by the codes that REST answers ---
     "access.denied": ("您无权在这里做这件事。", "You may not do this here."),
@@ -162,6 +163,9 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "assignment.past": ("不能更改过去。", "What was so yesterday stays so."),
     "assignment.too_many": ("一个人的角色太多了。", "One person cannot have so many roles."),
     "days_in_order": ("结束日期早于开始日期。", "The last day is before the first."),
+    "headcount.wrong_place": ("学生只能属于学校或教学点。", "Pupils belong to a school or teaching site."),
+    "term.not_found": ("没有名为“{value}”的学期。", "There is no term “{value}”."),
+    "term.none_today": ("今天不在任何学期内,请填写学期名称。", "No term has today in it; name one."),
     "pupil_group.wrong_place": ("学生只能属于学校或教学点。", "Pupils belong to a school or teaching site."),
 }
 

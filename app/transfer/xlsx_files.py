@@ -31,6 +31,8 @@ _DATE_FORMATS: Final = frozenset({*range(14, 23), *range(27, 37), 45, 46, 47, *r
 """The built-in number formats that show dates (ECMA-376 part 1 §18.8.30), those of Chinese editions included."""
 _QUOTED: Final = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
 _REFERENCE: Final = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
+_ESCAPED: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")
+"""A character that XML cannot hold, or an underscore that would look like one (ST_Xstring, §22.9.2.19)."""
 _STRINGS: Final = "/sharedStrings"
 _STYLES: Final = "/styles"
 
@@ -279,6 +281,7 @@ class _Sheet(_Reader):
             index = _whole(text)
             text = self._texts[index] if index < len(self._texts) else ""
         if seen.kind in ("s", "str", "inlineStr"):
+            text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
             if len(text) > LONGEST_CELL:
                 return BadCell("cell.too_long")
             return text if text.strip() else None
