@@ -160,6 +160,10 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "这个角色已定好更早的结束日期;要延续,请另起一行写新的开始日期。",
         "This role ends earlier already; to go on, add a row with a first day after that.",
     ),
+    "assignment.of_provider": (
+        "这个角色由身份提供方授予,请在那里结束。",
+        "The identity provider gives this role: end it there.",
+    ),
     "assignment.past": ("不能更改过去。", "What was so yesterday stays so."),
     "assignment.too_many": ("一个人的角色太多了。", "One person cannot have so many roles."),
     "days_in_order": ("结束日期早于开始日期。", "The last day is before the first."),

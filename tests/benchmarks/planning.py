@@ -24,12 +24,13 @@ from app.settings import Settings
 from app.timetables.models import TimetableEntry
 from app.timetables.planning import EntryDraft
 from tests.benchmarks.figures import Figure, Selection
+from tests.benchmarks.imports import TABLES, measure_import
 from tests.benchmarks.reads import RATE, measure_reads
 from tests.databases import PostgresDatabases, postgres_server
 
 _ENTRIES: Final = 40
 _LESSONS: Final = 14_300
-_FIGURES: Final = ("seed_s", "create_entry_ms", "reads_p95_ms", "reads_per_second")
+_FIGURES: Final = ("seed_s", "create_entry_ms", "reads_p95_ms", "reads_per_second", *TABLES.values())
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,20 @@ async def planning_figures(wanted: Selection) -> AsyncIterator[Figure]:
                 _url(kind, Path(folder)) as url,
             ):
                 county = _seed(Settings(data_dir=Path(folder), database_url=url))
-                async for figure in _figures_of(county, kind):
+                async for figure in _figures_of(county, kind, wanted):
                     if wanted.takes(figure.name):
                         yield figure
                 county.factory.engine.dispose()
 
 
-async def _figures_of(county: _County, kind: str) -> AsyncIterator[Figure]:
+async def _figures_of(county: _County, kind: str, wanted: Selection) -> AsyncIterator[Figure]:
     yield Figure(f"planning.seed_s.{kind}", round(county.seconds, 1), "s")
+    for table, figure in TABLES.items():
+        if wanted.takes(name := f"planning.{figure}.{kind}"):
+            seconds = measure_import(county.factory, table, county.settings.data_dir)
+            yield Figure(name, round(seconds, 2), "s for 5,000 rows")
+    if not wanted.takes_any([f"planning.{figure}.{kind}" for figure in _FIGURES[1:4]]):
+        return
     creating = statistics.median(_create_entries(county))
     yield Figure(f"planning.create_entry_ms.{kind}", round(creating * 1000, 1), "ms")
     reads = await measure_reads(county.settings)
