@@ -55,7 +55,7 @@ WITHOUT_GATE: Final[Mapping[str, str]] = {
     "/favicon.ico": "open: the icon",
     "/.well-known/security.txt": "open: whom to tell of a weakness",
     **dict.fromkeys(("/", "/today", "/teach", "/site", "/password", "/access", "/people", "/docs"), _PAGE),
-    **dict.fromkeys(("/terminal", "/terminals", "/guest", "/guests"), _PAGE),
+    **dict.fromkeys(("/terminal", "/terminals", "/guest", "/guests", "/tables"), _PAGE),
 }
 
 

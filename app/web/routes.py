@@ -103,6 +103,12 @@ def guests(request: Request) -> HTMLResponse:
     return _page(request, "guests")
 
 
+@router.get("/tables")
+def tables(request: Request) -> HTMLResponse:
+    """Whole tables in and out, for administrators."""
+    return _page(request, "tables")
+
+
 @router.get("/access")
 def access(request: Request) -> HTMLResponse:
     """One's own ways in: the second factor, and access tokens for scripts."""

@@ -15,7 +15,19 @@ from app.errors import install_error_handlers
 from app.settings import Settings
 from app.web.routes import no_such_page, router
 
-PAGES = ("/", "/today", "/teach", "/site", "/password", "/access", "/people", "/guests", "/docs", "/nowhere")
+PAGES = (
+    "/",
+    "/today",
+    "/teach",
+    "/site",
+    "/password",
+    "/access",
+    "/people",
+    "/guests",
+    "/tables",
+    "/docs",
+    "/nowhere",
+)
 MOST_BYTES = 150_000
 BASE_CSS = (Path(app.web.__file__).parent / "static" / "base.css").read_text("utf-8")
 

@@ -1,0 +1,122 @@
+// Whole tables in and out: a file is tried first, its bad rows are listed, and only a file without any is stored.
+
+import { ApiError, send } from "./api.js";
+import { isSignedIn, whoIsHere } from "./frame.js";
+import { say } from "./i18n.js";
+import { identity } from "./identity.js";
+import { byId, child, showFault } from "./page.js";
+
+const MOST_BYTES = 16 * 1024 * 1024;
+const COUNTS = {
+  created: "tables.created",
+  changed: "tables.changed",
+  unchanged: "tables.unchanged",
+  refused: "tables.refused",
+};
+const FAULTS = {
+  "import.raced": "tables.raced",
+  "upload.infected": "tables.infected",
+  "upload.too_large": "tables.too_large",
+};
+
+byId("check").addEventListener("submit", (event) => {
+  event.preventDefault();
+  attempt(() => bring(true), byId("try"));
+});
+byId("store").addEventListener("click", () => attempt(() => bring(false), byId("store")));
+for (const change of [byId("kind"), byId("file")]) change.addEventListener("change", forget);
+for (const button of document.querySelectorAll("[data-file]")) {
+  button.addEventListener("click", () => attempt(() => download(button.dataset), button));
+}
+if (isSignedIn) attempt(whoIsHere);
+
+async function bring(dryRun) {
+  const file = byId("file").files[0];
+  if (!file) return complain("tables.no_file", byId("file"));
+  if (file.size > MOST_BYTES) return complain("tables.too_large", byId("file"));
+  if (dryRun) forget();
+  say(byId("verdict"), dryRun ? "tables.checking" : "tables.storing");
+  byId("report").hidden = false;
+  const query = new URLSearchParams({ kind: byId("kind").value, dry_run: dryRun });
+  const headers = { ...(await identity()), "Content-Type": "application/octet-stream" };
+  try {
+    const answer = await send(`/api/v1/imports?${query}`, { method: "POST", headers, body: file });
+    show(await answer.json());
+  } catch (failure) {
+    // What somebody else has stored since the file was tried may have made a row bad.
+    if (!failure.problem?.report) throw failure;
+    show(failure.problem.report);
+  }
+}
+
+function show(report) {
+  const { refused, created, changed, dry_run: dryRun } = report;
+  const nothing = created + changed === 0;
+  const good = nothing ? "tables.nothing_new" : dryRun ? "tables.good" : "tables.stored";
+  say(byId("verdict"), refused ? "tables.bad" : good);
+  byId("report").dataset.state = refused ? "bad" : "good";
+  byId("counts").replaceChildren();
+  for (const [name, words] of Object.entries(COUNTS)) {
+    const pair = child(byId("counts"), "div");
+    say(child(pair, "dt"), words);
+    child(pair, "dd").textContent = report[name];
+  }
+  byId("store").hidden = !dryRun || refused > 0 || nothing;
+  byId("errors").hidden = report.errors.length === 0;
+  byId("rows").replaceChildren();
+  for (const error of report.errors) addRow(error);
+  byId("rest").hidden = !report.more_errors;
+  say(byId("rest"), "tables.more", { count: report.more_errors });
+  byId("report").focus();
+}
+
+function addRow({ table, row, column, cell, detail }) {
+  const line = child(byId("rows"), "tr");
+  const place = child(line, "th");
+  place.scope = "row";
+  place.textContent = table ? `${table} ${row}` : row;
+  child(line, "td").textContent = [column, cell && `(${cell})`].filter(Boolean).join(" ");
+  child(line, "td").textContent = detail;
+}
+
+async function download({ file, form }) {
+  const kind = byId("kind").value;
+  const answer = await send(`/api/v1/${file}/${kind}.${form}`, { headers: await identity() });
+  const address = URL.createObjectURL(await answer.blob());
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = `${kind}${file === "exports" ? "" : "-template"}.${form}`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}
+
+// Another file, or another kind: what was said of the one before holds no more.
+function forget() {
+  byId("fault").hidden = byId("report").hidden = true;
+}
+
+async function attempt(act, button) {
+  byId("fault").hidden = true;
+  if (button) button.disabled = true;
+  try {
+    await act();
+  } catch (failure) {
+    byId("report").hidden = true;
+    const words = failure instanceof ApiError && FAULTS[failure.code];
+    // What is wrong with a file as a whole, the server says in the reader's language.
+    if (failure instanceof ApiError && failure.code.startsWith("file.")) tell(failure.message);
+    else showFault(byId("fault"), words ? { words } : failure);
+  }
+  if (button) button.disabled = false;
+}
+
+function tell(words) {
+  byId("fault").removeAttribute("data-text");
+  byId("fault").textContent = words;
+  byId("fault").hidden = false;
+}
+
+function complain(key, field) {
+  showFault(byId("fault"), { words: key });
+  field.focus();
+}
