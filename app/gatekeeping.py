@@ -34,6 +34,9 @@ WITHOUT_GATE: Final[Mapping[str, str]] = {
     "/api/v1/token/revoke": "open: whoever shows a token may end it",
     "/api/v1/session": "open: the door for pages, which takes a password or a token",
     "/api/v1/session/code": "who was vouched for a moment ago, by a signed cookie; takes the code that is owed",
+    "/api/v1/password-resets": "open: rated, and tells nobody whether there is such an account",
+    "/api/v1/password-resets/finish": "the mailed link's secret of 256 bits, good once",
+    "/api/v1/mail-confirmations": "the mailed link's secret of 256 bits, good once",
     "/sign-in/provider": "open: leads to the identity provider",
     "/sign-in/provider/back": "what the identity provider vouches for, to an attempt of the same browser; rated",
     "/api/v1/terminal-pairings": _DEVICE,
@@ -55,6 +58,7 @@ WITHOUT_GATE: Final[Mapping[str, str]] = {
     "/favicon.ico": "open: the icon",
     "/.well-known/security.txt": "open: whom to tell of a weakness",
     **dict.fromkeys(("/", "/today", "/teach", "/site", "/password", "/access", "/people", "/docs"), _PAGE),
+    **dict.fromkeys(("/forgot", "/new-password", "/confirm-mail"), _PAGE),
     **dict.fromkeys(("/terminal", "/terminals", "/guest", "/guests", "/tables"), _PAGE),
 }
 

@@ -37,7 +37,7 @@ def chores_of(settings: Settings) -> tuple[Chore, ...]:
             "forget-tokens",
             timedelta(hours=1),
             _forget_tokens,
-            "delete the refresh and access tokens that ran out",
+            "delete the refresh and access tokens and the mailed links that ran out",
         ),
         Chore(
             "forget-keys",

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 import app.accounts.appointment_routes
 import app.accounts.audit_routes
 import app.accounts.factor_routes
+import app.accounts.mail_routes
 import app.accounts.privacy_routes
 import app.accounts.routes
 import app.accounts.session_routes
@@ -47,6 +48,7 @@ import app.web.routes
 from app import __version__, gatekeeping, metrics
 from app.accounts.door_limits import DoorLimits
 from app.accounts.lockouts import LockoutClerk
+from app.accounts.mail_routes import MailLimits
 from app.accounts.sign_in import Door
 from app.bounds import MAX_BODY, BodyBound
 from app.chores import Chores
@@ -78,6 +80,7 @@ from app.transfer.service import MOST_BYTES
 ROUTERS = (
     app.accounts.routes.router,
     app.accounts.appointment_routes.router,
+    app.accounts.mail_routes.router,
     app.accounts.privacy_routes.router,
     app.accounts.session_routes.router,
     app.accounts.token_routes.router,
@@ -152,6 +155,7 @@ def create_app(settings: Settings) -> FastAPI:
     api.state.provider_desk = desk_of(settings, api.state.door, api.state.metrics.registry)
     api.state.postman = Postman(mail_server_of(settings), api.state.metrics.registry)
     api.state.transfer_desk = TransferDesk()
+    api.state.mail_limits = MailLimits()
     api.state.chores = Chores(chores_of(settings), api.state.session_factory, api.state.metrics.registry)
     api.state.outbox = Outbox(
         api.state.session_factory,

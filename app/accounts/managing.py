@@ -46,6 +46,12 @@ def reset_password(session: Session, principal: Principal, person_id: uuid.UUID,
     return person
 
 
+def set_by_link(session: Session, person: Person, new_hash: str) -> None:
+    """Give somebody the password they chose by a mailed link; every token of theirs is void."""
+    _set(session, person, new_hash, must_change=False)
+    note_person(session, Act.PASSWORD_RESET, person.id, person, after={"by": "mail"})
+
+
 def close_account(session: Session, principal: Principal, person_id: uuid.UUID, seen: Seen = ANY) -> Person:
     """Let somebody sign in no more; every token of theirs is void at once."""
     person = managed(session, principal, Action.PERSON_CLOSE, person_id)

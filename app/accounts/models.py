@@ -6,7 +6,7 @@ from datetime import date, datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, false, func
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.accounts.rules import GuestRole, Role, Source
+from app.accounts.rules import GuestRole, MailPurpose, Role, Source
 from app.database import Base, new_id, word
 from app.versions import Versioned
 
@@ -20,6 +20,7 @@ class Person(Versioned, Base):
     county_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("org_units.id"), index=True)
     login: Mapped[str] = mapped_column(String(64), unique=True)
     name: Mapped[str] = mapped_column(String(200))
+    email: Mapped[str | None] = mapped_column(String(254), index=True)  # that they proved to be theirs
     password_hash: Mapped[str] = mapped_column(String(200))
     must_change_password: Mapped[bool] = mapped_column(default=False)  # somebody else chose it
     active: Mapped[bool] = mapped_column(default=True)
@@ -121,6 +122,20 @@ class Assignment(Base):
     source: Mapped[Source] = mapped_column(
         word(Source), default=Source.LOCAL, server_default=Source.LOCAL.value
     )
+
+
+class MailedLink(Base):
+    """A link that was mailed to somebody, by the hash of what it holds. It is deleted when it is used."""
+
+    __tablename__ = "mailed_links"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
+    purpose: Mapped[MailPurpose] = mapped_column(word(MailPurpose))
+    email: Mapped[str] = mapped_column(String(254))
+    secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
 
 
 class Unlock(Base):

@@ -42,6 +42,8 @@ class Action(StrEnum):
     PASSWORD_CHANGE = "password.change"
     SECOND_FACTOR_SHOW = "second_factor.show"
     SECOND_FACTOR_SET = "second_factor.set"
+    MAIL_ADDRESS_SHOW = "mail_address.show"
+    MAIL_ADDRESS_SET = "mail_address.set"
     IDENTITY_SHOW = "identity.show"
     IDENTITY_SET = "identity.set"
     ACCESS_TOKEN_MINT = "access_token.mint"
@@ -230,6 +232,8 @@ OF_ONESELF = frozenset(
         Action.PASSWORD_CHANGE,
         Action.SECOND_FACTOR_SHOW,
         Action.SECOND_FACTOR_SET,
+        Action.MAIL_ADDRESS_SHOW,
+        Action.MAIL_ADDRESS_SET,
         Action.IDENTITY_SHOW,
         Action.IDENTITY_SET,
         Action.ACCESS_TOKEN_MINT,
@@ -248,6 +252,7 @@ IN_PERSON = frozenset(
     {
         Action.PASSWORD_CHANGE,
         Action.SECOND_FACTOR_SET,
+        Action.MAIL_ADDRESS_SET,
         Action.IDENTITY_SET,
         Action.PERSON_RESET,
         Action.PERSON_RESET_FACTOR,

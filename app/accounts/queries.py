@@ -27,6 +27,7 @@ from app.accounts.models import (
     Assignment,
     BrowserSession,
     GuestLink,
+    MailedLink,
     Person,
     RecoveryCode,
     RoomTerminal,
@@ -239,9 +240,9 @@ def forget_families(session: Session, person_id: uuid.UUID, keep: int) -> None:
 
 
 def forget_expired_tokens(session: Session, now: datetime) -> int:
-    """Delete the families and access tokens that ran out; says how many."""
+    """Delete the families, access tokens and mailed links that ran out; says how many."""
     found = 0
-    for table_ in (TokenFamily, AccessToken):
+    for table_ in (TokenFamily, AccessToken, MailedLink):
         gone = delete(table_).where(table_.expires_at <= now).returning(table_.id)
         found += len(session.scalars(gone).all())
     return found

@@ -27,6 +27,13 @@ class Source(StrEnum):
     PROVIDER = "provider"  # the identity provider's claims gave it, and take it
 
 
+class MailPurpose(StrEnum):
+    """What a mailed link is for."""
+
+    PASSWORD = "password"
+    CONFIRM = "confirm"  # the mail address
+
+
 ADMINS = frozenset({Role.BUREAU_ADMIN, Role.SCHOOL_ADMIN})
 
 # The kinds of org unit a role makes sense on, in the words of the schools domain.

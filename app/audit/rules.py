@@ -43,6 +43,8 @@ class Act(StrEnum):
     PERSON_ADMITTED = "person.admitted"
     PASSWORD_CHANGED = "password.changed"
     PASSWORD_RESET = "password.reset"
+    PASSWORD_RESET_ASKED = "password.reset_asked"
+    MAIL_ADDRESS_CHANGED = "mail_address.changed"
     ACCOUNT_CLOSED = "account.closed"
     ACCOUNT_OPENED = "account.opened"
     PERSON_EXPORTED = "person.exported"

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.errors import NotFound, no_such_address
+from app.settings import Settings
 from app.web.assets import Assets
 from app.web.language import COOKIE, choose, texts
 
@@ -46,7 +47,8 @@ PAGE_HEADERS = {
 @router.get("/")
 def sign_in(request: Request) -> HTMLResponse:
     """Name and password, or the way to the identity provider; afterwards the page of the person's role."""
-    return _page(request, "signin", provider=bool(request.app.state.settings.oidc_issuer))
+    settings: Settings = request.app.state.settings
+    return _page(request, "signin", provider=bool(settings.oidc_issuer), mail=bool(settings.mail_host))
 
 
 @router.get("/today")
@@ -71,6 +73,24 @@ def site(request: Request) -> HTMLResponse:
 def password(request: Request) -> HTMLResponse:
     """Another password for oneself; after the first sign-in there is no way around it."""
     return _page(request, "password")
+
+
+@router.get("/forgot")
+def forgot(request: Request) -> HTMLResponse:
+    """For whoever forgot the password."""
+    return _page(request, "forgot")
+
+
+@router.get("/new-password")
+def new_password(request: Request) -> HTMLResponse:
+    """What the link of a letter opens: another password."""
+    return _page(request, "newpassword")
+
+
+@router.get("/confirm-mail")
+def confirm_mail(request: Request) -> HTMLResponse:
+    """What the link of another letter opens: the proof of a mail address."""
+    return _page(request, "confirmmail")
 
 
 @router.get("/people")

@@ -29,6 +29,9 @@ OPEN = {
     "/api/v1/token/revoke",
     "/api/v1/session",
     "/api/v1/session/code",
+    "/api/v1/password-resets",
+    "/api/v1/password-resets/finish",
+    "/api/v1/mail-confirmations",
 } | DEVICES
 # Their address is the key: it holds a secret of 256 bits, which only the session's opener learns (RFC 9725 §4.1).
 # A calendar feed's is told to whoever made it.

@@ -8,17 +8,20 @@ import { signInHeader } from "./session.js";
 
 const FACTOR = "/api/v1/me/second-factor";
 const IDENTITY = "/api/v1/me/identity";
+const MAIL = "/api/v1/me/mail-address";
 const TOKENS = "/api/v1/me/access-tokens";
 const DAY = 24 * 3600 * 1000;
 const FAULTS = {
   "password.wrong": "password.wrong",
   "second_factor.wrong": "signin.code.wrong",
   "access_token.too_many": "access.too_many",
+  "request.invalid": "access.mail.wrong",
+  "mail.too_many": "error.too_many",
   "identity.unavailable": "provider.unavailable",
 };
 const CONNECTING = ["cancelled", "unavailable", "taken", "closed"];
 
-if (isSignedIn) attempt(() => Promise.all([whoIsHere(), showFactor(), showIdentity(), showTokens()]));
+if (isSignedIn) attempt(() => Promise.all([whoIsHere(), showFactor(), showIdentity(), showMail(), showTokens()]));
 if (location.hash.startsWith("#failed=")) tellFailure(location.hash.slice("#failed=".length));
 if (location.hash) history.replaceState(null, "", location.pathname);
 
@@ -55,6 +58,15 @@ wire("disconnect", async () => {
   await showIdentity();
 });
 
+wire("change-mail", async () => {
+  const address = byId("address").value.trim() || null;
+  const headers = { ...signInHeader(), "Content-Type": "application/json" };
+  const body = JSON.stringify({ address, password: byId("mail-password").value });
+  await send(MAIL, { method: "PUT", headers, body });
+  byId("mail-password").value = "";
+  await showMail();
+});
+
 wire("mint", async () => {
   const name = byId("name").value.trim();
   const days = Number(byId("days").value);
@@ -84,6 +96,14 @@ async function showIdentity() {
   say(byId("identity-state"), since ? "access.identity.on" : "access.identity.off", { since: since?.slice(0, 10) });
   byId("connect").hidden = since !== null;
   byId("disconnect").hidden = since === null;
+}
+
+async function showMail() {
+  const { offered, address, waiting } = await get(MAIL);
+  byId("mail").hidden = !offered;
+  const words = waiting ? "access.mail.waiting" : address ? "access.mail.on" : "access.mail.off";
+  say(byId("mail-state"), words, { address: waiting ?? address });
+  byId("address").value = waiting ?? address ?? "";
 }
 
 // The provider led back here without having vouched for anybody.

@@ -23,6 +23,10 @@ def asks(scene: Scene) -> Asks:
         ("POST", "/api/v1/me/second-factor/confirm"): Ask({"code": "no code"}, at_home=True),
         ("POST", "/api/v1/me/second-factor/remove"): Ask({"code": "no code"}, at_home=True),
         ("POST", "/api/v1/people/{person_id}/reset-second-factor"): Ask(gone=True),
+        ("GET", "/api/v1/me/mail-address"): Ask(at_home=True),
+        ("PUT", "/api/v1/me/mail-address"): Ask(
+            {"address": None, "password": factories.PASSWORD}, at_home=True
+        ),
         ("GET", "/api/v1/me/identity"): Ask(at_home=True),
         ("POST", "/api/v1/me/identity"): Ask({"password": factories.PASSWORD}, at_home=True, gone=True),
         ("POST", "/api/v1/me/identity/remove"): Ask(

@@ -26,6 +26,9 @@ PAGES = (
     "/guests",
     "/tables",
     "/docs",
+    "/forgot",
+    "/new-password",
+    "/confirm-mail",
     "/nowhere",
 )
 MOST_BYTES = 150_000

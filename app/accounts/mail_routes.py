@@ -1,0 +1,190 @@
+"""HTTP of mailed links: a new password for whoever forgot it, and one's own mail address."""
+
+import time
+from datetime import UTC, datetime
+from typing import Annotated
+
+import structlog
+from fastapi import APIRouter, BackgroundTasks, Request
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import State
+
+from app.accounts import mailed
+from app.accounts.gates import may
+from app.accounts.mail_schemas import (
+    ForgottenPassword,
+    MailAddressOut,
+    MailedPassword,
+    MailedSecret,
+    NewMailAddress,
+)
+from app.accounts.passwords import require_strong
+from app.accounts.permissions import Action
+from app.accounts.rules import Principal
+from app.accounts.sign_in import Door, require_own_password
+from app.database import CALLER_ADDRESS, SessionDep, address_of, reading
+from app.errors import (
+    Forbidden,
+    Invalid,
+    NotFound,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+    responses,
+)
+from app.guard.addresses import network_of
+from app.guard.throttle import Throttle
+from app.mail import Letter, Postman
+
+router = APIRouter(prefix="/api/v1", tags=["accounts"])
+_log = structlog.stdlib.get_logger(__name__)
+
+
+class MailLimits:
+    """How many letters one account gets, and one network lets us write, on this server."""
+
+    def __init__(self) -> None:
+        self.account = Throttle(burst=3, per_second=3 / 3600)
+        self.network = Throttle(burst=60, per_second=60 / 3600)  # a whole county may be behind one
+
+    def require(self, address: str, now: float) -> None:
+        """Raise `TooManyRequests` when too much was asked for from there; `now` is in seconds."""
+        wait = self.network.wait(network_of(address), now)
+        if wait > 0:
+            raise TooManyRequests(
+                "mail.too_many",
+                "Too many letters",
+                f"Too many letters were asked for from here; try again in {wait:.0f} s.",
+                headers={"Retry-After": str(int(wait) + 1)},
+            )
+
+
+@router.post(
+    "/password-resets",
+    status_code=202,
+    summary="Ask for a new password",
+    responses=responses(NotFound, TooManyRequests),
+)
+def ask_for_password(body: ForgottenPassword, request: Request, later: BackgroundTasks) -> None:
+    """Have a link to a new password mailed. The answer is the same, and as fast, whether or not there is an account."""
+    state = request.app.state
+    _require_mail(state.postman)
+    state.mail_limits.require(address_of(request), time.monotonic())
+    later.add_task(_write_to, state, body.who, address_of(request))
+
+
+@router.post(
+    "/password-resets/finish",
+    status_code=204,
+    summary="Set a new password by a mailed link",
+    responses=responses(NotFound, Invalid, TooManyRequests, Unavailable),
+)
+async def finish(body: MailedPassword, request: Request) -> None:
+    """Choose another password. The link is used up, and every sign-in and token from before is void."""
+    door: Door = request.app.state.door
+    new = body.new_password.get_secret_value()
+    now = datetime.now(UTC)
+
+    def look() -> None:
+        with reading(door.factory) as session:
+            person = mailed.whose_password(session, body.secret, now)
+        require_strong(new, person.login, person.name)
+
+    await run_in_threadpool(look)  # before the slow hash, and before the link is used up
+    hashed = await door.desk.hash(new)
+
+    def work() -> tuple[str, Letter | None]:
+        with door.factory.begin() as session:
+            session.info[CALLER_ADDRESS] = address_of(request)
+            return mailed.set_password(session, body.secret, hashed, now)
+
+    login, letter = await run_in_threadpool(work)
+    door.limits.unlock(login)
+    _post(request.app.state.postman, letter)
+
+
+@router.get(
+    "/me/mail-address",
+    summary="Show one's mail address",
+    responses=responses(Unauthenticated),
+)
+def show_address(
+    request: Request, session: SessionDep, principal: Annotated[Principal, may(Action.MAIL_ADDRESS_SHOW)]
+) -> MailAddressOut:
+    """The address that letters about the own account go to."""
+    found = mailed.standing(session, principal, datetime.now(UTC))
+    return MailAddressOut(
+        offered=request.app.state.postman.works, address=found.address, waiting=found.waiting
+    )
+
+
+@router.put(
+    "/me/mail-address",
+    status_code=204,
+    summary="Change one's mail address",
+    responses=responses(Unauthenticated, Forbidden, NotFound, TooManyRequests, Unavailable),
+)
+async def change_address(
+    body: NewMailAddress,
+    request: Request,
+    principal: Annotated[Principal, may(Action.MAIL_ADDRESS_SET)],
+) -> None:
+    """Give an address, which counts once the link in the letter to it was opened; or none. Takes the own password."""
+    state = request.app.state
+    where = address_of(request)
+    await require_own_password(state.door, principal, body.password.get_secret_value(), where)
+    if body.address is not None:
+        _require_mail(state.postman)
+        state.mail_limits.require(where, time.monotonic())
+
+    def work() -> Letter | None:
+        with state.session_factory.begin() as session:
+            session.info[CALLER_ADDRESS] = where
+            if body.address is None:
+                return mailed.remove_address(session, principal)
+            now = datetime.now(UTC)
+            return mailed.ask_for_address(session, principal, body.address, state.settings.public_url, now)
+
+    _post(state.postman, await run_in_threadpool(work))
+
+
+@router.post(
+    "/mail-confirmations",
+    status_code=204,
+    summary="Confirm a mail address",
+    responses=responses(NotFound),
+)
+def confirm_address(
+    body: MailedSecret, request: Request, session: SessionDep, later: BackgroundTasks
+) -> None:
+    """Say that a letter arrived: its address counts from now on."""
+    letter = mailed.confirm_address(session, body.secret, datetime.now(UTC))
+    later.add_task(_post, request.app.state.postman, letter)  # after the transaction
+
+
+def _require_mail(postman: Postman) -> None:
+    if not postman.works:
+        raise NotFound("mail.none", "No mail", "This server sends no mail; ask your administrator.")
+
+
+def _write_to(state: State, who: str, address: str) -> None:
+    """Behind the answer, so that its time tells nothing."""
+    try:
+        with reading(state.session_factory) as session:
+            people = mailed.whom_to_write(session, who)
+        for person in people:
+            if state.mail_limits.account.wait(person.id, time.monotonic()) > 0:
+                continue
+            with state.session_factory.begin() as session:
+                session.info[CALLER_ADDRESS] = address
+                now = datetime.now(UTC)
+                letter = mailed.ask_for_password(session, person.id, state.settings.public_url, now)
+            _post(state.postman, letter)
+    except SQLAlchemyError as error:
+        _log.error("the database is away, a letter was not written", error=type(error).__name__)
+
+
+def _post(postman: Postman, letter: Letter | None) -> None:
+    if letter is not None:
+        postman.post(letter)

@@ -1,0 +1,140 @@
+"""Use cases of links that are mailed: to a new password for whoever forgot it, and to prove an address.
+
+A link is good once and for half an hour; the database keeps its hash. Letters that come back from here are posted by
+the caller after the transaction.
+"""
+
+import secrets
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from app.accounts import letters, mail_queries
+from app.accounts.digests import digest
+from app.accounts.managing import set_by_link
+from app.accounts.models import MailedLink, Person
+from app.accounts.rules import LOGIN, MailPurpose, Principal
+from app.accounts.service import find_person, get_person, note_person
+from app.audit.rules import Act
+from app.errors import NotFound
+from app.mail import Letter
+
+LIFE: Final = timedelta(minutes=30)
+MOST_AT_ONE_ADDRESS: Final = 3
+"""Accounts that share a mail address and are written to: some schools have one for all."""
+_MINUTES: Final = int(LIFE.total_seconds() / 60)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How somebody's mail address is."""
+
+    address: str | None
+    waiting: str | None
+    """The one they have yet to confirm."""
+
+
+def whom_to_write(session: Session, who: str) -> Sequence[Person]:
+    """The accounts meant by a login or a mail address, as somebody typed it who may be anybody."""
+    typed = who.strip().lower()
+    if "@" in typed:
+        return mail_queries.people_with_mail(session, None, typed, MOST_AT_ONE_ADDRESS)
+    if not LOGIN.fullmatch(typed):
+        return ()
+    return mail_queries.people_with_mail(session, typed, None, 1)
+
+
+def ask_for_password(session: Session, person_id: uuid.UUID, origin: str, now: datetime) -> Letter | None:
+    """A letter with a link to a new password, which voids those from before; None when nobody can be written to."""
+    person = find_person(session, person_id)
+    if person is None or not person.active or person.email is None:
+        return None
+    mail_queries.forget_links(session, person.id, MailPurpose.PASSWORD)
+    secret = _add(session, person, MailPurpose.PASSWORD, person.email, now)
+    note_person(session, Act.PASSWORD_RESET_ASKED, None, person)
+    return letters.new_password(person.email, person.login, f"{origin}/new-password#{secret}", _MINUTES)
+
+
+def whose_password(session: Session, secret: str, now: datetime) -> Person:
+    """Whom a link is for; raises `NotFound` for one that is used, too old, or none."""
+    found = mail_queries.link(session, digest(secret), MailPurpose.PASSWORD, now)
+    person = find_person(session, found.person_id) if found else None
+    if person is None or not person.active:
+        raise _no_link()
+    return person
+
+
+def set_password(session: Session, secret: str, new_hash: str, now: datetime) -> tuple[str, Letter | None]:
+    """Use a link up for another password; every sign-in and token from before is void. Answers login and letter."""
+    person = whose_password(session, secret, now)
+    found = mail_queries.link(session, digest(secret), MailPurpose.PASSWORD, now)
+    if found is None or not mail_queries.use_link(session, found.id):
+        raise _no_link()
+    set_by_link(session, person, new_hash)
+    letter = letters.password_was_set(person.email, person.login) if person.email else None
+    return person.login, letter
+
+
+def standing(session: Session, principal: Principal, now: datetime) -> Standing:
+    """One's own address, and the one to be confirmed."""
+    person = get_person(session, principal, principal.person_id)
+    return Standing(person.email, mail_queries.waiting_address(session, person.id, now))
+
+
+def ask_for_address(
+    session: Session, principal: Principal, address: str, origin: str, now: datetime
+) -> Letter:
+    """A letter that proves an address of one's own, which counts once its link was opened."""
+    person = get_person(session, principal, principal.person_id)
+    mail_queries.forget_links(session, person.id, MailPurpose.CONFIRM)
+    secret = _add(session, person, MailPurpose.CONFIRM, address, now)
+    return letters.confirm_address(address, person.login, f"{origin}/confirm-mail#{secret}", _MINUTES)
+
+
+def confirm_address(session: Session, secret: str, now: datetime) -> Letter | None:
+    """Let an address count whose owner got the letter; answers a letter to the address from before."""
+    found = mail_queries.link(session, digest(secret), MailPurpose.CONFIRM, now)
+    person = find_person(session, found.person_id) if found else None
+    if found is None or person is None or not person.active or not mail_queries.use_link(session, found.id):
+        raise _no_link()
+    return _change(session, person, found.email)
+
+
+def remove_address(session: Session, principal: Principal) -> Letter | None:
+    """Do without mail from now on."""
+    person = get_person(session, principal, principal.person_id)
+    mail_queries.forget_links(session, person.id, MailPurpose.CONFIRM)
+    return _change(session, person, None)
+
+
+def _change(session: Session, person: Person, address: str | None) -> Letter | None:
+    before, person.email = person.email, address
+    mail_queries.forget_links(session, person.id, MailPurpose.PASSWORD)  # they lie in the other mailbox
+    session.flush()
+    note_person(session, Act.MAIL_ADDRESS_CHANGED, person.id, person, after={"has_one": address is not None})
+    return letters.address_was_changed(before, person.login) if before and before != address else None
+
+
+def _add(session: Session, person: Person, purpose: MailPurpose, address: str, now: datetime) -> str:
+    secret = secrets.token_urlsafe(32)
+    link = MailedLink(
+        person_id=person.id,
+        purpose=purpose,
+        email=address,
+        secret_hash=digest(secret),
+        created_at=now,
+        expires_at=now + LIFE,
+    )
+    session.add(link)
+    session.flush()
+    return secret
+
+
+def _no_link() -> NotFound:
+    return NotFound(
+        "link.over", "Link over", "This link was used already, is too old, or was never one; ask for another."
+    )

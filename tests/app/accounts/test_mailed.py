@@ -1,0 +1,115 @@
+"""A forgotten password: links that are mailed, by a real SMTP server."""
+
+import re
+import time
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+from starlette.testclient import TestClient
+
+from app.accounts.models import MailedLink, Person
+from app.accounts.rules import Role
+from app.audit.models import AuditEvent
+from app.audit.rules import Act
+from app.main import create_app
+from app.settings import Settings
+from tests import factories
+from tests.smtp import Inbox, mail_server
+
+NEW = "four words in a row"
+ASK, FINISH, MINE = "/api/v1/password-resets", "/api/v1/password-resets/finish", "/api/v1/me/mail-address"
+
+
+def newest(inbox: Inbox, number: int) -> tuple[str, str, str]:
+    """To whom the letter of this number went, its text, and the secret of its link."""
+    letter = message_from_bytes(inbox.wait(number)[number - 1], policy=policy.default)
+    text = letter.get_content()
+    found = re.search(r"http://testserver/[a-z-]+#(\S+)", text)
+    return letter["To"], text, found[1] if found else ""
+
+
+def test_whoever_forgot_the_password_gets_back_in_by_a_proven_address(
+    settings: Settings, session: Session
+) -> None:
+    school = factories.school(session, factories.county(session))
+    wang = factories.person(session, school, Role.TEACHER, login="wang")
+    factories.person(session, school, Role.TEACHER, login="li")
+    session.commit()
+    with mail_server() as inbox:
+        given = {"mail_host": "127.0.0.1", "mail_port": inbox.port, "mail_security": "none"}
+        given |= {"mail_sender": "tongtang@example.org", "public_url": "http://testserver"}
+        app = create_app(Settings.model_validate(settings.model_dump() | given))
+        client = TestClient(app)
+        assert 'href="/forgot"' in client.get("/").text
+        header = factories.sign_in(client, wang)
+        # An address counts once its letter was opened.
+        change = {"address": "Wang@Example.org", "password": factories.PASSWORD}
+        wrong = client.put(MINE, json=change | {"password": "not it at all"}, headers=header)
+        assert wrong.json()["code"] == "password.wrong"
+        for address in (
+            "wang",
+            "a@b,c@example.org",
+            "wang@example.org\r\nBcc: x@example.org",
+            "wang@localhost",
+        ):
+            assert client.put(MINE, json=change | {"address": address}, headers=header).status_code == 422
+        assert client.put(MINE, json=change, headers=header).status_code == 204
+        to, _text, secret = newest(inbox, 1)
+        assert to == "wang@example.org"
+        assert client.get(MINE, headers=header).json() == {"offered": True, "address": None, "waiting": to}
+        assert client.post(ASK, json={"who": "wang"}).status_code == 202  # nobody can be written to yet
+        assert client.post(FINISH, json={"secret": secret, "new_password": NEW}).json()["code"] == "link.over"
+        confirm = "/api/v1/mail-confirmations"
+        assert client.post(confirm, json={"secret": secret}).status_code == 204
+        assert client.post(confirm, json={"secret": secret}).status_code == 404
+        assert client.get(MINE, headers=header).json()["address"] == to
+        # The same answer for everybody; a letter for those who are there.
+        answers = [
+            client.post(ASK, json={"who": who})
+            for who in ("li", "nobody", "x@example.org", "ｗang", " WANG ")
+        ]
+        assert len({(each.status_code, each.content) for each in answers}) == 1
+        to, text, first = newest(inbox, 2)
+        assert to == "wang@example.org" and "Hello wang" in text
+        assert client.post(ASK, json={"who": "WANG@example.org"}).status_code == 202
+        _to, _text, second = newest(inbox, 3)
+        stored = session.scalars(select(MailedLink.secret_hash)).all()
+        assert len(stored) == 1 and second not in stored  # one at a time, and as a digest
+        session.rollback()
+        # A weak password uses nothing up; a good one ends every sign-in, and the link.
+        weak = client.post(FINISH, json={"secret": second, "new_password": "wang-wang-wang"})
+        assert weak.json()["code"] == "password.guessable"
+        assert client.post(FINISH, json={"secret": first, "new_password": NEW}).status_code == 404
+        assert client.post(FINISH, json={"secret": second, "new_password": NEW}).status_code == 204
+        assert client.post(FINISH, json={"secret": second, "new_password": NEW}).status_code == 404
+        assert client.get(MINE, headers=header).json()["code"] == "token.void"
+        assert "every device was signed out" in newest(inbox, 4)[1]
+        form = {"username": "wang", "password": NEW}
+        token = client.post("/api/v1/token", data=form).json()["access_token"]
+        # Too old is too old; and nobody gets more than three letters an hour.
+        for _ in range(3):
+            client.post(ASK, json={"who": "wang"})
+        _to, _text, third = newest(inbox, 5)
+        session.execute(update(MailedLink).values(expires_at=datetime.now(UTC) - timedelta(seconds=1)))
+        session.commit()
+        assert client.post(FINISH, json={"secret": third, "new_password": NEW + "s"}).status_code == 404
+        header = {"Authorization": f"Bearer {token}"}
+        gone = client.put(MINE, json={"address": None, "password": NEW}, headers=header)
+        assert gone.status_code == 204 and "no longer the address" in newest(inbox, 6)[1]
+        acts = session.scalars(select(AuditEvent.act).order_by(AuditEvent.number)).all()
+        assert [acts.count(each) for each in (Act.MAIL_ADDRESS_CHANGED, Act.PASSWORD_RESET_ASKED)] == [2, 3]
+        session.rollback()
+        assert session.get_one(Person, wang.id, populate_existing=True).email is None
+        for _ in range(60):
+            app.state.mail_limits.network.wait("testclient", time.monotonic())
+        assert client.post(ASK, json={"who": "wang"}).json()["code"] == "mail.too_many"
+        app.state.postman.close()
+        assert len(inbox.letters) == 6
+        app.state.engine.dispose()
+
+
+def test_without_a_mail_server_the_admin_is_asked(client: TestClient) -> None:
+    assert client.post(ASK, json={"who": "wang"}).json()["code"] == "mail.none"
+    assert 'href="/forgot"' not in client.get("/").text
