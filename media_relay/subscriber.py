@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 from media_relay.core.forwarding import PADDING_SIZE, WireFormat
@@ -64,6 +65,8 @@ class Subscriber(Peer):
         self._fanout = fanout
         self.subscriptions = {s.kind: Subscription(stream.layers[s.kind]) for s in offer.accepted}
         self._sections = {s.kind: s for s in offer.accepted}
+        self._asks_again = {s.kind for s in offer.accepted if any("nack" in p.feedback for p in s.payloads())}
+        """The kinds of which it takes repairs."""
         self._wires: dict[str, WireFormat] = {}
         self._kinds = {stream.layers[kind].ssrc: kind for kind in self.subscriptions}
         self.transport = TransportLog()
@@ -214,6 +217,20 @@ class Subscriber(Peer):
         rendition = subscription and (subscription.current or subscription.target)
         if subscription and rendition and now - rendition.track.keyframe_at > _ON_ITS_WAY:
             subscription.ask_keyframe(rendition, now)
+
+    def repair(self, missed: Sequence[tuple[int, int]], now: float) -> None:
+        """Send again what transport-wide feedback missed, by SSRC and number, without being asked.
+
+        Where requests for it are lost, or repairs with the request for them, this is the second way to learn of it. Not
+        where the link is narrow: what was lost there was too much.
+        """
+        if self.paced:
+            return
+        for ssrc, kind in self._kinds.items():
+            if kind in self._asks_again:
+                subscription = self.subscriptions[kind]
+                numbers = [n for source, n in missed if source == ssrc and not subscription.was_resent(n)]
+                self._resend(ssrc, numbers[: rtcp.MAX_NACKED], now)
 
     def _resend(self, ssrc: int, numbers: list[int], now: float) -> None:
         kind = self._kinds.get(ssrc)

@@ -103,6 +103,8 @@ class Viewers:
             return
         if page.viewer.feedback(mine.member, feedback, now):
             self._give(page, now)
+        if mine.member.log.missed:
+            mine.subscriber.repair(mine.member.log.missed, now)
 
     def remb(self, session: str, bitrate: int, now: float) -> None:
         """What a session's client says it can receive, bits a second."""

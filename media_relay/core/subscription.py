@@ -34,6 +34,9 @@ _RESENDS: Final = 128
 _RESENDS_RATE: Final = 500
 """Packets sent again a second: twice what a lesson has in all, so that a hostile client gets no flood out of us."""
 _RESEND_INTERVAL: Final = 0.030
+_CROSSING: Final = 0.6
+_LONGEST_CROSSING: Final = 0.1
+"""Share of a round trip, and seconds at most, in which a request may have crossed what it asks for."""
 _MAX_REMEMBERED: Final = 512
 _STALE_AFTER: Final = 0.200
 """Seconds after a keyframe until what was before it is not worth its bits any more."""
@@ -306,21 +309,23 @@ class Subscription:
         begins = track.history.find(keyframe)
         return begins < 0 or path.rendition.number_at(begins) + path.shift.sequence <= self.reached
 
+    def was_resent(self, number: int) -> bool:
+        """Whether a packet was sent again lately, by its 16-bit number."""
+        return extend(number, self.reached) in self._resent
+
     def may_resend(self, number: int, now: float) -> tuple[Path, int] | None:
         """Whence to send a NACKed packet again: its path and its slot there, or ``None``.
 
         ``None`` before the subscriber began and for a packet from then (its SRTP rollover counter starts there), for
-        one sent again less than 30 ms ago, and above 128 packets at once or 500 a second: a hostile or hopeless link
-        must not turn the history into a flood.
+        one sent again a moment ago, which the request crossed on its way, and above 128 packets at once or 500 a
+        second: a hostile or hopeless link must not turn the history into a flood.
         """
         if self._first is None:
             return None
         reached = self.reached
         extended = extend(number, reached)
-        if (
-            not self._first <= extended <= reached
-            or now - self._resent.get(extended, -1.0) < _RESEND_INTERVAL
-        ):
+        crossing = max(_RESEND_INTERVAL, min(_LONGEST_CROSSING, _CROSSING * (self.rtt or 0.0)))
+        if not self._first <= extended <= reached or now - self._resent.get(extended, -1.0) < crossing:
             return None
         path = next((path for first, path in reversed(self._segments) if extended >= first), None)
         if path is None or not self._resends.take(1, now):

@@ -115,6 +115,7 @@ class TransportLog:
         "acknowledged",
         "cluster",
         "heard",
+        "missed",
         "next",
         "octets",
     )
@@ -130,6 +131,8 @@ class TransportLog:
         """Packets whose arrival is watched."""
         self.heard = False
         """Whether there was any feedback yet."""
+        self.missed: list[tuple[int, int]] = []
+        """SSRC and number of the packets that the last feedback missed, as far as no earlier one spoke of them."""
         self._first = array("q", bytes(8 * RECORDS))
         self._sent: list[Sent] = [_NOTHING] * RECORDS
         """With which number each batch began, and the batch."""
@@ -172,6 +175,7 @@ class TransportLog:
     def acknowledge(self, feedback: Feedback) -> Digest | None:
         """Take a feedback message; ``None`` when it speaks of nothing new, or of what was never sent."""
         arrivals = feedback.arrivals
+        self.missed = []
         base = extend(feedback.base, self.acknowledged)
         stop = base + len(arrivals)
         if stop > self.next or base < 0:
@@ -228,7 +232,7 @@ class TransportLog:
                 part = arrivals[start - base : end - base]
                 earliest = part[0]
                 if not feedback.complete and None in part:
-                    lost += self._lose(start, part)
+                    lost += self._lose(start, part, sent.batch, start - first)
                     earliest = next((ticks for ticks in part if ticks is not None), None)
                     share = len(part) - part.count(None)
                 else:
@@ -256,10 +260,12 @@ class TransportLog:
         self._reference = known + ((reference - known + half) & (2 * half - 1)) - half
         return self._reference * TICKS_PER_REFERENCE * TICK
 
-    def _lose(self, start: int, part: list[int | None]) -> int:
-        gone = [start + index for index, ticks in enumerate(part) if ticks is None]
+    def _lose(self, start: int, part: list[int | None], batch: Batch, offset: int) -> int:
+        """Note that of this part of a batch, which begins ``offset`` packets after it, some did not come."""
+        gone = [index for index, ticks in enumerate(part) if ticks is None]
+        self.missed += [(batch.ssrc, batch.numbers[offset + index]) for index in gone]
         missing = self._missing
-        missing.update(dict.fromkeys(gone))
+        missing.update(dict.fromkeys(start + index for index in gone))
         while len(missing) > _MAX_MISSING:
             del missing[next(iter(missing))]
         return len(gone)

@@ -6,6 +6,7 @@ import pytest
 
 from media_relay.core.reception import ReportBlock
 from media_relay.core.replay import Replay
+from media_relay.core.transport_feedback import TransportFeedback
 from media_relay.relay import TICK
 from media_relay.seams import rtcp
 from tests.media_relay.clients import (
@@ -82,6 +83,35 @@ def test_where_repairs_get_lost_too_they_are_sent_twice(bench: Bench) -> None:
     first, second = site.packets[2:]
     assert first.payload == second.payload == lost.number.to_bytes(2, "big") + lost.payload
     assert second.number == first.number + 1, "a packet of its own to whoever protects against replay"
+    assert site.undecodable == 0
+
+
+def told(site: Client, *came: Received) -> None:
+    """Transport-wide feedback of the site, as if nothing else had come."""
+    feedback = TransportFeedback()
+    for one in came:
+        assert one.transport is not None
+        feedback.receive(one.transport, 0.001 * one.transport)
+    fci = feedback.build()
+    assert fci is not None
+    site.send_rtcp(rtcp.transport_feedback(9, came[0].ssrc, fci))
+
+
+def test_what_feedback_missed_comes_again_unasked(bench: Bench) -> None:
+    teacher, site = join(bench, "teacher", publishing=True), join(bench, "site", publishing=False)
+    for number in range(6):
+        teacher.send_rtp(picture(number, b"text %d" % number, key=number == 0))
+    bench.until(lambda: len(site.packets) == 6)
+    first, lost, second, asked, third, _ = site.packets
+    ask(site, asked)  # this request arrives, the other one does not
+    bench.until(lambda: len(site.packets) == 7)
+    told(site, first, second, third)
+    bench.tick()
+    bench.until(lambda: len(site.packets) == 8)
+    assert site.packets[7].payload == lost.number.to_bytes(2, "big") + lost.payload
+    told(site, first, second, third)  # speaks of nothing new
+    bench.tick(3)
+    assert len(site.packets) == 8
     assert site.undecodable == 0
 
 

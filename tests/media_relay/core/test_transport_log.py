@@ -41,6 +41,17 @@ def test_numbers_go_on_over_all_sources_and_wrap() -> None:
     assert log.next == 0x10002
 
 
+def test_what_feedback_missed_is_told_by_source_and_number() -> None:
+    log = TransportLog()
+    log.note(Sent.of(batch(1, 10, 11, 12), 0.0))
+    log.note(Sent.of(batch(2, 0xFFFF, 0), 0.0))
+    log.acknowledge(feedback(0, 1, None, 2, None, 3))
+    assert log.missed == [(1, 11), (2, 0xFFFF)]
+    log.note(Sent.of(batch(1, 13), 0.0))
+    log.acknowledge(feedback(3, None, 3, 4))
+    assert log.missed == [], "of that an earlier message spoke"
+
+
 def test_what_is_too_old_is_forgotten() -> None:
     log = TransportLog()
     for number in range(RECORDS + 1):
