@@ -147,7 +147,10 @@ def _reached_group() -> ColumnElement[bool]:
     """Pupils in the main room are taught when the lesson is held, those at a site when the site was there."""
     at_site = (
         exists()
-        .where(LessonSite.lesson_id == LessonGroup.lesson_id, LessonSite.site_id == LessonGroup.org_unit_id)
+        .where(
+            LessonSite.lesson_id == LessonGroup.lesson_id,
+            _unindexed(LessonSite.site_id) == LessonGroup.org_unit_id,
+        )
         .where(_received())
         .correlate(LessonGroup)
     )
@@ -157,6 +160,14 @@ def _reached_group() -> ColumnElement[bool]:
 def _names(unit_id: InstrumentedAttribute[UUID]) -> ColumnElement[bool]:
     return exists().where(
         LessonGroup.lesson_id == Lesson.id,
-        LessonGroup.org_unit_id == unit_id,
+        _unindexed(LessonGroup.org_unit_id) == unit_id,
         LessonGroup.released.is_(False),
     )
+
+
+def _unindexed(column: InstrumentedAttribute[UUID]) -> ColumnElement[UUID]:
+    """The column itself, which is looked at in the few rows of a lesson.
+
+    SQLite would rather take the column's own index, and go through all of a unit's lessons for each lesson.
+    """
+    return func.coalesce(column, column)

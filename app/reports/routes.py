@@ -16,7 +16,7 @@ from app.errors import Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.feeds.rules import Language
 from app.lessons.tallies import Counted
 from app.reports import service
-from app.reports.rules import Cell
+from app.reports.rules import Cell, total
 from app.reports.rules import after as cells_after
 from app.reports.schemas import (
     CellOut,
@@ -75,12 +75,13 @@ def coverage(
     teachers give is in the curriculum, and counts too."""
     found = service.view(session, principal, wanted, datetime.now(UTC))
     names = _names(found, service.subject_names(session, principal.county_id, language))
+    parts = service.divide(found, by)
     return CoverageOut(
         term_id=wanted.term_id,
         by=by,
         weeks=found.weeks,
-        total=FiguresOut.of(service.sum_up(found)),
-        rows=[_row(each, by, wanted, found, names) for each in service.divide(found, by)],
+        total=FiguresOut.of(total(each.figures for each in parts)),
+        rows=[_row(each, by, wanted, found, names) for each in parts],
         unserved=len(found.unserved),
         unassigned=sum(found.unassigned.values()),
     )
@@ -106,14 +107,17 @@ def cells(
             raise bad_cursor()
         listed = cells_after(listed, (unit, group, int(grade), subject))
     following = encode_cursor(*map(str, listed[limit - 1].order)) if len(listed) > limit else None
-    return Page(items=[_cell(each, wanted, found) for each in listed[:limit]], next=following)
+    shown = listed[:limit]
+    groups = service.group_names(session, (cell.line.group_id for cell in shown))
+    return Page(items=[_cell(each, wanted, found, groups) for each in shown], next=following)
 
 
 @router.get("/unserved", summary="Groups without lessons")
 def unserved(session: SessionDep, principal: Reader, wanted: Narrowed) -> Page[UnservedOut]:
     """Classes that no lesson reaches in the term: pupil groups, and grades that have pupils but no group."""
     found = service.view(session, principal, wanted, datetime.now(UTC))
-    return Page(items=[_unserved(each, found) for each in found.unserved], next=None)
+    groups = service.group_names(session, (each.group_id for each in found.unserved))
+    return Page(items=[_unserved(each, found, groups) for each in found.unserved], next=None)
 
 
 @router.get("/unassigned", summary="Lessons of nobody knows which class")
@@ -214,7 +218,7 @@ def _row(row: Row, by: By, wanted: Wanted, found: View, names: Mapping[UUID | in
     )
 
 
-def _cell(cell: Cell, wanted: Wanted, found: View) -> CellOut:
+def _cell(cell: Cell, wanted: Wanted, found: View, groups: Mapping[UUID | None, str]) -> CellOut:
     line = cell.line
     unit = line.unit_id if (line.unit_id, line.subject) in found.unnamed else None
     link = _link("lessons", term=wanted.term_id, group=line.group_id, unit=unit, subject=line.subject)
@@ -222,7 +226,7 @@ def _cell(cell: Cell, wanted: Wanted, found: View) -> CellOut:
         org_unit_id=line.unit_id,
         org_unit=found.units[line.unit_id].name,
         pupil_group_id=line.group_id,
-        pupil_group=found.groups[line.group_id].name if line.group_id else "",
+        pupil_group=groups[line.group_id],
         grade=line.grade,
         subject=line.subject,
         pupils=line.pupils,
@@ -244,12 +248,12 @@ def _is_wanted(cell: Cell, only: str | None) -> bool:
     return True
 
 
-def _unserved(each: Class, found: View) -> UnservedOut:
+def _unserved(each: Class, found: View, groups: Mapping[UUID | None, str]) -> UnservedOut:
     return UnservedOut(
         org_unit_id=each.unit_id,
         org_unit=found.units[each.unit_id].name,
         pupil_group_id=each.group_id,
-        pupil_group=found.groups[each.group_id].name if each.group_id else "",
+        pupil_group=groups[each.group_id],
         grades=list(each.grades),
         pupils=each.pupils,
     )

@@ -4,18 +4,18 @@ Everything is counted in *cells*: one subject of one grade of one class over a t
 behind every figure; each figure is the sum of its cells, so whatever a county is divided by adds up to the same.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, fields
+from typing import NamedTuple, TypeVar
 
-from app.timetables.curriculum_rules import Coverage, Line
+from app.timetables.curriculum_rules import Class, Line, Need, Planned
 
 Key = TypeVar("Key", bound=Hashable)
 Order = tuple[str, str, int, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """One subject of one grade of a class: required and planned, and what became of it so far."""
 
     line: Line
@@ -40,10 +40,15 @@ class Cell:
         return min(self.line.own + self.delivered, self.line.required)
 
 
-def cells_of(planned: Coverage, due: Coverage, delivered: Coverage) -> list[Cell]:
-    """The cells of three counts over the same classes and plans, in the order of lists."""
-    together = zip(planned.lines, due.lines, delivered.lines, strict=True)
-    return sorted((Cell(line, past.planned, held.planned) for line, past, held in together), key=_order)
+def in_order(classes: Iterable[Class]) -> list[Class]:
+    """Classes so that their cells come in the order of lists."""
+    return sorted(classes, key=lambda each: (str(each.unit_id), str(each.group_id or ""), each.grades))
+
+
+def cells_of(planned: Sequence[Line], needs: Sequence[Need], due: Planned, delivered: Planned) -> list[Cell]:
+    """The lines of what is planned for some needs, with what is over and what was delivered."""
+    together = zip(planned, needs, strict=True)
+    return [Cell(line, need.lessons(due), need.lessons(delivered)) for line, need in together]
 
 
 @dataclass(slots=True)
@@ -99,11 +104,12 @@ class Figures:
         return _share(self.delivered_counted, self.required)
 
 
-def total(cells: Iterable[Cell]) -> Figures:
-    """The figures of all cells."""
+def total(parts: Iterable[Figures]) -> Figures:
+    """The figures of all parts together."""
     found = Figures()
-    for cell in cells:
-        found.add(cell)
+    for part in parts:
+        for field in fields(Figures):
+            setattr(found, field.name, getattr(found, field.name) + getattr(part, field.name))
     return found
 
 
@@ -120,11 +126,7 @@ def divided(cells: Iterable[Cell], key: Callable[[Cell], Key]) -> dict[Key, Figu
 
 def after(cells: Sequence[Cell], last: Order) -> list[Cell]:
     """The cells behind one in the order of lists."""
-    return [cell for cell in cells if cell.order > last]
-
-
-def _order(cell: Cell) -> Order:
-    return cell.order
+    return list(cells[bisect_right(cells, last, key=lambda cell: cell.order) :])
 
 
 def _share(part: float, whole: float) -> float | None:

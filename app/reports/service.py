@@ -1,6 +1,6 @@
 """Use cases of reports: what classes of a county are to be taught and are, and the lists behind each figure."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -15,14 +15,14 @@ from app.feeds.rules import Language
 from app.lessons import tallies
 from app.lessons.models import Lesson
 from app.lessons.tallies import Count, Counted
-from app.reports.rules import Cell, Figures, cells_of, divided, total
+from app.reports.rules import Cell, Figures, cells_of, divided, in_order
 from app.schools import service as schools
 from app.schools import subjects
-from app.schools.models import OrgUnit, PupilGroup, Room
+from app.schools.models import OrgUnit, Room
 from app.schools.rules import RoomKind, path_ids
 from app.timetables import curriculum
 from app.timetables import service as timetables
-from app.timetables.curriculum_rules import Class, Planned, cover
+from app.timetables.curriculum_rules import Class, Planned, covered, needs_of
 from app.timetables.models import Term
 
 
@@ -54,7 +54,6 @@ class View:
     weeks: float
     root: OrgUnit
     units: Mapping[UUID, OrgUnit]
-    groups: Mapping[UUID, PupilGroup]
     cells: Sequence[Cell]
     unserved: Sequence[Class]
     """Classes that no lesson reaches."""
@@ -85,14 +84,13 @@ def view(session: Session, principal: Principal, wanted: Wanted, now: datetime) 
     term = timetables.get_term(session, wanted.term_id, principal.county_id)
     root = _root(session, principal, wanted.under)
     units = {root.id: root} if wanted.own else _units(session, principal, root)
-    classes = curriculum.classes_in(session, term.id, units.keys())
+    classes = in_order(curriculum.classes_in(session, term.id, units.keys()))
     plans = curriculum.plans_of(session, term.id, units.values())
     weeks = curriculum.teaching_weeks(session, term)
     reached = tallies.reached(session, term.id, now)
-    planned, due, delivered = (
-        cover(classes, plans, _of_units(each, units), weeks)
-        for each in (reached.planned, reached.due, reached.delivered)
-    )
+    needs = needs_of(classes, plans, weeks)
+    planned = covered(needs, _of_units(reached.planned, units), weeks)
+    cells = cells_of(planned.lines, needs, reached.due, reached.delivered)
     unnamed = frozenset(reached.planned.of_units) - planned.unassigned.keys()
     served = {group_id for group_id, _ in reached.planned.of_groups}
     reached_units = {unit_id for unit_id, _ in reached.planned.of_units}
@@ -101,8 +99,7 @@ def view(session: Session, principal: Principal, wanted: Wanted, now: datetime) 
         weeks=weeks,
         root=root,
         units=units,
-        groups=schools.pupil_groups(session, {each.group_id for each in classes if each.group_id}),
-        cells=[cell for cell in cells_of(planned, due, delivered) if _is_about(cell, wanted)],
+        cells=[cell for cell in cells if _is_about(cell, wanted)],
         unserved=[
             each
             for each in classes
@@ -117,14 +114,9 @@ def view(session: Session, principal: Principal, wanted: Wanted, now: datetime) 
 
 
 def divide(found: View, by: By) -> list[Row]:
-    """The figures by what the report is divided by, in the order of lists."""
+    """The figures by what the report is divided by, in the order of lists; together they are those of all."""
     rows = [Row(key, figures) for key, figures in divided(found.cells, _key(found, by)).items()]
     return sorted(rows, key=lambda row: _place(found, row.key))
-
-
-def sum_up(found: View) -> Figures:
-    """The figures of all."""
-    return total(found.cells)
 
 
 def rooms(
@@ -172,6 +164,12 @@ def subject_names(session: Session, county_id: UUID, language: Language) -> dict
     listed = subjects.list_subjects(session, county_id)
     chinese = language is Language.CHINESE
     return {each.code: each.name_zh if chinese else each.name_en for each in listed}
+
+
+def group_names(session: Session, ids: Iterable[UUID | None]) -> dict[UUID | None, str]:
+    """What pupil groups are called; a grade without a group has no name."""
+    groups = schools.pupil_groups(session, {each for each in ids if each})
+    return {None: "", **{group.id: group.name for group in groups.values()}}
 
 
 def unit_names(session: Session, ids: Collection[UUID]) -> dict[UUID, str]:

@@ -19,13 +19,17 @@ from app.accounts.service import PersonDraft
 from app.lessons import scheduling
 from app.pairings import service as pairings
 from app.pairings.service import PairingDraft
+from app.schools import groups
 from app.schools import service as schools
+from app.schools.groups import GroupDraft
 from app.schools.models import OrgUnit, Room
 from app.schools.rules import OrgUnitKind, RoomKind
 from app.schools.service import OrgUnitDraft, RoomDraft
 from app.seeds import password
 from app.settings import Settings
+from app.timetables import curriculum, headcounts
 from app.timetables import service as timetables
+from app.timetables.curriculum_rules import Periods, Plan
 from app.timetables.models import Term
 from app.timetables.planning import EntryDraft
 from app.timetables.rules import Bell
@@ -61,6 +65,22 @@ TOWNSHIPS = (
 )
 # Subject, and how many of the thirteen lessons a week that a main classroom gives.
 LESSONS = (("English", 5), ("Music", 4), ("Art", 4))
+_OWN = {"Chinese": 8, "Mathematics": 4, "Morality": 2, "Science": 1, "PE": 4, "Labour": 1, "Practice": 2}
+_OWN_UPPER = {
+    **{"Chinese": 6, "Mathematics": 5, "Morality": 2, "Science": 2, "PE": 3},
+    **{"IT": 1, "Labour": 1, "Practice": 3},
+}
+_SENT = {"Music": 2, "Art": 2}
+_SENT_UPPER = {"English": 3, "Music": 2, "Art": 2}
+CURRICULUM: Plan = {
+    (grade, subject): Periods(periods, periods if subject in own else 0)
+    for grades, own, sent in (((1, 2), _OWN, _SENT), ((3, 4, 5, 6), _OWN_UPPER, _SENT_UPPER))
+    for grade in grades
+    for subject, periods in (own | sent).items()
+}
+"""26 periods a week in grades 1 and 2, 30 above; what sites lack teachers for is not given by their own."""
+COMBINED = ((1, 2), (3, 4), (5, 6))
+"""Grades that are taught together at a teaching site."""
 BELLS = {
     1: Bell(time(8, 20), time(9)),
     2: Bell(time(9, 10), time(9, 50)),
@@ -104,6 +124,8 @@ class _MainClassroom:
     room: Room
     teachers: tuple[UUID, ...]
     receiving_rooms: tuple[Room, ...]
+    groups: dict[int, tuple[UUID, ...]]
+    """By grade, its class in the school and those of its sites that have the grade."""
 
 
 def ensure_jinzhai(
@@ -120,9 +142,10 @@ def ensure_jinzhai(
     monday = today - timedelta(days=today.isoweekday() - 1)
     maker = _Maker(session, county, hash_password(secret), monday, size)
     maker.person(ADMIN, "金寨县教育局 Education bureau", Role.BUREAU_ADMIN, county)
-    classrooms = maker.classrooms(maker.schools())
     draft = TermDraft(f"{monday:%Y} {monday}", monday, monday + size.term - timedelta(days=1), BELLS)
     term = timetables.create_term(session, county.id, draft)
+    curriculum.put_curriculum(session, term, county, CURRICULUM)
+    classrooms = maker.classrooms(maker.schools(), term)
     begin = datetime.combine(monday, time(0), tzinfo=UTC) - timedelta(days=1)  # no lesson is past by then
     for entry in _entries(classrooms, term):
         scheduling.create_entry(session, entry, begin)
@@ -153,17 +176,27 @@ class _Maker:
             found.append(self._unit(townships[which], OrgUnitKind.SCHOOL, f"S{index + 1:03}", title))
         return found
 
-    def classrooms(self, all_schools: Sequence[OrgUnit]) -> list[_MainClassroom]:
-        """The main classrooms with their sites: two each, and a third for the first of them."""
+    def classrooms(self, all_schools: Sequence[OrgUnit], term: Term) -> list[_MainClassroom]:
+        """The main classrooms with their sites: two each, a third for the first of them. Every school has pupils."""
+        classes = [
+            self._classes(school, [(grade,) for grade in range(1, 7)], 40, term) for school in all_schools
+        ]
         sites = iter(range(1, self.size.sites + 1))
         thirds = self.size.sites - 2 * self.size.main_rooms
         found = []
         for index, school in enumerate(all_schools[: self.size.main_rooms]):
             numbers = [next(sites) for _ in range(3 if index < thirds else 2)]
-            found.append(self._classroom(index + 1, school, numbers))
+            found.append(self._classroom(index + 1, school, numbers, classes[index], term))
         return found
 
-    def _classroom(self, number: int, school: OrgUnit, site_numbers: Sequence[int]) -> _MainClassroom:
+    def _classroom(
+        self,
+        number: int,
+        school: OrgUnit,
+        site_numbers: Sequence[int],
+        own_classes: dict[int, UUID],
+        term: Term,
+    ) -> _MainClassroom:
         draft = RoomDraft(school.id, RoomKind.MAIN, "M", f"{school.code} 主课堂 Main classroom", 500)
         room = schools.create_room(self.session, draft)
         self.person(f"jz-school-{number:02}", f"校长{number:02} Head {number:02}", Role.SCHOOL_ADMIN, school)
@@ -176,9 +209,14 @@ class _Maker:
             )
             for subject, _ in LESSONS
         )
-        return _MainClassroom(room, teachers, tuple(self._site(each, school, room) for each in site_numbers))
+        sites = [self._site(each, school, room, term) for each in site_numbers]
+        classes = [own_classes, *(there for _, there in sites)]
+        groups = {grade: tuple(each[grade] for each in classes) for grade in own_classes}
+        return _MainClassroom(room, teachers, tuple(each for each, _ in sites), groups)
 
-    def _site(self, number: int, school: OrgUnit, main_room: Room) -> Room:
+    def _site(
+        self, number: int, school: OrgUnit, main_room: Room, term: Term
+    ) -> tuple[Room, dict[int, UUID]]:
         code = f"P{number:03}"
         site = self._unit(school, OrgUnitKind.TEACHING_SITE, code, f"第{number}教学点 Teaching site {number}")
         draft = RoomDraft(site.id, RoomKind.RECEIVING, "R", f"{code} 听课教室 Classroom", 200)
@@ -190,7 +228,20 @@ class _Maker:
         last_day = self.first_day + self.size.term - timedelta(days=1)
         agreement = PairingDraft(main_room.id, room.id, self.first_day, last_day, subjects, _MOST_SITES)
         pairings.create_pairing(self.session, agreement)
-        return room
+        return room, self._classes(site, COMBINED, 4, term)
+
+    def _classes(
+        self, unit: OrgUnit, grades: Sequence[tuple[int, ...]], pupils: int, term: Term
+    ) -> dict[int, UUID]:
+        """The classes of a school or site by grade, with so many pupils of each grade."""
+        counts = {grade: pupils + grade % 2 for each in grades for grade in each}
+        headcounts.put_headcounts(self.session, term, unit, counts)
+        found: dict[int, UUID] = {}
+        for each in grades:
+            name = "、".join(map(str, each)) + "年级"
+            draft = GroupDraft(unit.id, name, each, sum(counts[grade] for grade in each))
+            found |= dict.fromkeys(each, groups.create_group(self.session, draft).id)
+        return found
 
     def person(self, login: str, name: str, role: Role, unit: OrgUnit) -> UUID:
         draft = PersonDraft(login, name, self.password_hash, ((role, unit.id, self.first_day, None),))
@@ -212,6 +263,7 @@ def _entries(classrooms: Sequence[_MainClassroom], term: Term) -> Iterator[Entry
                     main_room_id=classroom.room.id,
                     teacher_id=teacher,
                     receiving_room_ids=tuple(room.id for room in classroom.receiving_rooms),
+                    pupil_group_ids=classroom.groups[nth + 1],
                     subject=subject,
                     title=f"{subject} · Grade {nth + 1} {nth + 1}年级",
                     weekday=weekday,

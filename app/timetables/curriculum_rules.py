@@ -4,8 +4,10 @@ A plan says for each grade and subject how many periods a week there have to be.
 may differ from it grade by grade and subject by subject: the nearest unit that says anything decides.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 from uuid import UUID
 
 from app.timetables.grades import Taught
@@ -52,9 +54,8 @@ def classes_of(unit_id: UUID, pupils: Mapping[int, int], groups: Collection[Taug
     return named + unnamed
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One subject of one grade of a class over a term, in periods."""
+class Line(NamedTuple):
+    """One subject of one grade of a class over a term, in periods. A tuple: a county has some ten thousand."""
 
     unit_id: UUID
     group_id: UUID | None
@@ -105,35 +106,69 @@ class Planned:
     of_units: Mapping[tuple[UUID, str], int]
 
 
-def cover(classes: Iterable[Class], plans: Mapping[UUID, Plan], planned: Planned, weeks: float) -> Coverage:
+class Need(NamedTuple):
+    """One subject of one grade of a class over a term, before any lesson is looked at."""
+
+    unit_id: UUID
+    group_id: UUID | None
+    grade: int
+    subject: str
+    pupils: int
+    required: float
+    own: float
+    alone: bool
+    """No other class of the unit needs the subject: lessons that name no group are for this one."""
+
+    def lessons(self, planned: Planned) -> int:
+        """How many lessons count for it."""
+        named = planned.of_groups.get((self.group_id, self.subject), 0) if self.group_id else 0
+        return named + planned.of_units.get((self.unit_id, self.subject), 0) if self.alone else named
+
+
+def needs_of(classes: Collection[Class], plans: Mapping[UUID, Plan], weeks: float) -> list[Need]:
+    """What is required of each class by the plan of its unit, in the order of the classes."""
+    asked: dict[tuple[int, tuple[int, ...]], list[tuple[int, str, Periods]]] = {}  # units share few plans
+    for each in classes:
+        plan = plans[each.unit_id]
+        if (id(plan), each.grades) not in asked:
+            asked[id(plan), each.grades] = [
+                (grade, subject, periods)
+                for (grade, subject), periods in sorted(plan.items())
+                if grade in each.grades and periods.required > 0
+            ]
+    of_class = [(each, asked[id(plans[each.unit_id]), each.grades]) for each in classes]
+    needing = Counter(
+        (each.unit_id, subject)
+        for each, there in of_class
+        for subject in {subject for _, subject, _ in there}
+    )
+    return [
+        Need(
+            each.unit_id, each.group_id, grade, subject, each.pupils,
+            periods.required * weeks, periods.own * weeks, needing[each.unit_id, subject] == 1,
+        )
+        for each, there in of_class
+        for grade, subject, periods in there
+    ]  # fmt: skip
+
+
+def cover(classes: Collection[Class], plans: Mapping[UUID, Plan], planned: Planned, weeks: float) -> Coverage:
     """Set what is planned beside what is required of each class, by the plan of its unit.
 
     Lessons that name no group count for the only class of the unit that needs the subject, if there is just one.
     """
-    needing: dict[tuple[UUID, str], list[Class]] = {}
-    for each in classes:
-        for subject in {subject for _, subject in _required(each, plans[each.unit_id])}:
-            needing.setdefault((each.unit_id, subject), []).append(each)
-    lines: list[Line] = []
-    unassigned = dict(planned.of_units)
-    for (unit_id, subject), there in needing.items():
-        alone = unassigned.pop((unit_id, subject), 0) if len(there) == 1 else 0
-        for each in there:
-            named = 0 if each.group_id is None else planned.of_groups.get((each.group_id, subject), 0)
-            lines += _lines(each, subject, plans[unit_id], weeks, named + alone)
-    return Coverage(weeks, tuple(lines), unassigned)
+    return covered(needs_of(classes, plans, weeks), planned, weeks)
 
 
-def _lines(each: Class, subject: str, plan: Plan, weeks: float, planned: int) -> list[Line]:
-    return [
+def covered(needs: Sequence[Need], planned: Planned, weeks: float) -> Coverage:
+    """The same for needs that are known; its lines are in their order."""
+    lines = [
         Line(
-            each.unit_id, each.group_id, grade, subject, each.pupils,
-            plan[grade, wanted].required * weeks, plan[grade, wanted].own * weeks, planned,
+            each.unit_id, each.group_id, each.grade, each.subject, each.pupils, each.required, each.own,
+            each.lessons(planned),
         )
-        for grade, wanted in _required(each, plan)
-        if wanted == subject
+        for each in needs
     ]  # fmt: skip
-
-
-def _required(each: Class, plan: Plan) -> list[tuple[int, str]]:
-    return sorted(key for key, periods in plan.items() if key[0] in each.grades and periods.required > 0)
+    alone = {(each.unit_id, each.subject) for each in needs if each.alone}
+    unassigned = {key: count for key, count in planned.of_units.items() if key not in alone}
+    return Coverage(weeks, tuple(lines), unassigned)

@@ -14,14 +14,17 @@ from typing import Final
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
+from starlette.testclient import TestClient
 
+from app.accounts import service as accounts
 from app.database import SessionFactory, make_engine, make_session_factory, measure_tables
 from app.lessons import scheduling
 from app.lessons.models import Lesson
+from app.main import create_app
 from app.migrate import upgrade
-from app.seeds.jinzhai import BELLS, COUNTY_CODE, ensure_jinzhai
+from app.seeds.jinzhai import ADMIN, BELLS, COUNTY_CODE, ensure_jinzhai
 from app.settings import Settings
-from app.timetables.models import TimetableEntry
+from app.timetables.models import Term, TimetableEntry
 from app.timetables.planning import EntryDraft
 from tests.benchmarks.figures import Figure, Selection
 from tests.benchmarks.imports import TABLES, measure_import
@@ -30,7 +33,10 @@ from tests.databases import PostgresDatabases, postgres_server
 
 _ENTRIES: Final = 40
 _LESSONS: Final = 14_300
-_FIGURES: Final = ("seed_s", "create_entry_ms", "reads_p95_ms", "reads_per_second", *TABLES.values())
+_FIGURES: Final = (
+    *("seed_s", "create_entry_ms", "reads_p95_ms", "reads_per_second"),
+    *("report_ms", *TABLES.values()),
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,8 @@ async def planning_figures(wanted: Selection) -> AsyncIterator[Figure]:
 
 async def _figures_of(county: _County, kind: str, wanted: Selection) -> AsyncIterator[Figure]:
     yield Figure(f"planning.seed_s.{kind}", round(county.seconds, 1), "s")
+    if wanted.takes(name := f"planning.report_ms.{kind}"):
+        yield Figure(name, round(statistics.median(_report(county)) * 1000, 1), "ms")
     for table, figure in TABLES.items():
         if wanted.takes(name := f"planning.{figure}.{kind}"):
             seconds = measure_import(county.factory, table, county.settings.data_dir)
@@ -97,6 +105,23 @@ def _seed(settings: Settings) -> _County:
         lessons = session.scalar(select(func.count(Lesson.id)))
     assert lessons == _LESSONS, f"{COUNTY_CODE} has {lessons} lessons"
     return _County(settings, factory, seconds)
+
+
+def _report(county: _County) -> Iterator[float]:
+    """Seconds of the county's whole report, as its admin asks for it."""
+    api = create_app(county.settings)
+    with county.factory() as session:
+        bureau = accounts.find_by_login(session, ADMIN)
+        term_id = session.scalars(select(Term.id)).one()
+    assert bureau is not None
+    headers = {"Authorization": f"Bearer {accounts.issue_person_token(api.state.keys, bureau, 10)}"}
+    client = TestClient(api)
+    for by in ("area", "site", "subject") * 3:
+        began = time.perf_counter()
+        answer = client.get(f"/api/v1/reports/coverage?term={term_id}&by={by}", headers=headers)
+        yield time.perf_counter() - began
+        assert answer.json()["total"]["planned"] > 0
+    api.state.engine.dispose()
 
 
 def _create_entries(county: _County) -> Iterator[float]:
