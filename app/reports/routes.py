@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 
 from app.accounts.gates import may
 from app.accounts.permissions import Action
@@ -15,7 +15,7 @@ from app.database import SessionDep
 from app.errors import Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.feeds.rules import Language
 from app.lessons.tallies import Counted
-from app.reports import service
+from app.reports import service, workbook
 from app.reports.rules import Cell, total
 from app.reports.rules import after as cells_after
 from app.reports.schemas import (
@@ -183,6 +183,34 @@ def lessons(
     found, more = service.lessons(session, principal, counted, last, limit)
     following = encode_cursor(found[-1].starts_at.isoformat(), str(found[-1].id)) if more else None
     return Page(items=[CountedLesson.model_validate(each) for each in found], next=following)
+
+
+@router.get(
+    "/workbook",
+    summary="All reports as a workbook",
+    response_class=Response,
+    responses={200: {"content": {workbook.XLSX: {}}}},
+)
+def as_workbook(
+    session: SessionDep,
+    principal: Reader,
+    wanted: Narrowed,
+    language: Annotated[Language, Query(description="Language of the words")] = Language.CHINESE,
+) -> Response:
+    """The rates by area, site, grade and subject, the rooms, who is left out, and the list behind it all, as XLSX."""
+    now = datetime.now(UTC)
+    found = service.view(session, principal, wanted, now)
+    kinds = (RoomKind.MAIN, RoomKind.RECEIVING)
+    listed = {kind: service.rooms(session, principal, wanted, kind, now)[1] for kind in kinds}
+    groups = {cell.line.group_id for cell in found.cells} | {each.group_id for each in found.unserved}
+    names = workbook.Names(
+        units={each.id: each.name for each in found.units.values()},
+        groups=service.group_names(session, groups),
+        subjects=service.subject_names(session, principal.county_id, language),
+    )
+    content = workbook.written(found, listed, names, language)
+    headers = {"Content-Disposition": 'attachment; filename="report.xlsx"', "Cache-Control": "no-store"}
+    return Response(content, media_type=workbook.XLSX, headers=headers)
 
 
 def _names(found: View, subjects: Mapping[str, str]) -> Mapping[UUID | int | str, str]:

@@ -12,5 +12,6 @@ def asks(scene: Scene) -> Asks:
         ("GET", "/api/v1/reports/unserved"): Ask(query=school),
         ("GET", "/api/v1/reports/unassigned"): Ask(query=school),
         ("GET", "/api/v1/reports/rooms"): Ask(query=school),
+        ("GET", "/api/v1/reports/workbook"): Ask(query=school),
         ("GET", "/api/v1/reports/lessons"): Ask(query=f"{term}&main_room={scene.county.main_room.id}"),
     }

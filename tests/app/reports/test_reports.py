@@ -1,10 +1,13 @@
 """Reports: every figure is the sum of a list that can be looked at, down to single lessons."""
 
+import io
+import zipfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
@@ -108,7 +111,7 @@ class Scene:
 def scene(client: TestClient, session: Session, keys: Keys) -> Scene:
     county = counties.county(session, first_day=counties.tomorrow(), weeks=3)
     named, unnamed = county.sites
-    other = factories.school(session, county.county)
+    other = factories.org_unit(session, county.county, name="=HYPERLINK(0)")
     own = groups.create_group(session, GroupDraft(county.school.id, "三年级", (3,), 40))
     combined = groups.create_group(session, GroupDraft(named.unit.id, "复式", (1, 2), 9))
     groups.create_group(session, GroupDraft(named.unit.id, "三年级", (3,), 6))
@@ -169,6 +172,49 @@ def test_figures_add_up_from_the_county_to_the_single_lesson(scene: Scene) -> No
     assert figures["full_hours_rate"] == round(figures["counted"] / figures["required"], 4)
     short = scene.all(f"{REPORTS}/coverage/cells?term={county.term.id}&only=unopened")
     assert len(short) == figures["cells"] - figures["opened"]
+
+
+def sheets_of(file: bytes) -> dict[str, list[list[str]]]:
+    """The cells of a workbook as texts, row by row, read straight from its parts (ECMA-376)."""
+    space = {"x": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
+    with zipfile.ZipFile(io.BytesIO(file)) as parts:
+
+        def part(name: str) -> ElementTree.Element:
+            return ElementTree.fromstring(parts.read(f"xl/{name}.xml"))
+
+        texts = ["".join(each.itertext()) for each in part("sharedStrings")]
+
+        def text(cell: ElementTree.Element) -> str:
+            assert cell.find("x:f", space) is None, "no formula"
+            value = cell.findtext("x:v", "", space)
+            return texts[int(value)] if cell.get("t") == "s" else value
+
+        names = [each.get("name", "") for each in part("workbook").iterfind(".//x:sheet", space)]
+        return {
+            name: [
+                [text(cell) for cell in row.iterfind("x:c", space)]
+                for row in part(f"worksheets/sheet{number}").iterfind(".//x:row", space)
+            ]
+            for number, name in enumerate(names, start=1)
+        }
+
+
+def test_the_workbook_says_the_same(scene: Scene) -> None:
+    term = f"term={scene.county.term.id}"
+    figures = scene.coverage()["total"]
+    for language, total_word in (("en", "Total"), ("zh", "合计")):
+        answer = scene.client.get(f"{REPORTS}/workbook?{term}&language={language}", headers=scene.bureau)
+        sheets = sheets_of(answer.content)
+        *_, main_rooms, receiving_rooms, unserved, listed = sheets.values()
+        for parts in list(sheets.values())[:4]:
+            assert parts[-1][0] == total_word
+            assert [float(parts[-1][place]) for place in (1, 6, 8)] == [
+                figures[name] for name in ("cells", "required", "planned")
+            ]
+        assert len(listed) == figures["cells"] + 1 and len(unserved) == 3
+        assert sum(float(row[4]) for row in listed[1:]) == figures["required"]
+        assert (len(main_rooms), len(receiving_rooms)) == (2, 3)
+        assert any(row[0] == "'=HYPERLINK(0)" for row in listed)
 
 
 def test_rooms_who_is_left_out_and_how_far_one_sees(scene: Scene) -> None:

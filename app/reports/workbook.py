@@ -1,0 +1,176 @@
+"""All reports of a term as a workbook (XLSX): the rates, the rooms, who is left out, and the list behind them."""
+
+import io
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import xlsxwriter
+from xlsxwriter.format import Format
+
+from app.feeds.rules import Language
+from app.reports import service
+from app.reports.rules import Figures, total
+from app.reports.service import By, RoomRow, View
+from app.schools.rules import RoomKind
+
+XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+_ACTIVE: Final = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
+
+Value = str | int | float | None
+Table = tuple[str, Sequence[str], Iterable[Sequence[Value]]]
+"""A sheet: its name, its columns, its rows. Columns whose name ends in % hold shares."""
+
+_FIGURES: Final = {
+    Language.CHINESE: (
+        *("应开科次", "已排科次", "开课率(计划)%", "已开科次", "开课率(实际)%"),
+        *("应开课时", "自有教师课时", "已排课时", "计入课时", "开足率(计划)%"),
+        *("已到时课时", "已完成课时", "开足率(实际)%"),
+    ),
+    Language.ENGLISH: (
+        *("Subjects required", "Subjects planned", "Opening rate (planned) %", "Subjects delivered"),
+        *("Opening rate (delivered) %", "Periods required", "By own teachers", "Periods planned", "Counted"),
+        *("Full-hours rate (planned) %", "Periods due", "Periods delivered", "Full-hours rate (delivered) %"),
+    ),
+}
+_SHEETS: Final = {
+    Language.CHINESE: {
+        By.AREA: "按区域", By.SITE: "按学校和教学点", By.GRADE: "按年级", By.SUBJECT: "按学科",
+        RoomKind.MAIN: "主课堂", RoomKind.RECEIVING: "听课教室", "unserved": "未覆盖班级", "cells": "明细",
+    },
+    Language.ENGLISH: {
+        By.AREA: "By area", By.SITE: "By site", By.GRADE: "By grade", By.SUBJECT: "By subject",
+        RoomKind.MAIN: "Main rooms", RoomKind.RECEIVING: "Receiving rooms", "unserved": "Without lessons",
+        "cells": "List",
+    },
+}  # fmt: skip
+_COLUMNS: Final = {
+    Language.CHINESE: {
+        "part": "名称", "total": "合计",
+        "rooms": ("学校或教学点", "教室", "已排课时", "已到时课时", "已完成课时", "每周课时"),
+        "unserved": ("学校或教学点", "班级", "年级", "人数"),
+        "cells": ("学校或教学点", "班级", "年级", "学科", "应开课时", "自有教师课时",
+                  "已排课时", "已到时课时", "已完成课时"),
+    },
+    Language.ENGLISH: {
+        "part": "Name", "total": "Total",
+        "rooms": ("School or site", "Room", "Planned", "Due", "Delivered", "Per week"),
+        "unserved": ("School or site", "Class", "Grades", "Pupils"),
+        "cells": ("School or site", "Class", "Grade", "Subject", "Required", "By own teachers",
+                  "Planned", "Due", "Delivered"),
+    },
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What things are called."""
+
+    units: Mapping[UUID, str]
+    groups: Mapping[UUID | None, str]
+    subjects: Mapping[str, str]
+
+
+def written(
+    found: View, rooms: Mapping[RoomKind, Sequence[RoomRow]], names: Names, language: Language
+) -> bytes:
+    """The workbook; texts are written as texts, so that none of them can be a formula."""
+    file = io.BytesIO()
+    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    with xlsxwriter.Workbook(file, options) as book:
+        head = book.add_format({"bold": True, "bg_color": "#E8F0FE", "bottom": 1, "text_wrap": True})
+        share = book.add_format({"num_format": "0.0%"})
+        for table in _tables(found, rooms, names, language):
+            _write(book, table, head, share)
+    return file.getvalue()
+
+
+def _tables(
+    found: View, rooms: Mapping[RoomKind, Sequence[RoomRow]], names: Names, language: Language
+) -> Iterable[Table]:
+    sheets, columns = _SHEETS[language], _COLUMNS[language]
+    heads = (str(columns["part"]), *_FIGURES[language])
+    called = dict[UUID | int | str, str](names.units.items())
+    called.update(names.subjects)
+    for by in By:
+        parts = service.divide(found, by)
+        rows = [(called.get(row.key, str(row.key)), *_figures(row.figures)) for row in parts]
+        rows.append((str(columns["total"]), *_figures(total(row.figures for row in parts))))
+        yield sheets[by], heads, rows
+    for kind, listed in rooms.items():
+        yield sheets[kind], columns["rooms"], [_room(row, names.units, found.weeks) for row in listed]
+    yield (
+        sheets["unserved"],
+        columns["unserved"],
+        [
+            (
+                names.units[each.unit_id],
+                names.groups[each.group_id],
+                ", ".join(map(str, each.grades)),
+                each.pupils,
+            )
+            for each in found.unserved
+        ],
+    )
+    yield (
+        sheets["cells"],
+        columns["cells"],
+        [
+            (
+                *(names.units[line.unit_id], names.groups[line.group_id], line.grade),
+                *(names.subjects.get(line.subject, line.subject), line.required, line.own, line.planned),
+                *(cell.due, cell.delivered),
+            )
+            for cell in found.cells
+            for line in [cell.line]
+        ],
+    )
+
+
+def _write(book: xlsxwriter.Workbook, table: Table, head: Format, share: Format) -> None:
+    name, columns, rows = table
+    sheet = book.add_worksheet(name)
+    sheet.freeze_panes(1, 1)
+    for position, column in enumerate(columns):
+        sheet.set_column(position, position, 28 if position == 0 else 14)
+        sheet.write_string(0, position, column.removesuffix("%").strip(), head)
+    shares = {position for position, column in enumerate(columns) if column.endswith("%")}
+    for number, row in enumerate(rows, start=1):
+        for position, value in enumerate(row):
+            if isinstance(value, str):
+                sheet.write_string(number, position, _harmless(value))
+            elif value is not None:
+                sheet.write_number(number, position, value, share if position in shares else None)
+
+
+def _figures(figures: Figures) -> tuple[Value, ...]:
+    return (
+        figures.cells,
+        figures.opened,
+        figures.opening_rate,
+        figures.opened_delivered,
+        figures.opening_rate_delivered,
+        figures.required,
+        figures.own,
+        figures.planned,
+        figures.counted,
+        figures.full_hours_rate,
+        figures.due,
+        figures.delivered,
+        figures.full_hours_rate_delivered,
+    )
+
+
+def _room(row: RoomRow, units: Mapping[UUID, str], weeks: float) -> tuple[Value, ...]:
+    count = row.count
+    per_week = round(count.planned / weeks, 2) if weeks else None
+    room = row.room
+    return units[room.org_unit_id], room.name, count.planned, count.due, count.delivered, per_week
+
+
+def _harmless(text: str) -> str:
+    """A text that is no formula either when somebody saves the sheet as CSV and opens that."""
+    return "'" + text if _ACTIVE.match(text) else text
