@@ -5,6 +5,7 @@ import binascii
 import json
 from collections.abc import Callable
 from typing import Annotated, Any, Generic, TypeVar
+from uuid import UUID
 from zoneinfo import available_timezones
 
 from fastapi import Query, Response
@@ -61,12 +62,19 @@ def as_json(body: BaseModel) -> Response:
 
 
 PageLimit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="At most so many items")]
-PageAfter = Annotated[str | None, Query(max_length=500, description="`next` of the page before")]
+PageAfter = Annotated[
+    str | None, Query(max_length=1500, description="`next` of the page before, under the same `sort`")
+]
+BelowUnit = Annotated[UUID | None, Query(description="Only those of this org unit and of all below it")]
+NameStart = Annotated[
+    str | None, Query(min_length=1, max_length=100, description="Only those whose name begins so")
+]
+SORT = Query(description="By what they are sorted; with a minus, the other way round")
 
 
 def encode_cursor(*parts: str) -> str:
     """Where a page ended, as an opaque word for an address."""
-    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(json.dumps(parts, ensure_ascii=False).encode()).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str, parts: int) -> list[str]:
@@ -74,7 +82,7 @@ def decode_cursor(cursor: str, parts: int) -> list[str]:
     padded = cursor + "=" * (-len(cursor) % 4)
     try:
         found = json.loads(base64.urlsafe_b64decode(padded))
-    except (binascii.Error, ValueError):
+    except (binascii.Error, ValueError, RecursionError):  # the last for ten thousand brackets
         found = None
     if not isinstance(found, list) or len(found) != parts or not all(isinstance(part, str) for part in found):
         raise bad_cursor()

@@ -9,10 +9,12 @@ The application does not start with a route that has neither a gate nor a line i
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import Depends
 from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from fastapi.security import OAuth2PasswordBearer
 from sqlalchemy.orm import Session
 from starlette.requests import HTTPConnection
@@ -33,6 +35,8 @@ from app.settings import Settings
 bearer = OAuth2PasswordBearer(
     tokenUrl="/api/v1/token", auto_error=False, description="A token of POST /api/v1/token"
 )
+
+_FIELDS: Final[dict[Callable[..., Any], frozenset[str]]] = {}
 
 
 def identify(
@@ -98,10 +102,38 @@ class Gate:
     ) -> Principal:
         """The signed-in person; raises `Unauthenticated` or `Forbidden`, and `Conflict` for what is being done now."""
         require_somewhere(principal, self.action)
+        if connection.scope["query_string"]:
+            _refuse_unknown(connection)
         attempt: Attempt | None = connection.scope.get(ATTEMPT)
         if attempt is not None and principal.held is None:
             attempt.asked_by(principal.person_id, keeps_body=self.action not in NOT_KEPT)
         return principal
+
+
+def _refuse_unknown(connection: HTTPConnection) -> None:
+    """Raise the error of a field that nobody reads: whoever misspells a filter would be shown everything instead."""
+    route = connection.scope.get("route")
+    known = _query_fields(route) if isinstance(route, APIRoute) else frozenset()
+    if known and (unknown := connection.query_params.keys() - known):
+        raise RequestValidationError(
+            [
+                {"type": "extra_forbidden", "loc": ("query", name[:50]), "msg": "Nothing is filtered by this"}
+                for name in sorted(unknown)[:5]
+            ]
+        )
+
+
+def _query_fields(route: APIRoute) -> frozenset[str]:
+    found = _FIELDS.get(route.endpoint)
+    if found is None:
+        found = _FIELDS[route.endpoint] = frozenset(_fields_in(route.dependant))
+    return found
+
+
+def _fields_in(dependant: Dependant) -> Iterator[str]:
+    yield from (each.alias for each in dependant.query_params)
+    for each in dependant.dependencies:
+        yield from _fields_in(each)
 
 
 def may(action: Action) -> Any:

@@ -37,6 +37,7 @@ from app.accounts.models import (
 )
 from app.accounts.rules import Duty, Role
 from app.database import rows_of
+from app.listing import Paging, Slice, both_ways, sliced
 
 # The tree belongs to the schools domain, which builds on this one; here only its shape is read.
 _org_units = table(
@@ -324,27 +325,47 @@ def units(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Unit]
     return {row.id: Unit(row.id, row.kind, row.county_id, row.path) for row in rows}
 
 
-def people_page(
-    session: Session,
-    county_id: uuid.UUID,
-    below: Collection[str] | None,
-    after: str | None,
-    limit: int,
-) -> Sequence[Person]:
-    """People of a county by login; with `below`, only those assigned to these paths or under them."""
-    query = select(Person).where(Person.county_id == county_id, Person.erased_at.is_(None))
-    if below is not None:
-        query = query.where(
-            Person.id.in_(
-                select(Assignment.person_id)
-                .join(_org_units, _org_units.c.id == Assignment.org_unit_id)
-                .where(or_(*(_at_or_below(path) for path in below)))
-            )
-        )
-    if after is not None:
-        query = query.where(Person.login > after)
-    query = query.order_by(Person.login).limit(limit).options(selectinload(Person.assignments))
-    return session.scalars(query).all()
+@dataclass(frozen=True, slots=True)
+class PeopleSearch:
+    """What a list of people is narrowed by; `below`: who has a role at these paths or under them."""
+
+    county_id: uuid.UUID
+    below: Collection[str] | None = None
+    role: Role | None = None
+    path: str | None = None
+    on: date = date.min
+    name: str | None = None
+    active: bool | None = None
+
+
+PEOPLE_ORDERS = both_ways(
+    login=(Person.login,), name=(Person.name, Person.id), created_at=(Person.created_at, Person.id)
+)
+
+
+def people_page(session: Session, search: PeopleSearch, paging: Paging) -> Slice[Person]:
+    """People in one of the `PEOPLE_ORDERS`. A role that is over does not count where one is asked for."""
+    query = select(Person).where(Person.county_id == search.county_id, Person.erased_at.is_(None))
+    if search.below is not None:
+        query = query.where(_has_role(or_(*(_at_or_below(path) for path in search.below))))
+    if search.role is not None or search.path is not None:
+        wanted = [or_(Assignment.valid_to.is_(None), Assignment.valid_to >= search.on)]
+        if search.role is not None:
+            wanted.append(Assignment.role == search.role)
+        if search.path is not None:
+            wanted.append(_at_or_below(search.path))
+        query = query.where(_has_role(*wanted))
+    if search.name is not None:
+        starts = [column.istartswith(search.name, autoescape=True) for column in (Person.name, Person.login)]
+        query = query.where(or_(*starts))
+    if search.active is not None:
+        query = query.where(Person.active.is_(search.active))
+    return sliced(session, query.options(selectinload(Person.assignments)), PEOPLE_ORDERS, paging)
+
+
+def _has_role(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    roles = select(Assignment.person_id).join(_org_units, _org_units.c.id == Assignment.org_unit_id)
+    return Person.id.in_(roles.where(*conditions))
 
 
 def names(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:

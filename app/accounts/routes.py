@@ -1,16 +1,16 @@
 """HTTP of accounts."""
 
 import uuid
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from app.accounts import managing, service
 from app.accounts.gates import may
 from app.accounts.models import Person
 from app.accounts.passwords import hash_password, require_strong
 from app.accounts.permissions import Action
-from app.accounts.rules import Principal
+from app.accounts.rules import Principal, Role
 from app.accounts.schemas import Me, NewPerson, PasswordChange, PersonOut, RoleOut, TemporaryPassword
 from app.accounts.service import PersonDraft
 from app.accounts.sign_in import change_own_password
@@ -26,7 +26,8 @@ from app.errors import (
     Unavailable,
     responses,
 )
-from app.schemas import Page, PageAfter, PageLimit, decode_cursor, encode_cursor
+from app.listing import Paging
+from app.schemas import SORT, Page, PageAfter, PageLimit
 
 router = APIRouter(prefix="/api/v1", tags=["accounts"])
 
@@ -82,16 +83,30 @@ def admit_person(
 def list_people(
     session: SessionDep,
     principal: Annotated[Principal, may(Action.PERSON_LIST)],
+    role: Annotated[Role | None, Query(description="Only those who have this role, or will")] = None,
+    org_unit_id: Annotated[
+        uuid.UUID | None, Query(description="Only those with a role at this org unit or below it")
+    ] = None,
+    name: Annotated[
+        str | None,
+        Query(min_length=1, max_length=100, description="Only those whose name or login begins so"),
+    ] = None,
+    active: Annotated[bool | None, Query(description="Only open, or only closed accounts")] = None,
+    sort: Annotated[Literal["login", "-login", "name", "-name", "created_at", "-created_at"], SORT] = "login",
     limit: PageLimit = 50,
     after: PageAfter = None,
 ) -> Page[PersonOut]:
-    """The people an administrator looks after, by login."""
-    login = decode_cursor(after, 1)[0] if after else None
-    people, more = service.list_people(session, principal, login, limit)
-    return Page(
-        items=[PersonOut.model_validate(person) for person in people],
-        next=encode_cursor(people[-1].login) if more else None,
+    """The people an administrator looks after, by login unless asked otherwise."""
+    page = service.list_people(
+        session,
+        principal,
+        Paging(sort, after, limit),
+        role=role,
+        org_unit_id=org_unit_id,
+        name=name,
+        active=active,
     )
+    return Page(items=[PersonOut.model_validate(person) for person in page.items], next=page.next)
 
 
 @router.get(

@@ -1,7 +1,7 @@
 """Use cases of accounts: signing in, knowing who asks, admitting people."""
 
 import uuid
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -31,6 +31,7 @@ from app.audit.service import Subject
 from app.database import violated
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from app.keys import Keys
+from app.listing import Paging, Slice
 
 
 @dataclass(frozen=True)
@@ -235,12 +236,25 @@ def facts_of(person: Person) -> Facts:
 
 
 def list_people(
-    session: Session, principal: Principal, after: str | None, limit: int
-) -> tuple[Sequence[Person], bool]:
-    """People an administrator looks after, by login, and whether there are more."""
+    session: Session,
+    principal: Principal,
+    paging: Paging,
+    *,
+    role: Role | None = None,
+    org_unit_id: uuid.UUID | None = None,
+    name: str | None = None,
+    active: bool | None = None,
+) -> Slice[Person]:
+    """People an administrator looks after, and where the next page starts."""
     below = _paths(session, require_somewhere(principal, Action.PERSON_LIST))
-    found = queries.people_page(session, principal.county_id, below, after, limit + 1)
-    return found[:limit], len(found) > limit
+    path = None
+    if org_unit_id is not None:
+        unit = queries.units(session, {org_unit_id}).get(org_unit_id)
+        if unit is None or unit.county_id != principal.county_id:
+            return Slice([], None)
+        path = unit.path
+    search = queries.PeopleSearch(principal.county_id, below, role, path, principal.today, name, active)
+    return queries.people_page(session, search, paging)
 
 
 def get_person(session: Session, principal: Principal, person_id: uuid.UUID) -> Person:

@@ -1,6 +1,5 @@
 """Use cases of finding lessons, as they are shown to whoever has a part in them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -11,17 +10,17 @@ from app.accounts.permissions import Action, reach
 from app.accounts.rules import Principal
 from app.errors import NotFound
 from app.lessons import finding_queries as queries
-from app.lessons.finding_queries import Position as Position
 from app.lessons.finding_queries import Reach, Search
 from app.lessons.finding_queries import ShownLesson as ShownLesson
 from app.lessons.finding_queries import ShownSite as ShownSite
 from app.lessons.rules import TAKES_MEDIA, LessonState, OnAirWindow, nearest
 from app.lessons.service import no_lesson, require_seen, sees_drafts, target_at
+from app.listing import Paging, Slice
 from app.schools import service as schools
 
 LOOK_AHEAD = timedelta(hours=24)
 
-_CANDIDATES = 50
+FIRST_PAGE = Paging("starts_at", None, 50)
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,11 @@ class Wanted:
     starts_before: datetime | None = None
     states: frozenset[LessonState] = frozenset()
     entry_id: UUID | None = None
+    term_id: UUID | None = None
+    teacher_id: UUID | None = None
+    room_id: UUID | None = None
+    subject: str | None = None
+    org_unit_id: UUID | None = None
 
 
 def shown(session: Session, lesson_id: UUID) -> ShownLesson:
@@ -51,9 +55,10 @@ def show_lesson(session: Session, principal: Principal, lesson_id: UUID) -> Show
 
 
 def list_lessons(
-    session: Session, principal: Principal, wanted: Wanted, after: Position | None, limit: int
-) -> tuple[Sequence[ShownLesson], Position | None]:
-    """The lessons somebody has a part in, by start, and where the next page starts."""
+    session: Session, principal: Principal, wanted: Wanted, paging: Paging = FIRST_PAGE
+) -> Slice[ShownLesson]:
+    """The lessons somebody has a part in, and where the next page starts."""
+    units = None if wanted.org_unit_id is None else schools.ids_below(session, [wanted.org_unit_id])
     search = Search(
         county_id=principal.county_id,
         reach=_own_reach(session, principal) if wanted.mine else _reach(session, principal),
@@ -61,11 +66,14 @@ def list_lessons(
         starts_before=wanted.starts_before,
         states=wanted.states,
         entry_id=wanted.entry_id,
+        term_id=wanted.term_id,
+        teacher_id=wanted.teacher_id,
+        room_id=wanted.room_id,
+        subject=wanted.subject,
+        org_unit_ids=units,
         drafts=sees_drafts(principal),
     )
-    found = queries.page(session, search, after, limit + 1)
-    page = found[:limit]
-    return page, Position(page[-1].starts_at, page[-1].id) if len(found) > limit else None
+    return queries.page(session, search, paging)
 
 
 def current_lesson(session: Session, principal: Principal, now: datetime) -> ShownLesson:
@@ -77,7 +85,7 @@ def current_lesson(session: Session, principal: Principal, now: datetime) -> Sho
         starts_before=now + LOOK_AHEAD,
         states=TAKES_MEDIA,
     )
-    found = {each.id: each for each in queries.page(session, search, None, _CANDIDATES)}
+    found = {each.id: each for each in queries.page(session, search, FIRST_PAGE).items}
     windows = {each.id: OnAirWindow.of(each.starts_at, each.ends_at) for each in found.values()}
     lesson_id = nearest(windows, now)
     if lesson_id is None:

@@ -23,7 +23,6 @@ from sqlalchemy import (
     or_,
     select,
     table,
-    tuple_,
 )
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
@@ -31,6 +30,7 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from app.lessons.models import Lesson, LessonGroup, LessonSite
 from app.lessons.queries import known
 from app.lessons.rules import FREES_RESOURCES, LessonState, SiteState
+from app.listing import Paging, Slice, both_ways, sliced_rows
 from app.timetables.rules import LessonMode
 
 
@@ -108,6 +108,11 @@ class Search:
     ends_after: dt.datetime | None = None
     states: frozenset[LessonState] = field(default_factory=frozenset)
     entry_id: UUID | None = None
+    term_id: UUID | None = None
+    teacher_id: UUID | None = None
+    room_id: UUID | None = None
+    subject: str | None = None
+    org_unit_ids: frozenset[UUID] | None = None
     drafts: bool = False
 
 
@@ -189,6 +194,8 @@ _GROUPS = (
     .where(_groups.lesson_id.in_(bindparam("ids", expanding=True)), _groups.released.is_(False))
     .order_by(_groups.pupil_group_id)
 )
+_OWN = len(ShownLesson._fields) - 2
+ORDERS = both_ways(starts_at=(_lessons.starts_at, _lessons.id))
 _BY_ID = _LESSONS.where(_lessons.id.in_(bindparam("ids", expanding=True)))
 
 
@@ -197,14 +204,10 @@ def by_ids(session: Session, ids: Collection[UUID]) -> Sequence[ShownLesson]:
     return _whole(session, session.execute(_BY_ID, {"ids": list(ids)}).all())
 
 
-def page(session: Session, search: Search, after: Position | None, limit: int) -> Sequence[ShownLesson]:
-    """Lessons in order of their start."""
-    query = _LESSONS.where(*_conditions(search))
-    if after is not None:
-        query = query.where(
-            tuple_(_lessons.starts_at, _lessons.id) > tuple_(after.starts_at, after.lesson_id)
-        )
-    return _whole(session, session.execute(query.limit(limit)).all())
+def page(session: Session, search: Search, paging: Paging) -> Slice[ShownLesson]:
+    """Lessons in one of the `ORDERS`."""
+    found = sliced_rows(session, _LESSONS.where(*_conditions(search)), ORDERS, paging)
+    return Slice(_whole(session, found.items), found.next)
 
 
 def week(
@@ -234,7 +237,7 @@ def _whole(session: Session, rows: Sequence[Any]) -> Sequence[ShownLesson]:
     sites: defaultdict[UUID, list[ShownSite]] = defaultdict(list)
     for each in session.execute(_SITES, ids) if rows else ():
         sites[each.lesson_id].append(ShownSite._make(each))
-    return [ShownLesson._make((*row, groups[row.id], sites[row.id])) for row in rows]
+    return [ShownLesson._make((*row[:_OWN], groups[row.id], sites[row.id])) for row in rows]
 
 
 def _conditions(search: Search) -> Iterator[ColumnElement[bool]]:
@@ -251,8 +254,20 @@ def _conditions(search: Search) -> Iterator[ColumnElement[bool]]:
         yield _lessons.ends_at > search.ends_after
     if search.states:
         yield _lessons.state.in_(search.states)
-    if search.entry_id is not None:
-        yield _lessons.entry_id == search.entry_id
+    for own, wanted in (
+        (_lessons.entry_id, search.entry_id),
+        (_lessons.term_id, search.term_id),
+        (_lessons.teacher_id, search.teacher_id),
+        (_lessons.subject, search.subject),
+    ):
+        if wanted is not None:
+            yield own == wanted
+    if search.room_id is not None:
+        received = _served().where(_sites.receiving_room_id == search.room_id)
+        yield or_(_lessons.main_room_id == search.room_id, _lessons.id.in_(received))
+    if search.org_unit_ids is not None:
+        received = _served().where(_sites.site_id.in_(search.org_unit_ids))
+        yield or_(_lessons.school_id.in_(search.org_unit_ids), _lessons.id.in_(received))
 
 
 def _in_reach(reach: Reach) -> ColumnElement[bool]:

@@ -1,7 +1,7 @@
 """HTTP of finding lessons."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
@@ -14,11 +14,12 @@ from app.database import SessionDep
 from app.entity_tags import IfNoneMatch
 from app.errors import Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.lessons import finding
-from app.lessons.finding import Position, Wanted
+from app.lessons.finding import Wanted
 from app.lessons.models import Lesson
 from app.lessons.rules import LessonState
 from app.lessons.schemas import LessonOut
-from app.schemas import Page, PageAfter, PageLimit, as_json, decode_pair, encode_cursor
+from app.listing import Paging
+from app.schemas import SORT, BelowUnit, Page, PageAfter, PageLimit, as_json
 
 router = APIRouter(prefix="/api/v1", tags=["lessons"])
 
@@ -43,17 +44,30 @@ def list_lessons(
     mine: Annotated[bool, Query(description="Only those one teaches or assists oneself")] = False,
     state: Annotated[list[LessonState] | None, Query(description="Only in these states")] = None,
     entry_id: Annotated[UUID | None, Query(description="Only those of this timetable entry")] = None,
+    term_id: Annotated[UUID | None, Query(description="Only those of this term")] = None,
+    teacher_id: Annotated[UUID | None, Query(description="Only those that this person teaches")] = None,
+    room_id: Annotated[UUID | None, Query(description="Only those given in this room or reaching it")] = None,
+    org_unit_id: BelowUnit = None,
+    subject: Annotated[str | None, Query(max_length=50, description="Only those of this subject")] = None,
+    sort: Annotated[Literal["starts_at", "-starts_at"], SORT] = "starts_at",
     limit: PageLimit = 50,
     after: PageAfter = None,
 ) -> Response:
     """The lessons one has a part in, by start: one's own, those of schools one administers, or all."""
-    wanted = Wanted(mine, starts_from, starts_before, frozenset(state or ()), entry_id)
-    start = Position(*decode_pair(after, _moment, UUID)) if after else None
-    lessons, following = finding.list_lessons(session, principal, wanted, start, limit)
-    page = Page[LessonOut](
-        items=[LessonOut.of(lesson) for lesson in lessons], next=_cursor(following) if following else None
+    wanted = Wanted(
+        mine=mine,
+        starts_from=starts_from,
+        starts_before=starts_before,
+        states=frozenset(state or ()),
+        entry_id=entry_id,
+        term_id=term_id,
+        teacher_id=teacher_id,
+        room_id=room_id,
+        subject=subject,
+        org_unit_id=org_unit_id,
     )
-    return as_json(page)
+    page = finding.list_lessons(session, principal, wanted, Paging(sort, after, limit))
+    return as_json(Page[LessonOut](items=[LessonOut.of(each) for each in page.items], next=page.next))
 
 
 @router.get("/lessons/current", summary="Show one's lesson now", responses=_ON_SHOW)
@@ -81,14 +95,3 @@ def show_lesson(
 def shown(session: SessionDep, lesson: Lesson) -> LessonOut:
     """A lesson that was changed, with its names."""
     return LessonOut.of(finding.shown(session, lesson.id))
-
-
-def _cursor(position: Position) -> str:
-    return encode_cursor(position.starts_at.isoformat(), str(position.lesson_id))
-
-
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("a cursor's time has a zone")
-    return moment

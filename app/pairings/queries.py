@@ -1,13 +1,15 @@
 """SQL of pairings."""
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, String, and_, case, cast, exists, or_, select
+from sqlalchemy.orm import Session, aliased
 
+from app.listing import Paging, Slice, both_ways, sliced
 from app.pairings.models import Pairing
 from app.pairings.rules import PairingState
 
@@ -20,6 +22,10 @@ class Search:
     main_room_id: UUID | None = None
     receiving_room_id: UUID | None = None
     on: date | None = None
+    subject: str | None = None
+    room_ids: Collection[UUID] | None = None
+    states: Collection[PairingState] = ()
+    today: date = date.min
 
 
 def pairing(session: Session, pairing_id: UUID) -> Pairing | None:
@@ -57,10 +63,11 @@ def between(session: Session, main_room_id: UUID, receiving_room_ids: Collection
     return session.scalars(query.order_by(Pairing.valid_from, Pairing.id)).all()
 
 
-def pairings_page(
-    session: Session, search: Search, after: tuple[date, UUID] | None, limit: int
-) -> Sequence[Pairing]:
-    """Pairings in order of their first day."""
+ORDERS = both_ways(valid_from=(Pairing.valid_from, Pairing.id), valid_to=(Pairing.valid_to, Pairing.id))
+
+
+def pairings_page(session: Session, search: Search, paging: Paging) -> Slice[Pairing]:
+    """Pairings in one of the `ORDERS`."""
     query = select(Pairing).where(Pairing.county_id == search.county_id)
     if search.main_room_id is not None:
         query = query.where(Pairing.main_room_id == search.main_room_id)
@@ -68,9 +75,38 @@ def pairings_page(
         query = query.where(Pairing.receiving_room_id == search.receiving_room_id)
     if search.on is not None:
         query = query.where(Pairing.valid_from <= search.on, Pairing.valid_to >= search.on)
-    if after is not None:
-        query = query.where(tuple_(Pairing.valid_from, Pairing.id) > tuple_(*after))
-    return session.scalars(query.order_by(Pairing.valid_from, Pairing.id).limit(limit)).all()
+    if search.subject is not None:
+        named = cast(Pairing.subjects, String).contains(json.dumps(search.subject), autoescape=True)
+        query = query.where(or_(cast(Pairing.subjects, String) == "[]", named))
+    if search.room_ids is not None:
+        main, receiving = Pairing.main_room_id, Pairing.receiving_room_id
+        query = query.where(or_(main.in_(search.room_ids), receiving.in_(search.room_ids)))
+    if search.states:
+        query = query.where(standing(search.today).in_(search.states))
+    return sliced(session, query, ORDERS, paging)
+
+
+def standing(day: date) -> ColumnElement[str]:
+    """The same as `rules.Agreement.state_on`."""
+    later = aliased(Pairing)
+    approved = later.state.in_((PairingState.APPROVED, PairingState.SUSPENDED))
+    renewed = exists().where(later.renews_id == Pairing.id, approved)
+    state, stopped = cast(Pairing.state, String), Pairing.stopped_from
+    undecided = Pairing.state.in_((PairingState.PROPOSED, PairingState.ACCEPTED))
+    carried_none = and_(stopped.is_not(None), stopped <= Pairing.valid_from)
+    suspended = and_(Pairing.state == PairingState.SUSPENDED, Pairing.valid_to >= day)
+    over = case((renewed, PairingState.RENEWED.value), else_=PairingState.ENDED.value)
+    return case(
+        (and_(undecided, Pairing.valid_to >= day), state),
+        (undecided, PairingState.ENDED.value),
+        (and_(Pairing.state == PairingState.ENDED, carried_none), PairingState.ENDED.value),
+        (and_(stopped <= day, suspended), PairingState.SUSPENDED.value),
+        (and_(stopped <= day, carried_none), PairingState.ENDED.value),
+        (stopped <= day, over),
+        (Pairing.valid_to < day, over),
+        (Pairing.valid_from > day, PairingState.APPROVED.value),
+        else_=PairingState.ACTIVE.value,
+    )
 
 
 def subjects_named(session: Session, county_id: UUID) -> Sequence[list[str]]:

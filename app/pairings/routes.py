@@ -1,7 +1,7 @@
 """HTTP of pairings."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
@@ -12,11 +12,12 @@ from app.accounts.rules import Principal
 from app.database import SessionDep
 from app.entity_tags import IfMatch, IfNoneMatch
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, responses
+from app.listing import Paging
 from app.pairings import deciding, service
 from app.pairings.rules import PairingState
 from app.pairings.schemas import Answer, Decision, NewPairing, PairingOut, Refusal, Renewal
 from app.pairings.service import PairingDraft, Search
-from app.schemas import Page, PageAfter, PageLimit, decode_pair, encode_cursor
+from app.schemas import SORT, BelowUnit, Page, PageAfter, PageLimit
 
 router = APIRouter(prefix="/api/v1", tags=["pairings"])
 
@@ -63,17 +64,29 @@ def list_pairings(
     main_room_id: Annotated[UUID | None, Query(description="Only those of this main room")] = None,
     receiving_room_id: Annotated[UUID | None, Query(description="Only those of this receiving room")] = None,
     on: Annotated[date | None, Query(description="Only those whose days include this one")] = None,
+    org_unit_id: BelowUnit = None,
+    subject: Annotated[
+        str | None, Query(max_length=50, description="Only those that cover this subject")
+    ] = None,
+    state: Annotated[list[PairingState] | None, Query(description="Only those that stand so today")] = None,
+    sort: Annotated[Literal["valid_from", "-valid_from", "valid_to", "-valid_to"], SORT] = "valid_from",
     limit: PageLimit = 50,
     after: PageAfter = None,
 ) -> Page[PairingOut]:
-    """The pairings of one's own county, by first day."""
-    search = Search(principal.county_id, main_room_id, receiving_room_id, on)
-    start = decode_pair(after, date.fromisoformat, UUID) if after else None
-    pairings, more = service.list_pairings(session, search, start, limit)
-    renewed = service.renewed(session, [pairing.id for pairing in pairings])
+    """The pairings of one's own county, by first day unless asked otherwise."""
+    search = Search(
+        principal.county_id,
+        main_room_id,
+        receiving_room_id,
+        on,
+        subject,
+        states=frozenset(state or ()),
+        today=principal.today,
+    )
+    page = service.list_pairings(session, search, org_unit_id, Paging(sort, after, limit))
+    renewed = service.renewed(session, [pairing.id for pairing in page.items])
     return Page(
-        items=[PairingOut.of(pairing, principal.today, renewed) for pairing in pairings],
-        next=encode_cursor(pairings[-1].valid_from.isoformat(), str(pairings[-1].id)) if more else None,
+        items=[PairingOut.of(pairing, principal.today, renewed) for pairing in page.items], next=page.next
     )
 
 

@@ -1,7 +1,7 @@
 """Use cases of pairings: agreeing, looking up, and asking whether a lesson is covered."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,7 @@ from app.audit.rules import Act, Facts
 from app.audit.service import Subject
 from app.database import take_turns
 from app.errors import Conflict, Invalid, NotFound
+from app.listing import Paging, Slice
 from app.pairings import queries
 from app.pairings.models import Pairing
 from app.pairings.queries import Search as Search
@@ -150,11 +151,12 @@ def refuse_slow_link(pairing: Pairing, receiving: Room) -> None:
 
 
 def list_pairings(
-    session: Session, search: Search, after: tuple[date, UUID] | None, limit: int
-) -> tuple[Sequence[Pairing], bool]:
-    """Pairings by first day, and whether there are more."""
-    found = queries.pairings_page(session, search, after, limit + 1)
-    return found[:limit], len(found) > limit
+    session: Session, search: Search, org_unit_id: UUID | None, paging: Paging
+) -> Slice[Pairing]:
+    """Pairings of a county, with `org_unit_id` those of its rooms and of all below, and where the next page starts."""
+    if org_unit_id is not None:
+        search = replace(search, room_ids=schools.room_ids_below(session, org_unit_id))
+    return queries.pairings_page(session, search, paging)
 
 
 def pairings_for(

@@ -1,9 +1,9 @@
 """HTTP of pupil groups."""
 
 import uuid
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 
 from app.accounts.gates import may
 from app.accounts.permissions import Action
@@ -11,7 +11,8 @@ from app.accounts.rules import Principal
 from app.database import SessionDep
 from app.entity_tags import IfNoneMatch
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, responses
-from app.schemas import Page, PageAfter, PageLimit, bad_cursor, decode_cursor, encode_cursor
+from app.listing import Paging
+from app.schemas import SORT, BelowUnit, Page, PageAfter, PageLimit
 from app.schools import groups
 from app.schools.group_schemas import NewPupilGroup, PupilGroupOut
 from app.schools.models import PupilGroup
@@ -46,24 +47,14 @@ def add_group(
 def list_groups(
     session: SessionDep,
     principal: Annotated[Principal, may(Action.PUPIL_GROUP_SHOW)],
-    org_unit_id: Annotated[uuid.UUID | None, Query(description="Only those of this unit")] = None,
+    org_unit_id: BelowUnit = None,
+    sort: Annotated[Literal["id", "-id", "name", "-name"], SORT] = "id",
     limit: PageLimit = 50,
     after: PageAfter = None,
 ) -> Page[PupilGroupOut]:
     """The pupil groups of one's own county."""
-    start = _id_of(decode_cursor(after, 1)[0]) if after else None
-    found, more = groups.list_groups(session, principal, org_unit_id, start, limit)
-    return Page(
-        items=[PupilGroupOut.model_validate(group) for group in found],
-        next=encode_cursor(str(found[-1].id)) if more else None,
-    )
-
-
-def _id_of(text: str) -> uuid.UUID:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        raise bad_cursor() from None
+    page = groups.list_groups(session, principal, org_unit_id, Paging(sort, after, limit))
+    return Page(items=[PupilGroupOut.model_validate(group) for group in page.items], next=page.next)
 
 
 @router.get(

@@ -1,7 +1,6 @@
 """Use cases of pupil groups: naming them and looking them up. A group is a headcount; no pupil is named."""
 
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.exc import IntegrityError
@@ -14,6 +13,7 @@ from app.audit.rules import Act, Facts
 from app.audit.service import Subject
 from app.database import new_id, violated
 from app.errors import Conflict, Invalid, NotFound
+from app.listing import Paging, Slice
 from app.schools import queries
 from app.schools.models import OrgUnit, PupilGroup
 from app.schools.rules import ROOM_PLACES, RoomKind
@@ -93,12 +93,7 @@ def show_group(session: Session, principal: Principal, group_id: uuid.UUID) -> P
 
 
 def list_groups(
-    session: Session,
-    principal: Principal,
-    org_unit_id: uuid.UUID | None,
-    after: uuid.UUID | None,
-    limit: int,
-) -> tuple[Sequence[PupilGroup], bool]:
-    """Groups of one's own county, and whether there are more."""
-    found = queries.pupil_groups_page(session, principal.county_id, org_unit_id, after, limit + 1)
-    return found[:limit], len(found) > limit
+    session: Session, principal: Principal, below: uuid.UUID | None, paging: Paging
+) -> Slice[PupilGroup]:
+    """Pupil groups of one's own county, and where the next page starts."""
+    return queries.pupil_groups_page(session, principal.county_id, below, paging)

@@ -3,9 +3,10 @@
 import uuid
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import bindparam, func, or_, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
+from app.listing import Paging, Slice, both_ways, sliced
 from app.schools.models import OrgUnit, PupilGroup, Room, TaughtSubject
 from app.schools.rules import OrgUnitKind, RoomKind
 
@@ -41,22 +42,37 @@ def org_unit_by_code(session: Session, county_id: uuid.UUID, code: str) -> OrgUn
     return session.scalar(select(OrgUnit).where(OrgUnit.county_id == county_id, OrgUnit.code == code))
 
 
+ORG_UNIT_ORDERS = both_ways(code=(OrgUnit.code,), name=(OrgUnit.name, OrgUnit.id))
+
+
 def org_units_page(
     session: Session,
     county_id: uuid.UUID,
     kind: OrgUnitKind | None,
     parent_id: uuid.UUID | None,
-    after: str | None,
-    limit: int,
-) -> Sequence[OrgUnit]:
+    below: uuid.UUID | None,
+    name: str | None,
+    paging: Paging,
+) -> Slice[OrgUnit]:
+    """Units of a county in one of the `ORG_UNIT_ORDERS`; `below`: this one and all below it."""
     query = select(OrgUnit).where(OrgUnit.county_id == county_id)
     if kind is not None:
         query = query.where(OrgUnit.kind == kind)
     if parent_id is not None:
         query = query.where(OrgUnit.parent_id == parent_id)
-    if after is not None:
-        query = query.where(OrgUnit.code > after)
-    return session.scalars(query.order_by(OrgUnit.code).limit(limit)).all()
+    if below is not None:
+        query = query.where(_below(below))
+    if name is not None:
+        query = query.where(
+            or_(*(each.istartswith(name, autoescape=True) for each in (OrgUnit.name, OrgUnit.code)))
+        )
+    return sliced(session, query, ORG_UNIT_ORDERS, paging)
+
+
+def _below(unit_id: uuid.UUID) -> ColumnElement[bool]:
+    root = aliased(OrgUnit)
+    path = select(root.path).where(root.id == unit_id).scalar_subquery()
+    return or_(OrgUnit.id == unit_id, OrgUnit.path.startswith(path.concat("/")))
 
 
 def rooms(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Room]:
@@ -71,45 +87,63 @@ def room_by_code(session: Session, org_unit_id: uuid.UUID, code: str) -> Room | 
     return session.scalar(select(Room).where(Room.org_unit_id == org_unit_id, Room.code == code))
 
 
+ROOM_ORDERS = both_ways(code=(OrgUnit.code, Room.code), name=(Room.name, Room.id))
+
+
+def _rooms_of(county_id: uuid.UUID) -> Select[Room]:
+    return select(Room).join(OrgUnit, OrgUnit.id == Room.org_unit_id).where(OrgUnit.county_id == county_id)
+
+
 def rooms_page(
     session: Session,
     county_id: uuid.UUID,
     kind: RoomKind | None,
-    org_unit_id: uuid.UUID | None,
-    after: tuple[str, str] | None,
-    limit: int,
-) -> Sequence[tuple[Room, str]]:
-    """Rooms of a county with their unit's code, in the order of unit code and room code."""
-    query = (
-        select(Room, OrgUnit.code)
-        .join(OrgUnit, OrgUnit.id == Room.org_unit_id)
-        .where(OrgUnit.county_id == county_id)
-    )
+    below: uuid.UUID | None,
+    name: str | None,
+    equipment: str | None,
+    paging: Paging,
+) -> Slice[Room]:
+    """Rooms of a county in one of the `ROOM_ORDERS`; `below`: those of this unit and of all below it."""
+    query = _rooms_of(county_id)
     if kind is not None:
         query = query.where(Room.kind == kind)
+    if below is not None:
+        query = query.where(_below(below))
+    if name is not None:
+        query = query.where(Room.name.istartswith(name, autoescape=True))
+    if equipment is not None:
+        query = query.where(Room.equipment.icontains(equipment, autoescape=True))
+    return sliced(session, query, ROOM_ORDERS, paging)
+
+
+def rooms_of(
+    session: Session, county_id: uuid.UUID, kind: RoomKind, org_unit_id: uuid.UUID | None, limit: int
+) -> Sequence[Room]:
+    """A county's rooms of one kind, or those of one unit, by the codes of unit and room."""
+    query = _rooms_of(county_id).where(Room.kind == kind).order_by(OrgUnit.code, Room.code)
     if org_unit_id is not None:
         query = query.where(Room.org_unit_id == org_unit_id)
-    if after is not None:
-        query = query.where(tuple_(OrgUnit.code, Room.code) > after)
-    rows = session.execute(query.order_by(OrgUnit.code, Room.code).limit(limit))
-    return [(room, code) for room, code in rows]
+    return session.scalars(query.limit(limit)).all()
+
+
+def room_ids_below(session: Session, unit_id: uuid.UUID) -> Sequence[uuid.UUID]:
+    """The rooms of a unit and of all below it."""
+    query = select(Room.id).join(OrgUnit, OrgUnit.id == Room.org_unit_id)
+    return session.scalars(query.where(_below(unit_id))).all()
+
+
+GROUP_ORDERS = both_ways(id=(PupilGroup.id,), name=(PupilGroup.name, PupilGroup.id))
 
 
 def pupil_groups_page(
-    session: Session,
-    county_id: uuid.UUID,
-    org_unit_id: uuid.UUID | None,
-    after: uuid.UUID | None,
-    limit: int,
-) -> Sequence[PupilGroup]:
-    """Pupil groups of a county, by id."""
+    session: Session, county_id: uuid.UUID, below: uuid.UUID | None, paging: Paging
+) -> Slice[PupilGroup]:
+    """Pupil groups of a county in one of the `GROUP_ORDERS`; `below`: those of this unit and of all below it."""
     query = select(PupilGroup).join(OrgUnit, OrgUnit.id == PupilGroup.org_unit_id)
     query = query.where(OrgUnit.county_id == county_id)
-    if org_unit_id is not None:
-        query = query.where(PupilGroup.org_unit_id == org_unit_id)
-    if after is not None:
-        query = query.where(PupilGroup.id > after)
-    return session.scalars(query.order_by(PupilGroup.id).limit(limit)).all()
+    if below is not None:
+        query = query.where(_below(below))
+    return sliced(session, query, GROUP_ORDERS, paging)
 
 
 def pupil_groups(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, PupilGroup]:

@@ -1,7 +1,7 @@
 """HTTP of schools."""
 
 import uuid
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
 
@@ -11,7 +11,8 @@ from app.accounts.rules import Principal
 from app.database import SessionDep
 from app.entity_tags import IfNoneMatch
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, responses
-from app.schemas import Page, PageAfter, PageLimit, decode_cursor, encode_cursor
+from app.listing import Paging
+from app.schemas import SORT, BelowUnit, NameStart, Page, PageAfter, PageLimit
 from app.schools import service
 from app.schools.models import OrgUnit, Room
 from app.schools.rules import OrgUnitKind, RoomKind
@@ -51,16 +52,18 @@ def list_org_units(
     principal: Annotated[Principal, may(Action.ORG_UNIT_SHOW)],
     kind: Annotated[OrgUnitKind | None, Query(description="Only this kind")] = None,
     parent_id: Annotated[uuid.UUID | None, Query(description="Only those directly below")] = None,
+    org_unit_id: Annotated[uuid.UUID | None, Query(description="Only this org unit and all below it")] = None,
+    name: Annotated[
+        str | None, Query(min_length=1, max_length=100, description="Only those whose name or code begins so")
+    ] = None,
+    sort: Annotated[Literal["code", "-code", "name", "-name"], SORT] = "code",
     limit: PageLimit = 50,
     after: PageAfter = None,
 ) -> Page[OrgUnitOut]:
-    """The units of one's own county, by official code."""
-    code = decode_cursor(after, 1)[0] if after else None
-    units, more = service.list_org_units(session, principal, kind, parent_id, code, limit)
-    return Page(
-        items=[OrgUnitOut.model_validate(unit) for unit in units],
-        next=encode_cursor(units[-1].code) if more else None,
-    )
+    """The units of one's own county, by official code unless asked otherwise."""
+    paging = Paging(sort, after, limit)
+    page = service.list_org_units(session, principal, kind, parent_id, org_unit_id, name, paging)
+    return Page(items=[OrgUnitOut.model_validate(unit) for unit in page.items], next=page.next)
 
 
 @router.get(
@@ -97,20 +100,19 @@ def list_rooms(
     session: SessionDep,
     principal: Annotated[Principal, may(Action.ROOM_SHOW)],
     kind: Annotated[RoomKind | None, Query(description="Only this kind")] = None,
-    org_unit_id: Annotated[uuid.UUID | None, Query(description="Only those of this unit")] = None,
+    org_unit_id: BelowUnit = None,
+    name: NameStart = None,
+    equipment: Annotated[
+        str | None, Query(min_length=1, max_length=100, description="Only those whose equipment names this")
+    ] = None,
+    sort: Annotated[Literal["code", "-code", "name", "-name"], SORT] = "code",
     limit: PageLimit = 50,
     after: PageAfter = None,
 ) -> Page[RoomOut]:
-    """The rooms of one's own county, by the codes of unit and room."""
-    start = None
-    if after:
-        unit_code, room_code = decode_cursor(after, 2)
-        start = (unit_code, room_code)
-    rooms, following = service.list_rooms(session, principal, kind, org_unit_id, start, limit)
-    return Page(
-        items=[RoomOut.model_validate(room) for room in rooms],
-        next=encode_cursor(*following) if following else None,
-    )
+    """The rooms of one's own county, by the codes of unit and room unless asked otherwise."""
+    paging = Paging(sort, after, limit)
+    page = service.list_rooms(session, principal, kind, org_unit_id, name, equipment, paging)
+    return Page(items=[RoomOut.model_validate(room) for room in page.items], next=page.next)
 
 
 @router.get("/rooms/{room_id}", summary="Show a room", response_model=RoomOut, responses=_ON_SHOW)

@@ -15,6 +15,7 @@ from app.audit.rules import Act
 from app.audit.service import Subject
 from app.database import new_id, violated
 from app.errors import Conflict, Invalid, NotFound
+from app.listing import Paging, Slice
 from app.schools import queries, subjects
 from app.schools.models import OrgUnit, PupilGroup, Room
 from app.schools.rules import (
@@ -154,12 +155,12 @@ def list_org_units(
     principal: Principal,
     kind: OrgUnitKind | None,
     parent_id: uuid.UUID | None,
-    after: str | None,
-    limit: int,
-) -> tuple[Sequence[OrgUnit], bool]:
-    """Units of one's own county by code, and whether there are more."""
-    found = queries.org_units_page(session, principal.county_id, kind, parent_id, after, limit + 1)
-    return found[:limit], len(found) > limit
+    below: uuid.UUID | None,
+    name: str | None,
+    paging: Paging,
+) -> Slice[OrgUnit]:
+    """Units of one's own county, and where the next page starts."""
+    return queries.org_units_page(session, principal.county_id, kind, parent_id, below, name, paging)
 
 
 def org_units(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, OrgUnit]:
@@ -289,24 +290,25 @@ def list_rooms(
     session: Session,
     principal: Principal,
     kind: RoomKind | None,
-    org_unit_id: uuid.UUID | None,
-    after: tuple[str, str] | None,
-    limit: int,
-) -> tuple[list[Room], tuple[str, str] | None]:
+    below: uuid.UUID | None,
+    name: str | None,
+    equipment: str | None,
+    paging: Paging,
+) -> Slice[Room]:
     """Rooms of one's own county, and where the next page starts."""
-    found = queries.rooms_page(session, principal.county_id, kind, org_unit_id, after, limit + 1)
-    page = found[:limit]
-    following = (page[-1][1], page[-1][0].code) if len(found) > limit else None
-    return [room for room, _code in page], following
+    return queries.rooms_page(session, principal.county_id, kind, below, name, equipment, paging)
+
+
+def room_ids_below(session: Session, unit_id: uuid.UUID) -> Sequence[uuid.UUID]:
+    """The rooms of a unit and of everything below it."""
+    return queries.room_ids_below(session, unit_id)
 
 
 def rooms_of(
     session: Session, county_id: uuid.UUID, kind: RoomKind, org_unit_id: uuid.UUID | None = None
-) -> list[Room]:
+) -> Sequence[Room]:
     """A county's rooms of one kind, or those of one unit, by the codes of unit and room."""
-    return [
-        room for room, _code in queries.rooms_page(session, county_id, kind, org_unit_id, None, MOST_ROOMS)
-    ]
+    return queries.rooms_of(session, county_id, kind, org_unit_id, MOST_ROOMS)
 
 
 def rooms(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Room]:

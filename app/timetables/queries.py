@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import ColumnElement, or_, select, tuple_
 from sqlalchemy.orm import Session, selectinload
 
-from app.timetables.models import BellSchedule, CalendarDay, Term, TimetableEntry
+from app.listing import Paging, Slice, both_ways, sliced
+from app.timetables.models import BellSchedule, CalendarDay, Term, TimetableEntry, TimetableEntrySite
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,11 @@ class Search:
     main_room_id: UUID | None = None
     teacher_id: UUID | None = None
     drafts: bool = False
+    room_id: UUID | None = None
+    room_ids: Collection[UUID] | None = None
+    subject: str | None = None
+    weekday: int | None = None
+    published: bool | None = None
 
 
 _WHOLE = (selectinload(TimetableEntry.sites), selectinload(TimetableEntry.groups))
@@ -30,16 +36,15 @@ def term(session: Session, term_id: UUID) -> Term | None:
     return session.get(Term, term_id)
 
 
-def terms_page(
-    session: Session, county_id: UUID, on: date | None, after: tuple[date, UUID] | None, limit: int
-) -> Sequence[Term]:
-    """Terms in order of their first day."""
+TERM_ORDERS = both_ways(first_day=(Term.first_day, Term.id))
+
+
+def terms_page(session: Session, county_id: UUID, on: date | None, paging: Paging) -> Slice[Term]:
+    """Terms in one of the `TERM_ORDERS`."""
     query = select(Term).where(Term.county_id == county_id)
     if on is not None:
         query = query.where(Term.first_day <= on, Term.last_day >= on)
-    if after is not None:
-        query = query.where(tuple_(Term.first_day, Term.id) > tuple_(*after))
-    return session.scalars(query.order_by(Term.first_day, Term.id).limit(limit)).all()
+    return sliced(session, query, TERM_ORDERS, paging)
 
 
 def terms_meeting(session: Session, county_id: UUID, first_day: date, last_day: date) -> Sequence[Term]:
@@ -124,30 +129,37 @@ def entries_by_ids(session: Session, ids: Collection[UUID]) -> Sequence[Timetabl
     return session.scalars(select(TimetableEntry).where(TimetableEntry.id.in_(ids)).options(*_WHOLE)).all()
 
 
-def position(entry: TimetableEntry) -> tuple[int, UUID]:
-    """Where an entry stands in the week, among those of the same slot by id."""
-    return entry.weekday * 100 + entry.period, entry.id
+ENTRY_ORDERS = both_ways(slot=(_SLOT, TimetableEntry.id), title=(TimetableEntry.title, TimetableEntry.id))
 
 
-def entries_page(
-    session: Session, search: Search, after: tuple[int, UUID] | None, limit: int
-) -> Sequence[TimetableEntry]:
-    """Entries through the week, by weekday and period."""
+def entries_page(session: Session, search: Search, paging: Paging) -> Slice[TimetableEntry]:
+    """Entries in one of the `ENTRY_ORDERS`."""
     query = select(TimetableEntry).where(
         TimetableEntry.county_id == search.county_id, TimetableEntry.withdrawn.is_(False)
     )
     if not search.drafts:
         query = query.where(TimetableEntry.published)
-    if search.term_id is not None:
-        query = query.where(TimetableEntry.term_id == search.term_id)
-    if search.main_room_id is not None:
-        query = query.where(TimetableEntry.main_room_id == search.main_room_id)
-    if search.teacher_id is not None:
-        query = query.where(TimetableEntry.teacher_id == search.teacher_id)
-    if after is not None:
-        query = query.where(tuple_(_SLOT, TimetableEntry.id) > tuple_(*after))
-    query = query.order_by(_SLOT, TimetableEntry.id).limit(limit)
-    return session.scalars(query.options(*_WHOLE)).all()
+    for column, wanted in (
+        (TimetableEntry.term_id, search.term_id),
+        (TimetableEntry.main_room_id, search.main_room_id),
+        (TimetableEntry.teacher_id, search.teacher_id),
+        (TimetableEntry.subject, search.subject),
+        (TimetableEntry.weekday, search.weekday),
+        (TimetableEntry.published, search.published),
+    ):
+        if wanted is not None:
+            query = query.where(column == wanted)
+    if search.room_id is not None:
+        query = query.where(_in_rooms([search.room_id]))
+    if search.room_ids is not None:
+        query = query.where(_in_rooms(search.room_ids))
+    return sliced(session, query.options(*_WHOLE), ENTRY_ORDERS, paging)
+
+
+def _in_rooms(room_ids: Collection[UUID]) -> ColumnElement[bool]:
+    """Given in one of the rooms, or reaching it."""
+    reached = select(TimetableEntrySite.entry_id).where(TimetableEntrySite.receiving_room_id.in_(room_ids))
+    return or_(TimetableEntry.main_room_id.in_(room_ids), TimetableEntry.id.in_(reached))
 
 
 def drafts(session: Session, term_id: UUID, entry_ids: Collection[UUID]) -> Sequence[TimetableEntry]:

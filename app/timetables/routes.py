@@ -1,7 +1,7 @@
 """HTTP of terms, bells and the weekly timetable; planning an entry makes lessons, so it is in lessons."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
@@ -12,7 +12,8 @@ from app.accounts.rules import Principal
 from app.database import SessionDep
 from app.entity_tags import IfNoneMatch
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, responses
-from app.schemas import Page, PageAfter, PageLimit, decode_pair, encode_cursor
+from app.listing import Paging
+from app.schemas import SORT, BelowUnit, Page, PageAfter, PageLimit, decode_pair, encode_cursor
 from app.timetables import bells as bell_schedules
 from app.timetables import service
 from app.timetables.models import BellSchedule
@@ -52,16 +53,13 @@ def list_terms(
     session: SessionDep,
     principal: Annotated[Principal, may(Action.TERM_SHOW)],
     on: Annotated[date | None, Query(description="Only the term this day lies in")] = None,
+    sort: Annotated[Literal["first_day", "-first_day"], SORT] = "first_day",
     limit: PageLimit = 50,
     after: PageAfter = None,
 ) -> Page[TermOut]:
     """The terms of one's own county, by first day."""
-    start = decode_pair(after, date.fromisoformat, UUID) if after else None
-    terms, more = service.list_terms(session, principal.county_id, on, start, limit)
-    return Page(
-        items=[TermOut.of(term) for term in terms],
-        next=encode_cursor(terms[-1].first_day.isoformat(), str(terms[-1].id)) if more else None,
-    )
+    page = service.list_terms(session, principal.county_id, on, Paging(sort, after, limit))
+    return Page(items=[TermOut.of(term) for term in page.items], next=page.next)
 
 
 @router.get("/terms/{term_id}", summary="Show a term", response_model=TermOut, responses=_ON_SHOW)
@@ -132,25 +130,29 @@ def list_entries(
     term_id: Annotated[UUID | None, Query(description="Only those of this term")] = None,
     main_room_id: Annotated[UUID | None, Query(description="Only those of this main room")] = None,
     teacher_id: Annotated[UUID | None, Query(description="Only those of this teacher")] = None,
+    room_id: Annotated[UUID | None, Query(description="Only those given in this room or reaching it")] = None,
+    org_unit_id: BelowUnit = None,
+    subject: Annotated[str | None, Query(max_length=50, description="Only those of this subject")] = None,
+    weekday: Annotated[int | None, Query(ge=1, le=7, description="Only those of this weekday")] = None,
+    published: Annotated[bool | None, Query(description="Only what everybody sees, or only drafts")] = None,
+    sort: Annotated[Literal["slot", "-slot", "title", "-title"], SORT] = "slot",
     limit: PageLimit = 50,
     after: PageAfter = None,
 ) -> Page[TimetableEntryOut]:
-    """The weekly timetable of one's own county, by weekday and period."""
-    drafts = allows(principal, Action.ENTRY_PLAN, Target(principal.county_id))
-    search = Search(principal.county_id, term_id, main_room_id, teacher_id, drafts)
-    start = decode_pair(after, _slot_number, UUID) if after else None
-    entries, following = service.list_entries(session, search, start, limit)
-    return Page(
-        items=[TimetableEntryOut.model_validate(entry) for entry in entries],
-        next=encode_cursor(*map(str, following)) if following else None,
+    """The weekly timetable of one's own county, by weekday and period unless asked otherwise."""
+    search = Search(
+        principal.county_id,
+        term_id,
+        main_room_id,
+        teacher_id,
+        drafts=allows(principal, Action.ENTRY_PLAN, Target(principal.county_id)),
+        room_id=room_id,
+        subject=subject,
+        weekday=weekday,
+        published=published,
     )
-
-
-def _slot_number(text: str) -> int:
-    number = int(text)
-    if not 0 < number < 1000:  # a database's integers end somewhere
-        raise ValueError
-    return number
+    page = service.list_entries(session, search, org_unit_id, Paging(sort, after, limit))
+    return Page(items=[TimetableEntryOut.model_validate(each) for each in page.items], next=page.next)
 
 
 @router.get(

@@ -4,7 +4,7 @@ Planning an entry is in `planning`; the lessons that follow from it belong to th
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from app.audit.rules import Act
 from app.audit.service import Subject
 from app.database import take_turns, violated
 from app.errors import Conflict, Invalid, NotFound
+from app.listing import Paging, Slice
 from app.schools import service as schools
 from app.schools.rules import path_ids
 from app.timetables import queries
@@ -116,12 +117,9 @@ def show_term(session: Session, principal: Principal, term_id: UUID) -> Term:
     return term
 
 
-def list_terms(
-    session: Session, county_id: UUID, on: date | None, after: tuple[date, UUID] | None, limit: int
-) -> tuple[Sequence[Term], bool]:
-    """Terms of a county by first day, and whether there are more."""
-    found = queries.terms_page(session, county_id, on, after, limit + 1)
-    return found[:limit], len(found) > limit
+def list_terms(session: Session, county_id: UUID, on: date | None, paging: Paging) -> Slice[Term]:
+    """Terms of a county, and where the next page starts."""
+    return queries.terms_page(session, county_id, on, paging)
 
 
 def find_term(session: Session, county_id: UUID, day: date) -> Term | None:
@@ -267,12 +265,12 @@ def entries_to_publish(session: Session, term: Term, entry_ids: Collection[UUID]
 
 
 def list_entries(
-    session: Session, search: Search, after: tuple[int, UUID] | None, limit: int
-) -> tuple[Sequence[TimetableEntry], tuple[int, UUID] | None]:
-    """Timetable entries through the week, and where the next page starts."""
-    found = queries.entries_page(session, search, after, limit + 1)
-    page = found[:limit]
-    return page, queries.position(page[-1]) if len(found) > limit else None
+    session: Session, search: Search, org_unit_id: UUID | None, paging: Paging
+) -> Slice[TimetableEntry]:
+    """Timetable entries, with `org_unit_id` those of its rooms and of all below, and where the next page starts."""
+    if org_unit_id is not None:
+        search = replace(search, room_ids=schools.room_ids_below(session, org_unit_id))
+    return queries.entries_page(session, search, paging)
 
 
 def _facts_of(periods: Mapping[int, Bell]) -> dict[str, str]:

@@ -100,7 +100,7 @@ def test_a_site_that_was_dropped_has_no_part(session: Session, county: County, l
     session.flush()
     assert refusal(session, lesson, dropped.assistant).code == "lesson.not_found"
     who = principal(session, dropped.assistant)
-    listed, _ = finding.list_lessons(session, who, Wanted(), None, 50)
+    listed = finding.list_lessons(session, who, Wanted()).items
     assert len(listed) == 19
     assert lesson.id not in {each.id for each in listed}
     teacher = service.participation(session, lesson, principal(session, county.teacher))
@@ -244,7 +244,7 @@ def test_everybody_lists_the_lessons_they_have_a_part_in(session: Session, count
     )
 
     def count(person: Person, mine: bool = False) -> int:
-        page, _ = finding.list_lessons(session, principal(session, person), Wanted(mine=mine), None, 50)
+        page = finding.list_lessons(session, principal(session, person), Wanted(mine=mine)).items
         return len(page)
 
     assert count(county.teacher) == 2
@@ -270,7 +270,7 @@ def test_a_cancelled_lesson_frees_everybody(session: Session, county: County, le
     for site in county.sites:
         who = principal(session, site.assistant)
         assert finding.show_lesson(session, who, lesson.id).state_reason == "Snow"
-        assert finding.list_lessons(session, who, Wanted(mine=True), None, 1)[0][0].id == cancelled.id
+        assert finding.list_lessons(session, who, Wanted(mine=True)).items[0].id == cancelled.id
     assert len(county.schedule(session, last_week=1, now=NOW).occurrences) == 1
     with pytest.raises(Conflict) as again:
         on_the_day.cancel_lesson(session, bureau, lesson.id, SNOW)

@@ -1,0 +1,119 @@
+"""Lists page by page, in any of the orders they offer: keyset pagination.
+
+A page begins after the last row of the one before, by the columns that the list is sorted by, of which the last makes
+the order total. So the millionth page costs what the first does, and a row that stays is shown once, whatever is
+added or deleted meanwhile. The cursor names the order it belongs to; it is a place, not a permission.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, Select, literal, tuple_
+from sqlalchemy.orm import QueryableAttribute, Session
+
+from app.schemas import bad_cursor, decode_cursor, encode_cursor
+
+Item = TypeVar("Item")
+Column = ColumnElement[Any] | QueryableAttribute[Any]
+
+_LARGEST = 2**31 - 1
+_LONGEST = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """Which page is wanted: of which order, after which place, how long."""
+
+    sort: str
+    after: str | None
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slice(Generic[Item]):
+    """One page, and the cursor that leads to the next one."""
+
+    items: Sequence[Item]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Columns to sort by, none of them ever null, together unique; all in one direction, as an index has them."""
+
+    columns: tuple[Column, ...]
+    descending: bool = False
+
+
+def both_ways(**words: Sequence[Column]) -> dict[str, Order]:
+    """For each word of `sort` its order, and with a minus before the word the reverse of it."""
+    forth = {word: Order(tuple(columns)) for word, columns in words.items()}
+    back = {f"-{word}": Order(order.columns, descending=True) for word, order in forth.items()}
+    return forth | back
+
+
+def sliced(session: Session, query: Select[Any], orders: Mapping[str, Order], paging: Paging) -> Slice[Any]:
+    """A page of what a query finds, by its first column; raises `Invalid` for a cursor of nothing or another order."""
+    page = sliced_rows(session, query, orders, paging)
+    return Slice([row[0] for row in page.items], page.next)
+
+
+def sliced_rows(
+    session: Session, query: Select[Any], orders: Mapping[str, Order], paging: Paging
+) -> Slice[Row[Any]]:
+    """The same as rows, with the columns of the order behind the query's own."""
+    order = orders[paging.sort]
+    if paging.after is not None:
+        place = _place(order, decode_cursor(paging.after, len(order.columns) + 1), paging.sort)
+        here = tuple_(*order.columns)
+        query = query.where(here < place if order.descending else here > place)
+    by = [column.desc() if order.descending else column.asc() for column in order.columns]
+    query = query.add_columns(*order.columns).order_by(None).order_by(*by).limit(paging.limit + 1)
+    rows = session.execute(query).all()
+    page = rows[: paging.limit]
+    if len(rows) <= paging.limit:
+        return Slice(page, None)
+    last = page[-1][-len(order.columns) :]
+    return Slice(page, encode_cursor(paging.sort, *map(_word_of, last)))
+
+
+def _word_of(value: Any) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _place(order: Order, words: Sequence[str], sort: str) -> Any:
+    if words[0] != sort:
+        raise bad_cursor()
+    try:
+        values = [
+            literal(_value_of(column.type.python_type, word), column.type)
+            for column, word in zip(order.columns, words[1:], strict=True)
+        ]
+    except ValueError:
+        raise bad_cursor() from None
+    return tuple_(*values)
+
+
+def _value_of(kind: type[Any], word: str) -> Any:
+    """A column's value; raises `ValueError` for what no column of ours holds, whatever a database would say to it."""
+    if kind is datetime:
+        moment = datetime.fromisoformat(word)
+        if moment.tzinfo is None or not 1900 < moment.year < 3000:
+            raise ValueError("not a moment of ours")
+        return moment
+    if kind is date:
+        return date.fromisoformat(word)
+    if kind is UUID:
+        return UUID(word)
+    if kind is int:
+        number = int(word)
+        if abs(number) > _LARGEST:
+            raise ValueError("too large")
+        return number
+    if len(word) > _LONGEST or not word.isprintable():
+        raise ValueError("not a text of ours")
+    word.encode()  # half a character is none
+    return word
