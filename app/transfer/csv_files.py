@@ -3,6 +3,7 @@
 import codecs
 import csv
 import io
+from collections.abc import Iterator
 from typing import Final
 
 from app.transfer.tables import LONGEST_CELL, BadCell, BadFile, Cell, Table, TableBuilder
@@ -17,20 +18,28 @@ _MARKS: Final = (
 
 def read_csv(content: bytes, name: str = "") -> Table:
     """The table in a CSV file; raises `BadFile`."""
+    builder = TableBuilder(name)
+    for number, texts in csv_rows(content):
+        builder.count_cells(len(texts))
+        builder.add(number, {column: _cell(each) for column, each in enumerate(texts) if each.strip()})
+    return builder.table()
+
+
+def csv_rows(content: bytes, most: int | None = None) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a CSV file one by one, with their numbers; raises `BadFile`, also for more than `most` of them."""
     text = decode(content)
     if not text.strip():
         raise BadFile("file.empty")
-    builder = TableBuilder(name)
     # A quoted cell that never ends would hold the rest of the file: `strict` and the bound on a cell find it.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
     try:
         for number, texts in enumerate(reader, start=1):
-            builder.count_cells(len(texts))
-            cells = {column: _cell(each) for column, each in enumerate(texts) if each.strip()}
-            builder.add(number, cells)
+            if most is not None and number > most:
+                raise BadFile("file.too_many_rows", most=most)
+            if texts:
+                yield number, texts
     except csv.Error:
         raise BadFile("file.csv_broken", line=reader.line_num) from None
-    return builder.table()
 
 
 def decode(content: bytes) -> str:

@@ -24,6 +24,17 @@ class Kind(StrEnum):
     HEADCOUNTS = "headcounts"
 
 
+class Imported(StrEnum):
+    """What can be imported: tables, and bundles that hold several."""
+
+    ORG_UNITS = Kind.ORG_UNITS.value
+    ROOMS = Kind.ROOMS.value
+    PEOPLE = Kind.PEOPLE.value
+    PUPIL_GROUPS = Kind.PUPIL_GROUPS.value
+    HEADCOUNTS = Kind.HEADCOUNTS.value
+    ONE_ROSTER = "oneroster"
+
+
 @dataclass(frozen=True, slots=True)
 class TableKind:
     """One kind of table."""

@@ -26,7 +26,7 @@ from app.errors import (
 from app.settings import Settings
 from app.transfer import service
 from app.transfer.desk import TransferDesk
-from app.transfer.kinds import Kind
+from app.transfer.kinds import Imported, Kind
 from app.transfer.schemas import ImportReport
 from app.transfer.service import MOST_BYTES, Form, Wish
 from app.transfer.writing import CSV, XLSX
@@ -69,10 +69,10 @@ class _Body:
 async def import_table(
     request: Request,
     principal: Annotated[Principal, may(Action.TABLE_IMPORT)],
-    kind: Annotated[Kind, Query(description="What the rows are about")],
+    kind: Annotated[Imported, Query(description="What the rows are about")],
     dry_run: Annotated[bool, Query(description="Say what the file would do, and store nothing")] = True,
 ) -> ImportReport:
-    """Take in an XLSX or CSV file, sent as the body, of up to 16 MiB and 20,000 rows.
+    """Take in an XLSX or CSV file, or a OneRoster bundle, sent as the body, of up to 16 MiB and 20,000 rows a table.
 
     Try it first: the answer lists every bad row. With `dry_run=false` all rows are stored, or, when one is bad, none
     (422 `import.refused` with the same `report`). Rows are known by codes and logins: the same file again changes

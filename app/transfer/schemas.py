@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from app.schemas import Output, example
-from app.transfer.kinds import Kind
+from app.transfer.kinds import Imported
 
 _ERROR = {
     "table": "Sheet1",
@@ -15,11 +15,14 @@ _ERROR = {
 }
 
 
+_REMARK = {"code": "oneroster.pupils", "detail": "4213 名学生只计入人数,未保存任何姓名。"}
+
+
 class RowError(Output):
     """One thing that is wrong with one row."""
 
     table: str = Field(description="The sheet, or the file in a bundle; empty for a CSV file")
-    row: int = Field(description="As a spreadsheet counts, from 1 with the header")
+    row: int = Field(description="As a spreadsheet counts, from 1 with the header; 0: the whole file")
     column: str | None = Field(
         description="The column as the reader's language calls it; null: the whole row"
     )
@@ -30,10 +33,19 @@ class RowError(Output):
     model_config = example(_ERROR)
 
 
+class Remark(Output):
+    """Something to know that is no error."""
+
+    code: str
+    detail: str = Field(description="In the language of `Accept-Language`")
+
+    model_config = example(_REMARK)
+
+
 class ImportReport(Output):
     """What a file would do, or did."""
 
-    kind: Kind
+    kind: Imported
     dry_run: bool = Field(description="Nothing was stored, whatever else this says")
     sha256: str = Field(description="Of the file, as the trail keeps it")
     rows: int = Field(description="Rows with anything in them, without the header")
@@ -43,6 +55,7 @@ class ImportReport(Output):
     refused: int = Field(description="Rows with errors; with any, nothing is stored")
     errors: list[RowError] = Field(description="The first 200, by row")
     more_errors: int = Field(description="How many there are beyond those")
+    remarks: list[Remark] = Field([], description="Of OneRoster bundles: what was counted or left out")
 
     model_config = example(
         {
@@ -56,5 +69,6 @@ class ImportReport(Output):
             "refused": 1,
             "errors": [_ERROR],
             "more_errors": 0,
+            "remarks": [],
         }
     )

@@ -20,12 +20,13 @@ from app.audit import service as audit
 from app.audit.rules import Act
 from app.database import CALLER_ADDRESS, SessionFactory, reading, take_turns
 from app.errors import Conflict, Invalid
-from app.transfer.columns import Column, Fault, Header, Written, find_header, records
+from app.transfer.columns import Written
 from app.transfer.csv_files import read_csv
-from app.transfer.kinds import KINDS, Kind, TableKind
-from app.transfer.plans import Plan
-from app.transfer.schemas import ImportReport, RowError
-from app.transfer.tables import BadFile, Table, place
+from app.transfer.judging import Found, Judged, judge_bundle, judge_table
+from app.transfer.kinds import KINDS, Imported, Kind, TableKind
+from app.transfer.one_roster import read_bundle
+from app.transfer.schemas import ImportReport, Remark, RowError
+from app.transfer.tables import BadFile, Table
 from app.transfer.words import text
 from app.transfer.writing import Sheet, csv_of, xlsx_of
 from app.transfer.xlsx_files import read_xlsx
@@ -47,40 +48,49 @@ class Form(StrEnum):
 class Wish:
     """What somebody wants to be done with a file."""
 
-    kind: Kind
+    kind: Imported
     dry_run: bool
     language: Language
     address: str
     """Where from, for the trail."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """A file as far as it is known without the database, and with it."""
+class _Tried(Exception):
+    """A bundle was only tried: what was stored on the way is undone."""
 
-    rows: int
-    header: Header | None
-    faults: tuple[Fault, ...]
-    plan: Plan | None
-    table: str
+    def __init__(self, report: ImportReport) -> None:
+        super().__init__()
+        self.report = report
 
 
 def import_file(factory: SessionFactory, principal: Principal, wish: Wish, path: Path) -> ImportReport:
     """Import a file, or say what that would do. Raises `Invalid` when it is refused, `Conflict` when raced."""
-    require_somewhere(principal, KINDS[wish.kind].adds)
+    whole = wish.kind is Imported.ONE_ROSTER
+    kind = KINDS[Kind.ORG_UNITS if whole else Kind(wish.kind.value)]
+    require_somewhere(principal, kind.adds)
     try:
-        table = read_table(path)
+        content = read_bundle(path) if whole else read_table(path)
     except BadFile as error:
-        raise refused_file(error, wish.language) from None
+        detail = text(error.code, wish.language, error.facts)
+        raise Invalid(error.code, "File not readable", detail) from None
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if wish.dry_run:
+    if wish.dry_run and isinstance(content, Table):
         with reading(factory) as session:
-            return _report(wish, digest, _judge(session, principal, KINDS[wish.kind], table))
+            return _report(wish, digest, judge_table(session, principal, kind, content))
     try:
         with factory.begin() as session:
             session.info[CALLER_ADDRESS] = wish.address
-            return _carry_out(session, principal, wish, digest, table)
+            take_turns(
+                session, [principal.county_id]
+            )  # the second of two imports sees what the first one stored
+            if isinstance(content, Table):
+                judged = judge_table(session, principal, kind, content)
+            else:
+                judged = judge_bundle(session, principal, content)
+            return _carry_out(session, principal, wish, digest, judged)
+    except _Tried as tried:
+        return tried.report
     except IntegrityError:
         raise Conflict(
             "import.raced",
@@ -89,19 +99,16 @@ def import_file(factory: SessionFactory, principal: Principal, wish: Wish, path:
         ) from None
 
 
-def refused_file(error: BadFile, language: Language) -> Invalid:
-    """The refusal of a file of which nothing can be used."""
-    return Invalid(error.code, "File not readable", text(error.code, language, error.facts))
-
-
-def _carry_out(session: Session, principal: Principal, wish: Wish, digest: str, table: Table) -> ImportReport:
-    take_turns(session, [principal.county_id])  # the second of two imports sees what the first one stored
-    judged = _judge(session, principal, KINDS[wish.kind], table)
+def _carry_out(
+    session: Session, principal: Principal, wish: Wish, digest: str, judged: Judged
+) -> ImportReport:
     report = _report(wish, digest, judged)
-    if judged.plan is None or judged.faults:
+    if wish.dry_run:
+        raise _Tried(report)
+    if judged.faults:
         detail = text("import.refused", wish.language, {"rows": report.refused})
         raise Invalid("import.refused", "Nothing imported", detail, report=report.model_dump(mode="json"))
-    judged.plan.carry_out(session)
+    judged.carry_out(session)
     facts = report.model_dump(
         include={"kind", "sha256", "rows", "created", "changed", "unchanged"}, mode="json"
     )
@@ -120,41 +127,31 @@ def read_table(path: Path) -> Table:
     return read_csv(path.read_bytes())
 
 
-def _judge(session: Session, principal: Principal, kind: TableKind, table: Table) -> _Judged:
-    header, faults = find_header(table, kind.columns)
-    if header is None:
-        return _Judged(0, None, tuple(faults), None, table.name)
-    found, faults = records(table, header, kind.columns)
-    plan = kind.plan(session, principal, found)
-    rows = sum(row.number > header.row for row in table.rows)
-    wrong = sorted([*faults, *plan.faults], key=lambda fault: fault.row)
-    return _Judged(rows, header, tuple(wrong), plan, table.name)
-
-
-def _report(wish: Wish, digest: str, judged: _Judged) -> ImportReport:
-    plan, columns = judged.plan, {column.key: column for column in KINDS[wish.kind].columns}
+def _report(wish: Wish, digest: str, judged: Judged) -> ImportReport:
     return ImportReport(
         kind=wish.kind,
         dry_run=wish.dry_run,
         sha256=digest,
         rows=judged.rows,
-        created=plan.created if plan else 0,
-        changed=plan.changed if plan else 0,
-        unchanged=plan.unchanged if plan else 0,
-        refused=len({fault.row for fault in judged.faults}),
-        errors=[_error(fault, judged, columns, wish.language) for fault in judged.faults[:MOST_ERRORS]],
+        created=judged.created,
+        changed=judged.changed,
+        unchanged=judged.unchanged,
+        refused=len({(found.fault.table, found.fault.row) for found in judged.faults}),
+        errors=[_error(found, wish.language) for found in judged.faults[:MOST_ERRORS]],
         more_errors=max(0, len(judged.faults) - MOST_ERRORS),
+        remarks=[
+            Remark(code=code, detail=text(code, wish.language, facts)) for code, facts in judged.remarks
+        ],
     )
 
 
-def _error(fault: Fault, judged: _Judged, columns: dict[str, Column], language: Language) -> RowError:
-    column = columns.get(fault.column or "")
-    position = judged.header.positions.get(fault.column or "") if judged.header else None
+def _error(found: Found, language: Language) -> RowError:
+    fault = found.fault
     return RowError(
-        table=fault.table or judged.table,
+        table=fault.table,
         row=fault.row,
-        column=column.name(language) if column else None,
-        cell=place(fault.row, position) if position is not None else None,
+        column=found.column(language),
+        cell=found.cell,
         code=fault.code,
         detail=text(fault.code, language, fault.facts, fault.detail),
     )

@@ -49,6 +49,45 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "有 {rows} 行有错误,没有导入任何内容。请改正后重试。",
         "{rows} rows have errors, and nothing was imported. Correct them and try again.",
     ),
+    # --- OneRoster ---
+    "oneroster.no_bundle": (
+        "这不是 OneRoster 压缩包(ZIP,根目录含 manifest.csv)。",
+        "This is no OneRoster bundle: a ZIP file with manifest.csv at its top.",
+    ),
+    "oneroster.version": (
+        "只支持 OneRoster {versions} 版本。",
+        "Only OneRoster {versions} can be read.",
+    ),
+    "oneroster.delta": (
+        "只支持完整(bulk)导出,不支持增量(delta)。",
+        "Only bulk bundles can be read, no delta.",
+    ),
+    "oneroster.file_missing": ("压缩包里缺少 {name}。", "The bundle has no {name}."),
+    "oneroster.column_missing": ("{name} 缺少 {column} 列。", "{name} has no column {column}."),
+    "oneroster.pupils": (
+        "{number} 名学生只计入人数,未保存任何姓名。",
+        "{number} pupils were counted; nothing that names them is stored.",
+    ),
+    "oneroster.orgs": (
+        "{number} 个部门未导入:这里没有对应的单位。",
+        "{number} departments were left out: there is nothing like them here.",
+    ),
+    "oneroster.roles": (
+        "{number} 个角色(家长、辅导员等)未导入:这里没有对应的角色。",
+        "{number} roles, such as of parents and counselors, were left out: there is nothing like them here.",
+    ),
+    "oneroster.classes": (
+        "{number} 个课程班未导入:学生班组只取行政班(homeroom)。",
+        "{number} classes of courses were left out: pupil groups are homerooms.",
+    ),
+    "oneroster.gone": (
+        "{number} 个停用或待删除的用户未导入;已有账号请另行关闭。",
+        "{number} users who are disabled or to be deleted were left out; close accounts they have here by hand.",
+    ),
+    "oneroster.no_term": (
+        "今天不在任何学期内,各年级人数未导入。",
+        "No term has today in it, so pupils by grade were left out.",
+    ),
     # --- templates ---
     "template.notes": ("填写说明", "Notes"),
     "template.remark": (

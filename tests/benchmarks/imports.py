@@ -14,7 +14,7 @@ from app.schools.rules import OrgUnitKind
 from app.seeds.jinzhai import ADMIN
 from app.transfer import people, rooms, service
 from app.transfer.columns import Written
-from app.transfer.kinds import KINDS, Kind
+from app.transfer.kinds import KINDS, Imported, Kind
 from app.transfer.service import Wish
 from app.transfer.writing import Sheet, xlsx_of
 from app.web.language import Language
@@ -36,7 +36,7 @@ def measure_import(factory: SessionFactory, kind: Kind, folder: Path) -> float:
     rows = [_row(kind, number, schools[number % len(schools)]) for number in range(_ROWS)]
     path = folder / f"{kind}.xlsx"
     path.write_bytes(xlsx_of(Sheet("table", KINDS[kind].columns, rows), Language.CHINESE))
-    wish = Wish(kind, dry_run=False, language=Language.CHINESE, address="")
+    wish = Wish(Imported(kind.value), dry_run=False, language=Language.CHINESE, address="")
     began = time.perf_counter()
     report = service.import_file(factory, principal, wish, path)
     seconds = time.perf_counter() - began

@@ -1,0 +1,139 @@
+"""What files would do, in whole: a table by itself, and a OneRoster bundle, whose parts build on each other."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy.orm import Session
+
+from app.accounts.rules import Principal
+from app.schools import bulk
+from app.schools.models import OrgUnit
+from app.schools.rules import OrgUnitKind
+from app.timetables.service import find_term
+from app.transfer.columns import Fault, Record, find_header, records
+from app.transfer.kinds import KINDS, Kind, TableKind
+from app.transfer.one_roster import COUNTY, Bundle, Portion
+from app.transfer.plans import by_code
+from app.transfer.tables import Table, place
+from app.web.language import Language
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A fault as it is shown: which column that is, and which cell."""
+
+    fault: Fault
+    columns: tuple[str, str] | None
+    """Its name in Chinese and English."""
+    cell: str | None = None
+
+    def column(self, language: Language) -> str | None:
+        """The column's name."""
+        if self.columns is None:
+            return None
+        return self.columns[0] if language is Language.CHINESE else self.columns[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a file would do."""
+
+    rows: int
+    created: int
+    changed: int
+    unchanged: int
+    faults: tuple[Found, ...]
+    carry_out: Callable[[Session], None]
+    remarks: tuple[tuple[str, Mapping[str, int]], ...] = ()
+
+
+def judge_table(session: Session, principal: Principal, kind: TableKind, table: Table) -> Judged:
+    """What a table would do; nothing is stored."""
+    columns = {column.key: column for column in kind.columns}
+    header, faults = find_header(table, kind.columns)
+
+    def found(fault: Fault) -> Found:
+        column = columns.get(fault.column or "")
+        position = header.positions.get(fault.column or "") if header else None
+        return Found(
+            replace(fault, table=table.name),
+            column.names if column else None,
+            None if position is None else place(fault.row, position),
+        )
+
+    if header is None:
+        return Judged(0, 0, 0, 0, tuple(map(found, faults)), _nothing)
+    values, faults = records(table, header, kind.columns)
+    plan = kind.plan(session, principal, values)
+    rows = sum(row.number > header.row for row in table.rows)
+    wrong = sorted([*faults, *plan.faults], key=lambda fault: fault.row)
+    return Judged(rows, plan.created, plan.changed, plan.unchanged, tuple(map(found, wrong)), plan.carry_out)
+
+
+def judge_bundle(session: Session, principal: Principal, bundle: Bundle) -> Judged:
+    """What a bundle would do. Its parts are stored one after the other, since people refer to schools of the same file:
+    who only wants to know has to undo that.
+    """
+    units = bulk.all_units(session, principal.county_id)
+    remarks: list[tuple[str, Mapping[str, int]]] = [("oneroster.pupils", {"number": bundle.pupils})]
+    remarks += [(code, {"number": number}) for code, number in sorted(bundle.skipped.items()) if number]
+    faults = [Found(fault, _as_theirs(fault.column)) for fault in bundle.faults]
+    created = changed = unchanged = 0
+    for portion in bundle.portions:
+        if (
+            portion.kind is Kind.HEADCOUNTS
+            and find_term(session, principal.county_id, principal.today) is None
+        ):
+            remarks.append(("oneroster.no_term", {}))
+            continue
+        plan = KINDS[portion.kind].plan(session, principal, _in_our_words(portion, units))
+        plan.carry_out(session)
+        created, changed, unchanged = (
+            created + plan.created,
+            changed + plan.changed,
+            unchanged + plan.unchanged,
+        )
+        faults += (
+            Found(
+                replace(fault, table=portion.file),
+                _as_theirs(portion.columns.get(fault.column or "", fault.column)),
+            )
+            for fault in plan.faults
+        )
+    return Judged(bundle.rows, created, changed, unchanged, tuple(faults), _nothing, tuple(remarks))
+
+
+def _in_our_words(portion: Portion, units: Sequence[OrgUnit]) -> list[Record]:
+    """The rows with what only the county knows: its own code, and where units that are there stand.
+
+    OneRoster has no townships and no teaching sites.
+    """
+    if portion.kind is Kind.ORG_UNITS:
+        there = by_code(units)
+        return [
+            _standing(record, there[record.values["code"]]) if record.values["code"] in there else record
+            for record in portion.records
+        ]
+    county = next(unit.code for unit in units if unit.kind is OrgUnitKind.COUNTY)
+    return [
+        replace(record, values={**record.values, "org_unit": county})
+        if record.values["org_unit"] == COUNTY
+        else record
+        for record in portion.records
+    ]
+
+
+def _standing(record: Record, unit: OrgUnit) -> Record:
+    if unit.kind is OrgUnitKind.COUNTY:
+        return record
+    return replace(
+        record, values={**record.values, "kind": unit.kind.value}, columns=record.columns - {"parent"}
+    )
+
+
+def _as_theirs(column: str | None) -> tuple[str, str] | None:
+    return None if column is None else (column, column)
+
+
+def _nothing(_session: Session) -> None:
+    """Nothing is left to be stored."""
