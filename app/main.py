@@ -21,6 +21,7 @@ import app.lessons.agreement_routes
 import app.lessons.bell_routes
 import app.lessons.calendar_routes
 import app.lessons.change_routes
+import app.lessons.closing_routes
 import app.lessons.coverage_routes
 import app.lessons.guest_routes
 import app.lessons.planning_routes
@@ -34,6 +35,7 @@ import app.oidc.routes
 import app.pairings.routes
 import app.pupils.routes
 import app.reports.routes
+import app.schools.editing_routes
 import app.schools.group_routes
 import app.schools.routes
 import app.schools.subject_routes
@@ -90,6 +92,8 @@ ROUTERS = (
     app.oidc.routes.router,
     app.oidc.own_routes.router,
     app.schools.routes.router,
+    app.schools.editing_routes.router,
+    app.lessons.closing_routes.router,
     app.schools.group_routes.router,
     app.schools.subject_routes.router,
     app.timetables.subject_routes.router,

@@ -26,6 +26,13 @@ PAIRING_RULES = {
     "pairing_of_lesson_update",
     "pairing_update",
 }
+CLOSING_RULES = {
+    "closed_room_of_lesson_insert",
+    "closed_room_of_lesson_update",
+    "closed_room_of_site_insert",
+    "closed_room_of_site_update",
+    "closed_room_update",
+}
 
 
 def overlap_rules(engine: Engine) -> set[str]:
@@ -64,12 +71,14 @@ def test_the_overlap_rules_are_in_force_at_the_newest_revision(engine: Engine) -
     assert overlap_rules(engine) == expected
 
 
-def test_the_pairing_rules_are_in_force_at_the_newest_revision(engine: Engine) -> None:
-    query = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'pairing!_%' ESCAPE '!'"
+def test_the_pairing_and_closing_rules_are_in_force_at_the_newest_revision(engine: Engine) -> None:
+    query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
     if engine.dialect.name == "postgresql":
-        query = "SELECT DISTINCT tgname FROM pg_trigger WHERE tgname LIKE 'pairing!_%' ESCAPE '!'"
+        query = "SELECT DISTINCT tgname FROM pg_trigger"
     with engine.connect() as connection:
-        assert set(connection.scalars(text(query))) == PAIRING_RULES
+        found = set(connection.scalars(text(query)))
+    assert {name for name in found if name.startswith("pairing_")} == PAIRING_RULES
+    assert {name for name in found if name.startswith("closed_room_")} == CLOSING_RULES
 
 
 def test_there_is_one_line_of_revisions() -> None:

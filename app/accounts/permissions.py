@@ -53,8 +53,10 @@ class Action(StrEnum):
     PUPIL_SHOW = "pupil.show"
     PUPIL_ERASE = "pupil.erase"
     ORG_UNIT_ADD = "org_unit.add"
+    ORG_UNIT_CHANGE = "org_unit.change"
     ORG_UNIT_SHOW = "org_unit.show"
     ROOM_ADD = "room.add"
+    ROOM_CHANGE = "room.change"
     ROOM_SHOW = "room.show"
     TERMINAL_ADD = "terminal.add"
     TERMINAL_LIST = "terminal.list"
@@ -130,8 +132,10 @@ _ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None, Scope | N
     Action.PUPIL_SHOW: (_NO, _SUBTREE, _NO, _NO),
     Action.PUPIL_ERASE: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.ORG_UNIT_ADD: (_COUNTY, _NO, _NO, _NO),
+    Action.ORG_UNIT_CHANGE: (_COUNTY, _NO, _NO, _NO),
     Action.ORG_UNIT_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
     Action.ROOM_ADD: (_COUNTY, _SUBTREE, _NO, _NO),
+    Action.ROOM_CHANGE: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.ROOM_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
     Action.TERMINAL_ADD: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.TERMINAL_LIST: (_COUNTY, _SUBTREE, _NO, _NO),
@@ -272,7 +276,9 @@ APPOINTABLE: Mapping[Role, frozenset[Role]] = {
 # Actions without a line here are their own measure.
 SEEN_BY: Mapping[Action, Action] = {
     Action.ORG_UNIT_ADD: Action.ORG_UNIT_SHOW,
+    Action.ORG_UNIT_CHANGE: Action.ORG_UNIT_SHOW,
     Action.ROOM_ADD: Action.ORG_UNIT_SHOW,
+    Action.ROOM_CHANGE: Action.ROOM_SHOW,
     Action.BELLS_ADD: Action.ORG_UNIT_SHOW,
     Action.BELLS_CHANGE: Action.BELLS_SHOW,
     Action.PERSON_ADMIT: Action.ORG_UNIT_SHOW,

@@ -112,3 +112,12 @@ def standing(day: date) -> ColumnElement[str]:
 def subjects_named(session: Session, county_id: UUID) -> Sequence[list[str]]:
     """The subjects each of a county's agreements names; some name none."""
     return session.scalars(select(Pairing.subjects).where(Pairing.county_id == county_id)).all()
+
+
+def of_rooms(session: Session, room_ids: Collection[UUID], day: date) -> Sequence[Pairing]:
+    """Agreements of these rooms, on either side, that reach a day, by first day."""
+    query = select(Pairing).where(
+        or_(Pairing.main_room_id.in_(room_ids), Pairing.receiving_room_id.in_(room_ids)),
+        Pairing.valid_to >= day,
+    )
+    return session.scalars(query.order_by(Pairing.valid_from, Pairing.id)).all()

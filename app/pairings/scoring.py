@@ -23,6 +23,7 @@ class Item(StrEnum):
     BELLS = "bells"
     LINK = "link"
     NEARNESS = "nearness"
+    DISTANCE = "distance"
     LOAD = "load"
 
 
@@ -45,6 +46,8 @@ class Candidate:
     lessons_a_week: int
     link_mbps: float | None
     """The slower one of both declared lines; None: not declared."""
+    distance_km: float | None = None
+    """As the crow flies; None: one of both has no coordinates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +89,19 @@ def _weigh(candidate: Candidate, minimum_link_mbps: float) -> Suggestion:
         Reason(Item.SUBJECT, candidate.lessons_in_subject, 20 if candidate.lessons_in_subject else 0),
         Reason(Item.BELLS, candidate.shared_periods, min(candidate.shared_periods, 25)),
         Reason(Item.LINK, link, link_points),
-        Reason(Item.NEARNESS, candidate.levels_shared, min(5 * candidate.levels_shared, 10)),
+        Reason(Item.NEARNESS, candidate.levels_shared, _nearness(candidate)),
+        Reason(Item.DISTANCE, candidate.distance_km, _distance(candidate.distance_km)),
         Reason(Item.LOAD, candidate.lessons_a_week, -min(10 * candidate.lessons_a_week // FULL_WEEK, 10)),
     )
     possible = left > 0 and candidate.shared_periods > 0
     return Suggestion(candidate, possible, sum(reason.points for reason in reasons), reasons)
+
+
+def _nearness(candidate: Candidate) -> int:
+    """A common township stands for a short way only where nobody knows how far it is."""
+    return min(5 * candidate.levels_shared, 10) if candidate.distance_km is None else 0
+
+
+def _distance(km: float | None) -> int:
+    """Ten points next door, one less for every three kilometres: teachers visit their sites."""
+    return 0 if km is None else max(10 - int(km // 3), 0)

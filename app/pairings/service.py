@@ -83,6 +83,8 @@ def create_pairing(session: Session, draft: PairingDraft) -> Pairing:
         )
     county_subjects.require_known(session, county_id, draft.subjects)
     take_turns(session, [main.id, receiving.id])
+    for room in (main, receiving):
+        schools.refuse_closed_room(room, draft.valid_to)
     _refuse_second_agreement(session, draft, main, receiving)
     pairing = Pairing(
         county_id=county_id,
@@ -129,6 +131,12 @@ def renewed(session: Session, pairing_ids: Collection[UUID]) -> frozenset[UUID]:
 def name_subject(session: Session, county_id: UUID, code: str) -> bool:
     """Whether any agreement of a county, over or not, names a subject."""
     return any(code in named for named in queries.subjects_named(session, county_id))
+
+
+def claiming_rooms(session: Session, room_ids: Collection[UUID], day: date) -> list[Pairing]:
+    """Agreements of some rooms, on either side, that are not over by a day."""
+    found = queries.of_rooms(session, room_ids, day)
+    return [each for each in found if each.agreement.claimed is not None and each.agreement.claimed[1] >= day]
 
 
 def claimed_between(session: Session, county_id: UUID, first_day: date, last_day: date) -> list[Pairing]:

@@ -1,12 +1,17 @@
-"""Tables of org units and rooms."""
+"""Tables of org units and rooms.
 
+The database lets no lesson take place in a room from the day on which it is closed: neither by a lesson nor by closing
+(triggers, see the migrations).
+"""
+
+import datetime as dt
 import uuid
 
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base, new_id, word
-from app.schools.rules import OrgUnitKind, RoomKind
+from app.schools.rules import Coordinates, OrgUnitKind, RoomKind
 from app.versions import Versioned
 
 
@@ -26,6 +31,11 @@ class OrgUnit(Versioned, Base):
         ),
         CheckConstraint("(kind = 'county') = (parent_id IS NULL)", name="only_counties_are_roots"),
         CheckConstraint("kind <> 'county' OR time_zone IS NOT NULL", name="counties_have_a_time_zone"),
+        CheckConstraint("latitude BETWEEN -90 AND 90", name="latitude_possible"),
+        CheckConstraint(
+            "(latitude IS NULL) = (longitude IS NULL) AND coalesce(longitude, 0) BETWEEN -180 AND 180",
+            name="longitude_possible",
+        ),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
@@ -36,6 +46,17 @@ class OrgUnit(Versioned, Base):
     name: Mapped[str] = mapped_column(String(200))
     path: Mapped[str] = mapped_column(String(255), index=True)
     time_zone: Mapped[str | None] = mapped_column(String(64))
+    address: Mapped[str | None] = mapped_column(String(200))
+    latitude: Mapped[float | None]  # degrees (WGS 84), with the longitude or not at all
+    longitude: Mapped[float | None]
+    closed_from: Mapped[dt.date | None]  # the first day on which it is no more
+
+    @property
+    def coordinates(self) -> Coordinates | None:
+        """Where it is, if that is known."""
+        if self.latitude is None or self.longitude is None:
+            return None
+        return self.latitude, self.longitude
 
 
 class Room(Versioned, Base):
@@ -45,6 +66,7 @@ class Room(Versioned, Base):
     __table_args__ = (
         UniqueConstraint("org_unit_id", "code"),
         CheckConstraint("link_mbps_declared > 0", name="link_is_positive"),
+        CheckConstraint("seats BETWEEN 1 AND 10000", name="seats_possible"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
@@ -53,7 +75,10 @@ class Room(Versioned, Base):
     code: Mapped[str] = mapped_column(String(32))
     name: Mapped[str] = mapped_column(String(200))
     link_mbps_declared: Mapped[float | None]
-    equipment: Mapped[str | None] = mapped_column(Text)
+    equipment: Mapped[str | None] = mapped_column(Text)  # in words
+    equipment_kinds: Mapped[list[str]] = mapped_column(JSON, default=list)  # of `EquipmentKind`, sorted
+    seats: Mapped[int | None]
+    closed_from: Mapped[dt.date | None]  # the first day on which no lesson can be there
 
 
 class TaughtSubject(Versioned, Base):

@@ -79,6 +79,12 @@ def rooms(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Room]
     return {room.id: room for room in session.scalars(select(Room).where(Room.id.in_(ids)))}
 
 
+def rooms_of_units(session: Session, unit_ids: Collection[uuid.UUID]) -> Sequence[Room]:
+    return session.scalars(
+        select(Room).where(Room.org_unit_id.in_(unit_ids)).order_by(Room.code, Room.id)
+    ).all()
+
+
 def room_ids_of(session: Session, unit_ids: Collection[uuid.UUID]) -> Sequence[uuid.UUID]:
     return session.scalars(select(Room.id).where(Room.org_unit_id.in_(unit_ids))).all()
 

@@ -88,7 +88,14 @@ def add_room(
 ) -> Room:
     """Add a room; bureau admins do so in their county, school admins in their school and its sites."""
     draft = RoomDraft(
-        body.org_unit_id, body.kind, body.code, body.name, body.link_mbps_declared, body.equipment
+        body.org_unit_id,
+        body.kind,
+        body.code,
+        body.name,
+        body.link_mbps_declared,
+        body.equipment,
+        tuple(body.equipment_kinds),
+        body.seats,
     )
     room = service.add_room(session, principal, draft)
     response.headers["Location"] = f"/api/v1/rooms/{room.id}"

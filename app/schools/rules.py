@@ -1,5 +1,6 @@
 """The shape of the county tree: pure rules."""
 
+import math
 import uuid
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
@@ -20,6 +21,25 @@ class RoomKind(StrEnum):
     MAIN = "main"
     RECEIVING = "receiving"
     RECORDING = "recording"
+
+
+class EquipmentKind(StrEnum):
+    """What a room may have, in words that can be searched and counted; anything else is a note."""
+
+    TEACHER_CAMERA = "teacher_camera"
+    PUPIL_CAMERA = "pupil_camera"
+    DOCUMENT_CAMERA = "document_camera"
+    EXPERIMENT_CAMERA = "experiment_camera"
+    MICROPHONE_ARRAY = "microphone_array"
+    WIRELESS_MICROPHONE = "wireless_microphone"
+    ECHO_CANCELLER = "echo_canceller"
+    LOUDSPEAKER = "loudspeaker"
+    SMART_BLACKBOARD = "smart_blackboard"
+    PROJECTOR = "projector"
+    DISPLAY = "display"
+    COMPUTER = "computer"
+    PUPIL_TABLETS = "pupil_tablets"
+    UPS = "ups"
 
 
 # What may stand directly above a unit. Small counties have no townships, and some sites answer to the bureau.
@@ -51,3 +71,16 @@ def path_ids(path: str) -> tuple[uuid.UUID, ...]:
 def nearest_time_zone(zones_upwards: Sequence[str | None]) -> str:
     """The time zone of a unit, given its own and those above it up to the county, which always has one."""
     return next(zone for zone in zones_upwards if zone is not None)
+
+
+EARTH_RADIUS_KM = 6371.0
+Coordinates = tuple[float, float]
+"""Latitude and longitude in degrees (WGS 84)."""
+
+
+def distance_km(one: Coordinates, other: Coordinates) -> float:
+    """How far two places are from each other as the crow flies (haversine)."""
+    (lat1, lon1), (lat2, lon2) = ((math.radians(each[0]), math.radians(each[1])) for each in (one, other))
+    chord = math.sin((lat2 - lat1) / 2) ** 2
+    chord += math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2
+    return 2 * EARTH_RADIUS_KM * math.asin(min(1.0, math.sqrt(chord)))

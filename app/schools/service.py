@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import date
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import IntegrityError
@@ -52,6 +53,8 @@ class RoomDraft:
     name: str
     link_mbps_declared: float | None = None
     equipment: str | None = None
+    equipment_kinds: tuple[str, ...] = ()
+    seats: int | None = None
 
 
 # --- the tree -----------------------------------------------------------------------------------------------
@@ -82,6 +85,7 @@ def create_org_unit(session: Session, draft: OrgUnitDraft) -> OrgUnit:
 
 def unit_below(parent: OrgUnit, draft: OrgUnitDraft) -> OrgUnit:
     """A unit as it would stand below another one, not stored yet; raises `Invalid` where it may not stand."""
+    refuse_closed(parent)
     if parent.kind not in PARENTS[draft.kind]:
         above = " or ".join(sorted(PARENTS[draft.kind]))
         raise Invalid(
@@ -115,6 +119,17 @@ def note_unit_added(session: Session, principal: Principal, unit: OrgUnit) -> No
     facts = {"kind": unit.kind, "code": unit.code, "parent_id": unit.parent_id, "time_zone": unit.time_zone}
     subject = Subject("org_unit", unit.id, unit.id)
     audit.note(session, Act.ORG_UNIT_ADDED, unit.county_id, principal.person_id, subject, after=facts)
+
+
+def refuse_closed(unit: OrgUnit) -> None:
+    """Raise `Conflict` when nothing may be added to a unit any more, because it is or will be closed."""
+    if unit.closed_from is not None:
+        raise Conflict(
+            "org_unit.closed",
+            "Closed",
+            f"{unit.name} is closed from {unit.closed_from}; reopen it to add anything.",
+            closed_from=unit.closed_from.isoformat(),
+        )
 
 
 def get_org_unit(session: Session, unit_id: uuid.UUID) -> OrgUnit:
@@ -224,6 +239,7 @@ def _insert_unit(session: Session, unit: OrgUnit) -> OrgUnit:
 
 def room_in(unit: OrgUnit, draft: RoomDraft) -> Room:
     """A room as it would be in a unit, not stored yet; raises `Invalid` where it may not be."""
+    refuse_closed(unit)
     if unit.kind not in ROOM_PLACES[draft.kind]:
         places = " or ".join(sorted(ROOM_PLACES[draft.kind]))
         raise Invalid(
@@ -239,6 +255,8 @@ def room_in(unit: OrgUnit, draft: RoomDraft) -> Room:
         name=draft.name,
         link_mbps_declared=draft.link_mbps_declared,
         equipment=draft.equipment,
+        equipment_kinds=sorted(draft.equipment_kinds),
+        seats=draft.seats,
     )
 
 
@@ -314,6 +332,23 @@ def rooms_of(
 def rooms(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Room]:
     """Rooms by id, those that exist."""
     return queries.rooms(session, ids)
+
+
+def refuse_closed_room(room: Room, last_day: date) -> None:
+    """Raise `Conflict` when a room is closed by some last day."""
+    if room.closed_from is not None and room.closed_from <= last_day:
+        raise Conflict(
+            "room.closed",
+            "Room closed",
+            f"{room.name} is closed from {room.closed_from}; name another room, or end before that day.",
+            room_id=str(room.id),
+            closed_from=room.closed_from.isoformat(),
+        )
+
+
+def rooms_at_or_below(session: Session, unit_id: uuid.UUID) -> Sequence[Room]:
+    """The rooms of a unit and of all below it, by code."""
+    return queries.rooms_of_units(session, queries.ids_below(session, [unit_id]))
 
 
 def room_ids_of(session: Session, unit_ids: Collection[uuid.UUID]) -> Sequence[uuid.UUID]:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models import Person
 from app.database import new_id
 from app.errors import Conflict, Invalid
+from app.schools import service as schools
 from app.schools import subjects
 from app.schools.models import PupilGroup, Room
 from app.timetables.ground import (
@@ -185,6 +186,8 @@ def _plan(
     if not occurrences:
         raise _nothing_left(slot, skipped)
     days = [occurrence.day for occurrence in occurrences]
+    for room in (rooms.main, *(room for room, _ in rooms.receiving)):
+        schools.refuse_closed_room(room, max(days))
     teacher = read_teacher(session, draft.teacher_id, term.county_id)
     check_teacher(teacher, days)
     sites = agreed_sites(session, rooms, draft.subject, days)

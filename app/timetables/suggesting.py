@@ -15,7 +15,7 @@ from app.pairings import service as pairings
 from app.pairings.scoring import LINK_FOR_A_SITE_MBPS, Candidate, Suggestion
 from app.schools import service as schools
 from app.schools.models import OrgUnit, Room
-from app.schools.rules import RoomKind, path_ids
+from app.schools.rules import RoomKind, distance_km, path_ids
 from app.timetables import queries
 from app.timetables.ground import BELL_SKEW
 from app.timetables.models import BellSchedule, Term
@@ -48,7 +48,11 @@ def suggest(
             "No receiving room",
             f"{site.name} has no receiving room; add one first.",
         )
-    main_rooms = schools.rooms_of(session, site.county_id, RoomKind.MAIN)
+    main_rooms = [
+        room
+        for room in schools.rooms_of(session, site.county_id, RoomKind.MAIN)
+        if room.closed_from is None or room.closed_from > term.last_day
+    ]
     units = schools.org_units(session, {room.org_unit_id for room in main_rooms} | {site.id})
     day = max(term.first_day, min(principal.today, term.last_day))
     bells = _bells(session, units.values(), day)
@@ -72,6 +76,7 @@ def suggest(
                 lessons_in_subject=subjects[room.id],
                 shared_periods=_shared(bells[unit.id], bells[site.id], term.weekdays, given[room.id]),
                 levels_shared=_levels(unit, site),
+                distance_km=_distance(unit, site),
                 lessons_a_week=len(given[room.id]),
                 link_mbps=_slower(room.link_mbps_declared, fastest),
             )
@@ -131,6 +136,12 @@ def _minute(clock: time) -> int:
 def _levels(one: OrgUnit, other: OrgUnit) -> int:
     shared = set(path_ids(one.path)) & set(path_ids(other.path))
     return len(shared) - 1
+
+
+def _distance(one: OrgUnit, other: OrgUnit) -> float | None:
+    if one.coordinates is None or other.coordinates is None:
+        return None
+    return round(distance_km(one.coordinates, other.coordinates), 1)
 
 
 def _slower(one: float | None, other: float | None) -> float | None:

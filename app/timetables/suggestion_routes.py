@@ -28,7 +28,8 @@ class ReasonOut(Output):
     fact: float | None = Field(
         description="capacity: sites it has room for; subject: weekly lessons in it; bells: periods a week that "
         "both have and are free; link: Mbit/s of the slower line, null when not declared; nearness: units "
-        "below the county that both belong to; load: weekly lessons of the room"
+        "below the county that both belong to; distance: kilometres as the crow flies, which count instead of "
+        "nearness, null without coordinates; load: weekly lessons of the room"
     )
     points: int
 

@@ -11,6 +11,12 @@ def asks(scene: Scene) -> Asks:
     subject = {"code": "Calligraphy", "name_zh": "书法", "name_en": "Calligraphy"}
     counts, term = {"grades": [{"grade": 1, "pupils": 5}]}, f"term_id={county.term.id}"
     return {
+        ("PATCH", "/api/v1/org-units/{org_unit_id}"): Ask({"address": "Main Street 1"}),
+        ("POST", "/api/v1/org-units/{org_unit_id}/close"): Ask({"closed_from": "2199-01-01"}),
+        ("POST", "/api/v1/org-units/{org_unit_id}/reopen"): Ask(),
+        ("PATCH", "/api/v1/rooms/{room_id}"): Ask({"seats": 45}),
+        ("POST", "/api/v1/rooms/{room_id}/close"): Ask({"closed_from": "2199-01-01"}),
+        ("POST", "/api/v1/rooms/{room_id}/reopen"): Ask(),
         ("GET", "/api/v1/subjects"): Ask(at_home=True),
         ("POST", "/api/v1/subjects"): Ask(subject, at_home=True),
         ("GET", "/api/v1/subjects/{subject_id}"): Ask(),

@@ -50,6 +50,7 @@ def test_what_a_suggestion_says() -> None:
     (found,) = rank([candidate()], 2, 10)
     assert [(reason.item.value, reason.fact, reason.points) for reason in found.reasons] == [
         ("capacity", 2, 20), ("subject", 2, 20), ("bells", 20, 20), ("link", 100.0, 10), ("nearness", 1, 5),
+        ("distance", None, 0),
         ("load", 10, -5),
     ]  # fmt: skip
 
@@ -79,7 +80,7 @@ def test_main_rooms_are_suggested_over_rest(client: TestClient, session: Session
     assert [each["main_room_id"] for each in items] == [str(county.main_room.id), str(other.id)]
     facts = {reason["item"]: reason["fact"] for reason in items[0]["reasons"]}
     assert facts == {
-        "capacity": 2, "subject": 1, "bells": 13, "link": None, "nearness": 1, "load": 1,
+        "capacity": 2, "subject": 1, "bells": 13, "link": None, "nearness": 1, "distance": None, "load": 1,
     }  # fmt: skip
     assert (
         client.get(f"{address}{county.school.id}", headers=bureau).json()["code"]

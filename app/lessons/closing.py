@@ -1,0 +1,152 @@
+"""Use cases of closing rooms and org units from a day on: nothing may be planned or agreed there any more.
+
+They stay, with all that took place in them. Whatever lies after the day is in the way and named: it is for people to
+decide what becomes of it, lesson by lesson, agreement by agreement.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.accounts.permissions import Action
+from app.accounts.rules import Principal
+from app.audit import service as audit
+from app.audit.rules import Act
+from app.audit.service import Subject
+from app.database import take_turns
+from app.errors import Conflict
+from app.lessons import closing_queries as queries
+from app.lessons.models import Lesson
+from app.pairings import service as pairings
+from app.pairings.models import Pairing
+from app.schools import service as schools
+from app.schools.models import OrgUnit, Room
+from app.schools.rules import OrgUnitKind
+from app.versions import ANY, Seen
+
+MOST_NAMED = 50
+
+
+def close_room(session: Session, principal: Principal, room_id: UUID, day: date, seen: Seen = ANY) -> Room:
+    """Let no lesson be in a room from a day on, as a bureau admin or the school's own.
+
+    Raises `Conflict` with the lessons and agreements that lie after it.
+    """
+    room = schools.require_with_room(session, principal, Action.ROOM_CHANGE, room_id)
+    seen.require(session, room)
+    take_turns(session, [room.id])
+    _refuse_planned(session, [room], day)
+    before, room.closed_from = room.closed_from, day
+    session.flush()
+    _note(session, principal, Act.ROOM_CLOSED, room, before)
+    return room
+
+
+def reopen_room(session: Session, principal: Principal, room_id: UUID, seen: Seen = ANY) -> Room:
+    """Let lessons be in a room again; its unit has to be open."""
+    room = schools.require_with_room(session, principal, Action.ROOM_CHANGE, room_id)
+    schools.refuse_closed(schools.get_org_unit(session, room.org_unit_id))
+    seen.require(session, room)
+    before, room.closed_from = room.closed_from, None
+    session.flush()
+    _note(session, principal, Act.ROOM_REOPENED, room, before)
+    return room
+
+
+def close_org_unit(
+    session: Session, principal: Principal, unit_id: UUID, day: date, seen: Seen = ANY
+) -> OrgUnit:
+    """Close a unit, all below it and all their rooms from a day on, as a bureau admin. Refused as for a room."""
+    unit = schools.require_at(session, principal, Action.ORG_UNIT_CHANGE, unit_id)
+    if unit.kind is OrgUnitKind.COUNTY:
+        raise Conflict("org_unit.county_stays", "A county stays", "A county cannot be closed.")
+    seen.require(session, unit)
+    rooms = schools.rooms_at_or_below(session, unit.id)
+    take_turns(session, [room.id for room in rooms])
+    _refuse_planned(session, rooms, day)
+    before = unit.closed_from
+    closing: list[OrgUnit | Room] = [
+        *schools.org_units(session, schools.ids_below(session, [unit.id])).values()
+    ]
+    for each in [*closing, *rooms]:
+        if each.closed_from is None or each.closed_from > day or each is unit:
+            each.closed_from = day
+    session.flush()
+    _note(session, principal, Act.ORG_UNIT_CLOSED, unit, before)
+    return unit
+
+
+def reopen_org_unit(session: Session, principal: Principal, unit_id: UUID, seen: Seen = ANY) -> OrgUnit:
+    """Open a unit again; the unit above has to be open. What is below it, and its rooms, are reopened one by one."""
+    unit = schools.require_at(session, principal, Action.ORG_UNIT_CHANGE, unit_id)
+    if unit.parent_id is not None:
+        schools.refuse_closed(schools.get_org_unit(session, unit.parent_id))
+    seen.require(session, unit)
+    before, unit.closed_from = unit.closed_from, None
+    session.flush()
+    _note(session, principal, Act.ORG_UNIT_REOPENED, unit, before)
+    return unit
+
+
+def _refuse_planned(session: Session, rooms: Sequence[Room], day: date) -> None:
+    ids = {room.id for room in rooms}
+    lessons = queries.in_rooms_from(session, ids, day)
+    agreed = pairings.claiming_rooms(session, ids, day)
+    if not lessons and not agreed:
+        return
+    told = []
+    if lessons:
+        first = lessons[0]
+        told.append(
+            f"{len(lessons)} lessons are there from {day} on, the first “{first.title}” on {first.date}; "
+            "cancel them or move them to other rooms"
+        )
+    if agreed:
+        told.append(f"{len(agreed)} pairings reach beyond it; end them before that day")
+    raise Conflict(
+        "room.still_planned",
+        "Still planned",
+        f"{'. '.join(told)}. Or choose a later day.",
+        lessons=[_lesson(each) for each in lessons[:MOST_NAMED]],
+        pairings=[_pairing(each) for each in agreed[:MOST_NAMED]],
+        total_lessons=len(lessons),
+        total_pairings=len(agreed),
+    )
+
+
+def _lesson(lesson: Lesson) -> dict[str, object]:
+    return {
+        "lesson_id": str(lesson.id),
+        "date": lesson.date.isoformat(),
+        "period": lesson.period,
+        "title": lesson.title,
+    }
+
+
+def _pairing(pairing: Pairing) -> dict[str, str]:
+    return {
+        "pairing_id": str(pairing.id),
+        "main_room_id": str(pairing.main_room_id),
+        "receiving_room_id": str(pairing.receiving_room_id),
+        "valid_to": pairing.valid_to.isoformat(),
+    }
+
+
+def _note(
+    session: Session, principal: Principal, act: Act, thing: OrgUnit | Room, before: date | None
+) -> None:
+    if isinstance(thing, Room):
+        about = Subject("room", thing.id, thing.org_unit_id)
+    else:
+        about = Subject("org_unit", thing.id, thing.id)
+    audit.note(
+        session,
+        act,
+        principal.county_id,
+        principal.person_id,
+        about,
+        before={"closed_from": before},
+        after={"closed_from": thing.closed_from},
+    )
