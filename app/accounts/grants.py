@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from app.accounts.rules import Holder, HolderKind
+from app.accounts.rules import Basis, BasisKind, Holder, HolderKind
 from app.accounts.tokens import TokenKind, read, sign
 from app.errors import Unauthenticated
 from app.keys import Keys
@@ -29,6 +29,8 @@ class Grant:
     until: datetime
     viewer: str = ""
     """The page or program it was given to: all grants of one answer share it, and their media share a link."""
+    basis: Basis | None = None
+    """What that program was let in by."""
 
 
 def new_viewer() -> str:
@@ -45,6 +47,7 @@ def issue_grant(
     holder: Holder,
     until: datetime,
     viewer: str = "",
+    basis: Basis | None = None,
     now: datetime | None = None,
 ) -> str:
     """A grant as a bearer token."""
@@ -53,6 +56,8 @@ def issue_grant(
         claims["of"] = holder.kind
     if viewer:
         claims["viewer"] = viewer
+    if basis is not None:
+        claims["by"] = f"{basis.kind}:{basis.id}"
     return sign(keys, TokenKind.GRANT, claims, now=now or datetime.now(UTC), until=until)
 
 
@@ -68,6 +73,14 @@ def read_grant(keys: Keys, token: str, now: datetime | None = None) -> Grant:
             given_at=datetime.fromtimestamp(claims["iat"], UTC),
             until=datetime.fromtimestamp(claims["exp"], UTC),
             viewer=str(claims.get("viewer", "")),
+            basis=_basis_of(claims.get("by")),
         )
     except (KeyError, ValueError):
         raise Unauthenticated("token.invalid", "Unknown token", "The grant is incomplete.") from None
+
+
+def _basis_of(written: str | None) -> Basis | None:
+    if written is None:
+        return None
+    kind, _, named = written.partition(":")
+    return Basis(BasisKind(kind), uuid.UUID(named))

@@ -35,7 +35,7 @@ from app.accounts.models import (
     TokenFamily,
     Unlock,
 )
-from app.accounts.rules import Duty, Role
+from app.accounts.rules import Basis, BasisKind, Duty, Role
 from app.database import rows_of
 from app.listing import Paging, Slice, both_ways, sliced
 
@@ -251,6 +251,17 @@ def forget_expired_tokens(session: Session, now: datetime) -> int:
 
 def access_token(session: Session, secret_hash: str) -> AccessToken | None:
     return session.scalar(select(AccessToken).where(AccessToken.secret_hash == secret_hash))
+
+
+def living_bases(session: Session, bases: Collection[Basis], now: datetime) -> set[Basis]:
+    """Those that are there and have not run out."""
+    found: set[Basis] = set()
+    for kind, table_ in ((BasisKind.ACCESS_TOKEN, AccessToken), (BasisKind.FAMILY, TokenFamily)):
+        ids = [basis.id for basis in bases if basis.kind is kind]
+        if ids:
+            query = select(table_.id).where(table_.id.in_(ids), table_.expires_at > now)
+            found |= {Basis(kind, each) for each in session.scalars(query)}
+    return found
 
 
 def access_token_by_id(session: Session, token_id: uuid.UUID) -> AccessToken | None:

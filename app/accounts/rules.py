@@ -89,6 +89,20 @@ class Holder(NamedTuple):
     id: uuid.UUID
 
 
+class BasisKind(StrEnum):
+    """What a program shows that lasts."""
+
+    ACCESS_TOKEN = "access_token"
+    FAMILY = "family"  # a sign-in that is refreshed
+
+
+class Basis(NamedTuple):
+    """What somebody's program was let in by, by kind and id: what it opened ends with it."""
+
+    kind: BasisKind
+    id: uuid.UUID
+
+
 class Used(NamedTuple):
     """An access token that was shown: its id, and when its use was noted last."""
 
@@ -117,6 +131,8 @@ class Principal:
     """Whether the identity provider said at the sign-in that it asked for a second factor."""
     access_token: Used | None = None
     """The access token they show; None: they signed in."""
+    family_id: uuid.UUID | None = None
+    """The sign-in of a program whose bearer token they show."""
     void_before: datetime | None = None
     """What was given to them before then is void: the password was changed since."""
     held: Pass | None = None
@@ -125,6 +141,13 @@ class Principal:
     """The terminal's."""
     lesson_id: uuid.UUID | None = None
     """The guest's."""
+
+    @property
+    def basis(self) -> Basis | None:
+        """What a program was let in by; None for pages, screens and guests."""
+        if self.access_token is not None:
+            return Basis(BasisKind.ACCESS_TOKEN, self.access_token.id)
+        return Basis(BasisKind.FAMILY, self.family_id) if self.family_id is not None else None
 
     @property
     def holder(self) -> Holder:

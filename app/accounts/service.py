@@ -22,7 +22,7 @@ from app.accounts.permissions import (
     require,
     require_somewhere,
 )
-from app.accounts.rules import ADMINS, PLACES, Duty, Holder, HolderKind, Principal, Role, Used
+from app.accounts.rules import ADMINS, PLACES, Basis, Duty, Holder, HolderKind, Principal, Role, Used
 from app.accounts.scopes import ACCESS_TOKEN, actions_of_scopes
 from app.accounts.tokens import TokenKind, read, read_one_of, sign
 from app.audit import service as audit
@@ -129,6 +129,18 @@ def lacks_second_factor(session: Session, principal: Principal) -> bool:
     return admin and not queries.has_second_factor(session, principal.person_id)
 
 
+def ended(session: Session, bases: Collection[Basis], now: datetime) -> set[Basis]:
+    """Those of what programs were let in by that were revoked, ended or ran out."""
+    alive = queries.living_bases(session, bases, now) if bases else set()
+    return {basis for basis in bases if basis not in alive}
+
+
+def require_basis(session: Session, basis: Basis, now: datetime) -> None:
+    """Raise `Unauthenticated` when what a program was let in by is over."""
+    if ended(session, (basis,), now):
+        raise Unauthenticated("token.void", "Token void", "The token that this was given for was ended.")
+
+
 def token_void() -> Unauthenticated:
     """The refusal of what was given before the password was changed."""
     return Unauthenticated("token.void", "Token void", "The password was changed since; sign in again.")
@@ -157,6 +169,7 @@ def _principal(person: queries.Asker, now: datetime) -> Principal:
         today=day_in(person.time_zone, now),
         login=person.login,
         must_change_password=person.must_change_password,
+        family_id=person.family_id,
         void_before=person.tokens_since,
     )
 

@@ -4,14 +4,22 @@ A grant narrows what its holder may do to one stream and one direction. It never
 grant was given, it does not open.
 """
 
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from app.accounts.grants import Grant, read_grant
-from app.accounts.rules import Holder, Principal
+from app.accounts.permissions import Action, require_somewhere
+from app.accounts.rules import Basis, Holder, Principal
 from app.accounts.scopes import ACCESS_TOKEN
-from app.accounts.service import authenticate, principal_of_holder, token_void
+from app.accounts.service import (
+    authenticate,
+    lacks_second_factor,
+    principal_of_holder,
+    require_basis,
+    token_void,
+)
 from app.accounts.tokens import TokenKind, token_kind
 from app.database import CALLER_ADDRESS, SessionFactory, reading
 from app.errors import Forbidden, NotFound
@@ -34,20 +42,28 @@ def admit(
     direction: Direction,
     now: datetime,
     address: str = "",
+    *,
+    admins_need_factor: bool = False,
 ) -> Admission:
     """Leave to open a media session, for the bearer of a person's token or of a lesson grant.
 
     Whoever only looks in leaves a line in the trail first; when it cannot be written, nobody looks in. For the
-    others' grants the database is asked only if nothing is known of its holder's part in the lesson.
+    others' grants the database is asked only if nothing is known of its holder's part in the lesson, or if a program
+    was given it, whose sign-in may be over. An admin's second factor was asked for when a grant was given.
     """
     if token.startswith(ACCESS_TOKEN) or token_kind(keys, token, now=now) is not TokenKind.GRANT:
         with reading(factory) as session:
             principal = authenticate(session, keys, token, now)
+            if admins_need_factor and lacks_second_factor(session, principal):
+                require_somewhere(replace(principal, must_add_factor=True), Action.LESSON_JOIN)
             standing = _look_up(session, rights, principal, key, direction, now)
-        admission = _admission(principal.holder, standing, key, direction, now)
+        admission = _admission(principal.holder, standing, key, direction, now, basis=principal.basis)
     else:
         grant = read_grant(keys, token, now)
         _require_this(grant, key, direction)
+        if grant.basis is not None:  # a program's, and it may be over since
+            with reading(factory) as session:
+                require_basis(session, grant.basis, now)
         standing, admission = _admit_grant(factory, rights, grant, key, direction, now)
     if standing.part.role is ParticipantRole.OBSERVER:
         with factory.begin() as session:
@@ -67,7 +83,9 @@ def _admit_grant(
             standing = _look_up(session, rights, principal, key, direction, now)
     elif standing.voids(grant.given_at):
         raise token_void()
-    return standing, _admission(grant.holder, standing, key, direction, grant.given_at, grant.viewer)
+    return standing, _admission(
+        grant.holder, standing, key, direction, grant.given_at, grant.viewer, grant.basis
+    )
 
 
 def _look_up(
@@ -96,10 +114,15 @@ def _admission(
     direction: Direction,
     since: datetime,
     viewer: str = "",
+    basis: Basis | None = None,
 ) -> Admission:
     site, ends_at = site_of(standing.part), standing.window.ends_at
     return Admission(
-        *(key, direction, holder.id, site, viewer), kind=holder.kind, since=since, lesson_ends_at=ends_at
+        *(key, direction, holder.id, site, viewer),
+        kind=holder.kind,
+        since=since,
+        lesson_ends_at=ends_at,
+        basis=basis,
     )
 
 

@@ -38,7 +38,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.accounts.gates import identify, require_pace
 from app.accounts.permissions import Action, denied
-from app.accounts.rules import Holder
+from app.accounts.rules import Basis, Holder
 from app.database import CALLER_ADDRESS, address_of, reading
 from app.errors import AppError, BadRequest
 from app.guard.throttle import Throttle
@@ -92,6 +92,7 @@ class Seat:
     """The teaching sites whose links its holder may look at."""
     viewer: str
     holder: Holder
+    basis: Basis | None
 
     def welcome(self, live: frozenset[str], muted: frozenset[str], speaker: str | None) -> Message:
         """The first message to the page."""
@@ -114,7 +115,9 @@ async def channel(socket: WebSocket, lesson_id: str) -> None:
     coordinator = coordinator_of(socket)
     try:
         seat = await _seat_of(socket, lesson_id)
-        member = coordinator.channels.join(seat.lesson_id, seat.streams, seat.sites, seat.viewer, seat.holder)
+        member = coordinator.channels.join(
+            seat.lesson_id, seat.streams, seat.sites, seat.viewer, seat.holder, seat.basis
+        )
         try:
             # No await between joining and this: the page misses nothing and hears nothing twice.
             speech = coordinator.speech(seat.lesson_id)
@@ -167,7 +170,9 @@ def _find_seat(
         with socket.app.state.session_factory.begin() as session:
             session.info[CALLER_ADDRESS] = address_of(socket)
             visits.note_visit(session, lesson, principal.holder, datetime.now(UTC))
-    return Seat(lesson.id, lesson.state, part.role, seen, actions, sites, viewer, principal.holder)
+    return Seat(
+        *(lesson.id, lesson.state, part.role, seen, actions, sites, viewer), principal.holder, principal.basis
+    )
 
 
 def _no_hello() -> BadRequest:

@@ -15,6 +15,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from app.accounts.rules import Basis
 from app.errors import Conflict, NotFound, TooManyRequests
 from app.guard.throttle import Throttle
 from app.lessons.rules import MAIN_STREAM
@@ -123,6 +124,10 @@ class Coordinator:
     def claims(self) -> set[Claim]:
         """Who has media sessions or listens, and where."""
         return {Claim(*each) for each in self._sessions.holders() | self.channels.holders()}
+
+    def bases(self) -> set[Basis]:
+        """What programs that have media sessions or listen were let in by."""
+        return self._sessions.bases() | self.channels.bases()
 
     def session_counts(self) -> dict[Direction, int]:
         """How many sessions there are in each direction."""

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any, Final
 
-from app.accounts.rules import Holder
+from app.accounts.rules import Basis, Holder
 from app.errors import Unavailable
 
 QUEUE_LENGTH: Final = 64
@@ -44,9 +44,12 @@ class Member:
         sites: Collection[str] = (),
         viewer: str = "",
         holder: Holder | None = None,
+        basis: Basis | None = None,
     ) -> None:
         self.holder = holder
         """Whose page it is."""
+        self.basis = basis
+        """What a program was let in by, if it is one's."""
         self.since = datetime.now(UTC)
         self.lesson_id = lesson_id
         self.streams = frozenset(streams)
@@ -124,6 +127,7 @@ class ChannelHub:
         sites: Collection[str] = (),
         viewer: str = "",
         holder: Holder | None = None,
+        basis: Basis | None = None,
     ) -> Member:
         """A new member of the lesson's channel, who may hear about these streams and the links of these sites."""
         members = self._members.setdefault(lesson_id, set())
@@ -131,7 +135,7 @@ class ChannelHub:
             raise Unavailable(
                 "channel.full", "Channel full", "The lesson's channel is full; try again later."
             )
-        member = Member(lesson_id, streams, sites, viewer, holder)
+        member = Member(lesson_id, streams, sites, viewer, holder, basis)
         members.add(member)
         return member
 
@@ -150,6 +154,11 @@ class ChannelHub:
         """Who listens to which lesson."""
         everybody = (member for members in self._members.values() for member in members)
         return {(member.lesson_id, member.holder) for member in everybody if member.holder is not None}
+
+    def bases(self) -> set[Basis]:
+        """What programs that listen were let in by."""
+        everybody = (member for members in self._members.values() for member in members)
+        return {member.basis for member in everybody if member.basis is not None}
 
     def members(self, lesson_id: uuid.UUID) -> Collection[Member]:
         """Everybody in the lesson."""

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from app.accounts.gates import may
 from app.accounts.grants import issue_grant, new_viewer
 from app.accounts.permissions import Action
-from app.accounts.rules import Holder, Principal
+from app.accounts.rules import Principal
 from app.database import SessionDep
 from app.errors import Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.keys import Keys
@@ -72,7 +72,7 @@ def join_lesson(
         ice_servers: IceServers = state.ice_servers
         expires_at = lesson.ends_at + timedelta(minutes=state.settings.grant_minutes)
         join.ice_servers = ice_servers.for_person(principal.person_id, expires_at)
-        grant = _granter(state.keys, lesson.id, principal.holder, join.viewer, expires_at)
+        grant = _granter(state.keys, lesson.id, principal, join.viewer, expires_at)
         live = coordinator_of(request).live_streams(lesson.id)
         join.publish = _publish_offers(lesson.id, part.publish, grant, expires_at)
         join.watch = _watch_offers(shown, part.watch, grant, expires_at, live)
@@ -109,15 +109,16 @@ def _watch_offers(
     ]
 
 
-def _granter(keys: Keys, lesson_id: uuid.UUID, holder: Holder, viewer: str, until: datetime) -> _Grant:
+def _granter(keys: Keys, lesson_id: uuid.UUID, to: Principal, viewer: str, until: datetime) -> _Grant:
     def grant(stream: str, direction: Direction) -> str:
         return issue_grant(
             keys,
             lesson_id=lesson_id,
             stream=stream,
             direction=direction.value,
-            holder=holder,
+            holder=to.holder,
             viewer=viewer,
+            basis=to.basis,
             until=until,
         )
 

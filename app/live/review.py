@@ -2,7 +2,7 @@
 
 Every two seconds all claims on lessons with media, listeners or grants are held against the database in a few queries,
 whatever the reason may be that one has ended: a lesson that is over or cancelled, a site that was dropped, an account
-that was closed, a role that ran out.
+that was closed, a role that ran out, a token of a program that was revoked.
 """
 
 import uuid
@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from app.accounts import service as accounts
-from app.accounts.rules import Holder, HolderKind, Principal
+from app.accounts.rules import Basis, Holder, HolderKind, Principal
 from app.database import SessionFactory, reading
 from app.lessons import service as lessons
 from app.lessons.models import Lesson
@@ -52,6 +52,8 @@ class Findings:
     """Lessons that take no media any more, and why."""
     standing: dict[Claim, Standing] = field(default_factory=dict)
     lost: dict[Claim, Removed] = field(default_factory=dict)
+    ended: set[Basis] = field(default_factory=set)
+    """What programs were let in by, and is over."""
 
 
 async def review(coordinator: Coordinator, rights: Rights, factory: SessionFactory, now: datetime) -> None:
@@ -60,7 +62,8 @@ async def review(coordinator: Coordinator, rights: Rights, factory: SessionFacto
     lesson_ids = coordinator.lessons() | {claim.lesson_id for claim in claims}
     if not lesson_ids:
         return
-    found = await finish_in_threadpool(_look, factory, rights, claims, lesson_ids, now)
+    bases = coordinator.bases()
+    found = await finish_in_threadpool(_look, factory, rights, claims, lesson_ids, bases, now)
     for lesson_id, why in found.closed.items():
         rights.drop_lesson(lesson_id)
         await coordinator.end_lesson(lesson_id, why)
@@ -71,6 +74,9 @@ async def review(coordinator: Coordinator, rights: Rights, factory: SessionFacto
     for claim, standing in found.standing.items():
         rights.renew(claim, standing)
         await _narrow(coordinator, claim, standing)
+    if found.ended:
+        for lesson_id in lesson_ids:
+            await _remove_programs(coordinator, lesson_id, found.ended)
 
 
 def _look(
@@ -78,10 +84,13 @@ def _look(
     rights: Rights,
     claims: Collection[Claim],
     lesson_ids: Collection[uuid.UUID],
+    bases: Collection[Basis],
     now: datetime,
 ) -> Findings:
     with reading(factory) as session:
-        return _compare(session, rights, claims, lesson_ids, now)
+        found = _compare(session, rights, claims, lesson_ids, now)
+        found.ended.update(accounts.ended(session, bases, now))
+        return found
 
 
 def _compare(
@@ -149,6 +158,14 @@ async def _remove(coordinator: Coordinator, claim: Claim, reason: Removed) -> No
     await coordinator.end_sessions(
         claim.lesson_id, RIGHT_ENDED, lambda session: session.admission.holder == claim.holder
     )
+
+
+async def _remove_programs(coordinator: Coordinator, lesson_id: uuid.UUID, ended: Collection[Basis]) -> None:
+    """End what was opened by tokens and sign-ins of programs that are over."""
+    for member in list(coordinator.channels.members(lesson_id)):
+        if member.basis in ended:
+            member.remove(Removed.SIGNED_OUT)
+    await coordinator.end_sessions(lesson_id, RIGHT_ENDED, lambda session: session.admission.basis in ended)
 
 
 async def _narrow(coordinator: Coordinator, claim: Claim, standing: Standing) -> None:

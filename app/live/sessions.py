@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from app.accounts.rules import Holder, HolderKind
+from app.accounts.rules import Basis, Holder, HolderKind
 from app.errors import TooManyRequests, Unavailable
 from app.live.rules import Direction, Limits, new_entity_tag
 
@@ -47,6 +47,8 @@ class Admission:
     """What the id is the id of."""
     since: datetime = field(default_factory=lambda: datetime.now(UTC), compare=False)
     """When the grant was given, or leave without one."""
+    basis: Basis | None = field(default=None, compare=False)
+    """What a program was let in by."""
 
     @property
     def holder(self) -> Holder:
@@ -179,6 +181,11 @@ class SessionRegister:
     def holders(self) -> set[tuple[uuid.UUID, Holder]]:
         """Who has sessions in which lesson."""
         return {(session.key.lesson_id, session.admission.holder) for session in self._by_id.values()}
+
+    def bases(self) -> set[Basis]:
+        """What programs that have sessions were let in by."""
+        found = (session.admission.basis for session in self._by_id.values())
+        return {basis for basis in found if basis is not None}
 
     def lessons(self) -> tuple[uuid.UUID, ...]:
         """The lessons that have sessions."""

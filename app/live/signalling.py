@@ -84,6 +84,7 @@ async def admit(request: Request, token: str, direction: Direction, lesson_id: s
         partial(access.admit, state.session_factory, state.keys, state.rights, token, key, direction),
         now,
         address,
+        admins_need_factor=state.settings.admins_need_second_factor,
     )
     # Counted only now: nobody from outside can use a lesson's share up.
     about = {"address": address, "person_id": admission.person_id, "lesson_id": key.lesson_id}

@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 from aiortc import RTCPeerConnection, RTCSessionDescription
 from fastapi import FastAPI
+from httpx2 import Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
-from app.accounts.models import Assignment, GuestLink, Person, RoomTerminal
+from app.accounts.models import AccessToken, Assignment, GuestLink, Person, RoomTerminal
 from app.accounts.rules import Pass, Role
+from app.accounts.scopes import ACCESS_TOKEN
 from app.accounts.service import issue_person_token
 from app.audit.rules import Act
 from app.database import SessionFactory, make_engine, make_session_factory
@@ -181,6 +183,58 @@ def test_a_terminal_and_a_guest_lose_their_media_with_their_right(
         assert news(socket) == {"type": "removed", "reason": reason}
     assert live.delete(watching.headers["location"]).json()["code"] == "right.ended"
     assert live.post(door["url"], content=offer, headers=headers).status_code == 401
+
+
+def test_what_a_program_opened_ends_with_its_token_and_nothing_else_does(
+    app: FastAPI,
+    live: TestClient,
+    keys: Keys,
+    scene: Scene,
+    offer: str,
+    session: Session,
+    session_factory: SessionFactory,
+) -> None:
+    secret = f"{ACCESS_TOKEN}{uuid.uuid4().hex}"
+    row = factories.access_token(session, scene.assistant, "all", secret=secret)
+    session.commit()
+    form = {"username": scene.assistant.login, "password": factories.PASSWORD}
+    family = live.post("/api/v1/token", data=form).json()
+    as_family = {"Authorization": f"Bearer {family['access_token']}"}
+    door = live.get(f"/api/v1/lessons/{scene.lesson_id}/join", headers=as_family).json()["watch"][0]
+
+    def watch(token: str) -> Response:
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/sdp"}
+        return live.post(door["url"], content=offer, headers=headers)
+
+    kept = watch(factories.bearer(keys, scene.assistant)["Authorization"].removeprefix("Bearer "))
+    by_token, by_grant = watch(secret), watch(door["token"])
+    assert [each.status_code for each in (kept, by_token, by_grant)] == [201, 201, 201]
+    with live.websocket_connect(f"/api/v1/lessons/{scene.lesson_id}/channel") as socket:
+        socket.send_json({"type": "hello", "token": secret})
+        assert socket.receive_json()["type"] == "welcome"
+        session.get_one(AccessToken, row.id).expires_at = datetime.now(UTC) - timedelta(seconds=1)
+        session.get_one(AccessToken, row.id).created_at = datetime.now(UTC) - timedelta(hours=1)
+        session.commit()
+        assert live.post("/api/v1/token/revoke", data={"token": family["refresh_token"]}).status_code == 200
+        look_again(app, live, session_factory)
+        assert news(socket) == {"type": "removed", "reason": "signed_out"}
+    for ended in (by_token, by_grant):
+        assert live.delete(ended.headers["location"]).json()["code"] == "right.ended"
+    refused = watch(door["token"])
+    assert (refused.status_code, refused.json()["code"]) == (401, "token.void")
+    assert live.delete(kept.headers["location"]).status_code == 200
+
+
+def test_an_admin_without_the_second_factor_that_is_asked_for_opens_no_media(
+    app: FastAPI, live: TestClient, keys: Keys, scene: Scene, offer: str
+) -> None:
+    before = app.state.settings
+    app.state.settings = before.model_copy(update={"admins_need_second_factor": True})
+    try:
+        refused = live.post(scene.whep(), content=offer, headers=sdp_headers(keys, scene.bureau))
+    finally:
+        app.state.settings = before
+    assert (refused.status_code, refused.json()["code"]) == (403, "second_factor.add_first")
 
 
 def test_a_part_that_became_another_one_keeps_what_it_still_covers(
