@@ -1,7 +1,7 @@
 """Changing the school calendar, as far as lessons stand on the days that change."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
@@ -15,26 +15,49 @@ from app.audit.service import Subject
 from app.database import take_turns
 from app.errors import Conflict
 from app.lessons import queries
+from app.lessons.carrying_out import call_off
+from app.lessons.changes import Doing
 from app.lessons.models import Lesson
+from app.lessons.replanning import NO_SCHOOL, NOTHING, Replanned, Unplanned, replan_days
+from app.lessons.rules import CHANGEABLE
 from app.schools import service as schools
 from app.timetables import special_days
 from app.timetables.models import CalendarDay, TimetableEntry
-from app.timetables.special_days import DayDraft
+from app.timetables.special_days import DayDraft, Turn
 
 MOST_NAMED = 50
+Days = Mapping[date, DayDraft | None]
+"""What days are to be; None: like any other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Effects:
     """What changing some days means for the timetable."""
 
+    turns: Sequence[Turn]
     falling: Sequence[Lesson]
     """Lessons that stand on days which will no longer have them."""
     missing: Sequence[tuple[date, TimetableEntry]]
     """Weekly lessons that those days will have, and have not yet."""
 
 
-def effects_of(session: Session, principal: Principal, days: Mapping[date, DayDraft | None]) -> Effects:
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """Days that were marked, and what became of lessons."""
+
+    days: Sequence[CalendarDay]
+    lessons: Replanned = NOTHING
+
+
+class _Tried(Exception):
+    """Takes a change back that was only tried."""
+
+    def __init__(self, lessons: Replanned) -> None:
+        super().__init__()
+        self.lessons = lessons
+
+
+def effects_of(session: Session, principal: Principal, days: Days) -> Effects:
     """What would follow from changing these days (None: as any other day). Nothing is changed.
 
     Raises `Invalid` for a day that cannot become what is wanted.
@@ -43,39 +66,87 @@ def effects_of(session: Session, principal: Principal, days: Mapping[date, DayDr
     wanted = {day: draft.wanted if draft else None for day, draft in days.items()}
     changes = special_days.turns(session, principal.county_id, wanted)
     falling = queries.standing_on(session, principal.county_id, [turn.date for turn in changes])
-    return Effects(falling, special_days.entries_following(session, principal.county_id, changes))
+    missing = special_days.entries_following(session, principal.county_id, changes)
+    return Effects(changes, falling, missing)
 
 
-def mark_days(session: Session, principal: Principal, days: Mapping[date, DayDraft]) -> Sequence[CalendarDay]:
-    """Make days special, all or none, as a bureau admin.
+def try_days(
+    session: Session, principal: Principal, days: Days, doing: Doing
+) -> tuple[Effects, tuple[Unplanned, ...]]:
+    """The same, and which of the missing lessons could not be added and why: the change is made and taken back."""
+    effects = effects_of(session, principal, days)
+    if _held(effects, doing):
+        return effects, ()  # it would be refused anyhow
+    try:
+        with session.begin_nested():
+            _put(session, principal.county_id, days)
+            raise _Tried(_follow(session, principal.county_id, effects, doing))
+    except _Tried as tried:
+        return effects_of(session, principal, days), tried.lessons.unplanned
 
-    Raises `Conflict` with the lessons that stand on them, or that the timetable would have on them.
+
+def mark_days(
+    session: Session, principal: Principal, days: Days, doing: Doing, *, follow: bool = False
+) -> Marked:
+    """Make days special, or (None) like any other, all or none, as a bureau admin.
+
+    Raises `Conflict` with the lessons that stand on them, or that the timetable would have on them, unless lessons
+    shall follow: those that fall out are cancelled, the others added, as far as nothing is in their way.
     """
-    county_id = _take_turns(session, principal)
-    _refuse_effects(effects_of(session, principal, days))
-    marked = special_days.mark(session, county_id, days)
-    _note(session, principal, Act.CALENDAR_MARKED, marked)
-    return marked
-
-
-def unmark_day(session: Session, principal: Principal, day: date) -> None:
-    """Make a day like any other, as a bureau admin; raises the same."""
-    county_id = _take_turns(session, principal)
-    _refuse_effects(effects_of(session, principal, {day: None}))
-    if gone := special_days.unmark(session, county_id, [day]):
-        _note(session, principal, Act.CALENDAR_UNMARKED, gone)
-
-
-def _take_turns(session: Session, principal: Principal) -> UUID:
     take_turns(session, [principal.county_id])
-    return principal.county_id
+    effects = effects_of(session, principal, days)
+    if not follow:
+        _refuse_effects(effects)
+    marked, gone = _put(session, principal.county_id, days)
+    lessons = _follow(session, principal.county_id, effects, doing)
+    if marked:
+        _note(session, principal, Act.CALENDAR_MARKED, marked, lessons)
+    if gone:
+        _note(session, principal, Act.CALENDAR_UNMARKED, gone, lessons)
+    return Marked(marked, lessons)
 
 
-def _note(session: Session, principal: Principal, act: Act, days: Collection[CalendarDay]) -> None:
-    facts = {
+def _put(
+    session: Session, county_id: UUID, days: Days
+) -> tuple[Sequence[CalendarDay], Sequence[CalendarDay]]:
+    drafts = {day: draft for day, draft in days.items() if draft is not None}
+    plain = days.keys() - drafts.keys()
+    gone = special_days.unmark(session, county_id, plain) if plain else []
+    return special_days.mark(session, county_id, drafts), gone
+
+
+def _follow(session: Session, county_id: UUID, effects: Effects, doing: Doing) -> Replanned:
+    """Let lessons be as the calendar says now. Raises `Conflict` when some of these days were held already."""
+    if not effects.falling and not effects.missing:
+        return NOTHING
+    if held := _held(effects, doing):
+        raise _held_refusal(held)
+    # Lessons that were moved to a day without school fall out like all others of the day.
+    empty = {turn.date for turn in effects.turns if turn.after is None}
+    special = [
+        each.id
+        for each in effects.falling
+        if each.date in empty and (each.moved_from_id is not None or each.makes_up_id is not None)
+    ]
+    off = replace(doing, reason=doing.reason or NO_SCHOOL)
+    call_off(session, queries.lessons_by_ids(session, special), off)
+    done = replan_days(session, county_id, [turn.date for turn in effects.turns], doing)
+    return replace(done, cancelled=done.cancelled + len(special))
+
+
+def _note(
+    session: Session, principal: Principal, act: Act, days: Collection[CalendarDay], lessons: Replanned
+) -> None:
+    facts: dict[str, object] = {
         each.date.isoformat(): f"{each.kind}:{each.follows_weekday}" if each.follows_weekday else each.kind
         for each in days
     }
+    if lessons != NOTHING:
+        facts["lessons"] = {
+            "added": lessons.added,
+            "cancelled": lessons.cancelled,
+            "not_added": len(lessons.unplanned),
+        }
     subject = Subject("calendar", principal.county_id, principal.county_id)
     audit.note(session, act, principal.county_id, principal.person_id, subject, after=facts)
 
@@ -88,27 +159,18 @@ def _refuse_effects(effects: Effects) -> None:
         first = effects.falling[0]
         told.append(
             f"{len(effects.falling)} lessons stand on these days, the first “{first.title}” on {first.date}; "
-            "cancel or move them first"
+            "they would be cancelled"
         )
     if effects.missing:
         day, entry = effects.missing[0]
         told.append(
-            f"{len(effects.missing)} weekly lessons would have to be added, the first “{entry.title}” on {day}; "
-            "mark the day before planning them"
+            f"{len(effects.missing)} weekly lessons would be added, the first “{entry.title}” on {day}"
         )
     raise Conflict(
         "calendar.lessons_planned",
         "Lessons are planned",
-        f"{'. '.join(told)}.",
-        falling=[
-            {
-                "lesson_id": str(each.id),
-                "date": each.date.isoformat(),
-                "period": each.period,
-                "title": each.title,
-            }
-            for each in effects.falling[:MOST_NAMED]
-        ],
+        f"{'. '.join(told)}. Say `lessons=follow` to have that done and everybody told.",
+        falling=[_lesson(each) for each in effects.falling[:MOST_NAMED]],
         missing=[
             {"entry_id": str(entry.id), "date": day.isoformat(), "period": entry.period, "title": entry.title}
             for day, entry in effects.missing[:MOST_NAMED]
@@ -116,3 +178,28 @@ def _refuse_effects(effects: Effects) -> None:
         total_falling=len(effects.falling),
         total_missing=len(effects.missing),
     )
+
+
+def _held(effects: Effects, doing: Doing) -> list[Lesson]:
+    return [each for each in effects.falling if each.state not in CHANGEABLE or each.ends_at <= doing.now]
+
+
+def _held_refusal(held: Sequence[Lesson]) -> Conflict:
+    first = held[0]
+    return Conflict(
+        "calendar.lessons_held",
+        "Lessons were held",
+        f"{len(held)} lessons of these days have begun or are over, the first “{first.title}” on {first.date}; "
+        "what was cannot become a day without them.",
+        lessons=[_lesson(each) for each in held[:MOST_NAMED]],
+        total=len(held),
+    )
+
+
+def _lesson(lesson: Lesson) -> dict[str, object]:
+    return {
+        "lesson_id": str(lesson.id),
+        "date": lesson.date.isoformat(),
+        "period": lesson.period,
+        "title": lesson.title,
+    }

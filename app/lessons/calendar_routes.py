@@ -1,10 +1,12 @@
 """HTTP of changing the school calendar."""
 
+from collections.abc import Iterable
 from datetime import date
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import Field
 
 from app.accounts.gates import may
 from app.accounts.permissions import Action
@@ -12,13 +14,29 @@ from app.accounts.rules import Principal
 from app.database import SessionDep
 from app.errors import Conflict, Forbidden, Invalid, Unauthenticated, responses
 from app.lessons import calendar_changes
+from app.lessons.acts import doing_of
 from app.lessons.calendar_changes import Effects
+from app.lessons.replanning import Unplanned
 from app.schemas import Output, example
 from app.timetables.calendar_schemas import MarkedDays, SpecialDayOut, SpecialDays
 
 router = APIRouter(prefix="/api/v1", tags=["timetables"])
 
 _ON_CHANGE = responses(Unauthenticated, Forbidden, Conflict, Invalid)
+Setter = Annotated[Principal, may(Action.CALENDAR_SET)]
+Lessons = Annotated[
+    Literal["refuse", "follow"],
+    Query(
+        description="What becomes of planned lessons: `refuse` names those that would fall out or be added; `follow` "
+        "cancels and adds them as far as nothing is in the way, and tells everybody"
+    ),
+]
+_MISSING = {
+    "entry_id": "16f7a8b9-0c1d-4e2f-9304-15263748596a",
+    "date": "2026-10-10",
+    "period": 2,
+    "title": "Grade 3 English",
+}
 
 
 class FallingOut(Output):
@@ -47,26 +65,42 @@ class MissingOut(Output):
     period: int
     title: str
 
+    model_config = example(_MISSING)
+
+
+class UnplannedOut(MissingOut):
+    """A weekly lesson that cannot be added, and why."""
+
+    code: str
+    detail: str
+
     model_config = example(
-        {
-            "entry_id": "16f7a8b9-0c1d-4e2f-9304-15263748596a",
-            "date": "2026-10-10",
-            "period": 2,
-            "title": "Grade 3 English",
-        }
+        {**_MISSING, "code": "timetable.clash", "detail": "R1 is taken by “Grade 1 Music” …"}
     )
+
+    @classmethod
+    def of(cls, found: Unplanned) -> Self:
+        return cls(
+            entry_id=found.entry.id,
+            date=found.day,
+            period=found.entry.period,
+            title=found.entry.title,
+            code=found.error.code,
+            detail=found.error.detail,
+        )
 
 
 class EffectsOut(Output):
     """What changing days would mean for the timetable."""
 
     falling: list[FallingOut]
-    missing: list[MissingOut]
+    missing: list[MissingOut] = Field(description="They would be added")
+    unplanned: list[UnplannedOut] = Field(description="Those of them that something is in the way of")
 
-    model_config = example({"falling": [], "missing": []})
+    model_config = example({"falling": [], "missing": [], "unplanned": []})
 
     @classmethod
-    def of(cls, effects: Effects) -> Self:
+    def of(cls, effects: Effects, unplanned: Iterable[Unplanned]) -> Self:
         return cls(
             falling=[
                 FallingOut(lesson_id=each.id, date=each.date, period=each.period, title=each.title)
@@ -76,35 +110,71 @@ class EffectsOut(Output):
                 MissingOut(entry_id=entry.id, date=day, period=entry.period, title=entry.title)
                 for day, entry in effects.missing
             ],
+            unplanned=[UnplannedOut.of(each) for each in unplanned],
         )
+
+
+class FollowedOut(Output):
+    """What became of lessons."""
+
+    added: int
+    cancelled: int
+    unplanned: list[UnplannedOut] = Field(description="Weekly lessons of these days that could not be added")
+
+    model_config = example({"added": 0, "cancelled": 12, "unplanned": []})
+
+
+class MarkedOut(SpecialDays):
+    """Days that were marked, and what became of lessons."""
+
+    lessons: FollowedOut
+
+    model_config = example({"days": [], "lessons": {"added": 0, "cancelled": 12, "unplanned": []}})
 
 
 @router.put("/calendar-days", summary="Mark special days", responses=_ON_CHANGE)
 def mark_days(
-    body: MarkedDays, session: SessionDep, principal: Annotated[Principal, may(Action.CALENDAR_SET)]
-) -> SpecialDays:
-    """Make days holidays, make-up days or school days, all or none, as a bureau admin.
+    body: MarkedDays,
+    request: Request,
+    session: SessionDep,
+    principal: Setter,
+    lessons: Lessons = "refuse",
+) -> MarkedOut:
+    """Make days holidays, make-up days, school days, or like any other again, all or none, as a bureau admin.
 
     Days on which lessons stand, or would have to be added, are refused with those lessons
-    (`calendar.lessons_planned`): mark days before planning, or cancel and move first.
+    (`calendar.lessons_planned`), unless lessons shall follow.
     """
-    marked = calendar_changes.mark_days(session, principal, body.drafts())
-    return SpecialDays(days=[SpecialDayOut.model_validate(day) for day in marked])
+    doing = doing_of(request, principal)
+    marked = calendar_changes.mark_days(session, principal, body.drafts(), doing, follow=lessons == "follow")
+    done = marked.lessons
+    return MarkedOut(
+        days=[SpecialDayOut.model_validate(day) for day in marked.days],
+        lessons=FollowedOut(
+            added=done.added,
+            cancelled=done.cancelled,
+            unplanned=[UnplannedOut.of(each) for each in done.unplanned],
+        ),
+    )
 
 
 @router.post("/calendar-days/effects", summary="Ask what marking days would mean", responses=_ON_CHANGE)
-def effects_of(
-    body: MarkedDays, session: SessionDep, principal: Annotated[Principal, may(Action.CALENDAR_SET)]
-) -> EffectsOut:
-    """The lessons that would fall or be missing if these days were marked. Nothing is changed."""
-    return EffectsOut.of(calendar_changes.effects_of(session, principal, body.drafts()))
+def effects_of(body: MarkedDays, request: Request, session: SessionDep, principal: Setter) -> EffectsOut:
+    """The lessons that would fall out or be added if these days were marked, and those that could not be added and
+    why. Nothing is changed."""
+    doing = doing_of(request, principal)
+    return EffectsOut.of(*calendar_changes.try_days(session, principal, body.drafts(), doing))
 
 
 @router.delete("/calendar-days/{day}", status_code=204, summary="Unmark a day", responses=_ON_CHANGE)
 def unmark_day(
     day: Annotated[date, Path(description="Such as 2026-10-01")],
+    request: Request,
     session: SessionDep,
-    principal: Annotated[Principal, may(Action.CALENDAR_SET)],
+    principal: Setter,
+    lessons: Lessons = "refuse",
 ) -> None:
-    """Make a day like any other of its weekday, as a bureau admin; refused like marking."""
-    calendar_changes.unmark_day(session, principal, day)
+    """Make a day like any other of its weekday, as a bureau admin; refused like marking. `unmark` of
+    `PUT /api/v1/calendar-days` does the same and tells what became of lessons."""
+    doing = doing_of(request, principal)
+    calendar_changes.mark_days(session, principal, {day: None}, doing, follow=lessons == "follow")

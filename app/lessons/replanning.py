@@ -44,6 +44,10 @@ class Replanned:
     unplanned: tuple[Unplanned, ...]
 
 
+NOTHING = Replanned(0, 0, ())
+"""No lesson was concerned."""
+
+
 def replan_days(session: Session, county_id: UUID, days: Collection[date], doing: Doing) -> Replanned:
     """Make the lessons of some days what calendar and entries say: cancel those that have none, add the others.
 

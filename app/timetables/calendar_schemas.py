@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.schemas import Input, Output, example, line
@@ -55,12 +55,26 @@ def _each_day_once(days: list[SpecialDayIn]) -> list[SpecialDayIn]:
 class MarkedDays(Input):
     """Days to be marked, all or none; other days stay as they are."""
 
-    days: Annotated[list[SpecialDayIn], AfterValidator(_each_day_once)] = Field(min_length=1, max_length=400)
+    days: Annotated[list[SpecialDayIn], AfterValidator(_each_day_once)] = Field([], max_length=400)
+    unmark: list[date] = Field([], max_length=400, description="Days that become like any other again")
 
     model_config = example({"days": [_HOLIDAY, _MAKE_UP]})
 
-    def drafts(self) -> Mapping[date, DayDraft]:
-        return {day.date: DayDraft(SpecialDay(day.kind, day.follows_weekday), day.name) for day in self.days}
+    @model_validator(mode="after")
+    def _something_once(self) -> "MarkedDays":
+        named = [day.date for day in self.days] + self.unmark
+        if not named:
+            raise PydanticCustomError("no_days", "Name at least one day")
+        if len(set(named)) < len(named):
+            raise PydanticCustomError("day_twice", "Name each day once")
+        return self
+
+    def drafts(self) -> Mapping[date, DayDraft | None]:
+        plain: dict[date, DayDraft | None] = dict.fromkeys(self.unmark)
+        marked = {
+            day.date: DayDraft(SpecialDay(day.kind, day.follows_weekday), day.name) for day in self.days
+        }
+        return plain | marked
 
 
 class SpecialDays(Output):

@@ -38,13 +38,23 @@ def make_up(day: str, follows: int, **changes: Any) -> dict[str, Any]:
 
 
 def mark(client: TestClient, header: Header, *days: dict[str, Any]) -> tuple[int, Any]:
-    answer = client.put("/api/v1/calendar-days", headers=header, json={"days": days})
+    return put(client, header, {"days": days})
+
+
+def put(client: TestClient, header: Header, body: dict[str, Any], query: str = "") -> tuple[int, Any]:
+    answer = client.put(f"/api/v1/calendar-days{query}", headers=header, json=body)
     return answer.status_code, answer.json()
+
+
+NOTHING = {"added": 0, "cancelled": 0, "unplanned": []}
 
 
 def test_days_are_marked_shown_and_unmarked(client: TestClient, county: County, bureau: Header) -> None:
     national, saturday = holiday("2026-10-01", name="国庆节"), make_up("2026-10-10", 4)
-    assert mark(client, bureau, saturday, national) == (200, {"days": [national, saturday]})
+    assert mark(client, bureau, saturday, national) == (
+        200,
+        {"days": [national, saturday], "lessons": NOTHING},
+    )
     first = client.get("/api/v1/calendar-days?limit=1", headers=bureau).json()
     rest = client.get(f"/api/v1/calendar-days?limit=1&after={first['next']}", headers=bureau).json()
     assert (first["items"], rest) == ([national], {"items": [saturday], "next": None})
@@ -109,7 +119,7 @@ def test_days_with_lessons_are_not_changed_under_them(
     effects = client.post("/api/v1/calendar-days/effects", headers=bureau, json={"days": wanted}).json()
     status, refused = mark(client, bureau, *wanted)
     assert (status, refused["code"]) == (409, "calendar.lessons_planned")
-    assert effects == {"falling": refused["falling"], "missing": refused["missing"]}
+    assert effects == {"falling": refused["falling"], "missing": refused["missing"], "unplanned": []}
     assert [each["date"] for each in refused["falling"]] == ["2026-10-05"]
     assert [(each["date"], each["entry_id"]) for each in refused["missing"]] == [
         ("2026-10-10", str(plan.entry.id))
@@ -135,7 +145,7 @@ def test_a_proposal_is_confirmed_by_marking_it(client: TestClient, county: Count
         (d["date"], d["kind"], d["follows_weekday"]) for d in proposal
     ]
     assert client.get("/api/v1/calendar-days", headers=bureau).json()["items"] == []
-    assert mark(client, bureau, *proposal) == (200, {"days": proposal})
+    assert mark(client, bureau, *proposal) == (200, {"days": proposal, "lessons": NOTHING})
     assert client.get(f"{address}?country=CN", headers=bureau).json() == {"days": []}
     assert client.get(f"{address}?country=FR", headers=bureau).json()["days"]
     assert client.get(f"{address}?country=XX", headers=bureau).json()["code"] == "calendar.country_unknown"

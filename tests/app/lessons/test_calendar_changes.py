@@ -1,0 +1,110 @@
+"""A calendar that changes over planned lessons: a holiday announced late, and a Saturday that makes up for it."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from starlette.testclient import TestClient
+
+from app.keys import Keys
+from app.lessons.models import Lesson, LessonChange
+from app.lessons.rules import LessonState
+from tests import counties, factories
+
+
+def test_a_holiday_announced_late(client: TestClient, session: Session, keys: Keys) -> None:
+    first_day = counties.tomorrow()
+    county = counties.county(session, sites=1, first_day=first_day, weeks=4)
+    weekday = first_day.isoweekday()
+    english = county.schedule(session, weekday=weekday).entry.id
+    holiday = first_day + timedelta(weeks=1)
+    other_day = holiday + timedelta(days=1)
+    music = county.schedule(session, weekday=other_day.isoweekday(), subject="Music", title="Music").entry.id
+    bureau = factories.bearer(keys, county.bureau)
+    session.commit()
+
+    def ask(method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        answer = client.request(method, f"/api/v1/{path}", headers=bureau, json=body)
+        return answer.status_code, answer.json() if answer.content else None
+
+    def states(entry: Any) -> dict[str, list[str]]:
+        query = select(Lesson).where(Lesson.entry_id == entry).order_by(Lesson.date, Lesson.sequence)
+        found: dict[str, list[str]] = {}
+        for each in session.scalars(query.execution_options(populate_existing=True)):
+            found.setdefault(each.date.isoformat(), []).append(each.state.value)
+        session.commit()
+        return {day: sorted(there) for day, there in found.items()}
+
+    # Another date's lesson was moved to the day that becomes a holiday.
+    second = ask("GET", f"lessons?from={first_day + timedelta(weeks=2)}T00:00:00Z&limit=1")[1]["items"][0]
+    assert ask("POST", f"lessons/{second['id']}/move", {"date": str(holiday), "period": 2})[0] == 200
+    wanted = {"days": [{"date": str(holiday), "kind": "holiday", "name": "台风"}]}
+    status, refused = ask("PUT", "calendar-days", wanted)
+    assert (status, refused["code"], refused["total_falling"]) == (409, "calendar.lessons_planned", 2)
+    assert "台风" not in str(ask("GET", "calendar-days")[1])
+    effects = ask("POST", "calendar-days/effects", wanted)[1]
+    assert ([each["date"] for each in effects["falling"]], effects["missing"]) == ([str(holiday)] * 2, [])
+    assert states(english)[str(holiday)] == ["published", "published"]  # asking changes nothing
+
+    status, done = ask("PUT", "calendar-days?lessons=follow", wanted)
+    assert (status, done["lessons"]) == (200, {"added": 0, "cancelled": 2, "unplanned": []})
+    assert states(english)[str(holiday)] == ["cancelled", "cancelled"]
+    told = session.scalars(select(LessonChange).where(LessonChange.kind == "cancelled")).all()
+    assert len(told) == 2 and all(each.reason for each in told)
+    session.commit()
+
+    # The day after shall follow the weekday of the holiday: its own lessons go, what would come is in nobody's way.
+    makes_up = {
+        "days": [{"date": str(other_day), "kind": "make_up_day", "follows_weekday": weekday}],
+        "unmark": [str(holiday)],
+    }
+    effects = ask("POST", "calendar-days/effects", makes_up)[1]
+    assert [each["title"] for each in effects["falling"]] == ["Music"]
+    assert [each["date"] for each in effects["missing"]] == [str(holiday), str(other_day)]
+    assert effects["unplanned"] == []
+    status, done = ask("PUT", "calendar-days?lessons=follow", makes_up)
+    assert (status, done["lessons"]) == (200, {"added": 2, "cancelled": 1, "unplanned": []})
+    assert states(english)[str(holiday)].count("published") == 1
+    assert states(english)[str(other_day)] == ["published"]
+    assert states(music)[str(other_day)] == ["cancelled"]
+    # Taken back, what the calendar took comes again, as far as nothing is there by then.
+    assert ask("DELETE", f"calendar-days/{other_day}")[1]["code"] == "calendar.lessons_planned"
+    assert ask("DELETE", f"calendar-days/{other_day}?lessons=follow")[0] == 204
+    assert states(music)[str(other_day)] == ["cancelled", "published"]
+    assert states(english)[str(other_day)] == ["cancelled"]
+    events = ask("GET", "audit-events?act=calendar.marked")[1]["items"]
+    assert events[0]["after"]["lessons"] == {"added": 2, "cancelled": 1, "not_added": 0}
+    assert ask("PUT", "calendar-days", {"days": []})[1]["code"] == "request.invalid"
+    twice = makes_up | {"unmark": [str(other_day)]}
+    assert ask("PUT", "calendar-days", twice)[1]["code"] == "request.invalid"
+
+
+def test_what_is_in_the_way_is_told_and_what_was_held_stays(
+    client: TestClient, session: Session, keys: Keys
+) -> None:
+    first_day = counties.tomorrow()
+    county = counties.county(session, sites=1, first_day=first_day, weeks=4)
+    day = first_day + timedelta(days=8)
+    county.schedule(session, weekday=first_day.isoweekday())
+    held = session.scalars(select(Lesson).order_by(Lesson.date)).first()
+    assert held is not None
+    held.state = LessonState.LIVE
+    # A lesson of another series was moved to the day already, in the same period.
+    other = county.schedule(session, weekday=first_day.isoweekday(), period=2, first_day=first_day).entry
+    moved = session.scalars(select(Lesson).where(Lesson.entry_id == other.id).order_by(Lesson.date)).all()[2]
+    bureau = factories.bearer(keys, county.bureau)
+    session.commit()
+    body = {"date": str(day), "period": 1}
+    assert client.post(f"/api/v1/lessons/{moved.id}/move", headers=bureau, json=body).status_code == 200
+
+    def put(**marked: Any) -> tuple[int, Any]:
+        answer = client.put("/api/v1/calendar-days?lessons=follow", headers=bureau, json={"days": [marked]})
+        return answer.status_code, answer.json()
+
+    status, done = put(date=str(day), kind="make_up_day", follows_weekday=first_day.isoweekday())
+    assert (status, done["lessons"]["added"], done["lessons"]["cancelled"]) == (200, 1, 0)
+    assert [each["code"] for each in done["lessons"]["unplanned"]] == ["timetable.clash"]
+    status, refused = put(date=str(first_day), kind="holiday")
+    assert (status, refused["code"], refused["total"]) == (409, "calendar.lessons_held", 1)
+    assert refused["lessons"][0]["lesson_id"] == str(held.id)
