@@ -59,7 +59,7 @@ WITHOUT_GATE: Final[Mapping[str, str]] = {
     "/.well-known/security.txt": "open: whom to tell of a weakness",
     **dict.fromkeys(("/", "/today", "/teach", "/site", "/password", "/access", "/people", "/docs"), _PAGE),
     **dict.fromkeys(("/forgot", "/new-password", "/confirm-mail"), _PAGE),
-    **dict.fromkeys(("/terminal", "/terminals", "/guest", "/guests", "/tables"), _PAGE),
+    **dict.fromkeys(("/terminal", "/terminals", "/guest", "/guests", "/tables", "/reports"), _PAGE),
 }
 
 

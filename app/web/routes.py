@@ -129,6 +129,12 @@ def tables(request: Request) -> HTMLResponse:
     return _page(request, "tables")
 
 
+@router.get("/reports")
+def reports(request: Request) -> HTMLResponse:
+    """What is required, planned and delivered, for administrators."""
+    return _page(request, "reports")
+
+
 @router.get("/access")
 def access(request: Request) -> HTMLResponse:
     """One's own ways in: the second factor, and access tokens for scripts."""

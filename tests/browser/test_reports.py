@@ -1,0 +1,29 @@
+"""The page of reports: from the county's figures to the lessons they count."""
+
+from __future__ import annotations
+
+import httpx
+
+from tests.browser.conftest import OpenRoom
+from tests.browser.server import Server
+
+PLAN = {"requirements": [{"grade": 4, "subject": "English", "periods_per_week": 3}]}
+
+
+def test_a_figure_leads_to_the_lessons_it_counts(server: Server, open_room: OpenRoom) -> None:
+    headers = {"Authorization": f"Bearer {server.token('admin')}"}
+    with httpx.Client(base_url=server.origin, headers=headers) as client:
+        term = client.get("/api/v1/terms").raise_for_status().json()["items"][-1]["id"]
+        units = client.get("/api/v1/org-units?kind=teaching_site").raise_for_status().json()["items"]
+        (county,) = client.get("/api/v1/org-units?kind=county").raise_for_status().json()["items"]
+        group = {"name": "4 (1)", "grades": [4], "headcount": 9, "org_unit_id": units[0]["id"]}
+        client.post("/api/v1/pupil-groups", json=group).raise_for_status()
+        path = f"/api/v1/org-units/{county['id']}/curriculum"
+        client.put(path, params={"term_id": term}, json=PLAN).raise_for_status()
+    page = open_room(server.link("reports", "admin")).page
+    page.get_by_role("heading", name="The whole county").wait_for()
+    page.get_by_label("Divided by").select_option("Grade")
+    page.get_by_role("rowheader", name="Grade 4").wait_for()
+    page.get_by_role("button", name="List").click()
+    cell = page.get_by_role("row", name="4 (1)")
+    assert "English" in cell.inner_text()
