@@ -24,6 +24,7 @@ import app.lessons.change_routes
 import app.lessons.closing_routes
 import app.lessons.coverage_routes
 import app.lessons.guest_routes
+import app.lessons.many_routes
 import app.lessons.planning_routes
 import app.lessons.routes
 import app.lessons.series_routes
@@ -111,6 +112,7 @@ ROUTERS = (
     app.lessons.routes.router,
     app.lessons.planning_routes.router,
     app.lessons.change_routes.router,
+    app.lessons.many_routes.router,
     app.lessons.guest_routes.router,
     app.feeds.routes.router,
     app.notices.routes.router,

@@ -43,7 +43,7 @@ VERBS |= {"diary", "news", "spreading", "subjects", "headcounts"}
 VERBS |= {"delivering", "webhooks", "tallies"}
 VERBS |= {"curriculum", "coverage"}
 VERBS |= {"claimed", "sign_in", "page_sign_in", "factors"}
-VERBS |= {"series", "replanning", "week_view", "finding", "bells"}
+VERBS |= {"many", "series", "replanning", "week_view", "finding", "bells"}
 PUBLIC = VERBS | {
     "schemas",
     "rules",

@@ -116,6 +116,32 @@ def drop_site(session: Session, pairing_id: UUID, site_id: UUID, lesson_ids: Col
     session.execute(update(Lesson).where(*told).values(sequence=Lesson.sequence + 1))
 
 
+def ids_on(
+    session: Session, county_id: UUID, units: Collection[UUID], day: dt.date, drafts: bool
+) -> Sequence[UUID]:
+    """Lessons of a day that are given at these units or reach them, and are still to come or on the air."""
+    reached = select(LessonSite.lesson_id).where(
+        LessonSite.site_id.in_(units), LessonSite.state != SiteState.CANCELLED
+    )
+    query = select(Lesson.id).where(
+        Lesson.county_id == county_id,
+        Lesson.date == day,
+        Lesson.state.in_(CHANGEABLE | ON_THE_AIR),
+        or_(Lesson.school_id.in_(units), Lesson.id.in_(reached)),
+    )
+    return session.scalars(query if drafts else query.where(known())).all()
+
+
+def drop_units(session: Session, lesson_ids: Collection[UUID], units: Collection[UUID]) -> None:
+    """Take the sites at these units, and their pupils, out of lessons."""
+    sites = update(LessonSite).where(LessonSite.lesson_id.in_(lesson_ids), LessonSite.site_id.in_(units))
+    session.execute(sites.values(state=SiteState.CANCELLED))
+    pupils = update(LessonGroup).where(
+        LessonGroup.lesson_id.in_(lesson_ids), LessonGroup.org_unit_id.in_(units)
+    )
+    session.execute(pupils.values(released=True))
+
+
 def cancel_without_sites(session: Session, lesson_ids: Collection[UUID], reason: str) -> None:
     """Cancel those of the lessons that no site takes part in any more; they have not begun."""
     served = select(LessonSite.lesson_id).where(

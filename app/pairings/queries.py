@@ -32,6 +32,10 @@ def pairing(session: Session, pairing_id: UUID) -> Pairing | None:
     return session.get(Pairing, pairing_id)
 
 
+def by_ids(session: Session, ids: Collection[UUID]) -> Sequence[Pairing]:
+    return session.scalars(select(Pairing).where(Pairing.id.in_(ids))).all()
+
+
 def renewed(session: Session, pairing_ids: Collection[UUID]) -> Sequence[UUID]:
     """Those of the agreements that an approved one renews."""
     query = select(Pairing.renews_id).where(

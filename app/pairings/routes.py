@@ -13,11 +13,21 @@ from app.database import SessionDep
 from app.entity_tags import IfMatch, IfNoneMatch
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.listing import Paging
-from app.pairings import deciding, service
+from app.pairings import deciding, many, service
 from app.pairings.rules import PairingState
-from app.pairings.schemas import Answer, Decision, NewPairing, PairingOut, Refusal, Renewal
+from app.pairings.schemas import (
+    Answer,
+    DecidedOut,
+    Decision,
+    Decisions,
+    NewPairing,
+    PairingOut,
+    Refusal,
+    Renewal,
+)
 from app.pairings.service import PairingDraft, Search
 from app.schemas import SORT, BelowUnit, Page, PageAfter, PageLimit
+from app.versions import ANY, Seen
 
 router = APIRouter(prefix="/api/v1", tags=["pairings"])
 
@@ -105,6 +115,23 @@ def show_pairing(
     """One pairing of one's own county."""
     pairing = service.show_pairing(session, principal, pairing_id)
     return known.answer(PairingOut.of(pairing, principal.today, service.renewed(session, [pairing.id])))
+
+
+@router.post("/pairings/decide", summary="Decide on many pairings", responses=_ON_STEP)
+def decide(
+    body: Decisions,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.PAIRING_DECIDE)],
+) -> DecidedOut:
+    """Accept, decline, approve or resume many agreements, as a bureau admin: all of them or none.
+
+    When some cannot take the step the answer is 409 `pairing.some_refused`, and `refused` says for each why.
+    """
+    chosen = {
+        each.id: ANY if each.version is None else Seen(frozenset({each.version})) for each in body.pairings
+    }
+    done = many.decide(session, principal, chosen, body.step, body.reason)
+    return DecidedOut(items=[PairingOut.of(each, principal.today) for each in done])
 
 
 @router.post("/pairings/{pairing_id}/accept", summary="Accept a proposed pairing", responses=_ON_STEP)

@@ -5,11 +5,13 @@ from datetime import date
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
+from app.pairings.many import ManyStep
 from app.pairings.models import Pairing
 from app.pairings.rules import Level, PairingState, Side, Step
-from app.schemas import Input, VersionedOutput, example, line
+from app.schemas import Input, Output, VersionedOutput, example, line
 
 Subject = Annotated[str, line(50)]
 Reason = Annotated[str, line(200)]
@@ -133,6 +135,47 @@ class Decision(Input):
     reason: Reason | None = None
 
     model_config = example({"reason": "As agreed on 20 August"})
+
+
+class Chosen(Input):
+    """An agreement to be decided on."""
+
+    id: UUID
+    version: int | None = Field(None, description="As you saw it; refused when it was changed since")
+
+    model_config = example({"id": "c3b7f3a0-1f0e-4b0a-9a57-2f4c6d8e9f66", "version": 3})
+
+
+def _each_once(chosen: list[Chosen]) -> list[Chosen]:
+    if len({each.id for each in chosen}) < len(chosen):
+        raise PydanticCustomError("pairing_twice", "Name each agreement once")
+    return chosen
+
+
+class Decisions(Input):
+    """One step for many agreements."""
+
+    step: ManyStep
+    pairings: Annotated[list[Chosen], AfterValidator(_each_once)] = Field(min_length=1, max_length=200)
+    reason: Reason | None = Field(None, description="Needed to decline")
+
+    model_config = example(
+        {"step": "approve", "pairings": [{"id": "c3b7f3a0-1f0e-4b0a-9a57-2f4c6d8e9f66", "version": 3}]}
+    )
+
+    @model_validator(mode="after")
+    def _says_why(self) -> Self:
+        if self.step is ManyStep.DECLINE and self.reason is None:
+            raise PydanticCustomError("reason_needed", "Say why they are declined")
+        return self
+
+
+class DecidedOut(Output):
+    """The agreements as they are now."""
+
+    items: list[PairingOut]
+
+    model_config = example({"items": []})
 
 
 class Stop(Input):

@@ -14,6 +14,14 @@ def asks(scene: Scene) -> Asks:
         ("GET", "/api/v1/lessons/{lesson_id}/guest-links"): Ask(),
         ("POST", "/api/v1/guest-links/{link_id}/revoke"): Ask(),
         ("POST", "/api/v1/lessons/{lesson_id}/end"): Ask(),
+        ("POST", "/api/v1/lessons/cancel"): Ask(
+            {
+                "org_unit_id": str(county.school.id),
+                "date": county.term.first_day.isoformat(),
+                "reason": "Snow",
+                "others": "leave",
+            }
+        ),
         ("POST", f"{lesson}/cancel"): Ask({"reason": "Snow"}),
         ("POST", f"{lesson}/move"): Ask(moved),
         ("POST", f"{lesson}/make-up"): Ask(moved),

@@ -24,6 +24,9 @@ def asks(scene: Scene) -> Asks:
         ("POST", "/api/v1/pairings/{pairing_id}/end"): Ask({"reason": "Rain"}),
         ("POST", "/api/v1/pairings/{pairing_id}/renew"): Ask({"valid_to": "2099-01-01"}),
         ("GET", "/api/v1/pairings/suggestions"): Ask(query=wanted),
+        ("POST", "/api/v1/pairings/decide"): Ask(
+            {"step": "resume", "pairings": [{"id": str(scene.ids["pairing_id"])}]}, at_home=True
+        ),
         ("GET", "/api/v1/pairings"): Ask(finds="pairing_id"),
         ("GET", "/api/v1/pairings/{pairing_id}"): Ask(),
     }
