@@ -65,10 +65,6 @@ def texts(language: Language) -> Mapping[str, str]:
     return loaded
 
 
-def texts_module() -> str:
-    """The same texts as an ES module, so that a page can change language without a reload."""
-    exports = [
-        f"export const {language} = {json.dumps(texts(language), ensure_ascii=False)};"
-        for language in Language
-    ]
-    return "\n".join(exports) + "\n"
+def texts_module(language: Language) -> str:
+    """The same texts as an ES module: a page loads its own language, and the other one when it is switched."""
+    return f"export default {json.dumps(texts(language), ensure_ascii=False)};\n"

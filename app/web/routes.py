@@ -93,6 +93,18 @@ def confirm_mail(request: Request) -> HTMLResponse:
     return _page(request, "confirmmail")
 
 
+@router.get("/timetable")
+def timetable(request: Request) -> HTMLResponse:
+    """A week of a main room, a site, a teacher or a pupil group; what planners change it with."""
+    return _page(request, "timetable")
+
+
+@router.get("/calendar")
+def calendar(request: Request) -> HTMLResponse:
+    """The school calendar of a term, and the public holidays that the bureau has to confirm."""
+    return _page(request, "calendar")
+
+
 @router.get("/people")
 def people(request: Request) -> HTMLResponse:
     """The people an administrator looks after."""

@@ -26,8 +26,13 @@ export async function getAll(path) {
 }
 
 export async function post(path, body = {}) {
-  const headers = { ...(await identity()), "Content-Type": "application/json" };
-  const response = await send(path, { method: "POST", headers, body: JSON.stringify(body) });
+  return ask("POST", path, body);
+}
+
+// Any other method; what is asked for may come without a body.
+export async function ask(method, path, body = undefined) {
+  const headers = { ...(await identity()), ...(body ? { "Content-Type": "application/json" } : {}) };
+  const response = await send(path, { method, headers, body: body && JSON.stringify(body) });
   return response.status === 204 ? null : response.json();
 }
 

@@ -1,17 +1,22 @@
 // Chinese and English. The server sends the page in the right language; this switches it without a reload
 // (a reload would interrupt a lesson) and keeps what is said later in step.
 
-import * as languages from "./texts.js";
-
 const TAGS = { zh: "zh-Hans", en: "en" };
 const values = new WeakMap();
 let current = document.documentElement.lang.startsWith("zh") ? "zh" : "en";
+const languages = { [current]: await load(current) };
+
+async function load(language) {
+  return (await import(`./texts.${language}.js`)).default;
+}
 
 // A value may be a function: it is called anew for each language (times, for instance).
 export function text(key, given = {}) {
   const template = languages[current][key] ?? key;
   return template.replace(/\{(\w+)\}/g, (_, name) => (typeof given[name] === "function" ? given[name]() : given[name]));
 }
+
+export const hasText = (key) => Object.hasOwn(languages[current], key);
 
 // Puts a text on an element and keeps it in the chosen language from now on.
 export function say(element, key, given = {}) {
@@ -27,19 +32,30 @@ export function label(element, key, given = {}) {
   element.setAttribute("aria-label", text(key, given));
 }
 
-export function clock(date) {
-  return () => new Intl.DateTimeFormat(TAGS[current], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(date);
+// A date or time as the language writes it, with the options of Intl.DateTimeFormat.
+export function dated(date, options) {
+  return () => new Intl.DateTimeFormat(TAGS[current], options).format(date);
+}
+
+export function clock(date, timeZone = undefined) {
+  return dated(date, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone });
 }
 
 export function day(date) {
-  return () => new Intl.DateTimeFormat(TAGS[current], { weekday: "long", month: "long", day: "numeric" }).format(date);
+  return dated(date, { weekday: "long", month: "long", day: "numeric" });
 }
 
 // Every page has one such button; it names the other language in that language.
 export function wireLanguageButton() {
   const button = document.getElementById("language");
-  button.addEventListener("click", () => {
-    current = current === "zh" ? "en" : "zh";
+  button.addEventListener("click", async () => {
+    const other = current === "zh" ? "en" : "zh";
+    try {
+      languages[other] ??= await load(other);
+    } catch {
+      return; // the link is down: better the words that are there than none
+    }
+    current = other;
     document.cookie = `lang=${current}; path=/; max-age=31536000; SameSite=Lax`;
     show();
   });

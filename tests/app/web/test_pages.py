@@ -18,6 +18,8 @@ from app.web.routes import no_such_page, router
 PAGES = (
     "/",
     "/today",
+    "/timetable",
+    "/calendar",
     "/teach",
     "/site",
     "/password",
@@ -25,6 +27,7 @@ PAGES = (
     "/people",
     "/guests",
     "/tables",
+    "/terminals",
     "/docs",
     "/forgot",
     "/new-password",
@@ -90,7 +93,7 @@ def test_modules_import_only_what_the_page_preloads(client: TestClient) -> None:
 
 
 def test_a_file_travels_compressed_when_the_browser_can(client: TestClient) -> None:
-    url = next(url for url in files_of(client.get("/").text) if url.endswith("texts.js"))
+    url = next(url for url in files_of(client.get("/").text) if url.endswith("texts.zh.js"))
     plain = client.get(url, headers={"accept-encoding": "identity"})
     assert "content-encoding" not in plain.headers
     with client.stream("GET", url, headers={"accept-encoding": "gzip"}) as answer:

@@ -1,0 +1,252 @@
+// The school calendar of a term: which days have lessons, whose timetable they follow, and public holidays to confirm.
+
+import { ask, get, getAll, post } from "./api.js";
+import { wireArrows } from "./arrows.js";
+import { longDay, shortDay, todayIn, weekdayName, weekdayOf } from "./dates.js";
+import { tellFault } from "./fault.js";
+import { closePanel, field, form, input, openPanel, select, ticks } from "./form.js";
+import { holds, isSignedIn, whoIsHere } from "./frame.js";
+import { label, say, text } from "./i18n.js";
+import { byId, child } from "./page.js";
+
+const DAYS = "/api/v1/calendar-days";
+const KINDS = ["usual", "holiday", "make_up_day", "school_day"];
+const MOST = 8;
+const known = { terms: [], term: null, today: "", maySet: false, days: [] };
+
+byId("term").addEventListener("change", () => attempt(() => show(byId("term").value)));
+wireArrows(byId("year"));
+byId("year").addEventListener("focusin", (event) => {
+  for (const other of byId("year").querySelectorAll("button[tabindex='0']")) other.tabIndex = -1;
+  if (event.target.matches("button")) event.target.tabIndex = 0;
+});
+if (isSignedIn) attempt(begin);
+
+async function begin() {
+  const me = await whoIsHere();
+  const [terms, county] = await Promise.all([getAll("/api/v1/terms"), get(`/api/v1/org-units/${me.county_id}`)]);
+  Object.assign(known, { terms, maySet: holds(me, "bureau_admin"), today: todayIn(county.time_zone ?? "UTC") });
+  if (!terms.length) return say(byId("news"), "timetable.no_terms");
+  byId("term").replaceChildren(...terms.map(({ id, name }) => new Option(name, id)));
+  byId("term-field").hidden = terms.length < 2;
+  const current = terms.find(({ first_day: first, last_day: last }) => first <= known.today && known.today <= last);
+  await show((current ?? terms.at(-1)).id);
+}
+
+async function show(id) {
+  known.term = known.terms.find((term) => term.id === id);
+  byId("term").value = id;
+  const [calendar, proposed] = await Promise.all([get(`/api/v1/terms/${id}/calendar`), known.maySet ? proposals(id) : []]);
+  known.days = calendar.days;
+  fillYear();
+  fillSpecial();
+  fillProposals(proposed);
+  const taught = known.days.filter(({ weekday_taught: day }) => day !== null).length;
+  const { first_day: from, last_day: to, weeks } = known.term;
+  say(byId("news"), "calendar.count", { from: longDay(from), to: longDay(to), weeks, taught });
+  byId("keys").hidden = !known.maySet;
+}
+
+async function proposals(id) {
+  const language = document.documentElement.lang.startsWith("zh") ? "zh" : "en";
+  return (await get(`/api/v1/terms/${id}/public-holidays?language=${language}`)).days;
+}
+
+// --- the days of the term -------------------------------------------------------------------------------------------
+
+function fillYear() {
+  const table = byId("year");
+  const head = document.createElement("thead");
+  const heads = child(head, "tr");
+  say(column(heads), "timetable.week");
+  for (let day = 1; day <= 7; day++) say(column(heads), "timetable.day.short", { day: weekdayName(day, "short") });
+  const body = document.createElement("tbody");
+  for (const days of byWeek(known.days)) body.append(weekRow(days));
+  table.replaceChildren(table.caption, head, body);
+  table.hidden = false;
+  say(byId("caption"), "calendar.caption", { term: known.term.name });
+  const first = table.querySelector("[aria-current] button") ?? table.querySelector("td button");
+  if (first) first.tabIndex = 0;
+}
+
+function column(row) {
+  const head = child(row, "th");
+  head.scope = "col";
+  return head;
+}
+
+function byWeek(days) {
+  const weeks = new Map();
+  for (const day of days) weeks.set(day.week, [...(weeks.get(day.week) ?? []), day]);
+  return weeks.values();
+}
+
+function weekRow(days) {
+  const row = document.createElement("tr");
+  const head = child(row, "th");
+  head.scope = "row";
+  say(head, "calendar.week", { week: days[0].week });
+  for (let weekday = 1; weekday <= 7; weekday++) {
+    const cell = child(row, "td");
+    const day = days.find(({ date }) => weekdayOf(date) === weekday);
+    if (day) fillDay(cell, day);
+  }
+  return row;
+}
+
+function fillDay(cell, day) {
+  const { date, special } = day;
+  cell.className = day.weekday_taught === null ? "off" : "on";
+  if (special) cell.classList.add(special.kind);
+  if (date === known.today) cell.setAttribute("aria-current", "date");
+  const place = child(cell, known.maySet ? "button" : "span", "day");
+  if (date.endsWith("-01") || date === known.term.first_day) say(child(place, "span"), "calendar.date", { date: shortDay(date) });
+  else child(place, "span").textContent = Number(date.slice(8));
+  if (special) say(child(place, "span", "mark"), `calendar.mark.${special.kind}`, { day: weekdayName(day.weekday_taught ?? 1, "short") });
+  if (special?.name) child(place, "span", "name").textContent = special.name;
+  if (!known.maySet) return;
+  place.type = "button";
+  place.tabIndex = -1;
+  place.dataset.date = date;
+  label(place, "calendar.day", { day: longDay(date), what: () => whatItIs(day) });
+  place.addEventListener("click", () => openDay(day));
+}
+
+// A day in words: "Holiday, National Day".
+function whatItIs({ special, weekday_taught: taught }) {
+  if (!special) return text(taught === null ? "calendar.is.off" : "calendar.is.on");
+  const words = text(`calendar.is.${special.kind}`, { day: weekdayName(taught ?? 1) });
+  return special.name ? `${words}, ${special.name}` : words;
+}
+
+function fillSpecial() {
+  const special = known.days.filter(({ special: it }) => it);
+  byId("none").hidden = special.length > 0;
+  byId("special").replaceChildren();
+  for (const day of special) {
+    const line = child(byId("special"), "li");
+    say(line, "calendar.day", { day: longDay(day.date), what: () => whatItIs(day) });
+  }
+}
+
+// --- changing a day -------------------------------------------------------------------------------------------------
+
+function openDay(day) {
+  const { date, special } = day;
+  const parts = form(openPanel("calendar.change", { day: longDay(date) }), "calendar.save", () => save(), (failure) => refused(parts, failure));
+  const kind = special?.kind ?? "usual";
+  const items = KINDS.map((id) => ({ id, key: `calendar.kind.${id}`, given: { day: weekdayName(weekdayOf(date)) }, checked: id === kind }));
+  const chosen = ticks(parts.fields, "radio", "calendar.kind", items);
+  const weekdays = known.term.weekdays.map((id) => ({ id, key: "timetable.day.short", given: { day: weekdayName(id) } }));
+  const follows = field(parts.fields, "calendar.follows", select(weekdays, special?.follows_weekday ?? known.term.weekdays[0]));
+  const name = field(parts.fields, "calendar.name", input("text", special?.name ?? "", { maxLength: 100, autocomplete: "off" }));
+  const wanted = () => {
+    const [kindChosen] = chosen.chosen();
+    const follows_weekday = kindChosen === "make_up_day" ? Number(follows.value) : null;
+    return { date, kind: kindChosen, follows_weekday, name: name.value.trim() || null };
+  };
+  const showFields = () => {
+    const now = wanted().kind;
+    follows.parentElement.hidden = now !== "make_up_day";
+    name.parentElement.hidden = now === "usual";
+  };
+  parts.whole.addEventListener("change", async () => {
+    showFields();
+    if (wanted().kind === "usual") return parts.findings.replaceChildren();
+    await foresee(parts, [wanted()]);
+  });
+  showFields();
+
+  async function save() {
+    if (wanted().kind !== "usual") await ask("PUT", DAYS, { days: [wanted()] });
+    else if (special) await ask("DELETE", `${DAYS}/${date}`);
+    closePanel();
+    await done("calendar.saved", { day: longDay(date) });
+    byId("year").querySelector(`[data-date="${date}"]`)?.focus();
+  }
+}
+
+async function foresee(parts, days) {
+  try {
+    parts.fault.hidden = true;
+    showEffects(parts.findings, await post(`${DAYS}/effects`, { days }));
+  } catch (failure) {
+    parts.findings.replaceChildren();
+    tellFault(parts.fault, failure);
+  }
+}
+
+function refused(parts, { code, problem }) {
+  if (code !== "calendar.lessons_planned") return false;
+  showEffects(parts.findings, problem);
+  parts.findings.scrollIntoView({ block: "nearest" });
+  return true;
+}
+
+// What stands in the way of a change: the dry run gives all of it, a refusal the first of it and how many there are.
+function showEffects(place, { falling, missing, total_falling: falls = falling.length, total_missing: lacks = missing.length }) {
+  place.replaceChildren();
+  if (!falls && !lacks) return say(child(place, "p"), "calendar.effects.none");
+  for (const [key, count, some] of [["falling", falls, falling], ["missing", lacks, missing]]) {
+    if (!count) continue;
+    say(child(place, "p", "finding-sum"), `calendar.effects.${key}`, { count });
+    const list = child(place, "ul", "finding-list");
+    for (const { date, period, title } of some.slice(0, MOST)) {
+      say(child(list, "li"), "change.what", { title, day: longDay(date), number: period });
+    }
+    if (count > MOST) say(child(list, "li"), "clash.more", { count: count - MOST });
+  }
+}
+
+async function done(key, given) {
+  await show(known.term.id);
+  say(byId("news"), key, given);
+}
+
+// --- public holidays ------------------------------------------------------------------------------------------------
+
+function fillProposals(proposed) {
+  byId("proposals").hidden = !proposed.length;
+  const body = byId("proposals-body");
+  body.replaceChildren();
+  if (!proposed.length) return;
+  const chosenDays = () => proposed.filter(({ date }) => chosen.chosen().includes(date));
+  const parts = form(body, "calendar.confirm", () => confirm(), (failure) => holdBack(failure));
+  const items = proposed.map((day) => ({ id: day.date, checked: true, key: "calendar.day", given: { day: longDay(day.date), what: () => whatItIs({ special: day, weekday_taught: day.follows_weekday }) } }));
+  const chosen = ticks(parts.fields, "checkbox", "calendar.proposals.which", items);
+
+  async function confirm() {
+    if (!chosenDays().length) throw { words: "calendar.proposals.none" };
+    const { days } = await ask("PUT", DAYS, { days: chosenDays() });
+    await done("calendar.confirmed", { count: days.length });
+    byId("news").scrollIntoView({ block: "nearest" });
+  }
+
+  // Days with lessons on them cannot be confirmed yet; the others can.
+  function holdBack(failure) {
+    if (!refused(parts, failure)) return false;
+    const way = child(parts.findings, "button", "quiet");
+    way.type = "button";
+    say(child(way, "span"), "calendar.only_free");
+    way.addEventListener("click", () => attempt(leaveOut));
+    return true;
+  }
+
+  async function leaveOut() {
+    const { falling, missing } = await post(`${DAYS}/effects`, { days: chosenDays() });
+    const busy = new Set([...falling, ...missing].map(({ date }) => date));
+    for (const box of chosen.set.querySelectorAll("input")) if (busy.has(box.value)) box.checked = false;
+    parts.findings.replaceChildren();
+    say(child(parts.findings, "p"), "calendar.left_out", { count: busy.size });
+    parts.go.focus();
+  }
+}
+
+async function attempt(act) {
+  try {
+    byId("fault").hidden = true;
+    await act();
+  } catch (failure) {
+    tellFault(byId("fault"), failure);
+  }
+}

@@ -1,0 +1,203 @@
+// Changes on the day, of one lesson, of it and all that follow, or of all to come.
+//
+// The server tries each change as it tries a plan. What it refuses is shown with what is in the way, and an
+// alternative is one press away; nothing is half done.
+
+import { ask, get } from "./api.js";
+import * as choices from "./choices.js";
+import { isClash, showFindings } from "./clashes.js";
+import { addDays, longDay, mondayOf, weekdayName, weekdayOf } from "./dates.js";
+import { closePanel, field, form, input, openPanel, select, ticks } from "./form.js";
+import { holds } from "./frame.js";
+import { titleOf } from "./grid.js";
+import { say, text } from "./i18n.js";
+import { child } from "./page.js";
+
+const SCOPES = ["one", "following", "all"];
+
+// Each fills a form and answers how to ask: `one()` for the lesson, `series(entry)` for the fields of its entry, and
+// `take(weekday, period)`, which makes an alternative the new wish.
+export const CHANGES = { cancel, move, substitute, rooms, sites, make_up: makeUp };
+
+const at = (lesson, act) => `/api/v1/lessons/${lesson.id}/${act}`;
+const standing = (lesson) => lesson.sites.filter(({ state }) => state !== "cancelled");
+
+export async function openChange(act, lesson, given) {
+  const body = openPanel(`change.${act}`);
+  const times = { title: titleOf(lesson), day: longDay(lesson.date), number: lesson.period };
+  say(child(body, "p", "hint"), "change.what", times);
+  const parts = form(body, `change.${act}.go`, () => carryOut(), (failure) => explain(failure));
+  const scope = mayChangeSeries(act, lesson, given.me) ? scopes(parts.fields, lesson) : () => "one";
+  const inside = child(parts.fields, "div", "fields");
+  const change = await CHANGES[act](inside, lesson, given);
+  const showFor = () => change.scoped?.(scope() !== "one");
+  parts.fields.addEventListener("change", showFor);
+  showFor();
+  const reason = field(parts.fields, act === "cancel" ? "change.reason.needed" : "change.reason", input("text", "", { maxLength: 200 }));
+  parts.fields.querySelector("select, input")?.focus();
+
+  async function carryOut() {
+    const why = reason.value.trim();
+    if (act === "cancel" && !why) {
+      reason.focus();
+      throw { words: "change.reason.missing" };
+    }
+    if (scope() === "one") {
+      await ask("POST", at(lesson, change.act ?? act.replace("_", "-")), { ...change.one(), ...(why ? { reason: why } : {}) });
+      closePanel();
+      return given.changed(`change.${act}.done`);
+    }
+    const done = await askSeries(why);
+    closePanel();
+    return given.changed("change.series.done", done);
+  }
+
+  async function askSeries(why) {
+    const query = new URLSearchParams({ scope: scope(), ...(scope() === "following" ? { from: lesson.date } : {}) });
+    const entry = `/api/v1/timetable-entries/${lesson.entry_id}`;
+    if (act === "cancel") return ask("DELETE", `${entry}?${query}&${new URLSearchParams({ reason: why })}`);
+    const wanted = await change.series(() => get(entry));
+    return ask("PATCH", `${entry}?${query}`, { ...wanted, ...(why ? { reason: why } : {}) });
+  }
+
+  function explain(failure) {
+    if (!isClash(failure)) return false;
+    const isSeries = scope() !== "one";
+    const take = change.take && ((weekday, period) => {
+      change.take(weekday, period, isSeries);
+      parts.whole.requestSubmit();
+    });
+    const here = ({ weekday, period }) => weekday === weekdayOf(lesson.date) && period === lesson.period;
+    const alternatives = failure.problem.alternatives.filter((each) => !here(each)); // it is there already
+    showFindings(parts.findings, { ...failure.problem, alternatives }, given.zone, take);
+    parts.findings.scrollIntoView({ block: "nearest" });
+    return true;
+  }
+}
+
+// A lesson that was moved by itself, or makes up for another one, is no longer one of many.
+function mayChangeSeries(act, lesson, me) {
+  const isOneOfMany = lesson.entry_id && !lesson.moved_from_id && !lesson.makes_up_id;
+  return isOneOfMany && act !== "make_up" && holds(me, "bureau_admin");
+}
+
+function scopes(fields) {
+  const items = SCOPES.map((id) => ({ id, key: `change.scope.${id}`, checked: id === "one" }));
+  const { chosen } = ticks(fields, "radio", "change.scope", items);
+  return () => chosen()[0];
+}
+
+async function cancel() {
+  return { one: () => ({}) };
+}
+
+async function move(fields, lesson, given) {
+  return newTime(fields, lesson, given, lesson.date);
+}
+
+async function makeUp(fields, lesson, given) {
+  const earliest = lesson.date > given.today ? lesson.date : given.today;
+  return newTime(fields, lesson, given, addDays(earliest, 1));
+}
+
+async function newTime(fields, lesson, { term }, proposed) {
+  const [first, last] = [term.first_day, term.last_day];
+  const date = field(fields, "change.date", input("date", proposed > last ? last : proposed, { min: first, max: last, required: true }));
+  const weekdays = [1, 2, 3, 4, 5, 6, 7].map((id) => ({ id, key: "timetable.day.short", given: { day: weekdayName(id) } }));
+  const weekday = field(fields, "plan.weekday", select(weekdays, weekdayOf(lesson.date)));
+  const period = field(fields, "change.period", await periodChoice(lesson));
+  return {
+    one: () => ({ date: date.value, period: Number(period.value) }),
+    series: () => ({ weekday: Number(weekday.value), period: Number(period.value) }),
+    scoped: (isSeries) => {
+      date.parentElement.hidden = isSeries;
+      weekday.parentElement.hidden = !isSeries;
+    },
+    take: (day, number, isSeries) => {
+      if (isSeries) weekday.value = day;
+      else date.value = addDays(mondayOf(date.value), day - 1);
+      period.value = number;
+    },
+  };
+}
+
+async function periodChoice(lesson) {
+  const found = await choices.periods(lesson.school.id, lesson.date);
+  const known = found.length ? found : [{ number: lesson.period }];
+  return select(known.map((each) => ({ id: each.number, ...periodWords(each) })), lesson.period);
+}
+
+export function periodWords({ number, starts_at: starts, ends_at: ends }) {
+  if (!starts) return { key: "timetable.period", given: { number } };
+  return { key: "timetable.period.times", given: { number, from: starts, to: ends } };
+}
+
+async function substitute(fields, lesson, { me }) {
+  const control = field(fields, "change.teacher", teacherChoice(await choices.teachers(me), lesson.school.id));
+  const other = [...control.options].find(({ value }) => value !== lesson.teacher.id);
+  if (other) control.value = other.value;
+  return { one: () => ({ teacher_id: control.value }), series: () => ({ teacher_id: control.value }) };
+}
+
+// Teachers of the school first.
+export function teacherChoice(teachers, school) {
+  const control = document.createElement("select");
+  const own = teachers.filter(({ unit }) => unit === school);
+  for (const [key, some] of [["plan.teacher.own", own], ["plan.teacher.others", teachers.filter((each) => !own.includes(each))]]) {
+    if (!some.length) continue;
+    const part = child(control, "optgroup");
+    part.label = text(key);
+    for (const { id, name } of some) part.append(new Option(name, id));
+  }
+  return control;
+}
+
+async function rooms(fields, lesson) {
+  const [mains, receiving] = await Promise.all([choices.mainRooms(), choices.receivingRooms()]);
+  const main = field(fields, "timetable.by.room", select(mains, lesson.main_room.id));
+  const swaps = standing(lesson).flatMap((site) => {
+    const own = receiving.filter(({ unit }) => unit === site.site_id);
+    if (own.length < 2) return [];
+    const key = ["change.room_of", select(own, site.receiving_room_id), { name: site.name }];
+    return [{ planned: site.receiving_room_id, control: field(fields, ...key) }];
+  });
+  const swapped = () => swaps.filter(({ planned, control }) => control.value !== planned);
+  const changedMain = () => (main.value === lesson.main_room.id ? {} : { main_room_id: main.value });
+  const one = () => {
+    const receiving_rooms = swapped().map(({ planned, control }) => ({ planned_id: planned, instead_id: control.value }));
+    return { ...changedMain(), receiving_rooms };
+  };
+  const series = async (entry) => {
+    if (!swapped().length) return changedMain();
+    const instead = new Map(swapped().map(({ planned, control }) => [planned, control.value]));
+    const ids = (await entry()).sites.map((site) => instead.get(site.receiving_room_id) ?? site.receiving_room_id);
+    return { ...changedMain(), receiving_room_ids: ids };
+  };
+  return { one, series };
+}
+
+async function sites(fields, lesson) {
+  const items = await pairedRooms(lesson.main_room.id, lesson.date, lesson.subject);
+  const now = new Map(standing(lesson).map((site) => [site.receiving_room_id, site.site_id]));
+  for (const site of standing(lesson)) {
+    if (!items.some(({ id }) => id === site.receiving_room_id)) items.push({ id: site.receiving_room_id, name: site.name });
+  }
+  const { chosen } = ticks(fields, "checkbox", "change.sites.which", items.map((item) => ({ ...item, checked: now.has(item.id) })));
+  const added = () => chosen().filter((id) => !now.has(id));
+  const dropped = () => [...now.keys()].filter((id) => !chosen().includes(id));
+  return {
+    one: () => ({ add: added(), drop: dropped().map((id) => now.get(id)) }),
+    series: async (entry) => {
+      const planned = (await entry()).sites.map((site) => site.receiving_room_id);
+      return { receiving_room_ids: [...new Set([...planned.filter((id) => !dropped().includes(id)), ...added()])] };
+    },
+  };
+}
+
+// The receiving rooms that a main room may teach this subject on this day.
+export async function pairedRooms(room, day, subject = "") {
+  const [pairings, receiving] = await Promise.all([choices.pairingsOf(room, day), choices.receivingRooms()]);
+  const fits = ({ subjects }) => !subject || !subjects.length || subjects.includes(subject);
+  const ids = new Set(pairings.filter(fits).map(({ receiving_room_id: id }) => id));
+  return receiving.filter(({ id }) => ids.has(id)).map(({ id, name, unit }) => ({ id, name, unit }));
+}

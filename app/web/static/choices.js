@@ -1,0 +1,77 @@
+// What can be chosen from: rooms, schools, sites, teachers, pupil groups. Each list is asked for once, when it is needed.
+
+import { get, getAll } from "./api.js";
+import { holds } from "./frame.js";
+
+const PLACES = ["school", "teaching_site"];
+const kept = new Map();
+
+function once(key, ask) {
+  if (!kept.has(key)) {
+    const answer = ask();
+    kept.set(key, answer);
+    answer.catch(() => kept.delete(key)); // the next one who needs it asks again
+  }
+  return kept.get(key);
+}
+
+const list = (path) => once(path, () => getAll(path));
+const byName = (one, other) => one.name.localeCompare(other.name, "zh", { numeric: true });
+
+// Schools, teaching sites or both, by id.
+async function units(...kinds) {
+  const found = await Promise.all(kinds.map((kind) => list(`/api/v1/org-units?kind=${kind}`)));
+  return new Map(found.flat().map((unit) => [unit.id, unit]));
+}
+
+const within = (of, name, unit) => (of.has(unit) ? `${of.get(unit).name} · ${name}` : name);
+
+async function rooms(kind, ...places) {
+  const [found, of] = await Promise.all([list(`/api/v1/rooms?kind=${kind}`), units(...places)]);
+  return found.map(({ id, name, org_unit_id: unit }) => ({ id, unit, name: within(of, name, unit) }));
+}
+
+export const mainRooms = () => once("main rooms", async () => (await rooms("main", "school")).sort(byName));
+export const receivingRooms = () => once("receiving rooms", () => rooms("receiving", ...PLACES));
+
+export async function sites() {
+  const found = await list("/api/v1/org-units?kind=teaching_site");
+  return found.map(({ id, name }) => ({ id, name, unit: id })).sort(byName);
+}
+
+// Those who may not look at people see themselves.
+export async function teachers(me) {
+  if (!holds(me, "bureau_admin", "school_admin")) {
+    const duty = me.assignments.find(({ role }) => role === "teacher");
+    return duty ? [{ id: me.id, name: me.name, unit: duty.org_unit_id }] : [];
+  }
+  const found = [];
+  for (const { id, name, active, assignments } of await list("/api/v1/people")) {
+    const duty = assignments.find(({ role }) => role === "teacher");
+    if (active && duty) found.push({ id, name, unit: duty.org_unit_id });
+  }
+  return found.sort(byName);
+}
+
+export async function groups() {
+  const [found, of] = await Promise.all([list("/api/v1/pupil-groups"), units(...PLACES)]);
+  return found.map(({ id, name, org_unit_id: unit }) => ({ id, unit, name: within(of, name, unit) })).sort(byName);
+}
+
+// The periods of a unit's bells on a day; none where no bells are in force.
+export function periods(unit, day) {
+  return once(`bells ${unit} ${day}`, async () => {
+    try {
+      return (await get(`/api/v1/org-units/${unit}/bell-schedule?on=${day}`)).periods;
+    } catch (failure) {
+      if (failure.status === 404) return [];
+      throw failure;
+    }
+  });
+}
+
+// The agreements of a main room that are active on a day.
+export async function pairingsOf(room, day) {
+  const found = await list(`/api/v1/pairings?main_room_id=${room}&on=${day}`);
+  return found.filter(({ state }) => state === "active" || state === "approved");
+}

@@ -1,0 +1,259 @@
+// Planning a weekly lesson, and publishing drafts. The server is asked at every change whether the plan would do.
+
+import { ApiError, post } from "./api.js";
+import { pairedRooms, periodWords, teacherChoice } from "./changing.js";
+import * as choices from "./choices.js";
+import { isClash, showFindings } from "./clashes.js";
+import { mondayOfWeek, weekdayName } from "./dates.js";
+import { tellFault } from "./fault.js";
+import { addOption, closePanel, field, form, input, openPanel, select, ticks } from "./form.js";
+import { say } from "./i18n.js";
+import { child } from "./page.js";
+
+const PAUSE = 400; // after the last change, before the server is asked
+const PATTERNS = ["every", "odd", "even", "listed"];
+const MODES = ["synchronous", "dedicated", "event"];
+const CHECK = "/api/v1/timetable-entries/check";
+const hasAny = (some, others) => some.some((each) => others.includes(each));
+
+// start: { by, whose, weekday, period, week }, whatever is known of the wish.
+export async function openPlanning(start, given) {
+  const plan = new Planning(start, given);
+  await plan.open();
+}
+
+class Planning {
+  #start;
+  #given;
+  #parts;
+  #controls = {};
+  #rooms = [];
+  #asked = 0;
+  #timer = null;
+
+  constructor(start, given) {
+    this.#start = start;
+    this.#given = given;
+  }
+
+  async open() {
+    this.#parts = form(openPanel("timetable.plan"), "plan.go", () => this.#carryOut(), (failure) => this.#explain(failure));
+    const { fields } = this.#parts;
+    fields.classList.add("two");
+    const { by, whose } = this.#start;
+    const [rooms, teachers] = await Promise.all([choices.mainRooms(), choices.teachers(this.#given.me)]);
+    this.#rooms = rooms;
+    const known = this.#controls;
+    known.room = field(fields, "timetable.by.room", select(rooms, by === "room" ? whose : await this.#roomOf(by, whose, teachers)));
+    known.subject = field(fields, "lesson.subject", input("text", "", { maxLength: 50, autocomplete: "off" }));
+    this.#offerSubjects();
+    known.title = field(fields, "plan.title", input("text", "", { maxLength: 200, autocomplete: "off" }));
+    this.#addTeacher(teachers);
+    this.#addTimes(fields);
+    known.mode = field(fields, "lesson.mode", select(MODES.map((id) => ({ id, key: `mode.${id}` }))));
+    const wide = child(fields, "div", "wide fields");
+    known.places = child(wide, "div", "fields");
+    const publish = [{ id: "no", key: "plan.draft", checked: true }, { id: "yes", key: "plan.publish" }];
+    known.publish = ticks(wide, "radio", "plan.visible", publish);
+    known.room.addEventListener("change", () => this.#attempt(() => this.#roomChanged(teachers)));
+    known.subject.addEventListener("change", () => this.#attempt(() => this.#showPlaces()));
+    this.#parts.whole.addEventListener("input", () => this.#checkSoon());
+    await this.#roomChanged(teachers);
+    known.subject.focus();
+  }
+
+  // The main classroom that the wish most likely is about.
+  async #roomOf(by, whose, teachers) {
+    const unit = by === "teacher" ? teachers.find(({ id }) => id === whose)?.unit : null;
+    return (this.#rooms.find((room) => room.unit === unit) ?? this.#rooms[0])?.id ?? null;
+  }
+
+  #school() {
+    return this.#rooms.find(({ id }) => id === this.#controls.room.value)?.unit;
+  }
+
+  #offerSubjects() {
+    const list = child(this.#parts.fields, "datalist");
+    list.id = "subjects";
+    this.#controls.subject.setAttribute("list", "subjects");
+    this.#controls.subjects = list;
+  }
+
+  #addTeacher(teachers) {
+    const control = teacherChoice(teachers, this.#school());
+    this.#controls.teacher = field(this.#parts.fields, "role.teacher", control);
+    if (this.#start.by === "teacher") control.value = this.#start.whose;
+  }
+
+  #addTimes(fields) {
+    const [known, { weekday, week }, { term }] = [this.#controls, this.#start, this.#given];
+    const weekdays = [1, 2, 3, 4, 5, 6, 7].map((id) => ({ id, key: "timetable.day.short", given: { day: weekdayName(id) } }));
+    const weeks = Array.from({ length: term.weeks }, (_, index) => ({ id: index + 1, key: "plan.week", given: { week: index + 1 } }));
+    known.weekday = field(fields, "plan.weekday", select(weekdays, weekday ?? 1));
+    known.period = field(fields, "change.period", document.createElement("select"));
+    known.first = field(fields, "plan.first", select(weeks, week));
+    known.last = field(fields, "plan.last", select(weeks, term.weeks));
+    known.pattern = field(fields, "plan.pattern", select(PATTERNS.map((id) => ({ id, key: `pattern.${id}` }))));
+    known.listed = field(fields, "plan.listed", input("text", "", { inputMode: "numeric", autocomplete: "off" }));
+    known.listed.parentElement.hidden = true;
+    known.pattern.addEventListener("change", () => (known.listed.parentElement.hidden = known.pattern.value !== "listed"));
+  }
+
+  // The day whose agreements and bells count: the first of the wished weeks.
+  #day() {
+    const { term, today } = this.#given;
+    const monday = mondayOfWeek(term.first_day, Number(this.#controls.first.value));
+    return [monday, term.first_day, today].sort().at(-1);
+  }
+
+  async #roomChanged(teachers) {
+    const { period, room, subjects, subject, teacher } = this.#controls;
+    const chosen = teacher.value;
+    teacher.replaceChildren(...teacherChoice(teachers, this.#school()).children);
+    teacher.selectedIndex = 0;
+    if (this.#start.by === "teacher") teacher.value = chosen;
+    const [periods, pairings] = await Promise.all([choices.periods(this.#school(), this.#day()), choices.pairingsOf(room.value, this.#day())]);
+    const number = period.value || this.#start.period;
+    period.replaceChildren();
+    for (const each of periods) addOption(period, { id: each.number, ...periodWords(each) });
+    if (periods.some((each) => String(each.number) === String(number))) period.value = number;
+    const names = [...new Set(pairings.flatMap((pairing) => pairing.subjects))];
+    subjects.replaceChildren(...names.map((name) => new Option(name)));
+    if (!names.includes(subject.value)) subject.value = names[0] ?? subject.value;
+    await this.#showPlaces();
+  }
+
+  // The sites that may take part, and the pupil groups of the school and of these sites.
+  async #showPlaces() {
+    const { room, subject, places } = this.#controls;
+    const [rooms, groups] = await Promise.all([pairedRooms(room.value, this.#day(), subject.value.trim()), choices.groups()]);
+    places.replaceChildren();
+    const wanted = this.#start.by === "site" ? this.#start.whose : null;
+    const isWanted = ({ unit }) => !wanted || !rooms.some((each) => each.unit === wanted) || unit === wanted;
+    this.#controls.sites = ticks(places, "checkbox", "change.sites.which", rooms.map((each) => ({ ...each, checked: isWanted(each) })));
+    if (!rooms.length) say(child(this.#controls.sites.set, "p", "hint"), "plan.no_sites");
+    const units = [this.#school(), ...rooms.map(({ unit }) => unit)];
+    const near = groups.filter(({ unit }) => units.includes(unit));
+    this.#controls.groups = near.length ? ticks(places, "checkbox", "plan.groups", near.map((each) => ({ ...each, checked: each.id === this.#start.whose }))) : null;
+    this.#checkSoon();
+  }
+
+  #draft() {
+    const known = this.#controls;
+    const number = (control) => Number(control.value);
+    const isListed = known.pattern.value === "listed";
+    const subject = known.subject.value.trim();
+    return {
+      term_id: this.#given.term.id,
+      main_room_id: known.room.value,
+      teacher_id: known.teacher.value,
+      receiving_room_ids: known.sites?.chosen() ?? [],
+      subject,
+      title: known.title.value.trim() || subject,
+      weekday: number(known.weekday),
+      period: number(known.period),
+      mode: known.mode.value,
+      first_week: number(known.first),
+      last_week: number(known.last),
+      week_pattern: known.pattern.value,
+      weeks: isListed ? (known.listed.value.match(/\d+/g) ?? []).map(Number) : [],
+      pupil_group_ids: known.groups?.chosen() ?? [],
+    };
+  }
+
+  // What is still to be filled in: the key of its text, and where.
+  #missing(draft) {
+    const { subject, sites, listed, period, teacher } = this.#controls;
+    if (!draft.subject) return ["plan.missing.subject", subject];
+    if (!draft.teacher_id) return ["plan.missing.teacher", teacher];
+    if (!draft.period) return ["fault.timetable.no_bells", period];
+    if (!draft.receiving_room_ids.length) return ["plan.missing.sites", sites.set.querySelector("input") ?? subject];
+    if (draft.week_pattern === "listed" && !draft.weeks.length) return ["plan.missing.weeks", listed];
+    return null;
+  }
+
+  #checkSoon() {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#attempt(() => this.#check()), PAUSE);
+  }
+
+  async #check() {
+    const [draft, mine] = [this.#draft(), ++this.#asked];
+    const { fault, findings } = this.#parts;
+    fault.hidden = true;
+    if (this.#missing(draft)) return findings.replaceChildren();
+    try {
+      const found = await post(CHECK, draft);
+      if (mine !== this.#asked) return;
+      if (found.free) this.#sayFree(found);
+      else this.#showClashes(found);
+    } catch (failure) {
+      if (mine !== this.#asked) return;
+      findings.replaceChildren();
+      throw failure;
+    }
+  }
+
+  #sayFree({ lessons, skipped }) {
+    const { findings } = this.#parts;
+    findings.replaceChildren();
+    const line = child(findings, "p", "finding-sum free-slot");
+    say(line, skipped.length ? "plan.free.skipped" : "plan.free", { lessons, skipped: skipped.length });
+  }
+
+  #showClashes(found) {
+    showFindings(this.#parts.findings, found, this.#given.zone, (weekday, period) => {
+      this.#controls.weekday.value = weekday;
+      this.#controls.period.value = period;
+      this.#controls.weekday.focus();
+      this.#checkSoon();
+    });
+  }
+
+  async #carryOut() {
+    clearTimeout(this.#timer);
+    this.#asked++;
+    const draft = this.#draft();
+    const missing = this.#missing(draft);
+    if (missing) {
+      missing[1].focus();
+      throw { words: missing[0] };
+    }
+    const publish = hasAny(this.#controls.publish.chosen(), ["yes"]);
+    const made = await post("/api/v1/timetable-entries", { ...draft, publish });
+    closePanel();
+    await this.#given.changed(publish ? "plan.done" : "plan.done.draft", { lessons: made.lessons });
+  }
+
+  #explain(failure) {
+    if (!(failure instanceof ApiError) || !isClash(failure)) return false;
+    this.#showClashes(failure.problem);
+    return true;
+  }
+
+  async #attempt(act) {
+    try {
+      await act();
+    } catch (failure) {
+      tellFault(this.#parts.fault, failure);
+    }
+  }
+}
+
+// drafts: the entries of the drafts that are on the screen; school: of the main classroom that is.
+export function openPublishing(drafts, school, given) {
+  const parts = form(openPanel("timetable.publish"), "publish.go", async () => {
+    const [which] = scope.chosen();
+    const narrowed = { shown: { entry_ids: drafts }, school: { school_id: school }, term: {} }[which];
+    const done = await post("/api/v1/timetable/publish", { term_id: given.term.id, ...narrowed });
+    closePanel();
+    await given.changed(done.lessons ? "publish.done" : "publish.none", done);
+  });
+  say(child(parts.fields, "p"), "publish.hint");
+  const items = [];
+  if (drafts.length) items.push({ id: "shown", key: "publish.shown", given: { count: drafts.length } });
+  if (school) items.push({ id: "school", key: "publish.school" });
+  items.push({ id: "term", key: "publish.term", given: { term: given.term.name } });
+  items[0].checked = true;
+  const scope = ticks(parts.fields, "radio", "publish.which", items);
+}

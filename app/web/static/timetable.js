@@ -1,0 +1,216 @@
+// The timetable, week by week: of a main room, a site, a teacher or a pupil group.
+
+import { get, getAll } from "./api.js";
+import { wireArrows } from "./arrows.js";
+import * as choices from "./choices.js";
+import { addDays, mondayOfWeek, shortDay, todayIn, weekdayName, weekOf } from "./dates.js";
+import { tellFault } from "./fault.js";
+import { holds, isSignedIn, whoIsHere } from "./frame.js";
+import { columnsOf, fillTable } from "./grid.js";
+import { label, say } from "./i18n.js";
+import { openLesson } from "./lesson.js";
+import { byId, child } from "./page.js";
+import { openPlanning, openPublishing } from "./planning.js";
+
+const LISTS = { room: choices.mainRooms, site: choices.sites, teacher: choices.teachers, group: choices.groups };
+
+// What is looked at: it stands in the address, so that it can be kept, sent and printed.
+const shown = { term: null, by: "room", whose: null, week: 1, day: 0 };
+const known = { me: null, terms: [], zone: "UTC", today: "", county: "", week: null, list: [], special: new Map() };
+let asked = 0;
+
+byId("by").addEventListener("change", () => attempt(() => changeList(byId("by").value)));
+byId("whose").addEventListener("change", () => show({ whose: byId("whose").value }));
+byId("term").addEventListener("change", () => attempt(() => changeTerm(byId("term").value)));
+byId("week").addEventListener("change", () => show({ week: Number(byId("week").value) }));
+byId("before").addEventListener("click", () => show({ week: shown.week - 1 }));
+byId("after").addEventListener("click", () => show({ week: shown.week + 1 }));
+byId("now").addEventListener("click", () => show({ week: currentWeek(), day: null }));
+byId("plan").addEventListener("click", () => plan({}));
+byId("publish").addEventListener("click", () => publish());
+byId("print").addEventListener("click", () => print());
+wireArrows(byId("grid"));
+if (isSignedIn) attempt(begin);
+
+async function begin() {
+  known.me = await whoIsHere();
+  const [terms, county] = await Promise.all([getAll("/api/v1/terms"), get(`/api/v1/org-units/${known.me.county_id}`)]);
+  Object.assign(known, { terms, zone: county.time_zone ?? "UTC", county: county.name });
+  known.today = todayIn(known.zone);
+  byId("plan").hidden = byId("publish").hidden = !plans();
+  if (!terms.length) return say(byId("news"), "timetable.no_terms");
+  const wanted = new URLSearchParams(location.search);
+  const own = ownView();
+  const by = wanted.get("by") in LISTS ? wanted.get("by") : own.by;
+  fillTerms(wanted.get("term"));
+  shown.week = Number(wanted.get("week")) || currentWeek();
+  await Promise.all([loadSpecial(), changeList(by, wanted.get("id") ?? own.whose)]);
+  for (const tools of document.querySelectorAll(".tools")) tools.inert = false;
+}
+
+// What somebody most likely comes for.
+function ownView() {
+  const { me } = known;
+  const unit = (role) => me.assignments.find((duty) => duty.role === role)?.org_unit_id;
+  if (holds(me, "bureau_admin")) return { by: "room" };
+  if (holds(me, "teacher")) return { by: "teacher", whose: me.id };
+  if (holds(me, "site_assistant")) return { by: "site", whose: unit("site_assistant") };
+  return { by: "room", unit: unit("school_admin") };
+}
+
+function fillTerms(wanted) {
+  const current = known.terms.find(({ first_day: first, last_day: last }) => first <= known.today && known.today <= last);
+  shown.term = known.terms.find(({ id }) => id === wanted) ?? current ?? known.terms.at(-1);
+  byId("term").replaceChildren(...known.terms.map(({ id, name }) => new Option(name, id, false, id === shown.term.id)));
+  byId("term-field").hidden = known.terms.length < 2;
+  fillWeeks();
+}
+
+function fillWeeks() {
+  const { first_day: first, weeks } = shown.term;
+  byId("week").replaceChildren();
+  for (let week = 1; week <= weeks; week++) {
+    const monday = mondayOfWeek(first, week);
+    const option = child(byId("week"), "option");
+    option.value = week;
+    say(option, "timetable.week.option", { week, from: shortDay(monday), to: shortDay(addDays(monday, 6)) });
+  }
+}
+
+const currentWeek = () => clamp(weekOf(shown.term.first_day, known.today));
+const clamp = (week) => Math.min(Math.max(Math.trunc(week), 1), shown.term.weeks);
+
+async function changeTerm(id) {
+  fillTerms(id);
+  await loadSpecial();
+  show({ week: currentWeek(), day: null });
+}
+
+// Holidays and make-up days have names.
+async function loadSpecial() {
+  const { first_day: from, last_day: to } = shown.term;
+  const days = await getAll(`/api/v1/calendar-days?from=${from}&to=${to}`);
+  known.special = new Map(days.map((day) => [day.date, day]));
+}
+
+async function changeList(by, wanted = null) {
+  byId("by").value = by;
+  known.list = await LISTS[by](known.me);
+  shown.by = by;
+  const mine = known.list.find(({ unit }) => unit === ownView().unit);
+  const chosen = known.list.find(({ id }) => id === wanted) ?? mine ?? known.list[0];
+  byId("whose").replaceChildren(...known.list.map(({ id, name }) => new Option(name, id, false, id === chosen?.id)));
+  await load({ whose: chosen?.id ?? null });
+}
+
+function show(change) {
+  return attempt(() => load(change));
+}
+
+async function load(change = {}) {
+  Object.assign(shown, change);
+  shown.week = clamp(shown.week);
+  byId("week").value = shown.week;
+  byId("before").disabled = shown.week <= 1;
+  byId("after").disabled = shown.week >= shown.term.weeks;
+  if (!shown.whose) return showNothing();
+  const mine = ++asked;
+  const { term, by, whose, week } = shown;
+  const chosen = known.list.find(({ id }) => id === whose);
+  const monday = mondayOfWeek(term.first_day, week);
+  const day = monday < term.first_day ? term.first_day : monday;
+  const [found, periods] = await Promise.all([
+    get(`/api/v1/timetable?${new URLSearchParams({ term: term.id, week, [by]: whose })}`),
+    choices.periods(chosen.unit, day),
+  ]);
+  if (mine !== asked) return; // somebody has stepped on meanwhile
+  const query = new URLSearchParams({ term: term.id, by, id: whose, week });
+  history.replaceState(null, "", `${location.pathname}?${query}`);
+  render(found, periods, chosen);
+}
+
+function showNothing() {
+  byId("grid").hidden = byId("keys").hidden = true;
+  byId("days").replaceChildren();
+  say(byId("news"), "timetable.nobody");
+}
+
+function render(week, periods, chosen) {
+  byId("grid").hidden = byId("keys").hidden = false;
+  known.week = week;
+  fillTable(byId("grid"), {
+    week,
+    periods,
+    special: known.special,
+    today: known.today,
+    zone: known.zone,
+    withRooms: shown.by !== "room",
+    onLesson: (lesson) => attempt(() => openLesson(lesson, doing(`[data-lesson="${lesson.id}"]`))),
+    onFree: plans() ? (day, period) => plan({ weekday: day.weekday_taught, period }) : null,
+  });
+  const monday = mondayOfWeek(shown.term.first_day, shown.week);
+  const given = { name: chosen.name, week: shown.week, from: shortDay(monday), to: shortDay(addDays(monday, 6)) };
+  say(byId("caption"), "timetable.caption", given);
+  say(byId("paper-title"), "timetable.paper", { ...given, county: known.county, term: shown.term.name });
+  const standing = week.lessons.filter(({ state }) => !["cancelled", "moved"].includes(state)).length;
+  say(byId("news"), standing ? "timetable.count" : "timetable.empty", { count: standing });
+  showDays(columnsOf(week));
+}
+
+const plans = () => holds(known.me, "bureau_admin");
+
+function plan(start) {
+  const { by, whose, week } = shown;
+  return attempt(() => openPlanning({ by, whose, week, ...start }, doing()));
+}
+
+function publish() {
+  const drafts = new Set(known.week.lessons.filter(({ state }) => state === "draft").map(({ entry_id: id }) => id));
+  const school = shown.by === "room" ? known.list.find(({ id }) => id === shown.whose)?.unit : null;
+  attempt(() => openPublishing([...drafts], school, doing()));
+}
+
+// What dialogs need to know. After something was done: the week as it is now, what was done in words, and the keyboard
+// where it was.
+function doing(focus = null) {
+  const changed = async (key, values = {}) => {
+    await show();
+    say(byId("news"), key, values);
+    if (focus) byId("grid").querySelector(focus)?.focus();
+  };
+  return { ...known, term: shown.term, changed };
+}
+
+// On a narrow screen one day at a time; the table stays one table.
+function showDays(days) {
+  const today = days.findIndex(({ date }) => date === known.today);
+  shown.day ??= Math.max(today, 0);
+  shown.day = Math.min(shown.day, days.length - 1);
+  byId("days").replaceChildren(
+    ...days.map(({ date }, index) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "quiet";
+      say(child(button, "span"), "timetable.day.short", { day: weekdayName(new Date(date).getUTCDay() || 7, "short") });
+      label(button, "timetable.day", { day: weekdayName(new Date(date).getUTCDay() || 7), date: shortDay(date) });
+      button.addEventListener("click", () => chooseDay(index));
+      return button;
+    }),
+  );
+  chooseDay(shown.day);
+}
+
+function chooseDay(day) {
+  shown.day = day;
+  for (const [index, button] of [...byId("days").children].entries()) button.setAttribute("aria-pressed", String(index === day));
+  for (const cell of byId("grid").querySelectorAll("[data-day]")) cell.classList.toggle("off", Number(cell.dataset.day) !== day);
+}
+
+async function attempt(act) {
+  try {
+    byId("fault").hidden = true;
+    await act();
+  } catch (failure) {
+    tellFault(byId("fault"), failure);
+  }
+}
