@@ -11,7 +11,7 @@ from app.transfer.tables import BadCell, Cell, Row, Table
 from app.transfer.xlsx_files import day_of_serial
 from app.web.language import Language
 
-_BLANK: Final = "\u200b\ufeff"
+_UNSEEN: Final = dict.fromkeys(map(ord, "\u200b\ufeff"))
 _HEAD_ROWS: Final = 10
 """So many rows may stand above the names of the columns: a title, a remark."""
 _MOST_EXACT: Final = 10**15
@@ -106,7 +106,7 @@ class Header:
 
 def plain(text: str) -> str:
     """A text without blanks around it, those of all scripts, and without marks that nobody sees."""
-    return text.translate(dict.fromkeys(map(ord, _BLANK))).strip()
+    return (text if text.isascii() else text.translate(_UNSEEN)).strip()
 
 
 def narrow(text: str) -> str:

@@ -100,7 +100,9 @@ def judge_bundle(session: Session, principal: Principal, bundle: Bundle) -> Judg
             )
             for fault in plan.faults
         )
-    return Judged(bundle.rows, created, changed, unchanged, tuple(faults), _nothing, tuple(remarks))
+    # A user of several orgs is several rows here, and one there.
+    once = {(each.fault.table, each.fault.row, each.columns, each.fault.code): each for each in faults}
+    return Judged(bundle.rows, created, changed, unchanged, tuple(once.values()), _nothing, tuple(remarks))
 
 
 def _in_our_words(portion: Portion, units: Sequence[OrgUnit]) -> list[Record]:

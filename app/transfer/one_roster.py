@@ -68,7 +68,7 @@ class Line:
     values: Mapping[str, str]
 
     def __getitem__(self, column: str) -> str:
-        return self.values.get(column, "")
+        return plain(self.values.get(column, ""))
 
     @property
     def stays(self) -> bool:
@@ -175,7 +175,7 @@ class _Reading:
                     raise BadFile("oneroster.column_missing", name=file, column=missing[0])
                 continue
             self._found.rows += 1
-            yield Line(number, dict(zip(columns, map(plain, texts), strict=False)))
+            yield Line(number, dict(zip(columns, texts, strict=False)))
 
     def _orgs(self) -> None:
         lines = [line for line in self._lines("orgs") if line.stays]

@@ -66,23 +66,23 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "oneroster.column_missing": ("{name} 缺少 {column} 列。", "{name} has no column {column}."),
     "oneroster.pupils": (
         "{number} 名学生只计入人数,未保存任何姓名。",
-        "{number} pupils were counted; nothing that names them is stored.",
+        "Pupils counted, and nothing stored that names them: {number}.",
     ),
     "oneroster.orgs": (
         "{number} 个部门未导入:这里没有对应的单位。",
-        "{number} departments were left out: there is nothing like them here.",
+        "Departments left out, since there is nothing like them here: {number}.",
     ),
     "oneroster.roles": (
         "{number} 个角色(家长、辅导员等)未导入:这里没有对应的角色。",
-        "{number} roles, such as of parents and counselors, were left out: there is nothing like them here.",
+        "Roles left out, such as of parents and counselors: {number}.",
     ),
     "oneroster.classes": (
         "{number} 个课程班未导入:学生班组只取行政班(homeroom)。",
-        "{number} classes of courses were left out: pupil groups are homerooms.",
+        "Classes of courses left out, since pupil groups are homerooms: {number}.",
     ),
     "oneroster.gone": (
         "{number} 个停用或待删除的用户未导入;已有账号请另行关闭。",
-        "{number} users who are disabled or to be deleted were left out; close accounts they have here by hand.",
+        "Users left out who are disabled or to be deleted; accounts they have here are closed by hand: {number}.",
     ),
     "oneroster.no_term": (
         "今天不在任何学期内,各年级人数未导入。",

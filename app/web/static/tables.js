@@ -7,6 +7,7 @@ import { identity } from "./identity.js";
 import { byId, child, showFault } from "./page.js";
 
 const MOST_BYTES = 16 * 1024 * 1024;
+const ONLY_IN = "oneroster";
 const COUNTS = {
   created: "tables.created",
   changed: "tables.changed",
@@ -25,6 +26,9 @@ byId("check").addEventListener("submit", (event) => {
 });
 byId("store").addEventListener("click", () => attempt(() => bring(false), byId("store")));
 for (const change of [byId("kind"), byId("file")]) change.addEventListener("change", forget);
+byId("kind").addEventListener("change", () => {
+  byId("out").hidden = byId("kind").value === ONLY_IN;
+});
 for (const button of document.querySelectorAll("[data-file]")) {
   button.addEventListener("click", () => attempt(() => download(button.dataset), button));
 }
@@ -61,6 +65,8 @@ function show(report) {
     say(child(pair, "dt"), words);
     child(pair, "dd").textContent = report[name];
   }
+  byId("remarks").replaceChildren();
+  for (const { detail } of report.remarks) child(byId("remarks"), "li").textContent = detail;
   byId("store").hidden = !dryRun || refused > 0 || nothing;
   byId("errors").hidden = report.errors.length === 0;
   byId("rows").replaceChildren();
@@ -104,7 +110,7 @@ async function attempt(act, button) {
     byId("report").hidden = true;
     const words = failure instanceof ApiError && FAULTS[failure.code];
     // What is wrong with a file as a whole, the server says in the reader's language.
-    if (failure instanceof ApiError && failure.code.startsWith("file.")) tell(failure.message);
+    if (failure instanceof ApiError && /^(file|oneroster)\./.test(failure.code)) tell(failure.message);
     else showFault(byId("fault"), words ? { words } : failure);
   }
   if (button) button.disabled = false;

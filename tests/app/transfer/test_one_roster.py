@@ -55,7 +55,7 @@ def bundle(files: dict[str, str]) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in files.items():
-            archive.writestr(name, "\ufeff" + text)
+            archive.writestr(zipfile.ZipInfo(name), "\ufeff" + text)  # not the time of writing
     return content.getvalue()
 
 
