@@ -48,6 +48,7 @@ class Emulator:
         self._paths: dict[Address, _Path] = {}
         self._socket = _socket()
         self._timer: asyncio.TimerHandle | None = None
+        self._blocks_udp = False
         self.port = free_port()
         """For UDP and for TCP."""
         self._socket.bind(("127.0.0.1", self.port))
@@ -83,11 +84,17 @@ class Emulator:
         for path in self._paths.values():
             path.up.link.conditions, path.down.link.conditions = up, down
 
+    def block_udp(self) -> None:
+        """From now on, as behind a firewall that has changed its mind, connections alone get through."""
+        self._blocks_udp = True
+
     def _from_clients(self) -> None:
         now = asyncio.get_running_loop().time()
         with contextlib.suppress(BlockingIOError):
             for _ in range(_READS):
                 datagram, client = self._socket.recvfrom(_LARGEST)
+                if self._blocks_udp:
+                    continue
                 path = self._paths.get(client) or self._new_path(client)
                 path.up.put(datagram, now)
         self._deliver()
@@ -97,7 +104,9 @@ class Emulator:
         # A server that is gone is a network that swallows.
         with contextlib.suppress(BlockingIOError, ConnectionRefusedError):
             for _ in range(_READS):
-                path.down.put(path.socket.recv(_LARGEST), now)
+                datagram = path.socket.recv(_LARGEST)
+                if not self._blocks_udp:
+                    path.down.put(datagram, now)
         self._deliver()
 
     def _send_to(self, client: Address, datagram: bytes) -> int:

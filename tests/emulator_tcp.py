@@ -59,7 +59,8 @@ class _End(asyncio.Protocol):
             return
         if not self.was_told:
             self.was_told = True
-            self.transport.write_eof()
+            with contextlib.suppress(OSError):  # the other side is gone already
+                self.transport.write_eof()
         if self.has_ended:
             self.transport.close()
 
