@@ -5,11 +5,13 @@ Services flush, they never commit.
 """
 
 import re
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated, Any, Final
 
 from fastapi import Depends
 from fastapi.concurrency import contextmanager_in_threadpool
@@ -32,8 +34,10 @@ from sqlalchemy import (
     make_url,
     text,
 )
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import IntegrityError, InvalidatePoolError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry
 from starlette.requests import HTTPConnection
 
 
@@ -63,6 +67,9 @@ LENDER = "tongtang.lender"
 
 _BUSY_TIMEOUT_MS = 5000
 _READ_ONLY = "tongtang_read_only"
+_RESTS_SINCE = "tongtang_rests_since"
+RESTED_SECONDS: Final = 5.0
+"""A connection to PostgreSQL that nobody used for so long is asked whether it is still there."""
 _TAKE_LOCKS = text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key")
 
 
@@ -145,14 +152,34 @@ def make_engine(url: str | URL) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin)
         return engine
-    return create_engine(
+    engine = create_engine(
         parsed,
         pool_size=10,
         max_overflow=30,  # as many as the thread pool runs at once
-        pool_pre_ping=True,
         hide_parameters=True,  # an error that is logged quotes no names
         connect_args={"connect_timeout": 5, "options": "-c timezone=UTC -c lock_timeout=5s"},
     )
+    event.listen(engine, "checkin", _note_rest)
+    event.listen(engine, "checkout", partial(_ping_rested, engine.dialect))
+    return engine
+
+
+def _note_rest(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info[_RESTS_SINCE] = time.monotonic()
+
+
+def _ping_rested(
+    dialect: Dialect, connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object
+) -> None:
+    """Replace connections that the server has closed meanwhile. What was used a moment ago is not asked: that would
+    be a trip more for every request, and a server that ends in that moment costs its caller a second try anyway."""
+    since = record.info.get(_RESTS_SINCE)
+    if since is None or time.monotonic() - since < RESTED_SECONDS:
+        return
+    try:
+        dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error:
+        raise InvalidatePoolError from None
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

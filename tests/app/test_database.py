@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
+from app import database
 from app.accounts.models import Person
 from app.accounts.rules import Role
 from app.database import Id, SessionDep, SessionFactory, make_engine, measure_tables, reading, violated
@@ -94,6 +95,22 @@ def test_sqlite_knows_how_its_rows_are_spread(engine: Engine, session: Session) 
     if engine.dialect.name == "sqlite":
         measured = text("SELECT stat FROM sqlite_stat1 WHERE idx = 'ix_org_units_county_id'")
         assert session.execute(measured).scalar_one() == "2 2"
+
+
+def test_a_connection_that_the_server_closed_is_replaced(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if engine.dialect.name != "postgresql":
+        return  # a file closes nothing
+    monkeypatch.setattr(database, "RESTED_SECONDS", 0.0)
+    with engine.connect() as connection:
+        lost = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    other = make_engine(engine.url)
+    with other.connect() as connection:
+        assert connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": lost}).scalar_one()
+    other.dispose()
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT pg_backend_pid()")).scalar_one() != lost
 
 
 def test_a_reader_does_not_wait_for_a_writer(session_factory: SessionFactory) -> None:
