@@ -26,7 +26,7 @@ from app.pairings.schemas import (
     Renewal,
 )
 from app.pairings.service import PairingDraft, Search
-from app.schemas import SORT, BelowUnit, Page, PageAfter, PageLimit
+from app.schemas import SORT, BelowUnit, Page, PageAfter, PageLimit, as_json
 from app.versions import ANY, Seen
 
 router = APIRouter(prefix="/api/v1", tags=["pairings"])
@@ -67,7 +67,12 @@ def add_pairing(
     return PairingOut.of(pairing, principal.today)
 
 
-@router.get("/pairings", summary="List pairings", responses=responses(Unauthenticated))
+@router.get(
+    "/pairings",
+    summary="List pairings",
+    response_model=Page[PairingOut],
+    responses=responses(Unauthenticated),
+)
 def list_pairings(
     session: SessionDep,
     principal: Annotated[Principal, may(Action.PAIRING_SHOW)],
@@ -82,7 +87,7 @@ def list_pairings(
     sort: Annotated[Literal["valid_from", "-valid_from", "valid_to", "-valid_to"], SORT] = "valid_from",
     limit: PageLimit = 50,
     after: PageAfter = None,
-) -> Page[PairingOut]:
+) -> Response:
     """The pairings of one's own county, by first day unless asked otherwise."""
     search = Search(
         principal.county_id,
@@ -95,9 +100,8 @@ def list_pairings(
     )
     page = service.list_pairings(session, search, org_unit_id, Paging(sort, after, limit))
     renewed = service.renewed(session, [pairing.id for pairing in page.items])
-    return Page(
-        items=[PairingOut.of(pairing, principal.today, renewed) for pairing in page.items], next=page.next
-    )
+    items = [PairingOut.of(pairing, principal.today, renewed) for pairing in page.items]
+    return as_json(Page[PairingOut](items=items, next=page.next))
 
 
 @router.get(

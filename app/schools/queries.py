@@ -2,11 +2,12 @@
 
 import uuid
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from app.listing import Paging, Slice, both_ways, sliced
+from app.listing import Paging, Slice, both_ways, sliced, sliced_rows
 from app.schools.models import OrgUnit, PupilGroup, Room, TaughtSubject
 from app.schools.rules import OrgUnitKind, RoomKind
 
@@ -53,9 +54,9 @@ def org_units_page(
     below: uuid.UUID | None,
     name: str | None,
     paging: Paging,
-) -> Slice[OrgUnit]:
-    """Units of a county in one of the `ORG_UNIT_ORDERS`; `below`: this one and all below it."""
-    query = select(OrgUnit).where(OrgUnit.county_id == county_id)
+) -> Slice[Any]:
+    """Units of a county, to be shown, in one of the `ORG_UNIT_ORDERS`; `below`: this one and all below it."""
+    query = select(*_units).where(OrgUnit.county_id == county_id)
     if kind is not None:
         query = query.where(OrgUnit.kind == kind)
     if parent_id is not None:
@@ -66,7 +67,7 @@ def org_units_page(
         query = query.where(
             or_(*(each.istartswith(name, autoescape=True) for each in (OrgUnit.name, OrgUnit.code)))
         )
-    return sliced(session, query, ORG_UNIT_ORDERS, paging)
+    return sliced_rows(session, query, ORG_UNIT_ORDERS, paging)
 
 
 def _below(unit_id: uuid.UUID) -> ColumnElement[bool]:
@@ -108,9 +109,9 @@ def rooms_page(
     name: str | None,
     equipment: str | None,
     paging: Paging,
-) -> Slice[Room]:
-    """Rooms of a county in one of the `ROOM_ORDERS`; `below`: those of this unit and of all below it."""
-    query = _rooms_of(county_id)
+) -> Slice[Any]:
+    """Rooms of a county, to be shown, in one of the `ROOM_ORDERS`; `below`: those of this unit and of all below it."""
+    query = _rooms_of(county_id).with_only_columns(*Room.__table__.c)
     if kind is not None:
         query = query.where(Room.kind == kind)
     if below is not None:
@@ -119,7 +120,7 @@ def rooms_page(
         query = query.where(Room.name.istartswith(name, autoescape=True))
     if equipment is not None:
         query = query.where(Room.equipment.icontains(equipment, autoescape=True))
-    return sliced(session, query, ROOM_ORDERS, paging)
+    return sliced_rows(session, query, ROOM_ORDERS, paging)
 
 
 def rooms_of(

@@ -12,7 +12,7 @@ from app.database import SessionDep
 from app.entity_tags import IfNoneMatch
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.listing import Paging
-from app.schemas import SORT, BelowUnit, NameStart, Page, PageAfter, PageLimit
+from app.schemas import SORT, BelowUnit, NameStart, Page, PageAfter, PageLimit, as_json
 from app.schools import service
 from app.schools.models import OrgUnit, Room
 from app.schools.rules import OrgUnitKind, RoomKind
@@ -46,7 +46,7 @@ def add_org_unit(
     return unit
 
 
-@router.get("/org-units", summary="List org units", responses=_ON_LIST)
+@router.get("/org-units", summary="List org units", response_model=Page[OrgUnitOut], responses=_ON_LIST)
 def list_org_units(
     session: SessionDep,
     principal: Annotated[Principal, may(Action.ORG_UNIT_SHOW)],
@@ -59,11 +59,11 @@ def list_org_units(
     sort: Annotated[Literal["code", "-code", "name", "-name"], SORT] = "code",
     limit: PageLimit = 50,
     after: PageAfter = None,
-) -> Page[OrgUnitOut]:
+) -> Response:
     """The units of one's own county, by official code unless asked otherwise."""
     paging = Paging(sort, after, limit)
     page = service.list_org_units(session, principal, kind, parent_id, org_unit_id, name, paging)
-    return Page(items=[OrgUnitOut.model_validate(unit) for unit in page.items], next=page.next)
+    return as_json(Page[OrgUnitOut].model_validate(page))
 
 
 @router.get(
@@ -102,7 +102,7 @@ def add_room(
     return room
 
 
-@router.get("/rooms", summary="List rooms", responses=_ON_LIST)
+@router.get("/rooms", summary="List rooms", response_model=Page[RoomOut], responses=_ON_LIST)
 def list_rooms(
     session: SessionDep,
     principal: Annotated[Principal, may(Action.ROOM_SHOW)],
@@ -115,11 +115,11 @@ def list_rooms(
     sort: Annotated[Literal["code", "-code", "name", "-name"], SORT] = "code",
     limit: PageLimit = 50,
     after: PageAfter = None,
-) -> Page[RoomOut]:
+) -> Response:
     """The rooms of one's own county, by the codes of unit and room unless asked otherwise."""
     paging = Paging(sort, after, limit)
     page = service.list_rooms(session, principal, kind, org_unit_id, name, equipment, paging)
-    return Page(items=[RoomOut.model_validate(room) for room in page.items], next=page.next)
+    return as_json(Page[RoomOut].model_validate(page))
 
 
 @router.get("/rooms/{room_id}", summary="Show a room", response_model=RoomOut, responses=_ON_SHOW)

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import IntegrityError
@@ -173,8 +174,8 @@ def list_org_units(
     below: uuid.UUID | None,
     name: str | None,
     paging: Paging,
-) -> Slice[OrgUnit]:
-    """Units of one's own county, and where the next page starts."""
+) -> Slice[Any]:
+    """Units of one's own county, to be shown, and where the next page starts."""
     return queries.org_units_page(session, principal.county_id, kind, parent_id, below, name, paging)
 
 
@@ -312,8 +313,8 @@ def list_rooms(
     name: str | None,
     equipment: str | None,
     paging: Paging,
-) -> Slice[Room]:
-    """Rooms of one's own county, and where the next page starts."""
+) -> Slice[Any]:
+    """Rooms of one's own county, to be shown, and where the next page starts."""
     return queries.rooms_page(session, principal.county_id, kind, below, name, equipment, paging)
 
 
