@@ -4,7 +4,7 @@ import { ask, get, getAll, post } from "./api.js";
 import { wireArrows } from "./arrows.js";
 import { longDay, shortDay, todayIn, weekdayName, weekdayOf } from "./dates.js";
 import { tellFault } from "./fault.js";
-import { closePanel, field, form, input, openPanel, select, ticks } from "./form.js";
+import { button, closePanel, field, form, input, openPanel, select, ticks } from "./form.js";
 import { holds, isSignedIn, whoIsHere } from "./frame.js";
 import { label, say, text } from "./i18n.js";
 import { byId, child } from "./page.js";
@@ -13,6 +13,7 @@ const DAYS = "/api/v1/calendar-days";
 const KINDS = ["usual", "holiday", "make_up_day", "school_day"];
 const MOST = 8;
 const known = { terms: [], term: null, today: "", maySet: false, days: [] };
+let asked = 0;
 
 byId("term").addEventListener("change", () => attempt(() => show(byId("term").value)));
 wireArrows(byId("year"));
@@ -34,9 +35,11 @@ async function begin() {
 }
 
 async function show(id) {
-  known.term = known.terms.find((term) => term.id === id);
+  const mine = ++asked;
   byId("term").value = id;
   const [calendar, proposed] = await Promise.all([get(`/api/v1/terms/${id}/calendar`), known.maySet ? proposals(id) : []]);
+  if (mine !== asked) return; // somebody has chosen another term meanwhile
+  known.term = known.terms.find((term) => term.id === id);
   known.days = calendar.days;
   fillYear();
   fillSpecial();
@@ -133,7 +136,7 @@ function fillSpecial() {
 
 function openDay(day) {
   const { date, special } = day;
-  const parts = form(openPanel("calendar.change", { day: longDay(date) }), "calendar.save", () => save(), (failure) => refused(parts, failure));
+  const parts = form(openPanel("calendar.change", { day: longDay(date) }), "calendar.save", () => save(), (failure) => refused(parts, failure, () => save(true)));
   const kind = special?.kind ?? "usual";
   const items = KINDS.map((id) => ({ id, key: `calendar.kind.${id}`, given: { day: weekdayName(weekdayOf(date)) }, checked: id === kind }));
   const chosen = ticks(parts.fields, "radio", "calendar.kind", items);
@@ -152,33 +155,42 @@ function openDay(day) {
   };
   parts.whole.addEventListener("change", async () => {
     showFields();
-    if (wanted().kind === "usual") return parts.findings.replaceChildren();
-    await foresee(parts, [wanted()]);
+    await foresee(parts, wanted().kind === "usual" ? { unmark: [date] } : { days: [wanted()] });
   });
   showFields();
 
-  async function save() {
-    if (wanted().kind !== "usual") await ask("PUT", DAYS, { days: [wanted()] });
-    else if (special) await ask("DELETE", `${DAYS}/${date}`);
+  async function save(follow = false) {
+    if (wanted().kind !== "usual") await mark({ days: [wanted()] }, follow);
+    else if (special) await mark({ unmark: [date] }, follow);
     closePanel();
     await done("calendar.saved", { day: longDay(date) });
     byId("year").querySelector(`[data-date="${date}"]`)?.focus();
   }
 }
 
-async function foresee(parts, days) {
+async function foresee(parts, wanted) {
   try {
     parts.fault.hidden = true;
-    showEffects(parts.findings, await post(`${DAYS}/effects`, { days }));
+    showEffects(parts.findings, await post(`${DAYS}/effects`, wanted));
   } catch (failure) {
     parts.findings.replaceChildren();
     tellFault(parts.fault, failure);
   }
 }
 
-function refused(parts, { code, problem }) {
+const mark = (days, follow) => ask("PUT", follow ? `${DAYS}?lessons=follow` : DAYS, days);
+
+// Lessons stand in the way: whoever has read which ones may let them follow, in a step of its own.
+function refused(parts, { code, problem }, letFollow) {
   if (code !== "calendar.lessons_planned") return false;
   showEffects(parts.findings, problem);
+  button(parts.findings, "calendar.follow", async () => {
+    try {
+      await letFollow();
+    } catch (failure) {
+      tellFault(parts.fault, failure);
+    }
+  }, "quiet");
   parts.findings.scrollIntoView({ block: "nearest" });
   return true;
 }
@@ -215,20 +227,17 @@ function fillProposals(proposed) {
   const items = proposed.map((day) => ({ id: day.date, checked: true, key: "calendar.day", given: { day: longDay(day.date), what: () => whatItIs({ special: day, weekday_taught: day.follows_weekday }) } }));
   const chosen = ticks(parts.fields, "checkbox", "calendar.proposals.which", items);
 
-  async function confirm() {
+  async function confirm(follow = false) {
     if (!chosenDays().length) throw { words: "calendar.proposals.none" };
-    const { days } = await ask("PUT", DAYS, { days: chosenDays() });
+    const { days } = await mark({ days: chosenDays() }, follow);
     await done("calendar.confirmed", { count: days.length });
     byId("news").scrollIntoView({ block: "nearest" });
   }
 
   // Days with lessons on them cannot be confirmed yet; the others can.
   function holdBack(failure) {
-    if (!refused(parts, failure)) return false;
-    const way = child(parts.findings, "button", "quiet");
-    way.type = "button";
-    say(child(way, "span"), "calendar.only_free");
-    way.addEventListener("click", () => attempt(leaveOut));
+    if (!refused(parts, failure, () => confirm(true))) return false;
+    button(parts.findings, "calendar.only_free", () => attempt(leaveOut), "quiet");
     return true;
   }
 

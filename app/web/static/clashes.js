@@ -5,6 +5,7 @@ import { say, text } from "./i18n.js";
 import { child } from "./page.js";
 
 const MOST = 8;
+const MOST_DAYS = 3;
 
 export const isClash = ({ code }) => code === "timetable.clash" || code === "timetable.bells_apart";
 
@@ -15,10 +16,10 @@ export function showFindings(place, found, zone, onChoice = null) {
   say(child(place, "p", "finding-sum"), "clash.sum", { count: total + apart.length });
   const list = child(place, "ul", "finding-list");
   let named = 0;
-  for (const some of byLesson(clashes).slice(0, MOST)) {
-    const what = () => some.map(({ resource, name }) => text(`clash.${resource}`, { name })).join(text("list.comma"));
-    say(child(list, "li"), "clash.lesson", { title: some[0].title, what, ...spanOf(some[0], zone) });
-    named += some.length;
+  for (const { title, from, to, days, what, count } of bySeries(clashes, zone).slice(0, MOST)) {
+    const taken = () => what.map(({ resource, name }) => text(`clash.${resource}`, { name })).join(text("list.comma"));
+    say(child(list, "li"), "clash.lesson", { title, from: () => from, to: () => to, what: taken, day: () => daysOf(days) });
+    named += count;
   }
   for (const each of apart.slice(0, MOST)) {
     say(child(list, "li"), "clash.bells", { name: each.name, ...spanOf(each, zone) });
@@ -38,11 +39,24 @@ export function showFindings(place, found, zone, onChoice = null) {
   }
 }
 
-// One lesson in the way may hold the teacher, the room and the sites at once: it is said once.
-function byLesson(clashes) {
-  const lessons = new Map();
-  for (const clash of clashes) lessons.set(clash.lesson_id, [...(lessons.get(clash.lesson_id) ?? []), clash]);
-  return [...lessons.values()];
+// One lesson in the way may hold the teacher, the room and the sites at once, and do so every week: it is said once.
+function bySeries(clashes, zone) {
+  const series = new Map();
+  for (const clash of clashes) {
+    const [from, to] = [timeIn(clash.starts_at, zone)(), timeIn(clash.ends_at, zone)()];
+    const key = [clash.title, from, to].join();
+    const known = series.get(key) ?? { title: clash.title, from, to, days: new Set(), what: new Map(), count: 0 };
+    known.days.add(dayIn(clash.starts_at, zone));
+    known.what.set(clash.id, clash);
+    known.count += 1;
+    series.set(key, known);
+  }
+  return [...series.values()].map((each) => ({ ...each, days: [...each.days], what: [...each.what.values()] }));
+}
+
+function daysOf(days) {
+  const first = days.slice(0, MOST_DAYS).map((day) => longDay(day)()).join(text("list.comma"));
+  return days.length > MOST_DAYS ? text("clash.days", { first, count: days.length - MOST_DAYS }) : first;
 }
 
 function spanOf({ starts_at: starts, ends_at: ends }, zone) {

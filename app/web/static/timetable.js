@@ -95,7 +95,9 @@ async function loadSpecial() {
 
 async function changeList(by, wanted = null) {
   byId("by").value = by;
-  known.list = await LISTS[by](known.me);
+  const list = await LISTS[by](known.me);
+  if (byId("by").value !== by) return; // somebody has chosen another list meanwhile
+  known.list = list;
   shown.by = by;
   const mine = known.list.find(({ unit }) => unit === ownView().unit);
   const chosen = known.list.find(({ id }) => id === wanted) ?? mine ?? known.list[0];
