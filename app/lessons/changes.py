@@ -122,7 +122,6 @@ def _add(session: Session, doing: Doing, kind: ChangeKind, **values: Any) -> Non
             **values,
         )
     )
-    session.flush()
 
 
 def take_waiting(session: Session, limit: int, now: datetime) -> Sequence[LessonChanged]:
