@@ -141,6 +141,12 @@ def tables(request: Request) -> HTMLResponse:
     return _page(request, "tables")
 
 
+@router.get("/pairings")
+def pairings(request: Request) -> HTMLResponse:
+    """Agreements between main classrooms and sites, and the steps one may take."""
+    return _page(request, "pairings")
+
+
 @router.get("/reports")
 def reports(request: Request) -> HTMLResponse:
     """What is required, planned and delivered, for administrators."""
