@@ -63,6 +63,8 @@ class Letter:
     to: str
     subject: str
     text: str
+    reference: str | None = None
+    """Letters with the same one are the same letter, tried again; a mail program shows them once."""
 
     def __post_init__(self) -> None:
         if len(self.to) > LONGEST_ADDRESS or not MAIL_ADDRESS.fullmatch(self.to):
@@ -115,13 +117,17 @@ class MailServer:
                 raise
         return server
 
+    def _message_id(self, reference: str | None) -> str:
+        domain = self.sender.rpartition("@")[2]
+        return f"<{reference}@{domain}>" if reference is not None else make_msgid(domain=domain)
+
     def _written(self, letter: Letter) -> EmailMessage:
         message = EmailMessage(policy=SMTP)
         message["From"] = self.sender
         message["To"] = letter.to
         message["Subject"] = letter.subject
         message["Date"] = formatdate()
-        message["Message-ID"] = make_msgid(domain=self.sender.rpartition("@")[2])
+        message["Message-ID"] = self._message_id(letter.reference)
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: out-of-office replies stay away
         message.set_content(letter.text)
         return message

@@ -168,6 +168,8 @@ def create_app(settings: Settings) -> FastAPI:
         api.state.metrics.registry,
         api.state.keys,
         Poster(settings.allowed_networks),
+        mail_server_of(settings),
+        settings.public_url,
     )
     install_error_handlers(api)
     api.add_exception_handler(404, app.web.routes.no_such_page)

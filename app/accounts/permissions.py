@@ -101,6 +101,7 @@ class Action(StrEnum):
     FEED_REVOKE = "calendar_feed.revoke"
     NOTICE_SHOW = "notice.show"
     NOTICE_READ = "notice.read"
+    NOTICE_SET = "notice.set"
     WEBHOOK_ADD = "webhook.add"
     WEBHOOK_SHOW = "webhook.show"
     WEBHOOK_CHANGE = "webhook.change"
@@ -248,6 +249,7 @@ OF_ONESELF = frozenset(
         Action.FEED_REVOKE,
         Action.NOTICE_SHOW,
         Action.NOTICE_READ,
+        Action.NOTICE_SET,
     }
 )
 

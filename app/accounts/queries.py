@@ -399,6 +399,12 @@ def holders(
     return [(person_id, unit_id) for person_id, unit_id in session.execute(query)]
 
 
+def mail_addresses(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """The addresses that people with an open account have proved to be theirs."""
+    query = select(Person.id, Person.email).where(Person.id.in_(ids), Person.active)
+    return {person_id: address for person_id, address in session.execute(query) if address is not None}
+
+
 def active_people(session: Session, ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
     return set(session.scalars(select(Person.id).where(Person.id.in_(ids), Person.active)))
 

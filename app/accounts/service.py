@@ -308,6 +308,11 @@ def active_people(session: Session, ids: Collection[uuid.UUID]) -> set[uuid.UUID
     return queries.active_people(session, ids)
 
 
+def mail_addresses(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """Where those of the people can be written to who have an open account and proved an address."""
+    return queries.mail_addresses(session, ids)
+
+
 def find_person(session: Session, person_id: uuid.UUID) -> Person | None:
     """A person with assignments, or None; for other domains, which decide themselves who may ask."""
     return queries.person_with_assignments(session, person_id)

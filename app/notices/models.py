@@ -1,4 +1,4 @@
-"""Tables of the notices that people read, and of the webhooks that other systems are told by."""
+"""Tables of the notices that people read or are mailed, and of the webhooks that other systems are told by."""
 
 import datetime as dt
 from typing import Any
@@ -8,6 +8,7 @@ from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, U
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base, new_id, word
+from app.feeds.rules import Language
 from app.lessons.rules import ChangeKind
 from app.notices.addresses import LONGEST_URL
 from app.notices.retrying import DeliveryState
@@ -81,6 +82,43 @@ class Delivery(Base):
         Index(None, "state", "done_at"),
         Index(
             "ix_webhook_deliveries_waiting",
+            "next_at",
+            sqlite_where=text("done_at IS NULL"),
+            postgresql_where=text("done_at IS NULL"),
+        ),
+    )
+
+
+class NoticeSettings(Base):
+    """How somebody wants to be told; without a row, in the product only."""
+
+    __tablename__ = "notice_settings"
+
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), primary_key=True)
+    mail: Mapped[bool]
+    language: Mapped[Language] = mapped_column(word(Language))
+
+
+class NoticeLetter(Base):
+    """A notice that is to be mailed, until a mail server took it or it was given up."""
+
+    __tablename__ = "notice_letters"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    notice_id: Mapped[UUID] = mapped_column(ForeignKey("notices.id", ondelete="CASCADE"), unique=True)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
+    state: Mapped[DeliveryState] = mapped_column(word(DeliveryState))
+    attempts: Mapped[int]
+    created_at: Mapped[dt.datetime]
+    next_at: Mapped[dt.datetime]  # while it is being sent, when the attempt counts as lost
+    done_at: Mapped[dt.datetime | None]
+    problem: Mapped[str | None] = mapped_column(String(100))
+
+    __table_args__ = (
+        CheckConstraint("attempts >= 0", name="attempts_not_negative"),
+        CheckConstraint("(state = 'waiting') = (done_at IS NULL)", name="done_or_waiting"),
+        Index(
+            "ix_notice_letters_waiting",
             "next_at",
             sqlite_where=text("done_at IS NULL"),
             postgresql_where=text("done_at IS NULL"),

@@ -1,4 +1,4 @@
-"""The tasks of the running server that tell what happened: one takes up changes, one brings them to webhooks.
+"""The tasks of the running server that tell what happened: one takes up changes, the others deliver and mail them.
 
 What waits is in the database, so nothing is lost when the server dies, and each step that is done twice is seen to
 be done already. Several servers may keep an outbox on one database.
@@ -6,6 +6,7 @@ be done already. Several servers may keep an outbox on one database.
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -16,8 +17,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from app.database import SessionFactory, reading
 from app.keys import Keys
 from app.lessons import news
-from app.notices import delivering, spreading
+from app.mail import Letter, MailError, MailRefused, MailServer
+from app.notices import delivering, mailing, spreading
 from app.notices.delivering import Attempt
+from app.notices.mailing import Post
 from app.notices.posting import Outcome, Poster
 from app.notices.retrying import DeliveryState
 from app.notices.signing import headers_of
@@ -28,6 +31,7 @@ _log = structlog.stdlib.get_logger(__name__)
 EVERY: Final = timedelta(seconds=2)
 """So often it looks whether there is something to do; one statement on an index."""
 AFTER_FAILURE: Final = timedelta(seconds=15)
+_LONGEST_ROUND: Final = timedelta(seconds=20)
 
 Round = Callable[[], Awaitable[None]]
 
@@ -41,12 +45,16 @@ class Outbox:
         registry: CollectorRegistry,
         keys: Keys,
         poster: Poster,
+        mail: MailServer | None = None,
+        origin: str = "",
         every: timedelta = EVERY,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._factory = factory
         self._keys = keys
         self._poster = poster
+        self._mail = mail
+        self._origin = origin
         self._every = every
         self._chance = chance
         self._waiting = Gauge(
@@ -63,16 +71,20 @@ class Outbox:
         self._attempts = Counter(
             "tongtang_outbox_attempts", "Attempts to deliver to webhooks", ["result"], registry=registry
         )
+        self._letters = Counter(
+            "tongtang_outbox_letters", "Letters with notices", ["result"], registry=registry
+        )
         self._failures = Counter(
             "tongtang_outbox_failures", "Rounds of the outbox that failed", registry=registry
         )
         for result in DeliveryState:
             self._attempts.labels(_RESULTS[result])
+            self._letters.labels(_RESULTS[result])
 
     async def keep(self) -> None:
         """Tell and deliver until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for work in (self.spread, self.deliver):
+            for work in (self.spread, self.deliver, *([self.send] if self._mail else [])):
                 group.create_task(self._keep(work), name=f"outbox {work.__name__}")
 
     async def _keep(self, work: Round) -> None:
@@ -99,10 +111,15 @@ class Outbox:
             outcomes = await asyncio.gather(*map(self._post, attempts))
             await finish_in_threadpool(self._settle, list(zip(attempts, outcomes, strict=True)))
 
+    async def send(self) -> None:
+        """Mail all letters that are due now."""
+        while posts := await finish_in_threadpool(self._claim_letters):
+            await finish_in_threadpool(self._send, posts)
+
     def _spread_all(self) -> None:
         while self._count_changes():
             with self._factory.begin() as session:
-                taken = spreading.spread(session, datetime.now(UTC))
+                taken = spreading.spread(session, datetime.now(UTC), mail=self._mail is not None)
             self._spread.inc(taken)
             if not taken:  # another server is at it
                 return
@@ -140,6 +157,36 @@ class Outbox:
         for state in states:
             if state is not None:
                 self._attempts.labels(_RESULTS[state]).inc()
+
+    def _claim_letters(self) -> Sequence[Post]:
+        now = datetime.now(UTC)
+        with reading(self._factory) as session:
+            due = mailing.anything_due(session, now)
+            self._waiting.labels("mail").set(mailing.waiting(session))
+        if not due:
+            return ()
+        with self._factory.begin() as session:
+            return mailing.claim(session, now, self._origin)
+
+    def _send(self, posts: Sequence[Post]) -> None:
+        """One after the other, for so long: a server that hangs must not keep ours from ending."""
+        end = time.monotonic() + _LONGEST_ROUND.total_seconds()
+        for post in posts:
+            problem, final = "the mail server is too slow", False
+            if time.monotonic() < end:
+                problem, final = self._deliver(post)
+            with self._factory.begin() as session:
+                state = mailing.settle(session, post, problem[:100], final, datetime.now(UTC), self._chance())
+            self._letters.labels(_RESULTS[state]).inc()
+
+    def _deliver(self, post: Post) -> tuple[str, bool]:
+        """Why the letter was not taken, if it was not, and whether trying again is of no use."""
+        assert self._mail is not None
+        try:
+            self._mail.deliver(Letter(post.address, post.subject, post.text, str(post.letter_ids[0])))
+        except MailError as error:
+            return str(error), isinstance(error, MailRefused)
+        return "", False
 
 
 _RESULTS: Final = {

@@ -12,11 +12,12 @@ from app.accounts.rules import Principal
 from app.database import SessionDep
 from app.errors import Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.feeds.rules import Language
-from app.notices import service
-from app.notices.schemas import NoticeOut, ReadUntil, Unread
+from app.notices import mailing, service
+from app.notices.schemas import NewNoticeSettings, NoticeOut, NoticeSettingsOut, ReadUntil, Unread
 from app.schemas import Page, PageAfter, PageLimit, decode_pair, encode_cursor
 
 router = APIRouter(prefix="/api/v1/me/notices", tags=["notices"])
+
 
 InLanguage = Annotated[Language, Query(description="Language of `title` and `lines`")]
 Reader = Annotated[Principal, may(Action.NOTICE_SHOW)]
@@ -67,3 +68,21 @@ def mark_read(
     """One has read one notice; doing it again changes nothing."""
     notice = service.mark_read(session, principal, notice_id, datetime.now(UTC))
     return NoticeOut.of(notice, service.say(session, [notice], language)[0])
+
+
+@router.get("/settings", summary="Show how one is told", responses=responses(Unauthenticated, Forbidden))
+def show_settings(session: SessionDep, principal: Reader) -> NoticeSettingsOut:
+    """Whether one is told by mail, and in which language."""
+    return NoticeSettingsOut.model_validate(mailing.settings_of(session, principal))
+
+
+@router.put("/settings", summary="Say how one is told", responses=responses(Unauthenticated, Forbidden))
+def put_settings(
+    body: NewNoticeSettings,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.NOTICE_SET)],
+) -> NoticeSettingsOut:
+    """Be told by mail as well, or no longer. It takes an address that one has proved, and a server that sends mail."""
+    return NoticeSettingsOut.model_validate(
+        mailing.put_settings(session, principal, body.mail, body.language)
+    )

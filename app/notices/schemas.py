@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
+from app.feeds.rules import Language
 from app.lessons.rules import ChangeKind
 from app.notices.models import Notice
 from app.notices.wording import Words
@@ -87,6 +88,24 @@ class Unread(Output):
     model_config = Output.model_config | example({"unread": 3})
 
     unread: int
+
+
+class NoticeSettingsOut(Output):
+    """How one wants to be told."""
+
+    model_config = Output.model_config | example({"mail": True, "language": "zh"})
+
+    mail: bool = Field(description="By mail too, at the address one has proved; gathered for a minute")
+    language: Language = Field(description="Language of the letters")
+
+
+class NewNoticeSettings(Input):
+    """How one wants to be told from now on."""
+
+    model_config = Input.model_config | example({"mail": True, "language": "zh"})
+
+    mail: bool
+    language: Language = Language.CHINESE
 
 
 class ReadUntil(Input):

@@ -16,7 +16,7 @@ from app.accounts import service as accounts
 from app.accounts.rules import Role
 from app.database import take_turns
 from app.lessons.news import News, take_news
-from app.notices import delivering, queries
+from app.notices import delivering, mailing, queries
 from app.notices.models import Notice
 from app.notices.rules import MOST_ITEMS, Concerned, concerned, kept_of, readers
 from app.schools import service as schools
@@ -29,21 +29,27 @@ _TURN: Final = UUID("8b0d7bb4-6a8e-4b0e-8f4d-0c1f5a2f9e10")
 _LOOKING_AFTER: Final = frozenset({Role.SCHOOL_ADMIN, Role.SITE_ASSISTANT})
 
 
-def spread(session: Session, now: datetime, limit: int = AT_ONCE) -> int:
-    """Tell everybody concerned of the oldest waiting changes; says how many were taken."""
+def spread(session: Session, now: datetime, limit: int = AT_ONCE, *, mail: bool = False) -> int:
+    """Tell everybody concerned of the oldest waiting changes, by mail too if there is any; says how many were taken."""
     take_turns(session, [_TURN])
     news = take_news(session, limit, now)
     by_county: dict[UUID, list[News]] = defaultdict(list)
     for each in news:
         by_county[each.change.county_id].append(each)
     for county_id, found in by_county.items():
-        _tell(session, county_id, found, now)
+        new = _tell(session, county_id, found, now)
+        if mail:
+            mailing.put_down(session, new, now)
         delivering.put_down(session, county_id, found, now)
     return len(news)
 
 
-def _tell(session: Session, county_id: UUID, news: Sequence[News], now: datetime) -> None:
-    """Write what people read: one notice a person and act, which what comes later of the same act is added to."""
+def _tell(session: Session, county_id: UUID, news: Sequence[News], now: datetime) -> list[Notice]:
+    """Write what people read: one notice a person and act, which what comes later of the same act is added to.
+
+    Returns those that are new.
+    """
+    new: list[Notice] = []
     told = {
         (each.person_id, each.act_id): each
         for each in queries.notices_of_acts(session, {each.change.act_id for each in news})
@@ -53,12 +59,14 @@ def _tell(session: Session, county_id: UUID, news: Sequence[News], now: datetime
             notice = told.get((person_id, each.change.act_id))
             if notice is None:
                 told[person_id, each.change.act_id] = notice = _notice(each, person_id, now)
-                session.add(notice)
+                new.append(notice)
             else:
                 notice.changes += 1
             if len(notice.items) < MOST_ITEMS:
                 notice.items = [*notice.items, _item(each)]
+    session.add_all(new)
     session.flush()
+    return new
 
 
 def _readers(session: Session, county_id: UUID, news: Sequence[News], now: datetime) -> list[frozenset[UUID]]:

@@ -12,6 +12,8 @@ def asks(scene: Scene) -> Asks:
         ("GET", "/api/v1/me/notices/unread"): Ask(at_home=True),
         ("POST", "/api/v1/me/notices/read"): Ask(until, at_home=True),
         ("POST", "/api/v1/me/notices/{notice_id}/read"): Ask(),
+        ("GET", "/api/v1/me/notices/settings"): Ask(at_home=True),
+        ("PUT", "/api/v1/me/notices/settings"): Ask({"mail": False}, at_home=True),
         ("POST", "/api/v1/webhooks"): Ask(webhook, at_home=True),
         ("GET", "/api/v1/webhooks"): Ask(finds="webhook_id"),
         ("POST", "/api/v1/webhooks/{webhook_id}/test"): Ask(),

@@ -159,11 +159,11 @@ def test_the_outbox_goes_on_after_a_failure_and_ends_when_told(
     failures = iter([OSError("disk full")])
     done = threading.Event()
 
-    def flaky(*args: Any) -> int:
+    def flaky(*args: Any, **more: Any) -> int:
         for failure in failures:
             raise failure
         done.set()
-        return spread(*args)
+        return spread(*args, **more)
 
     monkeypatch.setattr("app.notices.spreading.spread", flaky)
     monkeypatch.setattr("app.notices.outbox.AFTER_FAILURE", timedelta(milliseconds=5))
