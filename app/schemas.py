@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 from zoneinfo import available_timezones
@@ -98,6 +99,14 @@ def decode_pair(
         return first(one), second(other)
     except ValueError:
         raise bad_cursor() from None
+
+
+def moment(text: str) -> datetime:
+    """A time with its zone, as cursors carry it; raises ValueError for one without."""
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError("a time without its zone")
+    return found
 
 
 def bad_cursor() -> Invalid:

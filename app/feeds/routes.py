@@ -13,7 +13,7 @@ from app.database import SessionDep
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.feeds import service
 from app.feeds.schemas import FeedOut, NewFeed, NewFeedOut
-from app.schemas import Page, PageAfter, PageLimit, decode_pair, encode_cursor
+from app.schemas import Page, PageAfter, PageLimit, decode_pair, encode_cursor, moment
 
 router = APIRouter(tags=["calendar feeds"])
 
@@ -49,7 +49,7 @@ def list_feeds(
     after: PageAfter = None,
 ) -> Page[FeedOut]:
     """One's own feeds, oldest first; for a bureau admin those of the county."""
-    last = decode_pair(after, datetime.fromisoformat, UUID) if after else None
+    last = decode_pair(after, moment, UUID) if after else None
     feeds, more = service.list_feeds(session, principal, last, limit)
     following = encode_cursor(feeds[-1].created_at.isoformat(), str(feeds[-1].id)) if more else None
     return Page(items=[FeedOut.of(each) for each in feeds], next=following)

@@ -14,7 +14,7 @@ from app.errors import Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.feeds.rules import Language
 from app.notices import mailing, service
 from app.notices.schemas import NewNoticeSettings, NoticeOut, NoticeSettingsOut, ReadUntil, Unread
-from app.schemas import Page, PageAfter, PageLimit, decode_pair, encode_cursor
+from app.schemas import Page, PageAfter, PageLimit, decode_pair, encode_cursor, moment
 
 router = APIRouter(prefix="/api/v1/me/notices", tags=["notices"])
 
@@ -36,7 +36,7 @@ def list_notices(
     """What happened to lessons that one teaches, or that are given at a place one looks after; the newest first.
 
     One notice for each act of somebody else, however many lessons it changed."""
-    last = decode_pair(after, datetime.fromisoformat, UUID) if after else None
+    last = decode_pair(after, moment, UUID) if after else None
     notices, more = service.list_notices(session, principal, unread, last, limit)
     said = service.say(session, notices, language)
     following = encode_cursor(notices[-1].told_at.isoformat(), str(notices[-1].id)) if more else None

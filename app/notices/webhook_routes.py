@@ -15,7 +15,7 @@ from app.notices import webhooks
 from app.notices.retrying import DeliveryState
 from app.notices.signing import secret_of
 from app.notices.webhook_schemas import DeliveryOut, NewWebhook, NewWebhookOut, WebhookOut
-from app.schemas import Page, PageAfter, PageLimit, decode_pair, encode_cursor
+from app.schemas import Page, PageAfter, PageLimit, decode_pair, encode_cursor, moment
 
 router = APIRouter(prefix="/api/v1", tags=["notices"])
 
@@ -94,7 +94,7 @@ def list_deliveries(
     after: PageAfter = None,
 ) -> Page[DeliveryOut]:
     """What was sent to a webhook or waits for it, the newest first, and why it failed."""
-    last = decode_pair(after, datetime.fromisoformat, UUID) if after else None
+    last = decode_pair(after, moment, UUID) if after else None
     found = webhooks.list_deliveries(session, principal, webhook_id, state, last, limit)
     items = [DeliveryOut.model_validate(each) for each in found.deliveries]
     following = encode_cursor(items[-1].created_at.isoformat(), str(items[-1].id)) if found.more else None

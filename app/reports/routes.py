@@ -30,7 +30,17 @@ from app.reports.schemas import (
     UnservedOut,
 )
 from app.reports.service import By, RoomRow, Row, View, Wanted
-from app.schemas import Page, PageAfter, PageLimit, bad_cursor, decode_cursor, decode_pair, encode_cursor
+from app.schemas import (
+    Page,
+    PageAfter,
+    PageLimit,
+    bad_cursor,
+    decode_cursor,
+    decode_pair,
+    encode_cursor,
+    line,
+    moment,
+)
 from app.schools.rules import RoomKind
 from app.timetables.curriculum_rules import Class
 
@@ -42,8 +52,8 @@ router = APIRouter(
     responses=responses(Unauthenticated, Forbidden, NotFound, Invalid),
 )
 
+SubjectCode = Annotated[Annotated[str, line(50)] | None, Query(description="A subject's code")]
 Reader = Annotated[Principal, may(Action.REPORT_SHOW)]
-TermId = Annotated[UUID, Query(alias="term")]
 
 
 def _wanted(
@@ -51,7 +61,7 @@ def _wanted(
     under: Annotated[UUID | None, Query(description="Only this org unit and what is below it")] = None,
     own: Annotated[bool, Query(description="With `under`: only the unit's own classes")] = False,
     grade: Annotated[int | None, Query(ge=1, le=12)] = None,
-    subject: Annotated[str | None, Query(max_length=50, description="A subject's code")] = None,
+    subject: SubjectCode = None,
 ) -> Wanted:
     return Wanted(term, under, own and under is not None, grade, subject)
 
@@ -170,7 +180,7 @@ def lessons(
     unit: Annotated[UUID | None, Query(description="That reach this unit and name no group of it")] = None,
     main_room: Annotated[UUID | None, Query(description="Given in this room")] = None,
     receiving_room: Annotated[UUID | None, Query(description="Taken in this room")] = None,
-    subject: Annotated[str | None, Query(max_length=50, description="A subject's code")] = None,
+    subject: SubjectCode = None,
     delivered: Annotated[bool, Query(description="Only those that were delivered")] = False,
     limit: PageLimit = 50,
     after: PageAfter = None,
@@ -178,7 +188,7 @@ def lessons(
     """Exactly the lessons that a cell or a room counts, by time: of a group, a unit, both together, or one room."""
     if sum(each is not None for each in (group or unit, main_room, receiving_room)) != 1:
         raise Invalid("report.whose", "Whose lessons", "Name a `group`, a `unit`, or one room.")
-    last = decode_pair(after, datetime.fromisoformat, UUID) if after else None
+    last = decode_pair(after, moment, UUID) if after else None
     counted = Counted(term, group, unit, subject, main_room, receiving_room, delivered)
     found, more = service.lessons(session, principal, counted, last, limit)
     following = encode_cursor(found[-1].starts_at.isoformat(), str(found[-1].id)) if more else None

@@ -21,6 +21,7 @@ from app.keys import Keys
 from app.lessons.models import Lesson, LessonSite
 from app.lessons.rules import LessonState, SiteState
 from app.reports.rules import Cell, Figures, divided, total
+from app.schemas import encode_cursor
 from app.schools import groups
 from app.schools.groups import GroupDraft
 from app.schools.models import OrgUnit
@@ -245,3 +246,7 @@ def test_rooms_who_is_left_out_and_how_far_one_sees(scene: Scene) -> None:
     for address in ("", f"&group={UUID(int=7)}&main_room={county.main_room.id}"):
         answer = scene.client.get(f"{REPORTS}/lessons?{term}{address}", headers=scene.bureau)
         assert answer.json()["code"] == "report.whose"
+    zoneless = encode_cursor("2026-09-07T08:00:00", str(UUID(int=7)))
+    for address in (f"&after={zoneless}", "&subject=%00"):
+        room = f"{REPORTS}/lessons?{term}&main_room={county.main_room.id}"
+        assert scene.client.get(room + address, headers=scene.bureau).status_code == 422, address
