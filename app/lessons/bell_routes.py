@@ -1,7 +1,7 @@
 """HTTP of putting bells in force and changing them, which may concern planned lessons."""
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -17,6 +17,7 @@ from app.lessons import bell_changes
 from app.lessons.acts import doing_of
 from app.lessons.bell_effects import described
 from app.schemas import Output, example
+from app.timetables.models import BellSchedule
 from app.timetables.schemas import BellCopy, BellPatch, BellScheduleOut, NewBellSchedule, bells
 from app.timetables.service import BellDraft
 
@@ -205,6 +206,6 @@ def _draft(body: NewBellSchedule) -> BellDraft:
     return BellDraft(body.org_unit_id, body.name, body.valid_from, body.valid_to, bells(body.periods))
 
 
-def _shown(schedule: Any, status_code: int = 200) -> Response:
+def _shown(schedule: BellSchedule, status_code: int = 200) -> Response:
     location = f"/api/v1/bell-schedules/{schedule.id}" if status_code == 201 else None
     return tagged(BellScheduleOut.model_validate(schedule), status_code, location)

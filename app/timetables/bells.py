@@ -45,9 +45,9 @@ def list_schedules(
     limit: int,
 ) -> tuple[Sequence[BellSchedule], bool]:
     """Bell schedules of a county or of one unit by their first day, and whether there are more."""
-    units = schools.ids_below(session, [county_id]) if org_unit_id is None else frozenset({org_unit_id})
+    units = schools.ids_below(session, [county_id])
     if org_unit_id is not None:
-        units &= schools.ids_below(session, [county_id])
+        units &= {org_unit_id}
     found = queries.bell_schedules_page(session, units, after, limit + 1)
     return found[:limit], len(found) > limit
 
