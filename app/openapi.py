@@ -1,14 +1,33 @@
 """The OpenAPI document, with errors described as they are sent: problem details instead of FastAPI's own."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
 
 from app.errors import PROBLEM_JSON
 
 _ENTITY_TAG = {"description": "Of this answer (RFC 9110 §8.8.3)", "schema": {"type": "string"}}
+_LOCATION = {"description": "The address of what was created", "schema": {"type": "string"}}
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
+
+NO_ADDRESS: Final = frozenset(
+    {
+        "/api/v1/people/{person_id}/assignments",
+        "/api/v1/session",
+        "/api/v1/session/code",
+        "/api/v1/me/access-tokens",
+        "/api/v1/me/second-factor",
+        "/api/v1/terminal-pairings",
+        "/api/v1/terminals",
+        "/api/v1/lessons/{lesson_id}/guest-links",
+        "/api/v1/guest-session",
+        "/api/v1/calendar-feeds",
+        "/api/v1/webhooks",
+        "/api/v1/webhooks/{webhook_id}/test",
+    }
+)
+"""What is created there is found in a list, and cannot be looked at by itself."""
 
 DESCRIPTION = """
 One lesson, many classrooms: a teacher in a main classroom also teaches, live, the classes of teaching sites.
@@ -89,6 +108,8 @@ def _describe_guards(path: str, operation: dict[str, Any]) -> None:
         said.setdefault("401", {"description": "Not signed in", **problem})
         said.setdefault("403", {"description": "Not allowed", **problem})
         said.setdefault("503", {"description": "Unavailable", **problem})
+    if "201" in said and path.startswith("/api/v1/") and path not in NO_ADDRESS:
+        said["201"].setdefault("headers", {})["Location"] = _LOCATION
     if "{" in path:
         said.setdefault("404", {"description": "Not found", **problem})
 

@@ -11,7 +11,7 @@ KEPT_FOR: Final = timedelta(hours=24)
 MOST_KEYS: Final = 5000
 """Of one person at a time: somebody who imports a county row by row stays within it."""
 MOST_BODY: Final = 64 * 1024
-"""The longest answer that is kept, in bytes."""
+"""The longest answer that is kept, in characters."""
 KEPT_HEADERS: Final = frozenset({"content-type", "location", "etag"})
 
 _KEY: Final = re.compile(r"[!#-\[\]-~]{1,255}")

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 
 from app.accounts.gates import may
 from app.accounts.permissions import Action
@@ -100,8 +100,16 @@ def change_sites(
 
 @router.post("/make-up", status_code=201, summary="Make up for a lesson")
 def make_up(
-    lesson_id: UUID, body: Move, request: Request, session: SessionDep, principal: Changer, seen: IfMatch
+    lesson_id: UUID,
+    body: Move,
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    principal: Changer,
+    seen: IfMatch,
 ) -> LessonOut:
     """Give a lesson that was cancelled or missed after all; the answer is the lesson that makes up for it."""
     doing = doing_of(request, principal, body.reason, seen)
-    return shown(session, on_the_day.make_up(session, principal, lesson_id, body.date, body.period, doing))
+    made = on_the_day.make_up(session, principal, lesson_id, body.date, body.period, doing)
+    response.headers["Location"] = f"/api/v1/lessons/{made.id}"
+    return shown(session, made)

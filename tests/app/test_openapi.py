@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from pydantic import BaseModel
 from starlette.testclient import TestClient
 
 from app.main import create_app
+from app.openapi import NO_ADDRESS
+from app.schemas import Input, Output
 from app.settings import Settings
 
 # What anybody may ask: are you up, and who am I (which takes a password).
@@ -114,3 +117,95 @@ def test_every_schema_comes_with_an_example(document: dict[str, Any]) -> None:
         if schema.get("type") == "object" and not name.startswith(("Page_", "Body_")) and not shown(schema)
     ]
     assert not without
+
+
+# --- habits -------------------------------------------------------------------------------------------------
+
+# Short by nature, or answered whole: what somebody has, a lesson's links, what a report counts.
+WHOLE_LISTS = {
+    "/api/v1/me/access-tokens",
+    "/api/v1/subjects",
+    "/api/v1/webhooks",
+    "/api/v1/relay-nodes",
+    "/api/v1/pairings/suggestions",
+    "/api/v1/lessons/{lesson_id}/guest-links",
+    "/api/v1/reports/unserved",
+    "/api/v1/reports/unassigned",
+}
+# The same thing by another way: which one it is changes by itself.
+ALIASES = {"/api/v1/org-units/{org_unit_id}/bell-schedule", "/api/v1/lessons/current"}
+
+
+def fields_of(document: dict[str, Any], operation: dict[str, Any], status: str) -> set[str]:
+    """The fields of what an operation answers."""
+    content = operation["responses"].get(status, {}).get("content", {})
+    schema = content.get("application/json", {}).get("schema", {})
+    while "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return set(schema.get("properties", ()))
+
+
+def parameters_of(operation: dict[str, Any]) -> set[str]:
+    return {each["name"].lower() for each in operation.get("parameters", ())}
+
+
+def test_every_list_has_pages(document: dict[str, Any]) -> None:
+    for method, path, operation in operations(document):
+        fields = fields_of(document, operation, "200")
+        if method == "get" and "items" in fields and path not in WHOLE_LISTS:
+            assert "next" in fields, path
+            assert {"limit", "after"} <= parameters_of(operation), path
+
+
+def test_what_counts_versions_takes_conditions(document: dict[str, Any]) -> None:
+    """What is looked at by itself has an ETag; what changes it takes If-Match."""
+    for path, item in document["paths"].items():
+        shown = item.get("get", {"responses": {}})
+        if (
+            not path.startswith("/api/")
+            or "version" not in fields_of(document, shown, "200")
+            or path in ALIASES
+        ):
+            continue
+        assert "if-none-match" in parameters_of(shown), path
+        assert {"200", "304"} <= shown["responses"].keys(), path
+        assert "ETag" in shown["responses"]["200"]["headers"], path
+        for method in {"patch", "put", "delete"} & item.keys():
+            assert "if-match" in parameters_of(item[method]), f"{method} {path}"
+            assert "412" in item[method]["responses"], f"{method} {path}"
+
+
+def test_what_is_created_has_an_address_and_takes_a_key(document: dict[str, Any]) -> None:
+    for method, path, operation in operations(document):
+        created = operation["responses"].get("201")
+        if method == "post" and created and path.startswith("/api/v1/"):
+            assert ("Location" in created.get("headers", {})) is (path not in NO_ADDRESS), path
+            if "Location" in created.get("headers", {}):
+                assert "idempotency-key" in parameters_of(operation), path
+
+
+def test_names_are_alike(document: dict[str, Any]) -> None:
+    for method, path, operation in operations(document):
+        for each in operation.get("parameters", ()):
+            if each["in"] != "header":
+                assert re.fullmatch(r"[a-z][a-z_]*", each["name"]), f"{method} {path} {each['name']}"
+        assert re.fullmatch(r"(/([a-z-]+|\.well-known|\{[a-z_]+\}(\.(ics|\{form\}))?|v1|[a-z.]+))+", path), (
+            path
+        )
+
+
+def test_examples_are_what_they_are_examples_of() -> None:
+    """An example of a body that would be refused misleads; one of an answer without a field as well."""
+
+    def models(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
+        for each in base.__subclasses__():
+            yield each
+            yield from models(each)
+
+    checked = 0
+    for model in (*models(Input), *models(Output)):
+        extra = model.model_config.get("json_schema_extra")
+        if model.__module__.startswith("app.") and isinstance(extra, dict):
+            model.model_validate(extra["example"])
+            checked += 1
+    assert checked > 100

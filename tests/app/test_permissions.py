@@ -18,6 +18,7 @@ from app.gatekeeping import WITHOUT_GATE, check, describe, guarded_routes
 from app.keys import Keys
 from app.lessons.models import Lesson
 from app.main import ROUTERS
+from app.openapi import NO_ADDRESS
 from app.schools import groups, subjects
 from app.schools.groups import GroupDraft
 from app.timetables import headcounts
@@ -87,6 +88,8 @@ class Walk:
             headers=who.headers(self.keys) | ({} if how.file is None else {"Content-Type": "text/csv"}),
             **sent,
         )
+        addressed = path in NO_ADDRESS or "Location" in answer.headers
+        self.note(f"{who}: {method} {path} tells no address", answer.status_code == 201 and not addressed)
         within = who.reaches(action) or (how.at_home and who.has(action))
         if how.finds:
             allowed = {200} if path != "/api/v1/lessons/current" else {200, 404}
