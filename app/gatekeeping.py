@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute
 from app.accounts.gates import actions_of, depends_on
 from app.accounts.permissions import NOT_KEPT, OF_ONESELF, PASSES, SEEN_BY, TABLE, Action
 from app.accounts.rules import Pass, Role
+from app.audit.rules import Act
 from app.database import get_session
 from app.idempotency.description import describe_key
 from app.live.channel import COMMANDS
@@ -130,9 +131,20 @@ def describe(routes: Sequence[BaseRoute]) -> str:
             _row("address", "who may"),
             _row("---", "---"),
             *(_row(f"`{path}`", why) for path, why in without.items()),
+            _TRAIL,
+            *_acts(),
             "",
         )
     )
+
+
+def _acts() -> Iterator[str]:
+    """The words of the trail, those about one thing in a line."""
+    about: dict[str, list[str]] = {}
+    for act in Act:
+        about.setdefault(act.partition(".")[0], []).append(f"`{act}`")
+    for words in about.values():
+        yield f"- {', '.join(words)}"
 
 
 def _commands_by_action() -> dict[Action, list[str]]:
@@ -172,6 +184,11 @@ assistants.
 """
 _ROUTES: Final = """
 ## Where each action is asked for
+"""
+_TRAIL: Final = """
+## Words of the trail
+
+What leaves an event, by the word that `GET /api/v1/audit-events?act=` takes.
 """
 _OTHERS: Final = """
 ## Addresses that ask for no action

@@ -6,6 +6,7 @@ A domain adds its own with a line in `chores_of`; what the work needs beyond the
 import sys
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from app.accounts import access_tokens, browsers, erasing
@@ -14,6 +15,8 @@ from app.chores import Chore
 from app.database import SessionFactory, make_engine, make_session_factory, measure_tables, reading
 from app.errors import StartupError
 from app.idempotency import attempts
+from app.key_rotation import rotate_if_due
+from app.keyring import RingFile
 from app.logs import configure_logging
 from app.notices import delivering
 from app.notices import service as notices
@@ -56,6 +59,12 @@ def chores_of(settings: Settings) -> tuple[Chore, ...]:
             timedelta(hours=6),
             partial(_end_unseen, timedelta(days=settings.oidc_role_days)),
             "end roles from the identity provider of people who have not come by it for long",
+        ),
+        Chore(
+            "rotate-keys",
+            timedelta(minutes=10),
+            partial(_rotate_keys, settings.data_dir, settings.signing_key_days),
+            "let another key sign tokens once the newest has done so for long enough",
         ),
         Chore(
             "erase-pupils",
@@ -140,6 +149,10 @@ def _forget_attempts(factory: SessionFactory, now: datetime) -> int:
 def _end_unseen(kept: timedelta, factory: SessionFactory, now: datetime) -> int:
     with factory.begin() as session:
         return oidc.end_unseen(session, now, kept)
+
+
+def _rotate_keys(data_dir: Path, days: int, factory: SessionFactory, now: datetime) -> int:
+    return 0 if rotate_if_due(factory, RingFile(data_dir), days, now) is None else 1
 
 
 def _erase_pupils(factory: SessionFactory, now: datetime) -> int:

@@ -1,22 +1,16 @@
 """Changing the keys that sign tokens: on command, and by itself when a key has signed for long enough."""
 
-import asyncio
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.audit import service as audit
 from app.audit.rules import SERVER_CHAIN, Act
 from app.database import SessionFactory
 from app.keyring import RingFile, SigningKey
-from app.threads import finish_in_threadpool
 
 _log = structlog.stdlib.get_logger(__name__)
-
-LOOK_SECONDS: Final = 600.0
 
 
 def rotate(session: Session, ring: RingFile, now: datetime, *, at_once: bool = False) -> SigningKey:
@@ -34,16 +28,6 @@ def rotate_if_due(factory: SessionFactory, ring: RingFile, days: int, now: datet
         with factory.begin() as session:
             _note(session, key, by_itself=True, at_once=False)
     return key
-
-
-async def keep_rotating(factory: SessionFactory, ring: RingFile, days: int) -> None:
-    """Look from time to time, for as long as the server is up."""
-    while True:
-        try:
-            await finish_in_threadpool(rotate_if_due, factory, ring, days, datetime.now(UTC))
-        except (OSError, SQLAlchemyError) as error:
-            _log.error("the keys could not be changed, will try again", error=str(error))
-        await asyncio.sleep(LOOK_SECONDS)
 
 
 def _note(session: Session, key: SigningKey, *, by_itself: bool, at_once: bool) -> None:

@@ -63,7 +63,6 @@ from app.guard.limiting import AddressLimits
 from app.guard.traffic import Traffic
 from app.housekeeping import chores_of
 from app.idempotency.middleware import OnlyOnce
-from app.key_rotation import keep_rotating
 from app.keys import load_keys
 from app.live.doors import MediaDoors
 from app.live.figures import MediaFigures
@@ -195,10 +194,8 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
         async with on_air(state.settings, state.session_factory, state.rights) as coordinator:
             state.coordinator = coordinator
             state.metrics.registry.register(MediaFigures(coordinator, asyncio.get_running_loop()))
-            rotating = keep_rotating(state.session_factory, state.keys.ring, state.settings.signing_key_days)
             beside = [
-                asyncio.create_task(work)
-                for work in (rotating, LockoutClerk(state.door).work(), state.outbox.keep())
+                asyncio.create_task(work) for work in (LockoutClerk(state.door).work(), state.outbox.keep())
             ]
             try:
                 yield

@@ -1,6 +1,7 @@
 """HTTP of accounts."""
 
 import uuid
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -8,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from app.accounts import managing, service
 from app.accounts.gates import may
 from app.accounts.models import Person
+from app.accounts.page_sign_in import let_in
 from app.accounts.passwords import hash_password, require_strong
 from app.accounts.permissions import Action
 from app.accounts.rules import Principal, Role
@@ -139,9 +141,13 @@ _ON_MANAGE = responses(Unauthenticated, Forbidden, NotFound, Conflict)
 async def change_password(
     body: PasswordChange,
     request: Request,
+    response: Response,
     principal: Annotated[Principal, may(Action.PASSWORD_CHANGE)],
 ) -> None:
-    """Choose another password, which takes the old one. Every token from before is void, this one too."""
+    """Choose another password, which takes the old one. Every token and sign-in from before is void, this one too.
+
+    A page is signed in anew on the way: `X-Sign-In` in the answer is the name of its next sign-in.
+    """
     await change_own_password(
         request.app.state.door,
         principal,
@@ -149,6 +155,11 @@ async def change_password(
         body.new_password.get_secret_value(),
         address_of(request),
     )
+    if principal.basis is None and "authorization" not in request.headers:
+        # Who typed the password a moment ago, on a page whose sign-in had all that is asked for, is not asked again.
+        now, proven = datetime.now(UTC), principal.second_factor
+        opened = await let_in(request, response, principal.person_id, now, second_factor=proven)
+        response.headers["X-Sign-In"] = opened.sign_in
 
 
 @router.post("/people/{person_id}/reset-password", summary="Reset a password", responses=_ON_MANAGE)

@@ -1,9 +1,9 @@
 // Another password for oneself: at the first sign-in, when somebody else chose it, or whenever one likes.
 
-import { ApiError, get, post, openSession } from "./api.js";
+import { ApiError, get, send } from "./api.js";
 import { say, wireLanguageButton } from "./i18n.js";
 import { byId, goHome, requireSignIn, showFault } from "./page.js";
-import { signIn } from "./session.js";
+import { signIn, signInHeader } from "./session.js";
 
 const FAULTS = {
   "password.wrong": "password.wrong",
@@ -34,8 +34,10 @@ byId("form").addEventListener("submit", async (event) => {
   byId("go").disabled = true;
   byId("fault").hidden = true;
   try {
-    await post("/api/v1/me/password", { old_password: old, new_password: fresh });
-    signIn(await openSession(me.login, fresh)); // every sign-in from before is void
+    const headers = { ...signInHeader(), "Content-Type": "application/json" };
+    const body = JSON.stringify({ old_password: old, new_password: fresh });
+    const answer = await send("/api/v1/me/password", { method: "POST", headers, body });
+    signIn(answer.headers.get("X-Sign-In")); // every sign-in from before is void
     await goHome();
   } catch (failure) {
     const words = failure instanceof ApiError && FAULTS[failure.code];

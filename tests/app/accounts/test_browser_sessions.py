@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
@@ -114,9 +114,28 @@ def test_nobody_is_signed_in_from_another_site(client: TestClient, teacher: Pers
 def test_our_own_pages_change_what_they_may(client: TestClient, teacher: Person) -> None:
     header = open_session(client)
     change = {"old_password": factories.PASSWORD, "new_password": "four words in a row"}
-    assert client.post("/api/v1/me/password", json=change, headers={**header, **ORIGIN}).status_code == 204
-    # Every sign-in from before is void, this one too.
-    assert me(client, header) == (401, "token.void")
+    changed = client.post("/api/v1/me/password", json=change, headers={**header, **ORIGIN})
+    assert changed.status_code == 204
+    # Every sign-in from before is void, this one too; the page is not asked for a code again that it gave.
+    assert me(client, header)[0] == 401
+    assert me(client, {"X-Sign-In": changed.headers["x-sign-in"]}) == (200, "wang")
+
+
+def test_a_cookie_of_another_county_is_nobodys(app: FastAPI, client: TestClient, teacher: Person) -> None:
+    """Not even where its server has the same people: what proves a sign-in stays in that server's database."""
+    header = open_session(client)
+    with app.state.session_factory.begin() as session:  # as if the row were another server's
+        session.execute(delete(BrowserSession))
+    assert me(client, header) == (401, "session.over")
+
+
+@pytest.mark.parametrize(
+    "login", ["w\u0430ng", "ｗａｎｇ", "wang\u200b", "WANG\u0301", "\u212aang", "wang\x00", "wan\u0261"]
+)
+def test_a_login_that_looks_alike_is_nobodys(client: TestClient, teacher: Person, login: str) -> None:
+    body = {"login": login, "password": factories.PASSWORD}
+    refused = client.post(PATH, json=body, headers=ORIGIN)
+    assert (refused.status_code, refused.json()["code"]) == (401, "sign_in.refused")
 
 
 def test_signing_out_ends_this_sign_in_and_no_other(client: TestClient, teacher: Person) -> None:
