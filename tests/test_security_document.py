@@ -1,11 +1,12 @@
-"""The proofs that docs/security.md names are there."""
+"""The proofs that docs/security.md and docs/asvs.md name are there."""
 
 import re
 from pathlib import Path
 
 
-def test_every_test_that_the_document_names_exists() -> None:
-    named = set(re.findall(r"`(test_\w+)`", Path("docs/security.md").read_text(encoding="utf-8")))
+def test_every_test_that_the_documents_name_exists() -> None:
+    documents = (Path("docs", name).read_text(encoding="utf-8") for name in ("security.md", "asvs.md"))
+    named = {name for document in documents for name in re.findall(r"`(test_\w+)`", document)}
     there = {
         name
         for path in Path("tests").rglob("test_*.py")
