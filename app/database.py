@@ -13,6 +13,8 @@ from enum import StrEnum
 from functools import partial
 from typing import Annotated, Any, Final
 
+from anyio import CapacityLimiter
+from anyio.lowlevel import RunVar
 from fastapi import Depends
 from fastapi.concurrency import contextmanager_in_threadpool
 from sqlalchemy import (
@@ -68,6 +70,9 @@ LENDER = "tongtang.lender"
 _BUSY_TIMEOUT_MS = 5000
 _READ_ONLY = "tongtang_read_only"
 _RESTS_SINCE = "tongtang_rests_since"
+_TURNS_TO_WRITE: Final = RunVar[CapacityLimiter]("turns to write")
+WRITERS_AT_ONCE: Final = 10
+"""Fewer than there are threads, or connections to SQLite: there is always one left for who reads."""
 RESTED_SECONDS: Final = 5.0
 """A connection to PostgreSQL that nobody used for so long is asked whether it is still there."""
 _TAKE_LOCKS = text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key")
@@ -231,9 +236,23 @@ async def get_session(connection: HTTPConnection) -> AsyncIterator[Session]:
     else:
         lend = connection.scope.get(LENDER)
         writing = factory.begin() if lend is None else lend(factory)
-        async with contextmanager_in_threadpool(writing) as session:
+        async with _turns_to_write(), contextmanager_in_threadpool(writing) as session:
             session.info[CALLER_ADDRESS] = address_of(connection)
             yield session
+
+
+def _turns_to_write() -> CapacityLimiter:
+    """Bounds how many requests write at once; the others wait on the event loop.
+
+    If they waited in threads, for each other's locks, they could take up all there are, and the one that has the lock
+    would find none to check its answer in.
+    """
+    try:
+        return _TURNS_TO_WRITE.get()
+    except LookupError:
+        turns = CapacityLimiter(WRITERS_AT_ONCE)
+        _TURNS_TO_WRITE.set(turns)
+        return turns
 
 
 def address_of(connection: HTTPConnection) -> str:
