@@ -23,7 +23,9 @@ def _whole_local_minute(clock: time) -> time:
 
 
 ClockTime = Annotated[
-    time, AfterValidator(_whole_local_minute), PlainSerializer(lambda clock: clock.strftime("%H:%M"))
+    time,
+    AfterValidator(_whole_local_minute),
+    PlainSerializer(lambda clock: clock.strftime("%H:%M"), return_type=str),
 ]
 ShortName = Annotated[str, line(100)]
 
