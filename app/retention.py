@@ -23,7 +23,7 @@ class Kept:
 
 KEPT: tuple[Kept, ...] = (
     Kept(
-        "account: name, login, roles",
+        "account: name, login, roles; a mail address if its owner gave one, for forgotten passwords only",
         "on request, or {keep_closed_accounts_months} months after it was closed",
         "`erase-closed-accounts`",
     ),
@@ -33,7 +33,7 @@ KEPT: tuple[Kept, ...] = (
         "`forget-sessions`",
     ),
     Kept(
-        "whatever else belongs to an account (tokens, second factors, identities)",
+        "whatever else belongs to an account (tokens, second factors, identities, mailed links)",
         "its own end, or that of the account",
         "`erase-closed-accounts`",
     ),

@@ -23,6 +23,13 @@ def open_empty_term(server: Server) -> date:
     return national_day
 
 
+def bring_back(server: Server, day: str) -> None:
+    """Other tests share the server: the lessons of a day that was taken are held after all."""
+    headers = {"Authorization": f"Bearer {server.token('admin')}"}
+    with httpx.Client(base_url=server.origin, headers=headers, params={"lessons": "follow"}) as client:
+        client.delete(f"/api/v1/calendar-days/{day}").raise_for_status()
+
+
 def test_the_bureau_confirms_holidays_and_changes_days_by_keyboard(
     server: Server, open_room: OpenRoom
 ) -> None:
@@ -34,6 +41,7 @@ def test_the_bureau_confirms_holidays_and_changes_days_by_keyboard(
 
     # Lessons are planned in this term: a holiday is refused with those in its way, which follow when told to.
     last = page.locator("#year tbody tr").last.locator("button").last
+    taken = last.get_attribute("data-date")
     last.focus()
     page.keyboard.press("Enter")
     page.get_by_label("a holiday").check()
@@ -69,3 +77,4 @@ def test_the_bureau_confirms_holidays_and_changes_days_by_keyboard(
     reader.get_by_label("Term").select_option(label=TERM)
     reader.get_by_text("holiday, National Day").first.wait_for()
     assert reader.locator("#year button").count() == 0 and reader.locator("#proposals").is_hidden()
+    bring_back(server, str(taken))

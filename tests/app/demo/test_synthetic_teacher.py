@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -193,9 +194,12 @@ async def _stays(session: media_client.MediaSession) -> None:
 
 
 def test_sigterm_ends_it_cleanly_even_without_a_server(school: School) -> None:
-    with school.teacher("http://127.0.0.1:9") as teacher:
-        time.sleep(2)  # another process: nothing of it can be awaited
-        asked = time.monotonic()
-        teacher.terminate()
-        assert teacher.wait(timeout=PATIENCE) == 0
-        assert time.monotonic() - asked < patient(3)
+    # It is at work once it calls; nobody ever answers.
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        nobody.settimeout(PATIENCE)
+        with school.teacher(f"http://127.0.0.1:{nobody.getsockname()[1]}") as teacher:
+            nobody.accept()[0].close()
+            asked = time.monotonic()
+            teacher.terminate()
+            assert teacher.wait(timeout=PATIENCE) == 0
+            assert time.monotonic() - asked < patient(3)

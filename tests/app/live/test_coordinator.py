@@ -348,8 +348,12 @@ def test_a_node_is_emptied_at_once_and_released() -> None:
             await coordinator.drain(number, move=True, release=True)
             assert await member.next() == '{"type": "media_restarted"}'
             assert coordinator.live_streams(LESSON) == frozenset()
-            await until(lambda: coordinator.nodes()[number].state == "released")
-            assert coordinator.nodes()[number].pid is None
+            # Its process is told to end when it is released, and ends a moment later.
+            await until(
+                lambda: (
+                    (coordinator.nodes()[number].state, coordinator.nodes()[number].pid) == ("released", None)
+                )
+            )
             async with peer(*camera()) as again:
                 assert (await publish(coordinator, again)).session.node == 1 - number
                 assert await member.next() == '{"type": "stream_started", "stream": "main"}'
