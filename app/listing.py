@@ -113,7 +113,7 @@ def _value_of(kind: type[Any], word: str) -> Any:
         if abs(number) > _LARGEST:
             raise ValueError("too large")
         return number
-    if len(word) > _LONGEST or not word.isprintable():
+    if len(word) > _LONGEST or "\0" in word:
         raise ValueError("not a text of ours")
     word.encode()  # half a character is none
     return word

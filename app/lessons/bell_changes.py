@@ -24,6 +24,7 @@ from app.schools import service as schools
 from app.schools.models import OrgUnit
 from app.timetables import bells
 from app.timetables import service as timetables
+from app.timetables.bells import ScheduleChange
 from app.timetables.models import BellSchedule
 from app.timetables.rules import Bell
 from app.timetables.service import BellDraft
@@ -50,8 +51,12 @@ def add_bells(
     they shall follow.
     """
     unit = schools.require_at(session, principal, Action.BELLS_ADD, draft.org_unit_id)
-    made = _change(session, unit, _days(draft), doing, follow, lambda: _put(session, draft, cut))
-    _note(session, principal, Act.BELLS_PUT_IN_FORCE, made, None)
+    made, cuts = _change(
+        session, unit, _days(draft), doing, follow, lambda: _put(session, draft, cut, principal.today)
+    )
+    for each in cuts:
+        _note(session, principal, unit, each)
+    _note(session, principal, unit, ScheduleChange(made.id, None, bells.draft_of(made)))
     return made
 
 
@@ -60,7 +65,7 @@ def effects_of_adding(
 ) -> BellEffects:
     """What putting bells in force would mean for planned lessons. Nothing is changed."""
     unit = schools.require_at(session, principal, Action.BELLS_ADD, draft.org_unit_id)
-    return _try(session, unit, _days(draft), doing, lambda: _put(session, draft, cut))
+    return _try(session, unit, _days(draft), doing, lambda: _put(session, draft, cut, principal.today))
 
 
 def change_bells(
@@ -70,11 +75,11 @@ def change_bells(
     schedule = bells.require_schedule(session, principal, Action.BELLS_CHANGE, schedule_id)
     doing.seen.require(session, schedule)
     old, unit = bells.draft_of(schedule), schools.get_org_unit(session, schedule.org_unit_id)
-    new, before = replace(old, **wanted), _facts(schedule)
+    new = replace(old, **wanted)
     _change(
         session, unit, _days(old, new), doing, follow, lambda: bells.rewrite_schedule(session, schedule, new)
     )
-    _note(session, principal, Act.BELLS_CHANGED, schedule, before)
+    _note(session, principal, unit, ScheduleChange(schedule.id, old, bells.draft_of(schedule)))
     return schedule
 
 
@@ -111,25 +116,26 @@ def remove_bells(
     """Take bells back before they begin to ring: the unit goes by those of the unit above. Refused as adding is."""
     schedule = bells.require_schedule(session, principal, Action.BELLS_CHANGE, schedule_id)
     doing.seen.require(session, schedule)
-    unit, before = schools.get_org_unit(session, schedule.org_unit_id), _facts(schedule)
-    days = _days(bells.draft_of(schedule))
+    unit, before = schools.get_org_unit(session, schedule.org_unit_id), bells.draft_of(schedule)
     _change(
         session,
         unit,
-        days,
+        _days(before),
         doing,
         follow,
         lambda: bells.remove_schedule(session, schedule, principal.today),
     )
-    about = Subject("bell_schedule", schedule_id, unit.id)
-    audit.note(session, Act.BELLS_REMOVED, unit.county_id, principal.person_id, about, before=before)
+    _note(session, principal, unit, ScheduleChange(schedule_id, before, None))
 
 
-def _put(session: Session, draft: BellDraft, cut: bool) -> BellSchedule:
+def _put(
+    session: Session, draft: BellDraft, cut: bool, today: date
+) -> tuple[BellSchedule, list[ScheduleChange]]:
+    cuts: list[ScheduleChange] = []
     if cut:
         timetables.check_bells(draft)
-        bells.make_room(session, draft)
-    return timetables.create_bell_schedule(session, draft)
+        cuts = bells.make_room(session, draft, today)
+    return timetables.create_bell_schedule(session, draft), cuts
 
 
 def _change(
@@ -169,8 +175,7 @@ def _days(*drafts: BellDraft) -> tuple[date, date]:
     return min(each.valid_from for each in drafts), max(each.valid_to for each in drafts)
 
 
-def _facts(schedule: BellSchedule) -> Facts:
-    draft = bells.draft_of(schedule)
+def _facts(draft: BellDraft) -> Facts:
     return {
         "valid_from": draft.valid_from,
         "valid_to": draft.valid_to,
@@ -182,9 +187,12 @@ def _clock(bell: Bell) -> str:
     return f"{bell.starts_at:%H:%M}-{bell.ends_at:%H:%M}"
 
 
-def _note(
-    session: Session, principal: Principal, act: Act, schedule: BellSchedule, before: Facts | None
-) -> None:
-    about = Subject("bell_schedule", schedule.id, schedule.org_unit_id)
-    county_id = principal.county_id
-    audit.note(session, act, county_id, principal.person_id, about, before=before, after=_facts(schedule))
+def _note(session: Session, principal: Principal, unit: OrgUnit, change: ScheduleChange) -> None:
+    act = Act.BELLS_CHANGED
+    if change.before is None:
+        act = Act.BELLS_PUT_IN_FORCE
+    elif change.after is None:
+        act = Act.BELLS_REMOVED
+    about = Subject("bell_schedule", change.schedule_id, unit.id)
+    before, after = (_facts(each) if each else None for each in (change.before, change.after))
+    audit.note(session, act, principal.county_id, principal.person_id, about, before=before, after=after)

@@ -11,6 +11,7 @@ from app.accounts.rules import Principal
 from app.lessons import tallies
 from app.schools import service as schools
 from app.schools.models import OrgUnit
+from app.schools.rules import is_there
 from app.timetables import curriculum
 from app.timetables import service as timetables
 from app.timetables.curriculum_rules import Coverage, Planned, cover
@@ -21,7 +22,9 @@ def coverage_of(session: Session, term: Term, units: Collection[OrgUnit], now: d
     """What is planned for the classes of some units in a term beside what is required of them, line by line.
 
     Published lessons count, cancelled and moved ones do not. About ten statements, however many units.
+    Units that are closed before the term have nothing to cover.
     """
+    units = [unit for unit in units if is_there(unit.closed_from, term.first_day)]
     ids = {unit.id for unit in units}
     reached = tallies.reached(session, term.id, now).planned
     of_units = {key: count for key, count in reached.of_units.items() if key[0] in ids}

@@ -82,7 +82,10 @@ def replan_days(session: Session, county_id: UUID, days: Collection[date], doing
 
 
 def _by_calendar(lesson: Lesson, doing: Doing) -> bool:
-    return lesson.state is LessonState.CANCELLED and lesson.state_reason in (NO_SCHOOL, doing.reason)
+    """Whether the calendar, now or before, cancelled a lesson; one without a reason was cancelled on its own."""
+    if lesson.state is not LessonState.CANCELLED or lesson.state_reason is None:
+        return False
+    return lesson.state_reason in (NO_SCHOOL, doing.reason)
 
 
 def _add(session: Session, entry: TimetableEntry, day: date, doing: Doing) -> Unplanned | None:

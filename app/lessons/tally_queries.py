@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, tuple_
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from app.lessons.finding_queries import Position
 from app.lessons.models import Lesson, LessonGroup, LessonSite
@@ -124,7 +124,14 @@ def _whose(counted: Counted) -> list[ColumnElement[bool]]:
 
 
 def _planned(term_id: UUID) -> tuple[ColumnElement[bool], ...]:
-    return Lesson.term_id == term_id, Lesson.state.not_in(_NOT_PLANNED)
+    return Lesson.term_id == term_id, Lesson.state.not_in(_NOT_PLANNED), ~_made_up()
+
+
+def _made_up() -> ColumnElement[bool]:
+    """A missed lesson that another one makes up for: that one counts in its place."""
+    other = aliased(Lesson)
+    instead = exists().where(other.makes_up_id == Lesson.id, other.state.not_in(FREES_RESOURCES))
+    return and_(Lesson.state == LessonState.MISSED, instead.correlate(Lesson))
 
 
 def _own_class() -> tuple[ColumnElement[bool], ...]:

@@ -19,7 +19,7 @@ from app.reports.rules import Cell, Figures, cells_of, divided, in_order
 from app.schools import service as schools
 from app.schools import subjects
 from app.schools.models import OrgUnit, Room
-from app.schools.rules import RoomKind, path_ids
+from app.schools.rules import RoomKind, is_there, path_ids
 from app.timetables import curriculum
 from app.timetables import service as timetables
 from app.timetables.curriculum_rules import Class, Planned, covered, needs_of
@@ -83,7 +83,7 @@ def view(session: Session, principal: Principal, wanted: Wanted, now: datetime) 
     """What a report is made of; raises `NotFound` for a term or a unit of another county or out of reach."""
     term = timetables.get_term(session, wanted.term_id, principal.county_id)
     root = _root(session, principal, wanted.under)
-    units = {root.id: root} if wanted.own else _units(session, principal, root)
+    units = _units(session, principal, root, wanted, term)
     classes = in_order(curriculum.classes_in(session, term.id, units.keys()))
     plans = curriculum.plans_of(session, term.id, units.values())
     weeks = curriculum.teaching_weeks(session, term)
@@ -124,13 +124,14 @@ def rooms(
 ) -> tuple[float, list[RoomRow]]:
     """The weeks of a term; and the rooms of a kind within reach, those without lessons too, with their lessons."""
     term = timetables.get_term(session, wanted.term_id, principal.county_id)
-    units = _units(session, principal, _root(session, principal, wanted.under))
+    root = _root(session, principal, wanted.under)
+    units = _units(session, principal, root, wanted, term)
     count = tallies.by_main_room if kind is RoomKind.MAIN else tallies.by_receiving_room
     counts = count(session, term.id, now)
     found = [
         RoomRow(room, counts.get(room.id, Count(0, 0, 0)))
         for room in schools.rooms_of(session, principal.county_id, kind)
-        if room.org_unit_id in units
+        if room.org_unit_id in units and is_there(room.closed_from, term.first_day)
     ]
     return curriculum.teaching_weeks(session, term), found
 
@@ -189,7 +190,7 @@ def _is_about(cell: Cell, wanted: Wanted) -> bool:
 def _key(found: View, by: By) -> Callable[[Cell], UUID | int | str]:
     match by:
         case By.AREA:
-            areas = {unit.id: _area(unit, found.root) for unit in found.units.values()}
+            areas = {unit.id: _area(unit, found.root, found.units) for unit in found.units.values()}
             return lambda cell: areas[cell.line.unit_id]
         case By.SITE:
             return lambda cell: cell.line.unit_id
@@ -206,10 +207,10 @@ def _place(found: View, key: UUID | int | str) -> tuple[str, int, str]:
     return ("", key, "") if isinstance(key, int) else ("", 0, key)
 
 
-def _area(unit: OrgUnit, root: OrgUnit) -> UUID:
-    """The unit right below the root that a unit belongs to; the root itself for its own classes."""
+def _area(unit: OrgUnit, root: OrgUnit, seen: Collection[UUID]) -> UUID:
+    """The highest unit below the root, of those one sees, that a unit belongs to; the root for its own classes."""
     path = path_ids(unit.path)
-    return root.id if unit.id == root.id else path[path.index(root.id) + 1]
+    return next((each for each in path[path.index(root.id) + 1 :] if each in seen), root.id)
 
 
 def _root(session: Session, principal: Principal, under: UUID | None) -> OrgUnit:
@@ -231,8 +232,15 @@ def _missing(code: str, name: str, which: UUID) -> NotFound:
     return NotFound(f"{code}.not_found", f"No such {name}", f"There is no {name} {which}.")
 
 
-def _units(session: Session, principal: Principal, root: OrgUnit) -> dict[UUID, OrgUnit]:
-    """The root and the units below it that are within reach, by id."""
+def _units(
+    session: Session, principal: Principal, root: OrgUnit, wanted: Wanted, term: Term
+) -> dict[UUID, OrgUnit]:
+    """The root and the units below it that are within reach and not closed before a term, by id."""
+    found = {root.id: root} if wanted.own else _units_below(session, principal, root)
+    return {key: unit for key, unit in found.items() if is_there(unit.closed_from, term.first_day)}
+
+
+def _units_below(session: Session, principal: Principal, root: OrgUnit) -> dict[UUID, OrgUnit]:
     within = reach(principal, Action.REPORT_SHOW)
     ids = schools.ids_below(session, [root.id])
     if within.county_id is None:

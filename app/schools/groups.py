@@ -17,7 +17,7 @@ from app.listing import Paging, Slice
 from app.schools import queries
 from app.schools.models import OrgUnit, PupilGroup
 from app.schools.rules import ROOM_PLACES, RoomKind
-from app.schools.service import get_org_unit, require_at, target_of
+from app.schools.service import get_org_unit, refuse_closed, require_at, target_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,8 @@ def facts_of(group: PupilGroup) -> Facts:
 
 
 def group_in(unit: OrgUnit, draft: GroupDraft) -> PupilGroup:
-    """A group as it would be in a unit, not stored yet; raises `Invalid` where it may not be."""
+    """A group as it would be in a unit, not stored yet; raises `Invalid` or `Conflict` where it may not be."""
+    refuse_closed(unit)
     if unit.kind not in ROOM_PLACES[RoomKind.RECEIVING]:
         raise Invalid(
             "pupil_group.wrong_place",

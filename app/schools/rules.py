@@ -3,6 +3,7 @@
 import math
 import uuid
 from collections.abc import Iterable, Sequence
+from datetime import date
 from enum import StrEnum
 
 
@@ -61,6 +62,11 @@ ROOM_PLACES: dict[RoomKind, frozenset[OrgUnitKind]] = {
 def path_of(ids: Iterable[uuid.UUID]) -> str:
     """The stored path of a unit: the ids from the county down to the unit itself."""
     return "".join(f"/{unit_id}" for unit_id in ids)
+
+
+def is_there(closed_from: date | None, day: date) -> bool:
+    """Whether a unit or a room that closes some day, or never, is still there on a day."""
+    return closed_from is None or day < closed_from
 
 
 def path_ids(path: str) -> tuple[uuid.UUID, ...]:

@@ -4,6 +4,7 @@ Whether planned lessons move by that is for the lessons domain (`app.lessons.bel
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
@@ -91,29 +92,43 @@ def remove_schedule(session: Session, schedule: BellSchedule, today: date) -> No
     session.flush()
 
 
-def make_room(session: Session, draft: BellDraft, apart_from: UUID | None = None) -> None:
-    """Let the other schedules of a unit give up the days of a draft: they end earlier, begin later, are split or go."""
+@dataclass(frozen=True, slots=True)
+class ScheduleChange:
+    """What became of a bell schedule; without `before` it is new, without `after` it is gone."""
+
+    schedule_id: UUID
+    before: BellDraft | None
+    after: BellDraft | None
+
+
+def make_room(session: Session, draft: BellDraft, today: date) -> list[ScheduleChange]:
+    """Let the other schedules of a unit give up the days of a draft: they end earlier, begin later, are split or go.
+
+    Raises `Conflict` for one of which nothing would be left though it has begun to ring.
+    """
+    cuts = []
     for other in queries.bell_schedules_of(session, [draft.org_unit_id], draft.valid_from, draft.valid_to):
-        if other.id == apart_from:
-            continue
+        before = draft_of(other)
         left = days_left((other.valid_from, other.valid_to), (draft.valid_from, draft.valid_to))
         if not left:
-            session.delete(other)
-            session.flush()
+            remove_schedule(session, other, today)
+            cuts.append(ScheduleChange(other.id, before, None))
             continue
         other.valid_from, other.valid_to = left[0]
         session.flush()
+        cuts.append(ScheduleChange(other.id, before, draft_of(other)))
         for first, last in left[1:]:
-            session.add(
-                BellSchedule(
-                    org_unit_id=other.org_unit_id,
-                    name=other.name,
-                    valid_from=first,
-                    valid_to=last,
-                    periods=_periods(draft_of(other)),
-                )
+            piece = BellSchedule(
+                org_unit_id=other.org_unit_id,
+                name=other.name,
+                valid_from=first,
+                valid_to=last,
+                periods=_periods(before),
             )
+            session.add(piece)
             session.flush()
+            cuts.append(ScheduleChange(piece.id, None, draft_of(piece)))
+    return cuts
 
 
 def _periods(draft: BellDraft) -> list[Period]:

@@ -53,7 +53,9 @@ ORDERS = both_ways(
 )
 START = datetime(2026, 11, 22, tzinfo=UTC)
 
-things = st.tuples(st.sampled_from(["a", "b", "Ä", "王老师", "%_\\'\"", " "]), st.integers(-2, 2))
+things = st.tuples(
+    st.sampled_from(["a", "b", "Ä", "王老师", "王　老师", "a\xa0b", "%_\\'\"", " "]), st.integers(-2, 2)
+)
 
 
 def _thing(drawn: tuple[str, int]) -> Thing:

@@ -97,7 +97,7 @@ async function take(step, pairing, warning = null) {
     await send(path, { method: "POST", headers, body: JSON.stringify(body) });
   } catch (failure) {
     if (failure.code !== "pairing.lessons_planned") throw failure;
-    return take(step, pairing, { count: failure.problem.lessons.length, reason: answer.reason });
+    return take(step, pairing, { count: failure.problem.total, reason: answer.reason });
   }
   say(byId("done"), "pairings.done");
   await load();

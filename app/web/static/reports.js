@@ -2,7 +2,7 @@
 
 import { get, getAll } from "./api.js";
 import { bars } from "./bars.js";
-import { isSignedIn, whoIsHere } from "./frame.js";
+import { holds, isSignedIn, whoIsHere } from "./frame.js";
 import { say } from "./i18n.js";
 import { byId, child, showFault } from "./page.js";
 import { showList, wireMore } from "./behind.js";
@@ -15,6 +15,8 @@ const WHAT = {
   subject: "reports.by.subject",
 };
 
+let me = null;
+
 for (const choice of [byId("term"), byId("by")]) {
   choice.addEventListener("change", () => go({ term: byId("term").value, by: byId("by").value }));
 }
@@ -22,7 +24,7 @@ wireMore(attempt);
 if (isSignedIn) attempt(open);
 
 async function open() {
-  await whoIsHere();
+  me = await whoIsHere();
   const terms = await getAll("/api/v1/terms");
   if (!terms.length) throw { words: "reports.no_term" };
   for (const term of terms) {
@@ -49,7 +51,7 @@ async function show() {
   if (under) query.set("under", under);
   const report = await get(`/api/v1/reports/coverage?${query}`);
   if (under) byId("whole-heading").textContent = asked.get("name") ?? "";
-  else say(byId("whole-heading"), "reports.county");
+  else say(byId("whole-heading"), holds(me, "bureau_admin") ? "reports.county" : "reports.mine");
   byId("up").hidden = !under;
   byId("up").href = address({ term: query.get("term"), by: query.get("by") });
   showRates(byId("opening"), byId("hours"), report.total);

@@ -145,6 +145,10 @@ def test_a_county_goes_over_to_winter(client: TestClient, session: Session, keys
     assert times(first) == [("08:00", "published")] * 2 + [("09:10", "cancelled")] * 2
     acts = client.get("/api/v1/audit-events?limit=200", headers=bureau).json()["items"]
     assert {"bells.put_in_force", "bells.changed", "bells.removed"} <= {each["act"] for each in acts}
+    (cut,) = [each for each in acts if each["subject_id"] == summer["id"] and each["act"] == "bells.changed"]
+    assert (cut["before"]["valid_to"], cut["after"]["valid_to"]) == (
+        summer["valid_to"], str(winter - timedelta(days=1))
+    )  # fmt: skip
 
 
 def test_bells_that_have_rung_stay(client: TestClient, session: Session, keys: Keys) -> None:
@@ -154,3 +158,9 @@ def test_bells_that_have_rung_stay(client: TestClient, session: Session, keys: K
     (bells,) = client.get("/api/v1/bell-schedules", headers=bureau).json()["items"]
     refused = client.delete(f"/api/v1/bell-schedules/{bells['id']}", headers=bureau)
     assert (refused.status_code, refused.json()["code"]) == (409, "bells.begun")
+    all_days = {each: bells[each] for each in ("org_unit_id", "name", "valid_from", "valid_to", "periods")}
+    all_days["cut_others"] = True
+    refused = client.post("/api/v1/bell-schedules", headers=bureau, json=all_days)
+    assert (refused.status_code, refused.json()["code"]) == (409, "bells.begun")
+    some_days = {**all_days, "valid_from": str(counties.tomorrow())}
+    assert client.post("/api/v1/bell-schedules", headers=bureau, json=some_days).status_code == 201

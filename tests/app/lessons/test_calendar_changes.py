@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
@@ -35,6 +35,19 @@ def test_a_holiday_announced_late(client: TestClient, session: Session, keys: Ke
             found.setdefault(each.date.isoformat(), []).append(each.state.value)
         session.commit()
         return {day: sorted(there) for day, there in found.items()}
+
+    # A lesson that was cancelled without a reason stays so, whatever the calendar says of its day.
+    off = first_day + timedelta(weeks=3)
+    session.execute(
+        update(Lesson)
+        .where(Lesson.entry_id == english, Lesson.date == off)
+        .values(state=LessonState.CANCELLED)
+    )
+    session.commit()
+    mark = {"days": [{"date": str(off), "kind": "holiday", "name": "大风"}]}
+    assert ask("PUT", "calendar-days?lessons=follow", mark)[0] == 200
+    assert ask("DELETE", f"calendar-days/{off}?lessons=follow")[0] == 204
+    assert states(english)[str(off)] == ["cancelled"]
 
     # Another date's lesson was moved to the day that becomes a holiday.
     second = ask("GET", f"lessons?from={first_day + timedelta(weeks=2)}T00:00:00Z&limit=1")[1]["items"][0]

@@ -113,6 +113,8 @@ def test_rooms_and_units_change_and_close(client: TestClient, session: Session, 
     assert code("POST", "timetable-entries", body) == "room.closed"
     new = {"org_unit_id": str(other.unit.id), "kind": "receiving", "code": "R2", "name": "2"}
     assert code("POST", "rooms", new) == "org_unit.closed"
+    group = {"org_unit_id": str(other.unit.id), "name": "一年级", "grades": [1], "headcount": 9}
+    assert code("POST", "pupil-groups", group) == "org_unit.closed"
     assert code("POST", f"rooms/{other.room.id}/reopen") == "org_unit.closed"
     assert ask("POST", f"{unit}/reopen")[1]["closed_from"] is None
     assert ask("POST", f"rooms/{other.room.id}/reopen")[1]["closed_from"] is None

@@ -4,7 +4,7 @@ import io
 import zipfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 from xml.etree import ElementTree
@@ -25,6 +25,7 @@ from app.schemas import encode_cursor
 from app.schools import groups
 from app.schools.groups import GroupDraft
 from app.schools.models import OrgUnit
+from app.schools.rules import OrgUnitKind
 from app.timetables import curriculum, headcounts
 from app.timetables.curriculum_rules import Line, Periods
 from tests import counties, factories
@@ -88,6 +89,7 @@ class Scene:
     other: OrgUnit
     bureau: dict[str, str]
     head: dict[str, str]
+    other_head: dict[str, str]
 
     def get(self, address: str, header: dict[str, str] | None = None) -> Any:
         answer = self.client.get(address, headers=header or self.bureau)
@@ -112,7 +114,8 @@ class Scene:
 def scene(client: TestClient, session: Session, keys: Keys) -> Scene:
     county = counties.county(session, first_day=counties.tomorrow(), weeks=3)
     named, unnamed = county.sites
-    other = factories.org_unit(session, county.county, name="=HYPERLINK(0)")
+    township = factories.org_unit(session, county.county, OrgUnitKind.TOWNSHIP)
+    other = factories.org_unit(session, township, name="=HYPERLINK(0)")
     own = groups.create_group(session, GroupDraft(county.school.id, "三年级", (3,), 40))
     combined = groups.create_group(session, GroupDraft(named.unit.id, "复式", (1, 2), 9))
     groups.create_group(session, GroupDraft(named.unit.id, "三年级", (3,), 6))
@@ -132,9 +135,16 @@ def scene(client: TestClient, session: Session, keys: Keys) -> Scene:
     session.execute(
         update(LessonSite).where(*there).values(state=SiteState.LEFT, joined_at=datetime.now(UTC))
     )
-    head = factories.person(session, county.school, Role.SCHOOL_ADMIN)
+    bureau, head, other_head = (
+        factories.bearer(keys, person)
+        for person in (
+            county.bureau,
+            factories.person(session, county.school, Role.SCHOOL_ADMIN),
+            factories.person(session, other, Role.SCHOOL_ADMIN),
+        )
+    )
     session.commit()
-    return Scene(client, county, other, factories.bearer(keys, county.bureau), factories.bearer(keys, head))
+    return Scene(client, county, other, bureau, head, other_head)
 
 
 def test_figures_add_up_from_the_county_to_the_single_lesson(scene: Scene) -> None:
@@ -216,6 +226,11 @@ def test_the_workbook_says_the_same(scene: Scene) -> None:
         assert sum(float(row[4]) for row in listed[1:]) == figures["required"]
         assert (len(main_rooms), len(receiving_rooms)) == (2, 3)
         assert any(row[0] == "'=HYPERLINK(0)" for row in listed)
+    own = f"{REPORTS}/workbook?{term}&under={scene.county.school.id}&own=true"
+    *_, main_rooms, receiving_rooms, _, listed = sheets_of(
+        scene.client.get(own, headers=scene.bureau).content
+    ).values()
+    assert [len(each) - 1 for each in (main_rooms, receiving_rooms, listed)] == [1, 0, 2]
 
 
 def test_rooms_who_is_left_out_and_how_far_one_sees(scene: Scene) -> None:
@@ -236,6 +251,10 @@ def test_rooms_who_is_left_out_and_how_far_one_sees(scene: Scene) -> None:
     own = scene.coverage("", scene.head)
     assert own["total"] == scene.coverage(f"&under={county.school.id}")["total"]
     assert own["total"]["cells"] == 2
+    # The school's township is out of reach of its admin, who sees the school instead.
+    (row,) = scene.coverage("", scene.other_head)["rows"]
+    assert (row["name"], row["org_unit_id"]) == (scene.other.name, str(scene.other.id))
+    assert scene.get(row["within"], scene.other_head)["total"] == row["figures"]
     for address in (
         f"coverage?{term}&under={scene.other.id}",
         f"lessons?{term}&unit={scene.other.id}",
@@ -250,3 +269,32 @@ def test_rooms_who_is_left_out_and_how_far_one_sees(scene: Scene) -> None:
     for address in (f"&after={zoneless}", "&subject=%00"):
         room = f"{REPORTS}/lessons?{term}&main_room={county.main_room.id}"
         assert scene.client.get(room + address, headers=scene.bureau).status_code == 422, address
+
+
+def test_a_lesson_made_up_for_counts_once_and_what_is_closed_not_at_all(
+    scene: Scene, session: Session
+) -> None:
+    county, term = scene.county, f"term={scene.county.term.id}"
+    before = scene.coverage()["total"]
+    lesson = session.scalars(
+        select(Lesson).where(Lesson.subject == "English").order_by(Lesson.date.desc())
+    ).first()
+    assert lesson is not None
+    lesson.state = LessonState.MISSED
+    session.commit()
+    assert scene.coverage()["total"] == before, "a missed lesson was planned"
+    later = {"date": str(lesson.date + timedelta(days=1)), "period": 1}
+    made = scene.client.post(f"/api/v1/lessons/{lesson.id}/make-up", headers=scene.bureau, json=later)
+    assert made.status_code == 201, made.text
+    assert scene.coverage()["total"] == before
+    behind = scene.all(scene.get(f"{REPORTS}/rooms?{term}")["rows"][0]["lessons"])
+    assert len(behind) == 5 and str(lesson.id) not in {each["id"] for each in behind}
+
+    coverage = f"/api/v1/org-units/{scene.other.id}/coverage?term_id={county.term.id}"
+    assert len(scene.get(coverage)["lines"]) == 3
+    other, spare = session.merge(scene.other), factories.room(session, county.school)
+    other.closed_from = spare.closed_from = county.term.first_day
+    session.commit()
+    assert scene.coverage()["total"]["cells"] == before["cells"] - 3
+    assert scene.get(coverage)["lines"] == []
+    assert len(scene.get(f"{REPORTS}/rooms?{term}")["rows"]) == 1
