@@ -8,6 +8,8 @@ import re
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractContextManager, AsyncExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -39,7 +41,7 @@ from sqlalchemy import (
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import IntegrityError, InvalidatePoolError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from starlette.requests import HTTPConnection
 
 
@@ -65,14 +67,19 @@ CALLER_ADDRESS = "caller's address"
 """Key in `Session.info`: the address a request came from."""
 
 LENDER = "tongtang.lender"
-"""Key in a request's scope: a context manager that lends the session for writing, and ends its transaction itself."""
+"""Key in a request's scope: the `Lender` of its session for writing, if it has one."""
 
 _BUSY_TIMEOUT_MS = 5000
 _READ_ONLY = "tongtang_read_only"
 _RESTS_SINCE = "tongtang_rests_since"
+_TURNS_TO_READ: Final = RunVar[CapacityLimiter]("turns to read")
 _TURNS_TO_WRITE: Final = RunVar[CapacityLimiter]("turns to write")
+READERS_AT_ONCE: Final = 25
 WRITERS_AT_ONCE: Final = 10
-"""Fewer than there are threads, or connections to SQLite: there is always one left for who reads."""
+"""Requests that keep a connection until they are answered. Together fewer than there are threads, or connections:
+there are always some left for gates, chores and notices, which give theirs back without another thread's help."""
+_POOL: Final = {"pool_size": 10, "max_overflow": 30}
+"""Connections of one process: as many as the thread pool runs at once."""
 RESTED_SECONDS: Final = 5.0
 """A connection to PostgreSQL that nobody used for so long is asked whether it is still there."""
 _TAKE_LOCKS = text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key")
@@ -152,15 +159,18 @@ def make_engine(url: str | URL) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         # isolation_level None: the driver begins nothing by itself, `_begin` below does.
         engine = create_engine(
-            parsed, connect_args={"isolation_level": None, "check_same_thread": False}, hide_parameters=True
+            parsed,
+            poolclass=QueuePool,
+            **_POOL,
+            connect_args={"isolation_level": None, "check_same_thread": False},
+            hide_parameters=True,
         )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin)
         return engine
     engine = create_engine(
         parsed,
-        pool_size=10,
-        max_overflow=30,  # as many as the thread pool runs at once
+        **_POOL,
         hide_parameters=True,  # an error that is logged quotes no names
         connect_args={"connect_timeout": 5, "options": "-c timezone=UTC -c lock_timeout=5s"},
     )
@@ -225,33 +235,46 @@ def reading(factory: SessionFactory) -> Session:
     return factory(bind=factory.for_reading)
 
 
+@dataclass(frozen=True, slots=True)
+class Lender:
+    """Lends the session of a request for writing, and ends its transaction after the request's own code is done."""
+
+    lend: Callable[[SessionFactory], AbstractContextManager[Session]]
+    until_ended: AsyncExitStack
+    """Closed when the transaction has ended: the turn to write is given back then."""
+
+
 async def get_session(connection: HTTPConnection) -> AsyncIterator[Session]:
     """One transaction for one request, committed before the response is sent: here, or by who lends the session."""
     factory: SessionFactory = connection.app.state.session_factory
     if connection.scope.get("method") in ("GET", "HEAD"):
-        # Nothing waits here: a session connects with its first statement, and when it only read, there is nothing to
-        # end but for SQLite to let go of its snapshot.
-        with reading(factory) as session:
-            yield session
-    else:
-        lend = connection.scope.get(LENDER)
-        writing = factory.begin() if lend is None else lend(factory)
-        async with _turns_to_write(), contextmanager_in_threadpool(writing) as session:
-            session.info[CALLER_ADDRESS] = address_of(connection)
-            yield session
+        # No thread is needed: a session connects with its first statement, and when it only read, there is nothing
+        # to end but for SQLite to let go of its snapshot.
+        async with _turns(_TURNS_TO_READ, READERS_AT_ONCE):
+            with reading(factory) as session:
+                yield session
+        return
+    lender: Lender | None = connection.scope.get(LENDER)
+    async with AsyncExitStack() as stack:
+        keeper = stack if lender is None else lender.until_ended
+        await keeper.enter_async_context(_turns(_TURNS_TO_WRITE, WRITERS_AT_ONCE))
+        writing = factory.begin() if lender is None else lender.lend(factory)
+        session = await stack.enter_async_context(contextmanager_in_threadpool(writing))
+        session.info[CALLER_ADDRESS] = address_of(connection)
+        yield session
 
 
-def _turns_to_write() -> CapacityLimiter:
-    """Bounds how many requests write at once; the others wait on the event loop.
+def _turns(kind: RunVar[CapacityLimiter], at_once: int) -> CapacityLimiter:
+    """Bounds how many requests read, or write, at once; the others wait on the event loop.
 
-    If they waited in threads, for each other's locks, they could take up all there are, and the one that has the lock
-    would find none to check its answer in.
+    If they waited in threads, for each other's connections or locks, they could take up all there are, and the one
+    that has the connection or the lock would find none to check its answer in.
     """
     try:
-        return _TURNS_TO_WRITE.get()
+        return kind.get()
     except LookupError:
-        turns = CapacityLimiter(WRITERS_AT_ONCE)
-        _TURNS_TO_WRITE.set(turns)
+        turns = CapacityLimiter(at_once)
+        kind.set(turns)
         return turns
 
 

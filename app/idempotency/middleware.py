@@ -4,13 +4,14 @@ Requests without the field, and those that are not JSON, pass through untouched.
 gate before anything is looked up.
 """
 
+from contextlib import AsyncExitStack
 from typing import Final
 
 from sqlalchemy.exc import OperationalError
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.database import LENDER
+from app.database import LENDER, Lender
 from app.errors import BadRequest, database_trouble, render
 from app.idempotency.attempts import ATTEMPT, Attempt, Running
 from app.idempotency.rules import Answer, Request, read_key, request_of
@@ -60,23 +61,30 @@ class OnlyOnce:
         async def collect(message: Message) -> None:
             messages.append(message)
 
-        try:
-            scope[ATTEMPT], scope[LENDER] = attempt, attempt.lend
-            await self._app(scope, replay, collect)
-            if attempt.answer is not None and attempt.answer.body is not None:
-                await _again(attempt.answer)(scope, receive, send)
-                return
-            if not messages:
-                return
+        async with AsyncExitStack() as until_ended:
+            scope[ATTEMPT], scope[LENDER] = attempt, Lender(attempt.lend, until_ended)
             try:
-                await finish_in_threadpool(attempt.finish, *_answer_in(messages))
-            except OperationalError as error:
-                await database_trouble(error)(scope, receive, send)
-                return
-        finally:
-            await finish_in_threadpool(attempt.end)
+                await self._app(scope, replay, collect)
+                instead = await _finish(attempt, messages)
+            finally:
+                await finish_in_threadpool(attempt.end)
+        if instead is not None:
+            await instead(scope, receive, send)
+            return
         for message in messages:
             await send(message)
+
+
+async def _finish(attempt: Attempt, messages: list[Message]) -> Response | None:
+    """Commit what was done; returns what is to be sent instead of the messages, if anything."""
+    if attempt.answer is not None and attempt.answer.body is not None:
+        return _again(attempt.answer)
+    if messages:
+        try:
+            await finish_in_threadpool(attempt.finish, *_answer_in(messages))
+        except OperationalError as error:
+            return database_trouble(error)
+    return None
 
 
 def _field_of(scope: Scope) -> str | None:

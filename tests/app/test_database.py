@@ -1,10 +1,12 @@
 """Sessions, times and constraint names, on both databases."""
 
+import asyncio
 import threading
 import uuid
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Annotated
 
+import httpx2
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import Engine, literal, null, select, text
@@ -140,7 +142,25 @@ def shop(session_factory: SessionFactory) -> TestClient:
         session.add(Person(county_id=uuid.uuid4(), login="x", name="x", password_hash="x"))
         return "done"
 
+    @api.get("/count")
+    def count(session: SessionDep) -> int:
+        return counties(session)
+
     return TestClient(api, raise_server_exceptions=False)
+
+
+def test_a_crowd_of_readers_is_answered(shop: TestClient) -> None:
+    """More than there are threads and connections: each keeps its connection while it waits for a second thread."""
+
+    async def crowd() -> list[httpx2.Response]:
+        transport = httpx2.ASGITransport(app=shop.app)
+        async with (
+            httpx2.AsyncClient(transport=transport, base_url="http://shop") as http,
+            asyncio.timeout(25),
+        ):
+            return await asyncio.gather(*(http.get("/count") for _ in range(100)))
+
+    assert {(each.status_code, each.text) for each in asyncio.run(crowd())} == {(200, "0")}
 
 
 def counties(session: Session) -> int:
