@@ -14,6 +14,7 @@ const KINDS = ["usual", "holiday", "make_up_day", "school_day"];
 const MOST = 8;
 const known = { terms: [], term: null, today: "", maySet: false, days: [] };
 let asked = 0;
+let foreseen = 0;
 
 byId("term").addEventListener("change", () => attempt(() => show(byId("term").value)));
 wireArrows(byId("year"));
@@ -136,7 +137,7 @@ function fillSpecial() {
 
 function openDay(day) {
   const { date, special } = day;
-  const parts = form(openPanel("calendar.change", { day: longDay(date) }), "calendar.save", () => save(), (failure) => refused(parts, failure, () => save(true)));
+  const parts = form(openPanel("calendar.change", { day: longDay(date) }), "calendar.save", () => save(), (failure) => refused(parts, failure, change(), () => save(true)));
   const kind = special?.kind ?? "usual";
   const items = KINDS.map((id) => ({ id, key: `calendar.kind.${id}`, given: { day: weekdayName(weekdayOf(date)) }, checked: id === kind }));
   const chosen = ticks(parts.fields, "radio", "calendar.kind", items);
@@ -153,37 +154,51 @@ function openDay(day) {
     follows.parentElement.hidden = now !== "make_up_day";
     name.parentElement.hidden = now === "usual";
   };
+  const change = () => (wanted().kind === "usual" ? { unmark: [date] } : { days: [wanted()] });
   parts.whole.addEventListener("change", async () => {
     showFields();
-    await foresee(parts, wanted().kind === "usual" ? { unmark: [date] } : { days: [wanted()] });
+    await foresee(parts, change());
   });
   showFields();
 
   async function save(follow = false) {
-    if (wanted().kind !== "usual") await mark({ days: [wanted()] }, follow);
-    else if (special) await mark({ unmark: [date] }, follow);
-    closePanel();
+    const isAsItWas = wanted().kind === "usual" && !special;
+    const unplanned = isAsItWas ? [] : (await mark(change(), follow)).lessons.unplanned;
+    const comeBack = () => byId("year").querySelector(`[data-date="${date}"]`)?.focus();
+    if (unplanned.length) tellUnplanned(unplanned, comeBack);
+    else closePanel();
     await done("calendar.saved", { day: longDay(date) });
-    byId("year").querySelector(`[data-date="${date}"]`)?.focus();
+    comeBack();
   }
 }
 
+// Whether the effects are shown now: they are not when the wish has changed meanwhile, or would be refused.
 async function foresee(parts, wanted) {
+  const mine = ++foreseen;
   try {
     parts.fault.hidden = true;
-    showEffects(parts.findings, await post(`${DAYS}/effects`, wanted));
+    const effects = await post(`${DAYS}/effects`, wanted);
+    if (mine !== foreseen) return false;
+    showEffects(parts.findings, effects);
+    return true;
   } catch (failure) {
+    if (mine !== foreseen) return false;
     parts.findings.replaceChildren();
     tellFault(parts.fault, failure);
+    return false;
   }
 }
 
-const mark = (days, follow) => ask("PUT", follow ? `${DAYS}?lessons=follow` : DAYS, days);
+function mark(days, follow) {
+  foreseen++; // what was asked before says nothing any more
+  return ask("PUT", follow ? `${DAYS}?lessons=follow` : DAYS, days);
+}
 
-// Lessons stand in the way: whoever has read which ones may let them follow, in a step of its own.
-function refused(parts, { code, problem }, letFollow) {
+// Lessons stand in the way: whoever has read which ones, and which cannot be added, may let them follow, in a step of its
+// own. `others` adds further ways out.
+async function refused(parts, { code }, wanted, letFollow, others = () => {}) {
   if (code !== "calendar.lessons_planned") return false;
-  showEffects(parts.findings, problem);
+  if (!(await foresee(parts, wanted))) return true;
   button(parts.findings, "calendar.follow", async () => {
     try {
       await letFollow();
@@ -191,23 +206,44 @@ function refused(parts, { code, problem }, letFollow) {
       tellFault(parts.fault, failure);
     }
   }, "quiet");
+  others();
   parts.findings.scrollIntoView({ block: "nearest" });
   return true;
 }
 
-// What stands in the way of a change: the dry run gives all of it, a refusal the first of it and how many there are.
-function showEffects(place, { falling, missing, total_falling: falls = falling.length, total_missing: lacks = missing.length }) {
+// What a change means: of the missing lessons, those that something is in the way of are named apart.
+function showEffects(place, { falling, missing, unplanned }) {
   place.replaceChildren();
-  if (!falls && !lacks) return say(child(place, "p"), "calendar.effects.none");
-  for (const [key, count, some] of [["falling", falls, falling], ["missing", lacks, missing]]) {
-    if (!count) continue;
-    say(child(place, "p", "finding-sum"), `calendar.effects.${key}`, { count });
-    const list = child(place, "ul", "finding-list");
-    for (const { date, period, title } of some.slice(0, MOST)) {
-      say(child(list, "li"), "change.what", { title, day: longDay(date), number: period });
-    }
-    if (count > MOST) say(child(list, "li"), "clash.more", { count: count - MOST });
+  if (!falling.length && !missing.length) return say(child(place, "p"), "calendar.effects.none");
+  const stuck = new Set(unplanned.map(nameOf));
+  listLessons(place, "calendar.effects.falling", falling);
+  listLessons(place, "calendar.effects.missing", missing.filter((each) => !stuck.has(nameOf(each))));
+  listLessons(place, "calendar.effects.unplanned", unplanned);
+}
+
+const nameOf = ({ entry_id: entry, date }) => `${entry} ${date}`;
+
+function listLessons(place, key, lessons) {
+  const count = lessons.length;
+  if (!count) return;
+  say(child(place, "p", "finding-sum"), key, { count });
+  const list = child(place, "ul", "finding-list");
+  for (const { date, period, title, detail } of lessons.slice(0, MOST)) {
+    const line = child(list, "li");
+    say(child(line, "span"), "change.what", { title, day: longDay(date), number: period });
+    if (detail) child(line, "span", "reason").textContent = detail;
   }
+  if (count > MOST) say(child(list, "li"), "clash.more", { count: count - MOST });
+}
+
+// The calendar is changed, but not all of its lessons could be: they stay on the screen until somebody has read them.
+function tellUnplanned(unplanned, closed) {
+  const body = openPanel("calendar.unplanned");
+  const told = child(body, "div", "findings");
+  listLessons(told, "calendar.unplanned.sum", unplanned);
+  say(child(told, "p"), "calendar.unplanned.hint");
+  byId("panel").addEventListener("close", closed, { once: true });
+  button(child(body, "div", "choices"), "panel.close", closePanel, "main-button").focus();
 }
 
 async function done(key, given) {
@@ -223,22 +259,23 @@ function fillProposals(proposed) {
   body.replaceChildren();
   if (!proposed.length) return;
   const chosenDays = () => proposed.filter(({ date }) => chosen.chosen().includes(date));
-  const parts = form(body, "calendar.confirm", () => confirm(), (failure) => holdBack(failure));
+  const parts = form(body, "calendar.confirm", () => confirm(), holdBack);
   const items = proposed.map((day) => ({ id: day.date, checked: true, key: "calendar.day", given: { day: longDay(day.date), what: () => whatItIs({ special: day, weekday_taught: day.follows_weekday }) } }));
   const chosen = ticks(parts.fields, "checkbox", "calendar.proposals.which", items);
 
   async function confirm(follow = false) {
     if (!chosenDays().length) throw { words: "calendar.proposals.none" };
-    const { days } = await mark({ days: chosenDays() }, follow);
+    const { days, lessons } = await mark({ days: chosenDays() }, follow);
+    const showNews = () => byId("news").scrollIntoView({ block: "nearest" });
+    if (lessons.unplanned.length) tellUnplanned(lessons.unplanned, showNews);
     await done("calendar.confirmed", { count: days.length });
-    byId("news").scrollIntoView({ block: "nearest" });
+    showNews();
   }
 
   // Days with lessons on them cannot be confirmed yet; the others can.
   function holdBack(failure) {
-    if (!refused(parts, failure, () => confirm(true))) return false;
-    button(parts.findings, "calendar.only_free", () => attempt(leaveOut), "quiet");
-    return true;
+    const leave = () => button(parts.findings, "calendar.only_free", () => attempt(leaveOut), "quiet");
+    return refused(parts, failure, { days: chosenDays() }, () => confirm(true), leave);
   }
 
   async function leaveOut() {

@@ -75,7 +75,8 @@ export function button(parent, key, act, className = "button") {
   return control;
 }
 
-// A form with its fault line and its buttons; `carryOut` may throw, and nothing is asked twice at once.
+// A form with its fault line and its buttons; `carryOut` may throw, and nothing is asked twice at once. `onFault` says
+// (or promises) whether it has told the failure itself.
 export function form(parent, key, carryOut, onFault = () => false) {
   const whole = child(parent, "form", "desk-form");
   whole.noValidate = true;
@@ -97,7 +98,7 @@ export function form(parent, key, carryOut, onFault = () => false) {
     try {
       await carryOut();
     } catch (failure) {
-      if (!onFault(failure)) tellFault(fault, failure);
+      if (!(await onFault(failure))) tellFault(fault, failure);
     } finally {
       go.disabled = false;
     }
