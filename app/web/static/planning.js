@@ -56,6 +56,7 @@ class Planning {
     const publish = [{ id: "no", key: "plan.draft", checked: true }, { id: "yes", key: "plan.publish" }];
     known.publish = ticks(wide, "radio", "plan.visible", publish);
     known.room.addEventListener("change", () => this.#attempt(() => this.#roomChanged(teachers)));
+    known.first.addEventListener("change", () => this.#attempt(() => this.#weekChanged()));
     known.subject.addEventListener("change", () => this.#attempt(() => this.#showPlaces()));
     this.#parts.whole.addEventListener("input", () => this.#checkSoon());
     await this.#roomChanged(teachers);
@@ -107,26 +108,42 @@ class Planning {
   }
 
   async #roomChanged(teachers) {
-    const { period, room, subjects, subject, teacher } = this.#controls;
+    const { subject, teacher } = this.#controls;
     const chosen = teacher.value;
     teacher.replaceChildren(...teacherChoice(teachers, this.#school()).children);
     teacher.selectedIndex = 0;
     if (this.#start.by === "teacher") teacher.value = chosen;
-    const [periods, pairings] = await Promise.all([choices.periods(this.#school(), this.#day()), choices.pairingsOf(room.value, this.#day())]);
+    const names = await this.#showGround();
+    if (!names) return;
+    if (!names.includes(subject.value)) subject.value = names[0] ?? subject.value;
+    await this.#showPlaces();
+  }
+
+  // Another week may have other bells and other agreements; what was chosen stays as far as it can.
+  async #weekChanged() {
+    if (await this.#showGround()) await this.#showPlaces();
+  }
+
+  // The periods and subjects of the room in the first week; answers these subjects, unless another choice overtook it.
+  async #showGround() {
+    const { period, room, subjects } = this.#controls;
+    const [day, whose] = [this.#day(), room.value];
+    const [periods, pairings] = await Promise.all([choices.periods(this.#school(), day), choices.pairingsOf(whose, day)]);
+    if (day !== this.#day() || whose !== room.value) return null;
     const number = period.value || this.#start.period;
     period.replaceChildren();
     for (const each of periods) addOption(period, { id: each.number, ...periodWords(each) });
     if (periods.some((each) => String(each.number) === String(number))) period.value = number;
     const names = [...new Set(pairings.flatMap((pairing) => pairing.subjects))];
     subjects.replaceChildren(...names.map((name) => new Option(name)));
-    if (!names.includes(subject.value)) subject.value = names[0] ?? subject.value;
-    await this.#showPlaces();
+    return names;
   }
 
-  // The sites that may take part, and the pupil groups of the school and of these sites.
+  // The sites that may take part, and the pupil groups of the school and of these sites. Ticks outlive what they stood in.
   async #showPlaces() {
     const { room, subject, places } = this.#controls;
     const [rooms, groups] = await Promise.all([pairedRooms(room.value, this.#day(), subject.value.trim()), choices.groups()]);
+    const ticked = new Map([...places.querySelectorAll("input")].map(({ value, checked }) => [value, checked]));
     places.replaceChildren();
     const wanted = this.#start.by === "site" ? this.#start.whose : null;
     const isWanted = ({ unit }) => !wanted || !rooms.some((each) => each.unit === wanted) || unit === wanted;
@@ -135,6 +152,7 @@ class Planning {
     const units = [this.#school(), ...rooms.map(({ unit }) => unit)];
     const near = groups.filter(({ unit }) => units.includes(unit));
     this.#controls.groups = near.length ? ticks(places, "checkbox", "plan.groups", near.map((each) => ({ ...each, checked: each.id === this.#start.whose }))) : null;
+    for (const box of places.querySelectorAll("input")) box.checked = ticked.get(box.value) ?? box.checked;
     this.#checkSoon();
   }
 
