@@ -1,4 +1,4 @@
-"""The proofs that docs/security.md and docs/asvs.md name are there."""
+"""The proofs that docs/security.md and docs/asvs.md name are there, and every decision stands in the index."""
 
 import re
 from pathlib import Path
@@ -14,3 +14,9 @@ def test_every_test_that_the_documents_name_exists() -> None:
     }
     assert len(named) > 12
     assert named <= there
+
+
+def test_every_decision_stands_in_the_index_by_its_number() -> None:
+    folder = Path("docs/decisions")
+    index = re.findall(r"(?m)^\| \[(\d{4})\]\((.+?)\) \| .", folder.joinpath("README.md").read_text("utf-8"))
+    assert index == [(path.name[:4], path.name) for path in sorted(folder.glob("0*.md"))]

@@ -248,7 +248,7 @@ class Coordinator:
         """Bring no new lessons to a node, and end it when those it has are over; then it starts afresh.
 
         With ``release`` it stays away until :meth:`undrain`. With ``move`` its lessons go on elsewhere at once: their
-        pages come again within a second or two. Raises :exc:`NotFound`, and :exc:`Conflict` where nobody could take
+        pages come again within a few seconds. Raises :exc:`NotFound`, and :exc:`Conflict` where nobody could take
         the lessons over.
         """
         node = self._node(number)
