@@ -7,10 +7,10 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from app.accounts import queries
+from app.accounts import mail_queries, queries
 from app.accounts.models import Person
 from app.accounts.permissions import Action, Target, may_appoint, require
-from app.accounts.rules import Principal
+from app.accounts.rules import MailPurpose, Principal
 from app.accounts.service import get_person, note_person
 from app.audit.rules import Act
 from app.errors import Conflict, Forbidden, NotFound
@@ -26,7 +26,7 @@ def temporary_password() -> str:
 
 
 def change_password(session: Session, principal: Principal, old_hash: str, new_hash: str) -> Person:
-    """Give oneself another password; every token from before is void.
+    """Give oneself another password; every token and mailed link from before is void.
 
     `old_hash` is the hash that the old password was checked against: a change in between is not overwritten.
     """
@@ -39,7 +39,7 @@ def change_password(session: Session, principal: Principal, old_hash: str, new_h
 
 
 def reset_password(session: Session, principal: Principal, person_id: uuid.UUID, new_hash: str) -> Person:
-    """Give somebody one looks after a password that they have to change; every token of theirs is void."""
+    """Give somebody one looks after a password they have to change; every token and mailed link of theirs is void."""
     person = managed(session, principal, Action.PERSON_RESET, person_id)
     _set(session, person, new_hash, must_change=True)
     note_person(session, Act.PASSWORD_RESET, principal.person_id, person)
@@ -47,13 +47,13 @@ def reset_password(session: Session, principal: Principal, person_id: uuid.UUID,
 
 
 def set_by_link(session: Session, person: Person, new_hash: str) -> None:
-    """Give somebody the password they chose by a mailed link; every token of theirs is void."""
+    """Give somebody the password they chose by a mailed link; every token and other link is void."""
     _set(session, person, new_hash, must_change=False)
     note_person(session, Act.PASSWORD_RESET, person.id, person, after={"by": "mail"})
 
 
 def close_account(session: Session, principal: Principal, person_id: uuid.UUID, seen: Seen = ANY) -> Person:
-    """Let somebody sign in no more; every token of theirs is void at once."""
+    """Let somebody sign in no more; every token and mailed link of theirs is void at once."""
     person = managed(session, principal, Action.PERSON_CLOSE, person_id)
     seen.require(session, person)
     return _switch(session, principal, person, active=False)
@@ -69,21 +69,27 @@ def open_account(session: Session, principal: Principal, person_id: uuid.UUID, s
 def _set(session: Session, person: Person, new_hash: str, *, must_change: bool) -> None:
     person.password_hash = new_hash
     person.must_change_password = must_change
-    person.tokens_since = datetime.now(UTC)
-    session.flush()
+    _void_what_was_given(session, person)
 
 
 def _switch(session: Session, principal: Principal, person: Person, *, active: bool) -> Person:
     before = person.active
     person.active = active
-    person.tokens_since = datetime.now(UTC)  # tokens from before a closure stay void when it is undone
-    session.flush()
+    _void_what_was_given(session, person)  # what is from before a closure stays void when it is undone
     act = Act.ACCOUNT_OPENED if active else Act.ACCOUNT_CLOSED
     if before is not active:
         note_person(
             session, act, principal.person_id, person, before={"active": before}, after={"active": active}
         )
     return person
+
+
+def _void_what_was_given(session: Session, person: Person) -> None:
+    """Void every token, and every mailed link: whoever asked for one need not be whom the account belongs to."""
+    person.tokens_since = datetime.now(UTC)
+    for purpose in MailPurpose:
+        mail_queries.forget_links(session, person.id, purpose)
+    session.flush()
 
 
 def managed(session: Session, principal: Principal, action: Action, person_id: uuid.UUID) -> Person:

@@ -110,6 +110,51 @@ def test_whoever_forgot_the_password_gets_back_in_by_a_proven_address(
         app.state.engine.dispose()
 
 
+def test_a_link_that_waits_ends_with_the_password_it_was_asked_for_by(
+    settings: Settings, session: Session
+) -> None:
+    """Whoever stole a sign-in and asked for an address of theirs must not get back in after it was taken away."""
+    school = factories.school(session, factories.county(session))
+    wang = factories.person(session, school, Role.TEACHER, login="wang")
+    admin = factories.person(session, school, Role.SCHOOL_ADMIN, login="head")
+    session.commit()
+    with mail_server() as inbox:
+        given = {"mail_host": "127.0.0.1", "mail_port": inbox.port, "mail_security": "none"}
+        given |= {"mail_sender": "tongtang@example.org", "public_url": "http://testserver"}
+        app = create_app(Settings.model_validate(settings.model_dump() | given))
+        client = TestClient(app)
+        head = factories.sign_in(client, admin)
+
+        def changed(header: dict[str, str]) -> None:
+            passwords = {"old_password": factories.PASSWORD, "new_password": NEW}
+            assert client.post("/api/v1/me/password", json=passwords, headers=header).status_code == 204
+
+        def closed_and_opened(_: dict[str, str]) -> None:
+            for act in ("close", "open"):
+                assert client.post(f"/api/v1/people/{wang.id}/{act}", headers=head).is_success
+
+        def reset(_: dict[str, str]) -> None:
+            assert client.post(f"/api/v1/people/{wang.id}/reset-password", headers=head).is_success
+
+        password = factories.PASSWORD
+        for number, end in enumerate((changed, closed_and_opened, reset), start=1):
+            form = {"username": "wang", "password": password}
+            token = client.post("/api/v1/token", data=form).json()["access_token"]
+            header = {"Authorization": f"Bearer {token}"}
+            theirs = {"address": f"thief{number}@example.org", "password": password}
+            assert client.put(MINE, json=theirs, headers=header).status_code == 204
+            to, _text, secret = newest(inbox, number)
+            assert to == theirs["address"]
+            end(header)
+            refused = client.post("/api/v1/mail-confirmations", json={"secret": secret})
+            assert refused.json()["code"] == "link.over", end.__name__
+            password = NEW
+        assert session.get_one(Person, wang.id, populate_existing=True).email is None
+        session.rollback()
+        app.state.postman.close()
+        app.state.engine.dispose()
+
+
 def test_without_a_mail_server_the_admin_is_asked(client: TestClient) -> None:
     assert client.post(ASK, json={"who": "wang"}).json()["code"] == "mail.none"
     assert 'href="/forgot"' not in client.get("/").text
