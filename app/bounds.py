@@ -48,7 +48,11 @@ class BodyBound:
             if not over:
                 await send(message)
 
-        await self._app(scope, bounded_receive, replacing_send)
+        try:
+            await self._app(scope, bounded_receive, replacing_send)
+        except TooLarge:  # our own, through a middleware that reads the body itself
+            if not over:
+                raise
         if over:
             await _refuse(limit, scope, receive, send)
 
