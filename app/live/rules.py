@@ -26,7 +26,7 @@ def new_entity_tag() -> str:
     return f'"{secrets.token_hex(8)}"'
 
 
-_TAG = re.compile(r'\s*(W/)?("[\x21\x23-\x7e\x80-\xff]*")\s*(?:,|$)')
+_TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")\s*(?:,|$)')
 
 
 def matches(if_match: str, current: str) -> bool:
