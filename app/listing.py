@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, Select, literal, tuple_
 from sqlalchemy.orm import QueryableAttribute, Session
 
-from app.schemas import bad_cursor, decode_cursor, encode_cursor
+from app.schemas import bad_cursor, decode_cursor, encode_cursor, moment
 
 Item = TypeVar("Item")
 Column = ColumnElement[Any] | QueryableAttribute[Any]
@@ -100,10 +100,7 @@ def _place(order: Order, words: Sequence[str], sort: str) -> Any:
 def _value_of(kind: type[Any], word: str) -> Any:
     """A column's value; raises `ValueError` for what no column of ours holds, whatever a database would say to it."""
     if kind is datetime:
-        moment = datetime.fromisoformat(word)
-        if moment.tzinfo is None or not 1900 < moment.year < 3000:
-            raise ValueError("not a moment of ours")
-        return moment
+        return moment(word)
     if kind is date:
         return date.fromisoformat(word)
     if kind is UUID:

@@ -5,12 +5,20 @@ import binascii
 import json
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeVar
 from uuid import UUID
 from zoneinfo import available_timezones
 
 from fastapi import Query, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from app.errors import Invalid
@@ -20,6 +28,7 @@ First = TypeVar("First")
 Second = TypeVar("Second")
 
 MAX_PAGE = 200
+_YEARS: Final = range(1901, 3000)
 
 
 def example(value: Any) -> ConfigDict:
@@ -27,10 +36,25 @@ def example(value: Any) -> ConfigDict:
     return ConfigDict(json_schema_extra={"example": value})
 
 
+def without_nul(data: Any) -> Any:
+    """The fields of a model, unless one of them is a text, or texts, with a NUL, which PostgreSQL does not store."""
+    if isinstance(data, dict):
+        for value in data.values():
+            for text in value if isinstance(value, list) else (value,):
+                if isinstance(text, str) and "\0" in text:
+                    raise PydanticCustomError("nul", "No text may have a NUL in it")
+    return data
+
+
 class Input(BaseModel):
     """Base of request bodies: an unknown field is an error, so that a misspelt one is noticed."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nul(cls, data: Any) -> Any:
+        return without_nul(data)
 
 
 class Output(BaseModel):
@@ -85,7 +109,11 @@ def decode_cursor(cursor: str, parts: int) -> list[str]:
         found = json.loads(base64.urlsafe_b64decode(padded))
     except (binascii.Error, ValueError, RecursionError):  # the last for ten thousand brackets
         found = None
-    if not isinstance(found, list) or len(found) != parts or not all(isinstance(part, str) for part in found):
+    if (
+        not isinstance(found, list)
+        or len(found) != parts
+        or not all(isinstance(part, str) and "\0" not in part for part in found)
+    ):
         raise bad_cursor()
     return found
 
@@ -106,7 +134,18 @@ def moment(text: str) -> datetime:
     found = datetime.fromisoformat(text)
     if found.tzinfo is None:
         raise ValueError("a time without its zone")
+    return _of_our_times(found)
+
+
+def _of_our_times(found: datetime) -> datetime:
+    # In UTC, or in the county's zone, the first hours of the year 1 would lie before all that a datetime can say.
+    if not _YEARS.start <= found.year < _YEARS.stop:
+        raise PydanticCustomError("moment", "Not a time of the years 1901 to 2999")
     return found
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_of_our_times)]
+"""A time with its zone, which any zone can tell."""
 
 
 def bad_cursor() -> Invalid:

@@ -6,7 +6,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime
 
 from app.accounts.gates import may
 from app.accounts.permissions import Action
@@ -17,7 +16,7 @@ from app.audit.schemas import AuditEventOut
 from app.audit.service import Search, Subject
 from app.database import CALLER_ADDRESS, SessionDep, address_of
 from app.errors import Forbidden, Invalid, Unauthenticated, responses
-from app.schemas import Page, PageAfter, PageLimit, bad_cursor, decode_cursor, encode_cursor
+from app.schemas import Moment, Page, PageAfter, PageLimit, bad_cursor, decode_cursor, encode_cursor
 
 router = APIRouter(prefix="/api/v1", tags=["audit"])
 
@@ -29,8 +28,8 @@ def _search(
     act: Annotated[list[Act] | None, Query(description="Only these acts")] = None,
     person_id: Annotated[uuid.UUID | None, Query(description="Only what this person did")] = None,
     subject_id: Annotated[uuid.UUID | None, Query(description="Only what was done to this")] = None,
-    since: Annotated[AwareDatetime | None, Query(alias="from", description="Only then or later")] = None,
-    before: Annotated[AwareDatetime | None, Query(alias="to", description="Only before then")] = None,
+    since: Annotated[Moment | None, Query(alias="from", description="Only then or later")] = None,
+    before: Annotated[Moment | None, Query(alias="to", description="Only before then")] = None,
 ) -> Search:
     return Search(principal.county_id, frozenset(act or ()), person_id, subject_id, since, before)
 

@@ -4,12 +4,12 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.accounts.models import AccessToken
 from app.accounts.scopes import is_scope
-from app.schemas import Input, Output, example, line
+from app.schemas import Input, Moment, Output, example, line, without_nul
 
 _Text = Annotated[str, Field(max_length=1024)]
 
@@ -27,6 +27,8 @@ class TokenForm(BaseModel):
         Field(max_length=64, description="Of the second factor, once the answer is `sign_in.code_needed`"),
     ] = ""
     refresh_token: _Text = ""
+
+    _without_nul = model_validator(mode="before")(without_nul)
 
     model_config = example({"username": "wang", "password": "kota-ribu-semo-lagi"})
 
@@ -81,7 +83,7 @@ class NewAccessToken(Input):
         max_length=100,
         description="`read` (everything that changes nothing), `all`, or actions such as `entry.plan`",
     )
-    expires_at: AwareDatetime = Field(description="At most 366 days from now")
+    expires_at: Moment = Field(description="At most 366 days from now")
 
     model_config = example({key: _MINTED[key] for key in ("name", "scopes", "expires_at")})
 

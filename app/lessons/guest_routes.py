@@ -5,7 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from app.accounts import guests
 from app.accounts.door_limits import DoorLimits, Knock
@@ -18,7 +18,7 @@ from app.errors import Conflict, Forbidden, Invalid, NotFound, TooManyRequests, 
 from app.guard.addresses import network_of
 from app.lessons import inviting
 from app.lessons.inviting import Draft
-from app.schemas import Input, Name, Output, example
+from app.schemas import Input, Moment, Name, Output, example
 
 router = APIRouter(prefix="/api/v1", tags=["lessons"])
 
@@ -41,7 +41,7 @@ class NewGuestLink(Input):
     role: GuestRole = Field(description="teacher: publishes like the lesson's teacher; observer: watches")
     name: Name = Field(description="Whom it is for; shown in the list of links")
     uses: int = Field(1, ge=1, le=50, description="How often it can be opened, in all")
-    expires_at: AwareDatetime | None = Field(
+    expires_at: Moment | None = Field(
         None, description="At the latest, and unless given, when the lesson closes"
     )
 

@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AwareDatetime
 
 from app.accounts.gates import may
 from app.accounts.permissions import Action
@@ -19,7 +18,7 @@ from app.lessons.models import Lesson
 from app.lessons.rules import LessonState
 from app.lessons.schemas import LessonOut
 from app.listing import Paging
-from app.schemas import SORT, BelowUnit, Page, PageAfter, PageLimit, as_json
+from app.schemas import SORT, BelowUnit, Moment, Page, PageAfter, PageLimit, as_json
 
 router = APIRouter(prefix="/api/v1", tags=["lessons"])
 
@@ -36,10 +35,10 @@ def list_lessons(
     session: SessionDep,
     principal: Annotated[Principal, may(Action.LESSON_SHOW)],
     starts_from: Annotated[
-        AwareDatetime | None, Query(alias="from", description="Only those that start then or later")
+        Moment | None, Query(alias="from", description="Only those that start then or later")
     ] = None,
     starts_before: Annotated[
-        AwareDatetime | None, Query(alias="to", description="Only those that start before")
+        Moment | None, Query(alias="to", description="Only those that start before")
     ] = None,
     mine: Annotated[bool, Query(description="Only those one teaches or assists oneself")] = False,
     state: Annotated[list[LessonState] | None, Query(description="Only in these states")] = None,

@@ -4,13 +4,13 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from app.feeds.rules import Language
 from app.lessons.rules import ChangeKind
 from app.notices.models import Notice
 from app.notices.wording import Words
-from app.schemas import Input, Output, example
+from app.schemas import Input, Moment, Output, example
 
 _LESSON: Final = {
     "date": "2026-09-07",
@@ -113,6 +113,4 @@ class ReadUntil(Input):
 
     model_config = Input.model_config | example({"told_until": "2026-09-06T09:30:02Z"})
 
-    told_until: AwareDatetime = Field(
-        description="`told_at` of the newest notice shown; newer ones stay unread"
-    )
+    told_until: Moment = Field(description="`told_at` of the newest notice shown; newer ones stay unread")
