@@ -2,18 +2,21 @@
 
 import codecs
 import csv
-import io
+import re
 from collections.abc import Iterator
 from typing import Final
 
-from app.transfer.tables import LONGEST_CELL, BadCell, BadFile, Cell, Table, TableBuilder
+from app.transfer.tables import LONGEST_CELL, MOST_COLUMNS, BadCell, BadFile, Cell, Table, TableBuilder
 
+LONGEST_ROW: Final = 512 * 1024
+"""Characters of one row, its line breaks included: as many as its columns may hold."""
 _DELIMITERS: Final = ",;\t"
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_LINE: Final = re.compile(r"[^\r\n]*+(?:\r\n?|\n)|[^\r\n]+")
 
 
 def read_csv(content: bytes, name: str = "") -> Table:
@@ -22,6 +25,8 @@ def read_csv(content: bytes, name: str = "") -> Table:
     for number, texts in csv_rows(content):
         builder.count_cells(len(texts))
         builder.add(number, {column: _cell(each) for column, each in enumerate(texts) if each.strip()})
+    if not builder.rows:
+        raise BadFile("file.empty")
     return builder.table()
 
 
@@ -31,15 +36,40 @@ def csv_rows(content: bytes, most: int | None = None) -> Iterator[tuple[int, lis
     if not text.strip():
         raise BadFile("file.empty")
     # A quoted cell that never ends would hold the rest of the file: `strict` and the bound on a cell find it.
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    lines = _Lines(text)
+    reader = csv.reader(lines, delimiter=_delimiter(text), strict=True)
     try:
         for number, texts in enumerate(reader, start=1):
             if most is not None and number > most:
                 raise BadFile("file.too_many_rows", most=most)
+            lines.begin_row(number + 1)
             if texts:
                 yield number, texts
     except csv.Error:
         raise BadFile("file.csv_broken", line=reader.line_num) from None
+
+
+class _Lines:
+    """The lines of a text, given to the parser one by one as long as their row is not too long.
+
+    A bound on lines would not do: quoted cells go over several, and the parser keeps all cells of a row.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._found = _LINE.finditer(text)
+        self._row = 1
+        self._taken = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for found in self._found:
+            self._taken += found.end() - found.start()
+            if self._taken > LONGEST_ROW:
+                raise BadFile("file.too_many_columns", most=MOST_COLUMNS, row=self._row)
+            yield found[0]
+
+    def begin_row(self, number: int) -> None:
+        """The parser has all of a row: the next line belongs to this one."""
+        self._row, self._taken = number, 0
 
 
 def decode(content: bytes) -> str:

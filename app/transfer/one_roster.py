@@ -24,13 +24,17 @@ from typing import Final
 from app.transfer.columns import BadValue, Fault, Record, as_day, narrow, plain
 from app.transfer.csv_files import csv_rows
 from app.transfer.kinds import KINDS, Kind
-from app.transfer.tables import BadFile
+from app.transfer.tables import MOST_COLUMNS, BadFile
 from app.transfer.xlsx_files import BROKEN, Parts
 
 MOST_ROWS: Final = 300_000
 """Rows of one file: a county's pupils, once for each class they are in."""
+MOST_CELLS: Final = 20_000_000
+"""Of all files of a bundle."""
 _VERSIONS: Final = ("1.1", "1.2")
 _ABOVE: Final = frozenset({"district", "local", "state", "national"})
+_DISTRICTS: Final = frozenset({"district", "local"})
+"""Whose administrators are the county's: not those of a state, which a bundle may name as well."""
 _ROLES: Final = {
     "teacher": "teacher",
     "aide": "site_assistant",
@@ -39,6 +43,7 @@ _ROLES: Final = {
     "siteAdministrator": "school_admin",
 }
 _ABOVE_ROLES: Final = {"administrator": "bureau_admin", "districtAdministrator": "bureau_admin"}
+_TAKEN_ROLES: Final = frozenset({"student", *_ROLES, *_ABOVE_ROLES})
 _THEIR_PEOPLE: Final = {
     "login": "username",
     "name": "familyName",
@@ -51,12 +56,15 @@ _LONGEST_CODE: Final = 32
 COUNTY: Final = "\0county"
 """Stands for the code of the county itself, which its import does not know."""
 _NEEDED: Final = {
+    "manifest": ("propertyName", "value"),
     "orgs": ("sourcedId", "name", "type", "parentSourcedId"),
     "users": ("sourcedId", "enabledUser", "username", "givenName", "familyName", "grades"),
     "roles": ("userSourcedId", "role", "orgSourcedId"),
     "classes": ("sourcedId", "title", "grades", "classType", "schoolSourcedId"),
     "enrollments": ("classSourcedId", "userSourcedId", "role"),
 }
+_OTHERS: Final = ("status", "identifier", "role", "orgSourcedIds", "beginDate", "endDate")
+"""Columns that are read where a file has them."""
 _CJK: Final = re.compile(r"[㐀-鿿]")
 
 
@@ -136,7 +144,9 @@ class _Reading:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._found = Bundle()
-        self._codes: dict[str, str] = {}  # by sourcedId; "" for what stands for the county
+        self._codes: dict[str, str] = {}  # by sourcedId; `COUNTY` for what stands for it
+        self._districts: set[str] = set()
+        self._cells = 0
 
     def bundle(self) -> Bundle:
         """The portions of it."""
@@ -166,29 +176,42 @@ class _Reading:
         file = f"{name}.csv"
         if file not in self._parts.names:
             return
-        columns: list[str] = []
+        needed = _NEEDED[name]
+        places: dict[str, int] = {}
         for number, texts in csv_rows(self._parts.read(file), MOST_ROWS):
-            if not columns:
-                columns = [plain(each) for each in texts]
-                missing = [each for each in _NEEDED.get(name, ()) if each not in columns]
+            self._count(number, len(texts))
+            if not places:
+                columns = {plain(each): place for place, each in enumerate(texts)}
+                missing = [each for each in needed if each not in columns]
                 if missing:
                     raise BadFile("oneroster.column_missing", name=file, column=missing[0])
+                places = {each: columns[each] for each in (*needed, *_OTHERS) if each in columns}
                 continue
             self._found.rows += 1
-            yield Line(number, dict(zip(columns, texts, strict=False)))
+            yield Line(number, {each: texts[place] for each, place in places.items() if place < len(texts)})
+
+    def _count(self, row: int, cells: int) -> None:
+        if cells > MOST_COLUMNS:
+            raise BadFile("file.too_many_columns", most=MOST_COLUMNS, row=row)
+        self._cells += cells
+        if self._cells > MOST_CELLS:
+            raise BadFile("file.too_many_cells", most=MOST_CELLS)
 
     def _orgs(self) -> None:
         lines = [line for line in self._lines("orgs") if line.stays]
         schools = {line["sourcedId"] for line in lines if line["type"] == "school"}
         for line in lines:
             own = line["sourcedId"]
-            self._codes[own] = "" if line["type"] in _ABOVE else _code(line["identifier"] or own)
+            self._codes[own] = COUNTY if line["type"] in _ABOVE else _code(line["identifier"] or own)
+            if line["type"] in _DISTRICTS:
+                self._districts.add(own)
         records = []
         for line in lines:
             if line["type"] != "school":
                 self._found.skipped["oneroster.orgs"] += line["type"] not in _ABOVE
                 continue
             above = line["parentSourcedId"]
+            code = self._codes.get(above, above)
             records.append(
                 Record(
                     line.number,
@@ -196,7 +219,7 @@ class _Reading:
                         "code": self._codes[line["sourcedId"]],
                         "name": line["name"],
                         "kind": "teaching_site" if above in schools else "school",
-                        "parent": self._codes.get(above, above) or None,
+                        "parent": None if code == COUNTY else code or None,
                         "time_zone": None,
                     },
                     frozenset({"code", "name", "kind", "parent"}),
@@ -220,7 +243,12 @@ class _Reading:
                 places = _listed(line["orgSourcedIds"])
                 holdings += (_Holding(line.number, own, line["role"], place, "", "") for place in places)
         for line in self._lines("roles"):
-            if line.stays and line["userSourcedId"] in users:
+            if not line.stays or line["userSourcedId"] not in users:
+                continue
+            if not line["orgSourcedId"] and line["role"] in _TAKEN_ROLES:
+                fault = Fault(line.number, "orgSourcedId", "cell.empty", {}, table="roles.csv")
+                self._found.faults.append(fault)
+            else:
                 holdings.append(
                     _Holding(
                         line.number,
@@ -241,8 +269,7 @@ class _Reading:
             if each.role == "student":
                 continue
             code = self._codes.get(each.org, each.org)
-            roles = _ABOVE_ROLES if code == "" else _ROLES
-            role = roles.get(each.role)
+            role = self._role(each, code)
             key = (each.user, role, code, each.first)
             if role is None:
                 self._found.skipped["oneroster.roles"] += 1
@@ -251,6 +278,12 @@ class _Reading:
                 self._person(file, records, users[each.user], each, role, code)
         their = dict(_THEIR_PEOPLE) if file == "roles.csv" else {**_THEIR_PEOPLE, "org_unit": "orgSourcedIds"}
         self._portion(Kind.PEOPLE, file, their, records)
+
+    def _role(self, held: _Holding, code: str) -> str | None:
+        """What a role is here: the county's only at an org that says it is a district."""
+        if code != COUNTY:
+            return _ROLES.get(held.role)
+        return _ABOVE_ROLES.get(held.role) if held.org in self._districts else None
 
     def _person(
         self, file: str, records: list[Record], user: _User, held: _Holding, role: str, code: str
@@ -265,7 +298,7 @@ class _Reading:
             "login": narrow(user.login).lower(),
             "name": user.name,
             "role": role,
-            "org_unit": code or COUNTY,
+            "org_unit": code,
             "valid_from": first,
             "valid_to": last,
         }
@@ -276,7 +309,7 @@ class _Reading:
         heads: Counter[tuple[str, int]] = Counter()
         pupils = {(each.user, each.org) for each in holdings if each.role == "student"}
         for user, org in pupils:
-            if self._codes.get(org) == "":
+            if self._codes.get(org) == COUNTY:
                 continue  # a pupil of the district; they are at a school, too
             for grade in _grades(users[user].grades)[:1]:
                 heads[self._codes.get(org, org), grade] += 1

@@ -119,7 +119,7 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "The formula was stored without its result. Open and save the file in a spreadsheet, or paste the value.",
     ),
     "cell.formula_failed": ("公式的结果是错误值。", "The formula has an error for a result."),
-    "cell.unreadable": ("无法读取。", "This cannot be read."),
+    "cell.unreadable": ("含有无法读取的内容,请重新填写。", "This cannot be read; type it again."),
     "cell.became_date": (
         "表格软件把它变成了日期。请把单元格设为文本后重新填写。",
         "The spreadsheet made a date of this. Format the cell as text and type it again.",

@@ -18,13 +18,25 @@ from pathlib import Path
 from typing import Final
 from xml.parsers import expat
 
-from app.transfer.tables import LONGEST_CELL, MOST_COLUMNS, BadCell, BadFile, Cell, Row, Table, TableBuilder
+from app.transfer.tables import (
+    LONGEST_CELL,
+    MOST_CELLS,
+    MOST_COLUMNS,
+    BadCell,
+    BadFile,
+    Cell,
+    Row,
+    Table,
+    TableBuilder,
+)
 
 MOST_ENTRIES: Final = 1_000
 MOST_UNZIPPED: Final = 64 * 1024 * 1024
 MOST_OF_SMALL: Final = 4 * 1024 * 1024
 """Bytes of the parts that only describe: formats, relations, the list of sheets."""
 MOST_MERGED: Final = 1_000
+_LONGEST_FORMAT: Final = 255
+"""Characters of a number format: spreadsheets keep no more."""
 _PIECE: Final = 64 * 1024
 _LAST_SERIAL: Final = 2_958_465  # 9999-12-31
 _DATE_FORMATS: Final = frozenset({*range(14, 23), *range(27, 37), 45, 46, 47, *range(50, 59)})
@@ -62,6 +74,10 @@ class Parts:
             raise BadFile("file.zip_bomb", most=most_bytes // (1024 * 1024))
         if any(each.flag_bits & 1 for each in entries):
             raise BadFile("file.encrypted")
+        if any(
+            each.header_offset < 0 for each in entries
+        ):  # zipfile would ask the disk for what is before it
+            raise zipfile.BadZipFile
         if any(each.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for each in entries):
             raise BadFile("file.xlsx_broken")
         self._archive = archive
@@ -201,6 +217,8 @@ class _Styles(_Reader):
 
 
 def _shows_a_date(code: str) -> bool:
+    if len(code) > _LONGEST_FORMAT:
+        raise BadFile("file.xlsx_broken")
     bare = _QUOTED.sub("", code.partition(";")[0]).lower()
     return "general" not in bare and any(letter in bare for letter in "yd年月日")
 
@@ -281,10 +299,7 @@ class _Sheet(_Reader):
             index = _whole(text)
             text = self._texts[index] if index < len(self._texts) else ""
         if seen.kind in ("s", "str", "inlineStr"):
-            text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
-            if len(text) > LONGEST_CELL:
-                return BadCell("cell.too_long")
-            return text if text.strip() else None
+            return _unescaped(text)
         if seen.kind == "e":
             return BadCell("cell.formula_failed")
         if seen.kind == "b":
@@ -336,23 +351,47 @@ class _Workbook:
             _parse(self._parts, name, reader, most)
 
 
+def _unescaped(text: str) -> Cell | None:
+    """A text cell with its escaped characters as they are; those beyond U+FFFF are two, which belong together."""
+    try:
+        plain = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+        plain = plain.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+    except UnicodeDecodeError:
+        return BadCell("cell.unreadable")
+    if "\0" in plain:
+        return BadCell("cell.unreadable")
+    if len(plain) > LONGEST_CELL:
+        return BadCell("cell.too_long")
+    return plain if plain.strip() else None
+
+
 def _with_merged(table: Table, merged: list[str]) -> Table:
-    """The table with each cell that a merged one covers marked: whom its value is for is nobody's guess."""
+    """The table with each cell that a merged one covers marked: whom its value is for is nobody's guess.
+
+    Ranges may lie upon each other, so what they cover is counted; raises `BadFile`.
+    """
     numbers = [row.number for row in table.rows]
-    rows = list(table.rows)
+    marked: dict[int, dict[int, Cell]] = {}
+    covered = 0
     for reference in merged:
         first, _, last = reference.partition(":")
         begin, end = _REFERENCE.fullmatch(first), _REFERENCE.fullmatch(last)
         if begin is None or end is None:
             continue
         columns = range(column_of(begin[1]), min(column_of(end[1]), MOST_COLUMNS - 1) + 1)
-        for index in range(bisect_left(numbers, int(begin[2])), bisect_right(numbers, int(end[2]))):
-            rows[index] = _marked(rows[index], columns)
+        indices = range(bisect_left(numbers, int(begin[2])), bisect_right(numbers, int(end[2])))
+        covered += len(indices) * len(columns)
+        if covered > MOST_CELLS:
+            raise BadFile("file.too_many_merged", most=MOST_MERGED)
+        marks = dict.fromkeys(columns, BadCell("cell.merged"))
+        for index in indices:
+            if index not in marked:
+                marked[index] = dict(table.rows[index].cells)
+            marked[index].update(marks)
+    rows = (
+        Row(row.number, marked[index]) if index in marked else row for index, row in enumerate(table.rows)
+    )
     return Table(tuple(rows), table.name)
-
-
-def _marked(row: Row, columns: range) -> Row:
-    return Row(row.number, {**row.cells, **dict.fromkeys(columns, BadCell("cell.merged"))})
 
 
 def column_of(name: str) -> int:

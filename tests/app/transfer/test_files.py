@@ -12,7 +12,7 @@ import xlsxwriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.transfer import columns, csv_files, tables
+from app.transfer import columns, csv_files, tables, xlsx_files
 from app.transfer.columns import BadValue, Column, as_code, as_day, as_it_is, as_number, as_text, as_whole
 from app.transfer.csv_files import read_csv
 from app.transfer.grades import as_grades
@@ -61,7 +61,10 @@ def test_csv_in_whatever_encoding(encoding: str, delimiter: str) -> None:
         (b'a,b\n"never closed,1\n' + b"x" * 100, "file.csv_broken"),
         (b"a," * 70 + b"b", "file.too_many_columns"),
         (b"a\n" * (tables.MOST_ROWS + 1), "file.too_many_rows"),
-        (b"," * (tables.MOST_CELLS + 1), "file.too_many_cells"),
+        ((b"," * 500_000 + b"\n") * 3, "file.too_many_cells"),
+        (b"," * (csv_files.LONGEST_ROW + 1), "file.too_many_columns"),
+        (b'"\n",' * (csv_files.LONGEST_ROW // 3), "file.too_many_columns"),
+        (b",\n", "file.empty"),
     ],
 )
 def test_csv_that_cannot_be_used(content: bytes, code: str) -> None:
@@ -130,11 +133,44 @@ def test_xlsx_that_was_made_to_do_harm(tmp_path: Path, monkeypatch: pytest.Monke
     assert refused(lambda: read_xlsx(without)) == "file.too_many_cells"
     monkeypatch.undo()
     assert cells(read_xlsx(without)) == [(1, {0: "a", 1: "b", 2: BadCell("cell.formula_without_result")})]
+    monkeypatch.setattr(xlsx_files, "MOST_CELLS", 3)
+    merged = with_sheet(
+        b"</sheetData>", b"</sheetData><mergeCells>" + b'<mergeCell ref="A1:B9"/>' * 2 + b"</mergeCells>"
+    )
+    assert refused(lambda: read_xlsx(merged)) == "file.too_many_merged"
+    monkeypatch.undo()
+    assert cells(read_xlsx(merged)) == [(1, {0: BadCell("cell.merged"), 1: BadCell("cell.merged")})]
+    formats = b'<numFmts><numFmt numFmtId="200" formatCode="' + b"[" * 256 + b'"/></numFmts><fonts'
+    long = rewritten(book, lambda _, content: content.replace(b"<fonts", formats, 1))
+    assert refused(lambda: read_xlsx(long)) == "file.xlsx_broken"
     plain = tmp_path / "plain"
+    content = book.read_bytes()
+    end = content.rindex(b"PK\x05\x06")
+    shifted = int.from_bytes(content[end + 16 : end + 20], "little") + 1000
+    plain.write_bytes(content[: end + 16] + shifted.to_bytes(4, "little") + content[end + 20 :])
+    assert refused(lambda: read_table(plain)) == "file.xlsx_broken"
     plain.write_bytes(b"PK\x03\x04 no archive")
     assert refused(lambda: read_table(plain)) == "file.xlsx_broken"
     plain.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 old")
     assert refused(lambda: read_table(plain)) == "file.old_xls"
+
+
+def test_characters_that_no_database_holds_are_refused_where_they_stand(tmp_path: Path) -> None:
+    book = workbook(tmp_path, lambda _, sheet: sheet.write_row(0, 0, ["a", "b", "c", "d"]))
+    texts = {b"<t>a<": b"<t>_xD800_<", b"<t>b<": b"<t>x_x0000_<", b"<t>c<": b"<t>_xD83D__xDE00_<"}
+    texts[b"<t>d<"] = b"<t>_x005F_xD800_<"
+
+    def change(_: str, content: bytes) -> bytes:
+        for old, new in texts.items():
+            content = content.replace(old, new)
+        return content
+
+    unreadable = BadCell("cell.unreadable")
+    found = cells(read_xlsx(rewritten(book, change)))
+    assert found == [(1, {0: unreadable, 1: unreadable, 2: "\N{GRINNING FACE}", 3: "_xD800_"})]
+    for content, encoding in (("a,\0", "utf-8"), ("a,\ud800", "utf-16"), ("a,\ud800", "utf-8")):
+        with pytest.raises(BadFile, match="file.encoding"):
+            read_csv(content.encode(encoding, "surrogatepass"))
 
 
 @settings(max_examples=100)

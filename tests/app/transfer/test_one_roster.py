@@ -16,7 +16,10 @@ from app.database import SessionFactory
 from app.keys import Keys
 from app.schools.models import OrgUnit, PupilGroup
 from app.timetables.models import Headcount
-from app.transfer.one_roster import read_bundle
+from app.transfer import one_roster
+from app.transfer.csv_files import LONGEST_ROW
+from app.transfer.kinds import Kind
+from app.transfer.one_roster import COUNTY, read_bundle
 from app.transfer.tables import BadFile
 from tests import counties, factories
 
@@ -130,6 +133,8 @@ def test_a_bundle_comes_in(
         ({"orgs.csv": None}, "oneroster.file_missing"),
         ({"orgs.csv": "sourcedId,name\n"}, "oneroster.column_missing"),
         ({"users.csv": 'sourcedId,"\n'}, "file.csv_broken"),
+        ({"users.csv": "," * 70}, "file.too_many_columns"),
+        ({"orgs.csv": "," * (LONGEST_ROW + 1)}, "file.too_many_columns"),
     ],
 )
 def test_bundles_that_cannot_be_used(tmp_path: Any, changes: dict[str, str | None], code: str) -> None:
@@ -139,3 +144,27 @@ def test_bundles_that_cannot_be_used(tmp_path: Any, changes: dict[str, str | Non
     with pytest.raises(BadFile) as error:
         read_bundle(path)
     assert error.value.code == code
+
+
+def test_the_county_is_given_only_to_administrators_of_an_org_that_says_it_is_a_district(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "bundle.zip"
+    orgs = V1_2["orgs.csv"] + f"st,,,State,state,,\n{'-' * 33},,,Dashes,school,,d\n,,,Blank,district,,\n"
+    head = "sourcedId,userSourcedId,role,orgSourcedId\n"
+
+    def read(*orgs_of_roles: str) -> tuple[list[Any], list[Any]]:
+        roles = head + "".join(f"r,b,administrator,{org}\n" for org in orgs_of_roles)
+        path.write_bytes(bundle({**V1_2, "orgs.csv": orgs, "roles.csv": roles}))
+        found = read_bundle(path)
+        people = next(each for each in found.portions if each.kind is Kind.PEOPLE).records
+        faults = [(each.row, each.column, each.code) for each in found.faults if each.table == "roles.csv"]
+        return [(each.values["role"], each.values["org_unit"]) for each in people], faults
+
+    assert read("d", "st", "s2") == ([("bureau_admin", COUNTY), ("school_admin", "S-2")], [])
+    empty = (2, "orgSourcedId", "cell.empty")
+    assert read("") == ([], [empty])
+    assert read("-" * 33) == ([], [empty])
+    monkeypatch.setattr(one_roster, "MOST_CELLS", 50)
+    with pytest.raises(BadFile, match="file.too_many_cells"):
+        read_bundle(path)
