@@ -5,7 +5,7 @@ has it tried again, with the same id, so a receiver may get a delivery twice but
 """
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,8 +21,11 @@ from app.notices.models import Delivery
 from app.notices.posting import Outcome
 from app.notices.retrying import DeliveryState, pause
 
-AT_ONCE: Final = 16
+AT_ONCE: Final = 32
+OF_COUNTY: Final = 16
 OF_ONE: Final = 4
+"""Attempts that a server has under way: all, those of one county, and those of one webhook. So neither a receiver that
+hangs nor all those of a county keep others waiting."""
 LARGEST: Final = 200_000
 """Letters of one body; an act that changed more comes in several deliveries."""
 
@@ -33,6 +36,7 @@ class Attempt:
 
     delivery_id: UUID
     webhook_id: UUID
+    county_id: UUID
     url: str
     body: bytes
     number: int
@@ -67,11 +71,20 @@ def body_of(kind: str, county_id: UUID, now: datetime, data: Mapping[str, Any]) 
     return json.dumps(event, ensure_ascii=False, separators=(",", ":"))
 
 
-def claim(session: Session, now: datetime) -> Sequence[Attempt]:
-    """Attempts to be made by whoever asks; written down before they are."""
+def claim(session: Session, now: datetime, under_way: Sequence[Attempt] = ()) -> Sequence[Attempt]:
+    """Attempts to be made by whoever asks, beside those they have under way; written down before they are."""
+    if len(under_way) >= AT_ONCE:
+        return ()
+    most = queries.Most(
+        AT_ONCE - len(under_way),
+        OF_COUNTY,
+        OF_ONE,
+        Counter(each.county_id for each in under_way),
+        Counter(each.webhook_id for each in under_way),
+    )
     return [
-        Attempt(each.id, hook.id, hook.url, each.body.encode(), each.attempts)
-        for each, hook in queries.claim(session, now, AT_ONCE, OF_ONE)
+        Attempt(each.id, hook.id, hook.county_id, hook.url, each.body.encode(), each.attempts)
+        for each, hook in queries.claim(session, now, most)
     ]
 
 

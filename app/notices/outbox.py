@@ -106,10 +106,24 @@ class Outbox:
         await finish_in_threadpool(self._spread_all)
 
     async def deliver(self) -> None:
-        """Make all attempts that are due now."""
-        while attempts := await finish_in_threadpool(self._claim):
-            outcomes = await asyncio.gather(*map(self._post, attempts))
-            await finish_in_threadpool(self._settle, list(zip(attempts, outcomes, strict=True)))
+        """Make all attempts that are due now, or are before the last of them was answered; none waits for another."""
+        under_way: dict[asyncio.Task[Outcome], Attempt] = {}
+        try:
+            while True:
+                for attempt in await finish_in_threadpool(self._claim, list(under_way.values())):
+                    under_way[asyncio.create_task(self._post(attempt))] = attempt
+                if not under_way:
+                    return
+                answered, _ = await asyncio.wait(
+                    under_way, timeout=self._every.total_seconds(), return_when=asyncio.FIRST_COMPLETED
+                )
+                made = [(under_way.pop(task), task.result()) for task in answered]
+                if made:
+                    await finish_in_threadpool(self._settle, made)
+        finally:  # what was not noted is tried again once its lease has ended
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
 
     async def send(self) -> None:
         """Mail all letters that are due now."""
@@ -130,7 +144,7 @@ class Outbox:
         self._waiting.labels("changes").set(count)
         return count
 
-    def _claim(self) -> Sequence[Attempt]:
+    def _claim(self, under_way: Sequence[Attempt]) -> Sequence[Attempt]:
         now = datetime.now(UTC)
         with reading(self._factory) as session:
             due = delivering.anything_due(session, now)
@@ -140,7 +154,7 @@ class Outbox:
         if not due:
             return ()
         with self._factory.begin() as session:
-            return delivering.claim(session, now)
+            return delivering.claim(session, now, under_way)
 
     async def _post(self, attempt: Attempt) -> Outcome:
         headers = headers_of(

@@ -2,10 +2,11 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, tuple_, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, case, delete, func, literal, select, tuple_, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.database import rows_of
 from app.notices.models import Delivery, Webhook
@@ -15,6 +16,17 @@ _WAITING = Delivery.done_at.is_(None)
 """The same as the state of that name, in the words of the index."""
 
 _DONE = (DeliveryState.DELIVERED, DeliveryState.DEAD)
+
+
+@dataclass(frozen=True, slots=True)
+class Most:
+    """How many deliveries are claimed at once, and how many are under way already, by county and by webhook."""
+
+    now: int
+    of_county: int
+    of_webhook: int
+    by_county: Mapping[UUID, int]
+    by_webhook: Mapping[UUID, int]
 
 
 def webhook(session: Session, webhook_id: UUID) -> Webhook | None:
@@ -52,22 +64,32 @@ def anything_due(session: Session, now: dt.datetime) -> bool:
     return session.scalar(query) is not None
 
 
-def claim(
-    session: Session, now: dt.datetime, limit: int, most_of_one: int
-) -> Sequence[tuple[Delivery, Webhook]]:
-    """The deliveries that are due longest, for an attempt of ours; two who claim at once get different ones.
+def claim(session: Session, now: dt.datetime, most: Most) -> Sequence[tuple[Delivery, Webhook]]:
+    """Deliveries for an attempt of ours; two who claim at once get different ones.
 
-    Not more than a few of one webhook, so that a slow receiver does not keep the others waiting.
+    Not more than a few of one webhook, and county by county, those first that have the fewest under way; within
+    a county those that are due longest.
     """
-    place = func.row_number().over(partition_by=Delivery.webhook_id, order_by=(Delivery.next_at, Delivery.id))
-    ranked = select(Delivery.id, place.label("place")).where(_WAITING, Delivery.next_at <= now).subquery()
-    chosen = select(ranked.c.id).where(ranked.c.place <= most_of_one)
+    due, longest = (_WAITING, Delivery.next_at <= now), (Delivery.next_at, Delivery.id)
+    place = func.row_number().over(partition_by=Delivery.webhook_id, order_by=longest)
+    places = place + _under_way(Delivery.webhook_id, most.by_webhook)
+    placed = select(Delivery.id, places.label("place")).where(*due).subquery()
+    turn = func.row_number().over(partition_by=Webhook.county_id, order_by=longest)
+    counted = turn + _under_way(Webhook.county_id, most.by_county)
+    turns = (
+        select(Delivery.id, counted.label("turn"))
+        .join(Webhook, Webhook.id == Delivery.webhook_id)
+        .join(placed, placed.c.id == Delivery.id)
+        .where(placed.c.place <= most.of_webhook)
+        .subquery()
+    )
     query = (
         select(Delivery, Webhook)
         .join(Webhook, Webhook.id == Delivery.webhook_id)
-        .where(Delivery.id.in_(chosen), _WAITING, Delivery.next_at <= now)
-        .order_by(Delivery.next_at, Delivery.id)
-        .limit(limit)
+        .join(turns, turns.c.id == Delivery.id)
+        .where(turns.c.turn <= most.of_county, *due)
+        .order_by(turns.c.turn, *longest)
+        .limit(most.now)
         .with_for_update(of=Delivery, skip_locked=True)
         .execution_options(populate_existing=True)
     )
@@ -77,6 +99,13 @@ def claim(
         each.next_at = now + LEASE
     session.flush()
     return rows
+
+
+def _under_way(column: InstrumentedAttribute[UUID], numbers: Mapping[UUID, int]) -> ColumnElement[int]:
+    """How many there are of a row's county or webhook."""
+    if not numbers:
+        return literal(0)
+    return case(*((column == key, number) for key, number in numbers.items()), else_=0)
 
 
 def counts(session: Session) -> Mapping[DeliveryState, int]:

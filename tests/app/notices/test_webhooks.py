@@ -7,11 +7,13 @@ import hashlib
 import hmac
 import ipaddress
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -25,12 +27,14 @@ from app.database import SessionFactory
 from app.keys import Keys
 from app.notices import delivering
 from app.notices.addresses import BadUrl, Place, check_url, place_of
+from app.notices.delivering import AT_ONCE, OF_COUNTY, OF_ONE
 from app.notices.models import Delivery, Webhook
 from app.notices.outbox import Outbox
 from app.notices.posting import Outcome, Poster
 from app.notices.retrying import LEASE, MOST_ATTEMPTS, pause
 from tests import counties, factories
 
+QUICK = timedelta(milliseconds=50)
 HERE = (ipaddress.ip_network("127.0.0.0/8"),)
 
 
@@ -43,6 +47,8 @@ class Receiver:
     """Raw answers, one a request; afterwards it takes everything. An empty one hangs up."""
     came: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     tasks: list[Any] = field(default_factory=list)
+    told: asyncio.Queue[None] = field(default_factory=asyncio.Queue)
+    """One for each that came."""
 
     @property
     def url(self) -> str:
@@ -55,6 +61,7 @@ class Receiver:
         self.came.append(
             (fields | {"target": head[0]}, await reader.readexactly(int(fields["content-length"])))
         )
+        self.told.put_nowait(None)
         writer.write(self.answers.pop(0) if self.answers else b"HTTP/1.1 204 No Content\r\n\r\n")
         await hung_up(writer)
 
@@ -216,6 +223,62 @@ async def _died_before_it_could_be_noted(scene: Scene) -> None:
             failure = Outcome(False, problem="no answer")
             assert delivering.settle(late, attempt, failure, now, 0.5) is None
         assert scene.deliveries()[0]["state"] == "delivered"
+
+
+def test_a_county_whose_receivers_all_hang_keeps_no_other_waiting(scene: Scene, session: Session) -> None:
+    """More than may be under way at once, and due for longer than those of the other county."""
+    asyncio.run(_hanging(scene, factories.county(session).id, session))
+
+
+async def _hanging(scene: Scene, other: UUID, session: Session) -> None:
+    async def silent(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        hanging.put_nowait(writer)
+
+    hanging = asyncio.Queue[asyncio.StreamWriter]()
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    now = datetime.now(UTC)
+
+    def put_down(county_id: UUID, url: str, number: int, since: datetime) -> UUID:
+        hook = Webhook(county_id=county_id, url=url, name="OA", created_at=since)
+        session.add(hook)
+        session.flush()
+        session.add_all(delivering.delivery_of(hook.id, "{}", since) for _ in range(number))
+        session.commit()
+        return hook.id
+
+    own = session.scalars(select(Webhook.county_id)).one()
+    for _ in range(AT_ONCE // OF_ONE + 1):
+        put_down(own, url, OF_ONE + 1, now - timedelta(hours=1))
+    async with receiving() as receiver:
+        prompt = put_down(other, receiver.url, 2 * OF_ONE, now)
+        with scene.factory() as looking:  # rolled back
+            claimed = delivering.claim(looking, now)
+            assert Counter(each.county_id for each in claimed) == {own: OF_COUNTY, other: OF_ONE}
+            assert {claimed[0].county_id, claimed[1].county_id} == {own, other}, "in turns"
+            assert max(Counter(each.webhook_id for each in claimed).values()) == OF_ONE
+            more = delivering.claim(looking, now, claimed)
+            assert not more, "both have all that they may have"
+            rest = delivering.claim(looking, now, [each for each in claimed if each.county_id == own])
+            assert [each.webhook_id for each in rest] == [prompt] * OF_ONE
+        outbox = Outbox(
+            scene.factory, CollectorRegistry(), scene.outbox._keys, Poster(HERE, 300), every=QUICK
+        )
+        delivering_all = asyncio.create_task(outbox.deliver())
+        async with asyncio.timeout(60):
+            for _ in range(2 * OF_ONE):
+                await receiver.told.get()
+            put_down(other, receiver.url, 1, now)  # comes up while they hang
+            await receiver.told.get()
+            writers = [await hanging.get() for _ in range(OF_COUNTY)]
+        assert hanging.empty() and not delivering_all.done()
+        delivering_all.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await delivering_all
+    for writer in writers:
+        await hung_up(writer)
+    server.close()
+    await server.wait_closed()
 
 
 def test_where_webhooks_may_lead() -> None:
