@@ -290,8 +290,8 @@ def database_trouble(error: OperationalError) -> JSONResponse:
     return problem(503, "database.unavailable", Unavailable.summary, detail, {"Retry-After": "2"})
 
 
-async def _on_unexpected(_request: Request, _error: Exception) -> JSONResponse:
-    # Starlette's outermost middleware raises the error again after this answer, so that it is logged.
+async def on_unexpected(_request: Request, _error: Exception) -> JSONResponse:
+    """Tell nothing of the inside. Starlette raises the error again after this answer, so that it is logged."""
     detail = "Something went wrong on the server. It was logged; please try again."
     return problem(500, "internal", AppError.summary, detail)
 
@@ -302,4 +302,4 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(OperationalError, _on_database_trouble)
-    app.add_exception_handler(Exception, _on_unexpected)
+    app.add_exception_handler(Exception, on_unexpected)

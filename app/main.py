@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
+from starlette.middleware.errors import ServerErrorMiddleware
 
 import app.accounts.appointment_routes
 import app.accounts.audit_routes
@@ -56,7 +57,7 @@ from app.accounts.sign_in import Door
 from app.bounds import MAX_BODY, BodyBound
 from app.chores import Chores
 from app.database import make_engine, make_session_factory
-from app.errors import install_error_handlers
+from app.errors import install_error_handlers, on_unexpected
 from app.guard import well_known
 from app.guard.front import HeadBound, KnownHosts, SafeHeaders, TrustedProxies
 from app.guard.limiting import AddressLimits
@@ -180,6 +181,8 @@ def create_app(settings: Settings) -> FastAPI:
     api.add_middleware(AddressLimits, traffic=api.state.traffic)
     api.add_middleware(MediaDoors)
     api.add_middleware(KnownHosts, public_url=settings.public_url, options=settings)
+    # Starlette has one outside of everything, whose answers nobody would add a header to, or to the log.
+    api.add_middleware(ServerErrorMiddleware, handler=on_unexpected)
     api.add_middleware(SafeHeaders, options=settings)
     api.add_middleware(RequestLog, observe=api.state.metrics.observe)
     api.add_middleware(TrustedProxies, options=settings)

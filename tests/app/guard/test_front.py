@@ -130,6 +130,22 @@ def test_every_answer_tells_browsers_what_to_leave_alone(make: Any, path: str) -
     assert "strict-transport-security" not in headers
 
 
+def test_an_answer_to_what_went_wrong_tells_them_too(make: Any) -> None:
+    app = make()
+
+    def broken() -> None:
+        raise ZeroDivisionError("secret detail")
+
+    app.add_api_route("/broken", broken)
+    answer = ask(app, "/broken", x_forwarded_for=CLIENT, x_forwarded_proto="https")
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["strict-transport-security"] == "max-age=31536000"
+
+
 def test_only_pages_may_use_camera_and_microphone(make: Any) -> None:
     app = make()
     assert "camera=(self), microphone=(self)" in ask(app, "/teach").headers["permissions-policy"]
