@@ -36,16 +36,6 @@ def example(value: Any) -> ConfigDict:
     return ConfigDict(json_schema_extra={"example": value})
 
 
-def without_nul(data: Any) -> Any:
-    """The fields of a model, unless one of them is a text, or texts, with a NUL, which PostgreSQL does not store."""
-    if isinstance(data, dict):
-        for value in data.values():
-            for text in value if isinstance(value, list) else (value,):
-                if isinstance(text, str) and "\0" in text:
-                    raise PydanticCustomError("nul", "No text may have a NUL in it")
-    return data
-
-
 class Input(BaseModel):
     """Base of request bodies: an unknown field is an error, so that a misspelt one is noticed."""
 
@@ -54,7 +44,13 @@ class Input(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _without_nul(cls, data: Any) -> Any:
-        return without_nul(data)
+        """No text, and none in a list of them, has a NUL in it, which PostgreSQL does not store."""
+        if isinstance(data, dict):
+            for value in data.values():
+                for text in value if isinstance(value, list) else (value,):
+                    if isinstance(text, str) and "\0" in text:
+                        raise PydanticCustomError("nul", "No text may have a NUL in it")
+        return data
 
 
 class Output(BaseModel):

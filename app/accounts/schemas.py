@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
@@ -32,6 +32,12 @@ class Credentials(Input):
     )
 
     model_config = example({"login": "wang", "password": "kota-ribu-semo-lagi"})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nul(cls, data: Any) -> Any:
+        """Nobody has a login with one: it is refused as any other that is wrong."""
+        return data
 
 
 class SignedIn(Output):

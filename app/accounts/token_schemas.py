@@ -4,12 +4,12 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field
 from pydantic_core import PydanticCustomError
 
 from app.accounts.models import AccessToken
 from app.accounts.scopes import is_scope
-from app.schemas import Input, Moment, Output, example, line, without_nul
+from app.schemas import Input, Moment, Output, example, line
 
 _Text = Annotated[str, Field(max_length=1024)]
 
@@ -27,8 +27,6 @@ class TokenForm(BaseModel):
         Field(max_length=64, description="Of the second factor, once the answer is `sign_in.code_needed`"),
     ] = ""
     refresh_token: _Text = ""
-
-    _without_nul = model_validator(mode="before")(without_nul)
 
     model_config = example({"username": "wang", "password": "kota-ribu-semo-lagi"})
 

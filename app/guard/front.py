@@ -113,9 +113,9 @@ def _fault_of(scope: Scope) -> AppError | None:
     if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > MOST_URL_BYTES:
         detail = f"An address has up to {MOST_URL_BYTES} bytes."
         return UrlTooLong("request.url_too_long", UrlTooLong.summary, detail, headers=close)
-    if b"%00" in scope["query_string"] or "\0" in scope["path"]:
-        # PostgreSQL stores no NUL, and refuses to look for one.
-        return Invalid("request.invalid", Invalid.summary, "No address has a NUL (`%00`) in it.")
+    if b"%00" in scope["query_string"]:
+        # PostgreSQL stores no NUL, and refuses to look for one. In a path there are only ids and secrets.
+        return Invalid("request.invalid", Invalid.summary, "No query has a NUL (`%00`) in it.")
     size = sum(len(name) + len(value) + 4 for name, value in scope["headers"])
     if size > MOST_HEADER_BYTES or len(scope["headers"]) > MOST_HEADERS:
         detail = f"A request has up to {MOST_HEADERS} header fields of {MOST_HEADER_BYTES} bytes together."

@@ -108,8 +108,8 @@ def test_long_addresses_and_many_headers_are_refused(make: Any) -> None:
     assert ask(app, **{f"x{number}": "y" for number in range(101)}).status_code == 431
 
 
-@pytest.mark.parametrize("path", ["/healthz?name=%00", "/api/v1/lessons?subject=a%00b", "/static/1/%00"])
-def test_no_address_has_a_nul_in_it(make: Any, path: str) -> None:
+@pytest.mark.parametrize("path", ["/healthz?name=%00", "/api/v1/lessons?subject=a%00b"])
+def test_no_query_has_a_nul_in_it(make: Any, path: str) -> None:
     answer = ask(make(), path)
     assert (answer.status_code, answer.json()["code"]) == (422, "request.invalid")
 
