@@ -7,6 +7,7 @@ else in it is done: the lock of the county's chain is held for one insert and th
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -56,7 +57,7 @@ def note(
 ) -> None:
     """Remember an act of this transaction; it is written if the transaction commits, and only then.
 
-    Call it outside of savepoints: one that is rolled back does not take its notes along.
+    Call it outside of savepoints: one that is rolled back does not take its notes along, unless it is a `trial`.
     """
     session.connection()  # there is a transaction from here on, whose end decides about the note
     notes: list[Event] | None = session.info.get(_NOTES)
@@ -77,6 +78,18 @@ def note(
             after=written(after),
         )
     )
+
+
+@contextmanager
+def trial(session: Session) -> Iterator[None]:
+    """Do something to see what would come of it: at the end of the block it is taken back, notes and all."""
+    noted = len(session.info.get(_NOTES, ()))
+    savepoint = session.begin_nested()
+    try:
+        yield
+    finally:
+        savepoint.rollback()
+        del session.info.get(_NOTES, [])[noted:]
 
 
 def _write(session: Session) -> None:

@@ -34,14 +34,6 @@ Fields = Mapping[str, Any]
 Made = TypeVar("Made")
 
 
-class _Asked(Exception):
-    """Takes a change back that was only tried."""
-
-    def __init__(self, effects: BellEffects) -> None:
-        super().__init__()
-        self.effects = effects
-
-
 def add_bells(
     session: Session, principal: Principal, draft: BellDraft, doing: Doing, *, cut: bool, follow: bool
 ) -> BellSchedule:
@@ -110,6 +102,14 @@ def copy_bells(
     )
 
 
+def effects_of_copying(
+    session: Session, principal: Principal, schedule_id: UUID, wanted: Fields, doing: Doing, *, cut: bool
+) -> BellEffects:
+    """What that would mean for planned lessons. Nothing is changed."""
+    schedule = bells.require_schedule(session, principal, Action.BELLS_SHOW, schedule_id)
+    return effects_of_adding(session, principal, replace(bells.draft_of(schedule), **wanted), doing, cut=cut)
+
+
 def remove_bells(
     session: Session, principal: Principal, schedule_id: UUID, doing: Doing, *, follow: bool
 ) -> None:
@@ -126,6 +126,15 @@ def remove_bells(
         lambda: bells.remove_schedule(session, schedule, principal.today),
     )
     _note(session, principal, unit, ScheduleChange(schedule_id, before, None))
+
+
+def effects_of_removing(
+    session: Session, principal: Principal, schedule_id: UUID, doing: Doing
+) -> BellEffects:
+    """What that would mean for planned lessons. Nothing is changed."""
+    schedule = bells.require_schedule(session, principal, Action.BELLS_CHANGE, schedule_id)
+    unit, days = schools.get_org_unit(session, schedule.org_unit_id), _days(bells.draft_of(schedule))
+    return _try(session, unit, days, doing, lambda: bells.remove_schedule(session, schedule, principal.today))
 
 
 def _put(
@@ -163,12 +172,9 @@ def _try(
     session: Session, unit: OrgUnit, days: tuple[date, date], doing: Doing, change: Callable[[], object]
 ) -> BellEffects:
     ahead = look_ahead(session, schools.ids_below(session, [unit.id]), days, doing)
-    try:
-        with session.begin_nested():
-            change()
-            raise _Asked(effects_on(session, ahead))
-    except _Asked as asked:
-        return asked.effects
+    with audit.trial(session):
+        change()
+        return effects_on(session, ahead)
 
 
 def _days(*drafts: BellDraft) -> tuple[date, date]:

@@ -186,6 +186,22 @@ def copy_bell_schedule(
     return _shown(schedule, 201)
 
 
+@router.post(
+    "/bell-schedules/{bell_schedule_id}/copy/effects",
+    summary="Ask what copying bells would mean",
+    responses=_ON_CHANGE,
+)
+def effects_of_copying(
+    bell_schedule_id: UUID, body: BellCopy, request: Request, session: SessionDep, principal: Adder
+) -> BellEffectsOut:
+    """The lessons that would move or lose their period if a schedule were copied so. Nothing is changed."""
+    doing, cut = doing_of(request, principal), body.cut_others
+    effects = bell_changes.effects_of_copying(
+        session, principal, bell_schedule_id, body.fields(), doing, cut=cut
+    )
+    return BellEffectsOut.model_validate(described(effects))
+
+
 @router.delete(
     "/bell-schedules/{bell_schedule_id}", status_code=204, summary="Take bells back", responses=_ON_CHANGE
 )
@@ -200,6 +216,21 @@ def remove_bell_schedule(
     """Take bells back that have not begun to ring; those that have are ended by another `valid_to` (`bells.begun`)."""
     doing = doing_of(request, principal, seen=seen)
     bell_changes.remove_bells(session, principal, bell_schedule_id, doing, follow=lessons == "follow")
+
+
+@router.post(
+    "/bell-schedules/{bell_schedule_id}/delete/effects",
+    summary="Ask what taking bells back would mean",
+    responses=_ON_CHANGE,
+)
+def effects_of_removing(
+    bell_schedule_id: UUID, request: Request, session: SessionDep, principal: Changer
+) -> BellEffectsOut:
+    """The lessons that would move or lose their period if a schedule were deleted. Nothing is changed."""
+    effects = bell_changes.effects_of_removing(
+        session, principal, bell_schedule_id, doing_of(request, principal)
+    )
+    return BellEffectsOut.model_validate(described(effects))
 
 
 def _draft(body: NewBellSchedule) -> BellDraft:

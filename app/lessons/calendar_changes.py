@@ -49,14 +49,6 @@ class Marked:
     lessons: Replanned = NOTHING
 
 
-class _Tried(Exception):
-    """Takes a change back that was only tried."""
-
-    def __init__(self, lessons: Replanned) -> None:
-        super().__init__()
-        self.lessons = lessons
-
-
 def effects_of(session: Session, principal: Principal, days: Days) -> Effects:
     """What would follow from changing these days (None: as any other day). Nothing is changed.
 
@@ -77,12 +69,10 @@ def try_days(
     effects = effects_of(session, principal, days)
     if _held(effects, doing):
         return effects, ()  # it would be refused anyhow
-    try:
-        with session.begin_nested():
-            _put(session, principal.county_id, days)
-            raise _Tried(_follow(session, principal.county_id, effects, doing))
-    except _Tried as tried:
-        return effects_of(session, principal, days), tried.lessons.unplanned
+    with audit.trial(session):
+        _put(session, principal.county_id, days)
+        unplanned = _follow(session, principal.county_id, effects, doing).unplanned
+    return effects_of(session, principal, days), unplanned
 
 
 def mark_days(

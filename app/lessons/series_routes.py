@@ -12,12 +12,12 @@ from app.accounts.rules import Principal
 from app.database import SessionDep
 from app.entity_tags import IfMatch
 from app.errors import Forbidden, Invalid, NotFound, Unauthenticated, responses
-from app.lessons import series, week_view
+from app.lessons import series, series_effects, week_view
 from app.lessons.acts import doing_of
 from app.lessons.planning_routes import ON_PLAN
 from app.lessons.schemas import LessonOut
 from app.lessons.series import Scope
-from app.lessons.series_schemas import EntryPatch, OutcomeOut, WeekDayOut, WeekOut
+from app.lessons.series_schemas import EntryPatch, OutcomeOut, SeriesEffectsOut, WeekDayOut, WeekOut
 from app.lessons.week_view import Whose
 from app.schemas import Name
 from app.timetables.schemas import TimetableEntryOut
@@ -68,6 +68,47 @@ def delete_entry(
     """
     doing = doing_of(request, principal, reason, seen)
     return _shown(series.withdraw_entry(session, principal, entry_id, scope, from_day, doing))
+
+
+@router.post(
+    "/timetable-entries/{entry_id}/effects",
+    summary="Ask what changing a weekly lesson would mean",
+    responses=ON_PLAN,
+)
+def effects_of_changing(
+    entry_id: UUID,
+    body: EntryPatch,
+    request: Request,
+    session: SessionDep,
+    principal: Changer,
+    scope: ScopeOf,
+    from_day: FromDay = None,
+) -> SeriesEffectsOut:
+    """Which lessons would be changed, moved, added or cancelled if an entry were changed so. Nothing is changed, nobody
+    is told. What the change would be refused for is answered as the change answers it."""
+    doing = doing_of(request, principal, body.reason)
+    found = series_effects.of_changing(session, principal, entry_id, scope, from_day, body.changes(), doing)
+    return SeriesEffectsOut.of(found)
+
+
+@router.post(
+    "/timetable-entries/{entry_id}/delete/effects",
+    summary="Ask what deleting a weekly lesson would mean",
+    responses=ON_PLAN,
+)
+def effects_of_deleting(
+    entry_id: UUID,
+    request: Request,
+    session: SessionDep,
+    principal: Changer,
+    scope: ScopeOf,
+    from_day: FromDay = None,
+) -> SeriesEffectsOut:
+    """Which lessons would be cancelled. Nothing is changed, nobody is told."""
+    doing = doing_of(request, principal)
+    return SeriesEffectsOut.of(
+        series_effects.of_deleting(session, principal, entry_id, scope, from_day, doing)
+    )
 
 
 @router.get(

@@ -1,20 +1,44 @@
 """Bodies of the requests and answers about changing weekly lessons and looking at a week."""
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any, Self
 from uuid import UUID
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from app.lessons.changes import Facts
 from app.lessons.planning_schemas import Period, Reason
 from app.lessons.schemas import LessonOut
+from app.lessons.series_effects import Effect, LessonEffect
 from app.pairings.schemas import Subject
 from app.schemas import Input, Name, Output, example
 from app.timetables.rules import LessonMode
 from app.timetables.schemas import TimetableEntryOut, WeekNumbers
 from app.timetables.weeks import WeekPattern
 
+_MOST_NAMED = 100
+_FACTS = {
+    "date": "2026-11-23",
+    "period": 2,
+    "starts_at": "2026-11-23T00:50:00Z",
+    "ends_at": "2026-11-23T01:30:00Z",
+    "title": "Grade 3 English",
+    "subject": "English",
+    "mode": "synchronous",
+    "teacher_id": "f4b7a1de-0f53-4a86-b7b0-5a3c0e9d1f22",
+    "substitute_for": None,
+    "main_room_id": "5e0c8a52-7f7e-4b0f-8f9b-4a2f6f3f9d33",
+    "receiving_room_ids": ["a1c6e2de-92c1-4a44-8d1c-6e0f1b2a7c55"],
+    "pupil_group_ids": [],
+}
+_EFFECT = {
+    "effect": "changed",
+    "lesson_id": "27a8b9c0-1d2e-4f30-8415-263748596a7b",
+    "before": _FACTS,
+    "after": _FACTS | {"teacher_id": "0c8d9e1f-2a3b-4c4d-8e5f-60718293a4b5"},
+}
 _LISTS = ("receiving_room_ids", "pupil_group_ids", "weeks")
 
 
@@ -71,6 +95,67 @@ class OutcomeOut(Output):
             "cancelled": 0,
         }
     )
+
+
+class LessonFactsOut(Output):
+    """What of a lesson matters to people."""
+
+    date: dt.date
+    period: int
+    starts_at: dt.datetime
+    ends_at: dt.datetime
+    title: str
+    subject: str
+    mode: LessonMode
+    teacher_id: UUID
+    substitute_for: UUID | None
+    main_room_id: UUID
+    receiving_room_ids: list[UUID]
+    pupil_group_ids: list[UUID]
+
+    model_config = example(_FACTS)
+
+    @classmethod
+    def of(cls, facts: Facts) -> Self:
+        rooms = [site["receiving_room_id"] for site in facts["sites"]]
+        return cls.model_validate({**facts, "receiving_room_ids": rooms})
+
+
+class LessonEffectOut(Output):
+    """A lesson as it is and as it would be."""
+
+    effect: Effect
+    lesson_id: UUID | None = Field(description="null: it would be added")
+    before: LessonFactsOut | None
+    after: LessonFactsOut | None
+
+    model_config = example(_EFFECT)
+
+
+class SeriesEffectsOut(Output):
+    """What a change of an entry would do."""
+
+    lessons: list[LessonEffectOut] = Field(description="The first 100, by date")
+    total: dict[Effect, int] = Field(description="How many of each kind there are")
+
+    model_config = example(
+        {"lessons": [_EFFECT], "total": {"changed": 1, "moved": 0, "added": 0, "cancelled": 0}}
+    )
+
+    @classmethod
+    def of(cls, effects: Sequence[LessonEffect]) -> Self:
+        return cls(
+            lessons=[
+                LessonEffectOut(
+                    effect=each.effect,
+                    lesson_id=each.lesson_id,
+                    before=LessonFactsOut.of(each.before) if each.before else None,
+                    after=LessonFactsOut.of(each.after) if each.after else None,
+                )
+                for each in effects[:_MOST_NAMED]
+            ],
+            total={kind: sum(each.effect is kind for each in effects) for kind in Effect},
+        )
 
 
 class WeekDayOut(Output):

@@ -170,7 +170,8 @@ class NewBellSchedule(Input):
     periods: Periods = Field(min_length=1, max_length=99)
     cut_others: bool = Field(
         False,
-        description="The unit's other schedules give up these days: they end earlier, begin later or are split",
+        description="The unit's other schedules give up these days: they end earlier, begin later, are split or go. "
+        "One that rings already keeps the days that are over; when there are none left to it, 409 `bells.begun`",
     )
 
     model_config = example(_BELLS)

@@ -105,6 +105,7 @@ def test_a_county_goes_over_to_winter(client: TestClient, session: Session, keys
     status, refused = ask("POST", f"/{summer['id']}/copy", copy)
     assert (status, refused["code"]) == (409, "bells.lessons_planned")
     assert refused["moving"] == effects["moving"]
+    assert ask("POST", f"/{summer['id']}/copy/effects", copy)[1] == effects
     assert times(first) == [("08:00", "published")] * 4  # asking and being refused change nothing
     status, cold = ask("POST", f"/{summer['id']}/copy?lessons=follow", copy)
     assert (status, cold["periods"]) == (201, WINTER)
@@ -141,6 +142,7 @@ def test_a_county_goes_over_to_winter(client: TestClient, session: Session, keys
     assert ask("POST", f"{address}/effects", {"periods": SHORT})[1]["total_falling"] == 2
     assert ask("PATCH", f"{address}?lessons=follow", {"periods": SHORT})[0] == 200
     assert times(second)[2:] == [("08:30", "cancelled")] * 2
+    assert ask("POST", f"/{cold['id']}/delete/effects")[1]["total_falling"] == 2
     assert ask("DELETE", f"/{cold['id']}?lessons=follow")[0] == 204  # no bells are left on these days
     assert times(first) == [("08:00", "published")] * 2 + [("09:10", "cancelled")] * 2
     acts = client.get("/api/v1/audit-events?limit=200", headers=bureau).json()["items"]

@@ -298,6 +298,7 @@ def test_changes_over_http(client: TestClient, session: Session, keys: Keys) -> 
     assert moved.status_code == 200, moved.text
     assert (moved.status_code, moved.json()["calendar_uid"]) == (200, str(lesson.calendar_uid))
     assert moved.json()["moved_from_id"] == str(lesson.id)
+    _asked_beforehand(client, header, entry, lesson.date + WEEK)
     renamed = client.patch(f"{entry}?scope=all", headers=header, json={"title": "Revision"})
     assert (renamed.status_code, renamed.json()["changed"]) == (200, 3)
     assert client.patch(f"{entry}?scope=this", headers=header, json={"title": "x"}).status_code == 422
@@ -305,6 +306,31 @@ def test_changes_over_http(client: TestClient, session: Session, keys: Keys) -> 
     gone = client.delete(f"{entry}?scope=all&reason=Closed", headers=header)
     assert (gone.status_code, gone.json()["cancelled"]) == (200, 3)
     assert client.get(entry, headers=header).status_code == 404
+
+
+def _asked_beforehand(client: TestClient, header: dict[str, str], entry: str, second: date) -> None:
+    """What a change would do is told before it is made, and then nothing has happened, nor been noted."""
+
+    def ask(address: str, body: Any = None) -> tuple[dict[str, int], list[Any]]:
+        answer = client.post(f"{entry}/{address}", headers=header, json=body)
+        assert answer.status_code == 200, answer.text
+        return {kind: n for kind, n in answer.json()["total"].items() if n}, answer.json()["lessons"]
+
+    before = client.get(entry, headers=header).headers["ETag"]
+    assert ask("effects?scope=all", {"title": "Revision"})[0] == {"changed": 3}
+    total, lessons = ask(f"effects?scope=following&from={second}", {"weekday": second.isoweekday() % 7 + 1})
+    assert total == {"moved": 2}
+    assert [each["before"]["date"] for each in lessons] == [str(second), str(second + WEEK)]
+    assert all(each["before"]["date"] < each["after"]["date"] for each in lessons)
+    total, (lesson,) = ask(f"effects?scope=this&from={second}", {"period": 2})
+    assert (total, lesson["before"]["period"], lesson["after"]["period"]) == ({"moved": 1}, 1, 2)
+    assert ask("effects?scope=all", {"last_day": str(second)})[0] == {"cancelled": 1}
+    assert ask(f"delete/effects?scope=following&from={second}")[0] == {"cancelled": 2}
+    refused = client.post(f"{entry}/effects?scope=all", headers=header, json={"period": 9})
+    assert (refused.status_code, refused.json()["code"]) == (422, "timetable.period_unknown")
+    assert client.get(entry, headers=header).headers["ETag"] == before
+    acts = client.get("/api/v1/audit-events?limit=200", headers=header).json()["items"]
+    assert not {"entry.changed", "entry.withdrawn"} & {each["act"] for each in acts}
 
 
 def test_a_week_is_seen_from_four_sides(
