@@ -21,7 +21,8 @@ from app.live.channel import COMMANDS
 _PAGE: Final = "open: a page without data, which its modules fetch as the person"
 _HEALTH: Final = "open: for operators, says nothing of people"
 _DOOR: Final = (
-    "`lesson.teach`, `lesson.answer` or `lesson.observe`, by the stream, for who bears the token or grant"
+    "`lesson.teach`, `lesson.answer`, `lesson.present` or `lesson.observe`, by the stream, "
+    "for who bears the token or grant"
 )
 _JSON: Final[dict[str, Any]] = {"content": {"application/json": {}}}
 _SECRET: Final = "the address is a secret of 256 bits, told to the session's opener only (RFC 9725 §4.1)"
@@ -61,7 +62,7 @@ WITHOUT_GATE: Final[Mapping[str, str]] = {
     **dict.fromkeys(("/", "/today", "/teach", "/site", "/password", "/access", "/people", "/docs"), _PAGE),
     **dict.fromkeys(("/forgot", "/new-password", "/confirm-mail"), _PAGE),
     **dict.fromkeys(("/terminal", "/terminals", "/guest", "/guests", "/tables", "/reports"), _PAGE),
-    **dict.fromkeys(("/timetable", "/calendar", "/pairings"), _PAGE),
+    **dict.fromkeys(("/timetable", "/calendar", "/pairings", "/room"), _PAGE),
 }
 
 
@@ -174,7 +175,8 @@ compares. What stands in no row is allowed to nobody. A role holds on the days o
 
 *Own unit and below*: the org unit of the assignment and everything under it in the tree. *Own lesson*: for a teacher
 the lessons they teach, for a site assistant the lessons that reach a site of theirs, for a guest the one of the link.
-*Own room*: for a room's terminal the lessons that reach its room. Terminals and guests have no account.
+*Own room*: for a room's terminal the lessons that are given in its room or reach it. Terminals and guests have no
+account.
 
 Whoever may not do something is
 told 403 when they may know of the thing (last column), and else 404, exactly as for an id that nothing has.

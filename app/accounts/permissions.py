@@ -21,7 +21,7 @@ class Scope(StrEnum):
 
     OWN = "own account"
     LESSON = "own lesson"  # taught by the person, or reaching a site at which the role is held
-    ROOM = "own room"  # lessons that reach it
+    ROOM = "own room"  # lessons that are given in it, or reach it
     SUBTREE = "own unit and below"
     COUNTY = "county"
 
@@ -96,6 +96,7 @@ class Action(StrEnum):
     LESSON_TEACH = "lesson.teach"
     LESSON_ANSWER = "lesson.answer"
     LESSON_OBSERVE = "lesson.observe"
+    LESSON_PRESENT = "lesson.present"
     FEED_ADD = "calendar_feed.add"
     FEED_SHOW = "calendar_feed.show"
     FEED_REVOKE = "calendar_feed.revoke"
@@ -208,6 +209,7 @@ _PASS_ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None]] = {
     Action.LESSON_TEACH: (_NO, _LESSON, _NO),
     Action.LESSON_ANSWER: (_ROOM, _NO, _NO),
     Action.LESSON_OBSERVE: (_NO, _NO, _LESSON),
+    Action.LESSON_PRESENT: (_ROOM, _NO, _NO),
 }
 PASSES: Mapping[Action, Mapping[Pass, Scope]] = {
     action: {held: scope for held, scope in zip(_PASSES, row, strict=True) if scope is not None}
@@ -328,7 +330,7 @@ class Target:
     site_paths: tuple[Path, ...] = ()
     """The teaching sites that take part in the lesson it is."""
     room_ids: frozenset[uuid.UUID] = frozenset()
-    """The receiving rooms that take part in it."""
+    """The main classroom it is given in, and the receiving rooms that take part."""
     lesson_id: uuid.UUID | None = None
     """The lesson it is."""
 
@@ -348,7 +350,7 @@ class Reach:
     """The lessons in which these units or something below them take part."""
     oneself: bool = False
     room_id: uuid.UUID | None = None
-    """The lessons that reach this room."""
+    """The lessons that are given in this room, or reach it."""
     lesson_id: uuid.UUID | None = None
     """This lesson."""
 

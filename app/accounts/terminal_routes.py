@@ -21,6 +21,7 @@ from app.accounts.terminal_schemas import (
     PairingState,
     Proof,
     TerminalOut,
+    TerminalRoom,
     TerminalSession,
 )
 from app.database import SessionDep, address_of, reading
@@ -89,7 +90,7 @@ def add_terminal(
     session: SessionDep,
     principal: Annotated[Principal, may(Action.TERMINAL_ADD)],
 ) -> TerminalOut:
-    """Make the device that shows this code the terminal of a receiving room one administers."""
+    """Make the device that shows this code the terminal of a main classroom or a receiving room one administers."""
     _limits(request).knock(Knock.CODE, str(principal.person_id))
     made = terminals.pair(session, principal, body.code, body.room_id, datetime.now(UTC))
     return TerminalOut.of(made, made.name)
@@ -150,7 +151,8 @@ def begin_session(
     response.headers["Cache-Control"] = "no-store"
     state = request.app.state
     with state.session_factory.begin() as session:
-        token, until = terminals.prove(
+        proven = terminals.prove(
             session, state.keys, terminal_id, body.challenge, body.signature, datetime.now(UTC)
         )
-    return TerminalSession(access_token=token, expires_at=until)
+    room = TerminalRoom(id=proven.room.id, kind=proven.room.kind, name=proven.room.name)
+    return TerminalSession(access_token=proven.token, expires_at=proven.until, room=room)

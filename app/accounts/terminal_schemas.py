@@ -126,10 +126,29 @@ class Proof(Input):
     model_config = example({"challenge": "eyJhbGciOi…", "signature": "MEUCIQ…"})
 
 
+class TerminalRoom(Output):
+    """The room that a terminal belongs to: its kind says what the screen is there for."""
+
+    id: uuid.UUID
+    kind: str = Field(description="`main` or `receiving`")
+    name: str = Field(description="School or site, and room")
+
+    model_config = example(
+        {"id": _ROOM, "kind": "receiving", "name": "响洪甸教学点 Xianghongdian · 接收教室"}
+    )
+
+
 class TerminalSession(Output):
     """A short bearer token."""
 
     access_token: str
     expires_at: datetime
+    room: TerminalRoom
 
-    model_config = example({"access_token": "eyJhbGciOi…", "expires_at": "2026-11-23T00:56:00Z"})
+    model_config = example(
+        {
+            "access_token": "eyJhbGciOi…",
+            "expires_at": "2026-11-23T00:56:00Z",
+            "room": {"id": _ROOM, "kind": "receiving", "name": "响洪甸教学点 Xianghongdian · 接收教室"},
+        }
+    )

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy.orm import Session
 
@@ -34,7 +34,16 @@ CODE_LIFE: Final = timedelta(minutes=10)
 CHALLENGE_LIFE: Final = timedelta(minutes=1)
 SESSION_LIFE: Final = timedelta(minutes=15)
 WAITING_AT_MOST: Final = 1_000
-RECEIVING: Final = "receiving"
+WITH_TERMINALS: Final = frozenset({"main", "receiving"})
+"""Kinds of room, in the words of the schools domain."""
+
+
+class Proven(NamedTuple):
+    """A device that proved itself: a short token, when that ends, and whose terminal it is."""
+
+    token: str
+    until: datetime
+    room: terminal_queries.RoomFacts
 
 
 @dataclass(frozen=True)
@@ -82,11 +91,9 @@ def pair(
     """Make the device that shows a code a room's terminal, on behalf of an administrator of the room."""
     room = _room(session, room_id)
     require(principal, Action.TERMINAL_ADD, _target(session, room), _no_room(room_id))
-    if room.kind != RECEIVING:
+    if room.kind not in WITH_TERMINALS:
         raise Invalid(
-            "terminal.wrong_room",
-            "Wrong room",
-            "Terminals are for receiving rooms; a main classroom has its teacher.",
+            "terminal.wrong_room", "Wrong room", "Terminals are for main classrooms and receiving rooms."
         )
     pairing = terminal_queries.pairing_by_code(session, "".join(code.upper().split()).replace("-", ""))
     if pairing is None or pairing.expires_at <= now:
@@ -142,8 +149,8 @@ def challenge(keys: Keys, terminal_id: uuid.UUID, now: datetime) -> str:
 
 def prove(
     session: Session, keys: Keys, terminal_id: uuid.UUID, given: str, signature: str, now: datetime
-) -> tuple[str, datetime]:
-    """A short token for the device that signed the challenge, and when it ends; raises `Unauthenticated`.
+) -> Proven:
+    """A short token for the device that signed the challenge; raises `Unauthenticated`.
 
     A challenge is good once: the newest that was met voids all older ones.
     """
@@ -159,7 +166,8 @@ def prove(
             "terminal.unproven", "Not proven", "The signature does not fit; ask for a new challenge."
         )
     until = now + SESSION_LIFE
-    return sign(keys, TokenKind.TERMINAL, {"sub": str(terminal_id)}, now=now, until=until), until
+    token = sign(keys, TokenKind.TERMINAL, {"sub": str(terminal_id)}, now=now, until=until)
+    return Proven(token, until, _room(session, terminal.room_id))
 
 
 def room_names(session: Session, terminals: Sequence[RoomTerminal]) -> dict[uuid.UUID, str]:

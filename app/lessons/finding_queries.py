@@ -280,6 +280,7 @@ def _in_reach(reach: Reach) -> ColumnElement[bool]:
     if reach.site_ids:
         ways.append(_lessons.id.in_(_served().where(_sites.site_id.in_(reach.site_ids))))
     if reach.room_id is not None:
+        ways.append(_lessons.main_room_id == reach.room_id)
         ways.append(_lessons.id.in_(_served().where(_sites.receiving_room_id == reach.room_id)))
     if reach.lesson_id is not None:
         ways.append(_lessons.id == reach.lesson_id)

@@ -70,6 +70,7 @@ class ParticipantRole(StrEnum):
     TEACHER = "teacher"
     SITE_ASSISTANT = "site_assistant"
     OBSERVER = "observer"
+    MAIN_ROOM = "main_room"  # the screen and camera of the room it is given in
 
 
 _S = LessonState
@@ -169,17 +170,27 @@ class Participation:
 
 
 def participation_of(
-    *, is_teacher: bool, assisted: Iterable[str], observes: bool, site_codes: Iterable[str]
+    *,
+    is_teacher: bool,
+    assisted: Iterable[str],
+    observes: bool,
+    site_codes: Iterable[str],
+    presents: LessonState | None = None,
 ) -> Participation | None:
     """The widest part a person's places give in a lesson, or None: whoever has no part has no rights.
 
-    `assisted` are the codes of the lesson's sites at which the person is the assistant.
+    `assisted` are the codes of the lesson's sites at which the person is the assistant. `presents` is the lesson's
+    state, for the screen of the room it is given in: somebody has to begin before that sends the room's picture.
     """
     if is_teacher:
         sites = tuple(map(site_stream, site_codes))
         return Participation(ParticipantRole.TEACHER, (MAIN_STREAM, BOARD_STREAM), sites)
     if own := tuple(map(site_stream, assisted)):
         return Participation(ParticipantRole.SITE_ASSISTANT, own, (MAIN_STREAM, BOARD_STREAM))
+    if presents is not None:
+        sites = tuple(map(site_stream, site_codes))
+        camera = (MAIN_STREAM,) if presents in ON_THE_AIR else ()
+        return Participation(ParticipantRole.MAIN_ROOM, camera, (BOARD_STREAM, *sites))
     if observes:
         return Participation(ParticipantRole.OBSERVER, (), (MAIN_STREAM, BOARD_STREAM))
     return None

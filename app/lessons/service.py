@@ -84,7 +84,7 @@ def target_at(lesson: Lesson | ShownLesson, paths: Mapping[UUID, str]) -> Target
         paths=(path_ids(paths[lesson.school_id]), *sites),
         teacher_id=lesson.teacher_id,
         site_paths=sites,
-        room_ids=frozenset(site.receiving_room_id for site in _sites_of(lesson)),
+        room_ids=frozenset({lesson.main_room_id, *(site.receiving_room_id for site in _sites_of(lesson))}),
         lesson_id=lesson.id,
     )
 
@@ -132,11 +132,13 @@ def _part(lesson: Lesson, target: Target, principal: Principal) -> Participation
         return None
     places = _places_of(lesson, target)
     answers = reach(principal, Action.LESSON_ANSWER)
+    main_room = Target(lesson.county_id, room_ids=frozenset({lesson.main_room_id}))
     return participation_of(
         is_teacher=allows(principal, Action.LESSON_TEACH, target),
         assisted=[code for code, place in places.items() if answers.includes(place)],
         observes=allows(principal, Action.LESSON_OBSERVE, target),
         site_codes=places,
+        presents=lesson.state if allows(principal, Action.LESSON_PRESENT, main_room) else None,
     )
 
 

@@ -145,12 +145,12 @@ class Coordinator:
     # --- media sessions ---
 
     async def publish(self, admission: Admission, offer: str) -> Opened:
-        """Let somebody send a stream. Only the same person's newer session may take it over."""
+        """Let somebody send a stream. Who may take it over from whom: `Admission.may_take_over`."""
         self._check_pace(admission.person_id)
         # One at a time for each stream, so that two who press the button together do not both win.
         async with self._locks.setdefault(admission.key, asyncio.Lock()):
             before = self._sessions.publisher(admission.key)
-            if before is not None and before.person_id != admission.person_id:
+            if before is not None and not admission.may_take_over(before.admission):
                 raise Conflict(
                     "stream.taken",
                     "Stream taken",

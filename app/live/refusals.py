@@ -31,7 +31,7 @@ REPLACED: Final = "session.replaced"
 LESSON_OVER: Final = "lesson.over"
 RIGHT_ENDED: Final = "right.ended"
 _OVER: Final[dict[str, tuple[str, str]]] = {
-    REPLACED: ("Taken over", "You have published this stream from elsewhere since."),
+    REPLACED: ("Taken over", "This stream is published from elsewhere since."),
     LESSON_OVER: ("Lesson over", "The lesson is over, and with it its sound and picture."),
     RIGHT_ENDED: (
         "Not in the lesson any more",

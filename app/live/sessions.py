@@ -14,6 +14,7 @@ from typing import Final
 
 from app.accounts.rules import Basis, Holder, HolderKind
 from app.errors import TooManyRequests, Unavailable
+from app.lessons.rules import MAIN_STREAM
 from app.live.rules import Direction, Limits, new_entity_tag
 
 _REMEMBERED: Final = 1_000
@@ -54,6 +55,14 @@ class Admission:
     def holder(self) -> Holder:
         """Whose right it rests on."""
         return Holder(self.kind, self.person_id)
+
+    def may_take_over(self, other: "Admission") -> bool:
+        """Whether this may replace another sender of the same stream.
+
+        Oneself, from elsewhere; and a main classroom's own camera and whoever teaches there hand over to each other.
+        """
+        with_the_room = self.key.stream == MAIN_STREAM and HolderKind.TERMINAL in (self.kind, other.kind)
+        return self.holder == other.holder or with_the_room
 
 
 @dataclass(frozen=True, slots=True)

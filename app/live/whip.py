@@ -14,7 +14,8 @@ async def publish(request: Request, lesson_id: str, stream: str, token: signalli
     """Publish a stream of a lesson: send an SDP offer, get the answer (RFC 9725 §4.2).
 
     The bearer token is a person's, or a grant from the lesson's `join`. The same person's newer session takes
-    the stream over; somebody else's is refused with `stream.taken`.
+    the stream over, and so do the room's own terminal and whoever teaches in it from each other; somebody else's is
+    refused with `stream.taken`.
     """
     admission = await signalling.admit(request, token, Direction.PUBLISH, lesson_id, stream)
     offer = await signalling.read_offer(request)

@@ -117,6 +117,12 @@ def terminal(request: Request) -> HTMLResponse:
     return _page(request, "terminal")
 
 
+@router.get("/room")
+def room(request: Request) -> HTMLResponse:
+    """The screen of a main classroom that was let in: its lessons today, and the sites while one is on."""
+    return _page(request, "room")
+
+
 @router.get("/terminals")
 def terminals(request: Request) -> HTMLResponse:
     """The big screens an administrator looks after."""

@@ -35,6 +35,9 @@ const write = (name, value) => store("readwrite", (items) => items.put(value, na
 
 export const terminalId = () => read("terminal");
 
+// Where it stands, as the server said last: { id, kind, name }.
+export const terminalRoom = () => read("room");
+
 export function becomeTerminal(id) {
   return write("terminal", id);
 }
@@ -72,6 +75,7 @@ async function prove() {
   const began = Date.now();
   const session = await ask(`/api/v1/terminals/${id}/session`, { challenge, signature: base64url(signed) });
   token = session.access_token;
+  await write("room", session.room);
   freshUntil = began + Math.max(60_000, 15 * 60_000 - MARGIN); // by our own clock: the server's may be another
   return token;
 }

@@ -1,6 +1,7 @@
 // Sign-in: name and password, then the page of the person's role.
 
 import { ApiError, giveOwedCode, openSession, Unreachable } from "./api.js";
+import { terminalId } from "./device.js";
 import { say, wireLanguageButton } from "./i18n.js";
 import { byId, goHome, showFault } from "./page.js";
 import { signedInAs, signIn, takeSignInFromAddress, wasAskedAgain } from "./session.js";
@@ -14,6 +15,9 @@ let vouched = brought === "code"; // the identity provider did; a code of one's 
 if (brought.startsWith("failed=")) complainOfProvider(brought.slice("failed=".length));
 if (vouched) askForCode("");
 else if (signedInAs()) goHome().catch(() => sessionStorage.clear());
+
+// A teacher who taught from the room's own computer leaves it as a screen again.
+if (window.indexedDB) terminalId().then((id) => (byId("screen").hidden = !id), () => {});
 
 byId("show").addEventListener("change", ({ target }) => {
   byId("password").type = target.checked ? "text" : "password";

@@ -5,6 +5,7 @@ import { BoardShare } from "./board.js";
 import { Classroom, findLesson } from "./classroom.js";
 import { clock, say, text, wireLanguageButton } from "./i18n.js";
 import { askAgain } from "./identity.js";
+import { TakenOver } from "./link.js";
 import { keepAwake } from "./media.js";
 import { DeviceChoice, OwnCamera } from "./own.js";
 import { byId, requireSignIn, showFault, wait } from "./page.js";
@@ -25,6 +26,7 @@ const board = new BoardShare();
 const sites = new Map(); // stream → { tile, link, rungs }
 const received = new Rungs(); // how much of each site our own link lets through
 let classroom = null;
+let quiet = false; // another device has taken the lesson over, and plays its sound
 
 wireLanguageButton();
 await takeSignInFromAddress();
@@ -109,8 +111,9 @@ function fault(failure) {
 
 function offerStart() {
   const { state } = classroom.info.lesson;
-  const running = state === "live" || state === "interrupted";
+  const running = state === "live" || state === "interrupted" || classroom.isOnAir("main");
   say(byId("start").querySelector("[data-text]"), running ? "teach.resume" : "teach.start");
+  desk.toggleAttribute("data-running", running); // it can be ended from here
   say(byId("ready"), classroom.isOnAir("main") ? "teach.elsewhere" : "teach.ready");
 }
 
@@ -121,6 +124,8 @@ async function start() {
   const link = await own.publishTo(classroom, "main", { onChange: showStatus, onDenied: denied });
   byId("start").disabled = false;
   if (!link) return; // no camera and no microphone: the fault says so
+  quiet = false;
+  for (const { tile } of sites.values()) if (tile.video.srcObject) sound.play(tile.video);
   sessionStorage.setItem(ON_AIR, classroom.lessonId);
   scene("live");
   showStatus(link);
@@ -139,6 +144,9 @@ function showStatus({ phase }) {
 
 function denied(failure) {
   stopTeaching();
+  // The room's own screen may have taken over: its microphone must not hear the sites from here.
+  quiet = failure instanceof TakenOver;
+  if (quiet) for (const { tile } of sites.values()) tile.video.muted = true;
   scene("ready");
   showFault(byId("fault"), failure);
   offerStart();
@@ -174,7 +182,8 @@ function watchSite(stream) {
     onChange: (link) => {
       if (link.phase === "connected") {
         site.tile.video.srcObject = link.session.media;
-        sound.play(site.tile.video);
+        if (!quiet) sound.play(site.tile.video);
+        else site.tile.video.play().catch(() => {});
       }
       update(stream, link.phase);
     },

@@ -1,6 +1,6 @@
 // The page a room's big screen starts with: paired already, it goes on to the lesson; else it shows a code.
 
-import { becomeTerminal, forget, publicKey, terminalId, terminalToken } from "./device.js";
+import { becomeTerminal, forget, publicKey, terminalId, terminalRoom, terminalToken } from "./device.js";
 import { ApiError, send, Unreachable } from "./http.js";
 import { say, wireLanguageButton } from "./i18n.js";
 import { keepAwake } from "./media.js";
@@ -45,9 +45,11 @@ async function isPaired() {
   }
 }
 
-function enter() {
+// A main classroom's screen shows the sites, a site's shows the lesson.
+async function enter() {
+  const room = await terminalRoom();
   actAsTerminal();
-  location.replace("/site");
+  location.replace(room?.kind === "main" ? "/room" : "/site");
 }
 
 // Shows a code until somebody lets us in; one that runs out is replaced by another.

@@ -24,16 +24,23 @@ if (isSignedIn) {
   await attempt(load);
 }
 
-// The receiving rooms of the units one administers, with the names of their schools and sites.
+// The main classrooms and receiving rooms of the units one administers, with the names of their schools and sites.
 async function fillRooms() {
-  const [me, units, rooms] = [await whoIsHere(), await getAll("/api/v1/org-units"), await getAll("/api/v1/rooms?kind=receiving")];
+  const [me, units, rooms] = [await whoIsHere(), await getAll("/api/v1/org-units"), await getAll("/api/v1/rooms")];
   const byUnit = new Map(units.map((unit) => [unit.id, unit]));
   const mine = new Set(me.assignments.filter(({ role }) => role.endsWith("_admin")).map((held) => held.org_unit_id));
   const within = (id) => {
     for (let unit = byUnit.get(id); unit; unit = byUnit.get(unit.parent_id)) if (mine.has(unit.id)) return true;
     return false;
   };
-  for (const room of rooms.filter((each) => within(each.org_unit_id))) {
+  const fitting = rooms.filter((each) => each.kind !== "recording" && within(each.org_unit_id));
+  // Nothing is chosen beforehand where there is a choice: a screen in the wrong room shows the wrong lessons.
+  if (fitting.length > 1) {
+    const none = child(byId("room"), "option");
+    none.value = "";
+    say(none, "terminals.which");
+  }
+  for (const room of fitting) {
     const option = child(byId("room"), "option");
     option.value = room.id;
     option.textContent = `${byUnit.get(room.org_unit_id).name} · ${room.name}`;
@@ -48,6 +55,11 @@ async function connect() {
     say(byId("fault"), "terminals.no_code");
     byId("fault").hidden = false;
     return byId("code").focus();
+  }
+  if (!byId("room").value) {
+    say(byId("fault"), "terminals.no_room");
+    byId("fault").hidden = false;
+    return byId("room").focus();
   }
   const made = await post("/api/v1/terminals", { code, room_id: byId("room").value });
   sessionStorage.removeItem(CODE);

@@ -22,6 +22,7 @@ from app.accounts.tokens import TokenKind, sign
 from app.audit.rules import Act
 from app.errors import Invalid
 from app.keys import Keys
+from app.schools.rules import RoomKind
 from tests import counties, factories
 from tests.counties import County
 
@@ -141,7 +142,7 @@ def test_a_code_is_good_once_and_for_ten_minutes(
     assert (state.status_code, state.json()["code"]) == (404, "terminal.code_over")
 
 
-def test_screens_are_for_receiving_rooms_and_let_in_by_those_who_administer_them(
+def test_screens_are_for_classrooms_and_let_in_by_those_who_administer_them(
     client: TestClient, keys: Keys, county: County, session: Session
 ) -> None:
     admin = factories.person(session, county.school, Role.SCHOOL_ADMIN)
@@ -149,8 +150,10 @@ def test_screens_are_for_receiving_rooms_and_let_in_by_those_who_administer_them
     code = ask_in(client, Device())["code"]
     elsewhere = let_in(client, keys, admin, code, county.sites[0].room.id)
     assert (elsewhere.status_code, elsewhere.json()["code"]) == (403, "access.denied")
-    main = let_in(client, keys, admin, code, county.main_room.id)
-    assert (main.status_code, main.json()["code"]) == (422, "terminal.wrong_room")
+    recording = factories.room(session, county.school, RoomKind.RECORDING)
+    session.commit()
+    refused = let_in(client, keys, admin, code, recording.id)
+    assert (refused.status_code, refused.json()["code"]) == (422, "terminal.wrong_room")
     assert let_in(client, keys, county.sites[0].assistant, code, county.sites[0].room.id).status_code == 403
 
 

@@ -72,6 +72,17 @@ def test_each_role_has_its_streams() -> None:
     assert participation_of(is_teacher=False, assisted=[], observes=False, site_codes=["S1"]) is None
 
 
+@pytest.mark.parametrize("state", LessonState)
+def test_the_screen_of_the_main_classroom_sends_its_camera_only_once_somebody_has_begun(
+    state: LessonState,
+) -> None:
+    part = participation_of(is_teacher=False, assisted=[], observes=False, site_codes=["S1"], presents=state)
+    assert part is not None
+    assert part.watch == ("board", "site-S1")
+    begun = state in (LessonState.LIVE, LessonState.INTERRUPTED)
+    assert part.publish == (("main",) if begun else ())
+
+
 @pytest.mark.parametrize(
     "state, minutes, expected",
     [

@@ -31,10 +31,13 @@ from app.live.rights import Rights
 from app.live.rules import Direction
 from app.live.runtime import on_air
 from app.live.sessions import Admission, StreamKey
+from app.schools.models import Room
+from app.schools.rules import RoomKind
 from app.settings import Settings
-from tests import factories
+from tests import counties, factories
 from tests.app.live.conftest import Scene, make_scene, sdp_headers
 from tests.app.live.test_coordinator import camera, peer, picture, until
+from tests.counties import County
 from tests.databases import SqliteDatabases
 from tests.patience import patient
 from tests.ports import free_port
@@ -183,6 +186,57 @@ def test_a_terminal_and_a_guest_lose_their_media_with_their_right(
         assert news(socket) == {"type": "removed", "reason": reason}
     assert live.delete(watching.headers["location"]).json()["code"] == "right.ended"
     assert live.post(door["url"], content=offer, headers=headers).status_code == 401
+
+
+def test_the_screen_of_a_main_classroom_lends_its_camera_and_never_teaches(
+    app: FastAPI,
+    live: TestClient,
+    keys: Keys,
+    scene: Scene,
+    offer: str,
+    session: Session,
+    session_factory: SessionFactory,
+) -> None:
+    def screen(room: Room, county: County) -> Who:
+        made = factories.terminal(session, room, county.county.id)
+        return Who(made, Pass.TERMINAL, Place.THERE)
+
+    here = screen(scene.county.main_room, scene.county)
+    next_door = screen(factories.room(session, scene.county.school, RoomKind.MAIN), scene.county)
+    abroad = counties.county(session, sites=1)
+    strangers = [next_door, screen(abroad.main_room, abroad)]
+    session.commit()
+
+    def send(who: Who) -> Response:
+        headers = {**who.headers(keys), "Content-Type": "application/sdp"}
+        return live.post(scene.whip(), content=offer, headers=headers)
+
+    lesson = f"/api/v1/lessons/{scene.lesson_id}"
+    for stranger in strangers:
+        assert live.get(f"{lesson}/join", headers=stranger.headers(keys)).status_code == 404
+        assert live.get("/api/v1/lessons?mine=true", headers=stranger.headers(keys)).json()["items"] == []
+    listed = live.get("/api/v1/lessons?mine=true", headers=here.headers(keys)).json()["items"]
+    assert str(scene.lesson_id) in {each["id"] for each in listed}
+    part = live.get(f"{lesson}/join", headers=here.headers(keys)).json()
+    assert (part["role"], part["publish"]) == ("main_room", [])
+    assert [door["stream"] for door in part["watch"]] == ["board", *scene.site_streams]
+    assert send(here).json()["code"] == "stream.not_yours"  # nobody has begun
+
+    put_live(session_factory, scene)
+    teacher = live.post(scene.whip(), content=offer, headers=sdp_headers(keys, scene.teacher))
+    lent = send(here)
+    assert lent.status_code == 201, lent.text
+    assert live.delete(teacher.headers["location"]).json()["code"] == "session.replaced"
+    back = live.post(scene.whip(), content=offer, headers=sdp_headers(keys, scene.teacher))
+    assert back.status_code == 201, "who teaches takes it back"
+    lent = send(here)
+    assert live.post(f"{lesson}/end", headers=here.headers(keys)).status_code == 403
+    assert live.post(f"{lesson}/guest-links", headers=here.headers(keys), json={}).status_code == 403
+    with session_factory.begin() as changing:
+        remove_terminal(changing, here)
+    look_again(app, live, session_factory)
+    assert live.delete(lent.headers["location"]).json()["code"] == "right.ended"
+    assert send(here).status_code == 401
 
 
 def test_what_a_program_opened_ends_with_its_token_and_nothing_else_does(

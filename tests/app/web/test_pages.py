@@ -22,6 +22,7 @@ PAGES = (
     "/calendar",
     "/teach",
     "/site",
+    "/room",
     "/password",
     "/access",
     "/people",
