@@ -7,7 +7,7 @@ else in it is done: the lock of the county's chain is held for one insert and th
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -84,12 +84,16 @@ def note(
 def trial(session: Session) -> Iterator[None]:
     """Do something to see what would come of it: at the end of the block it is taken back, notes and all."""
     noted = len(session.info.get(_NOTES, ()))
-    savepoint = session.begin_nested()
     try:
-        yield
+        with suppress(_TrialOver), session.begin_nested():
+            yield
+            raise _TrialOver
     finally:
-        savepoint.rollback()
         del session.info.get(_NOTES, [])[noted:]
+
+
+class _TrialOver(Exception):
+    """Takes a savepoint back; it never leaves `trial`."""
 
 
 def _write(session: Session) -> None:
