@@ -49,10 +49,10 @@ fmt: $(DEV) ## format, and mend what mends itself
 bench: $(DEV) kernel ## benchmarks, one JSON line per figure; ONLY=prefix runs a part
 	@$(BIN)/python -m tests.benchmarks $(if $(ONLY),--only $(ONLY))
 
-fuzz: $(DEV) ## look for inputs that break the relay; TARGET=stun one door, MINUTES=5 for each; TARGET=api REQUESTS=50000
+fuzz: $(DEV) ## look for inputs that break the relay; TARGET=stun one door, MINUTES=5 for each; TARGET=api REQUESTS=50000 SEED=1
 	@$(PIP_INSTALL) requirements-fuzz.lock 2>/dev/null \
 		|| echo "atheris cannot be had for this Python or machine: changes by chance instead of guided ones."
-	@$(if $(filter-out api,$(TARGET)),,$(BIN)/python -W ignore -m tests.fuzz.api --requests $(or $(REQUESTS),50000))
+	@$(if $(filter-out api,$(TARGET)),,$(BIN)/python -W ignore -m tests.fuzz.api --requests $(or $(REQUESTS),50000) $(if $(SEED),--seed $(SEED)))
 	@$(if $(filter api,$(TARGET)),,$(BIN)/python -m tests.fuzz $(TARGET) --minutes $(or $(MINUTES),1))
 
 screenshots: $(DEV) ## the README's pictures, taken from the real pages

@@ -80,6 +80,8 @@ WRITERS_AT_ONCE: Final = 10
 there are always some left for gates, chores and notices, which give theirs back without another thread's help."""
 _POOL: Final = {"pool_size": 10, "max_overflow": 30}
 """Connections of one process: as many as the thread pool runs at once."""
+WAIT_SECONDS: Final = 10.0
+"""How long a thread waits for one of them; then whoever asked is told to come again."""
 RESTED_SECONDS: Final = 5.0
 """A connection to PostgreSQL that nobody used for so long is asked whether it is still there."""
 _TAKE_LOCKS = text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key")
@@ -153,15 +155,16 @@ def word(kind: type[StrEnum]) -> Enum:
     )
 
 
-def make_engine(url: str | URL) -> Engine:
+def make_engine(url: str | URL, wait_seconds: float = WAIT_SECONDS) -> Engine:
     """An engine for SQLite or PostgreSQL with the product's connection settings."""
     parsed = make_url(url)
+    pool = {**_POOL, "pool_timeout": wait_seconds}
     if parsed.get_backend_name() == "sqlite":
         # isolation_level None: the driver begins nothing by itself, `_begin` below does.
         engine = create_engine(
             parsed,
             poolclass=QueuePool,
-            **_POOL,
+            **pool,
             connect_args={"isolation_level": None, "check_same_thread": False},
             hide_parameters=True,
         )
@@ -170,7 +173,7 @@ def make_engine(url: str | URL) -> Engine:
         return engine
     engine = create_engine(
         parsed,
-        **_POOL,
+        **pool,
         hide_parameters=True,  # an error that is logged quotes no names
         connect_args={"connect_timeout": 5, "options": "-c timezone=UTC -c lock_timeout=5s"},
     )

@@ -25,9 +25,9 @@ Services raise them with a stable `code` ("timetable.clash"), which clients may 
 people.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import structlog
 from fastapi import FastAPI, Request
@@ -35,11 +35,16 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.types import ExceptionHandler
 
 _log = structlog.stdlib.get_logger(__name__)
 
 PROBLEM_JSON = "application/problem+json"
+DATABASE_TROUBLE: Final = (OperationalError, PoolTimeout)
+"""A lock not had in time, a deadlock, a database that is away; no connection to it that became free in time."""
 
 
 class StartupError(Exception):
@@ -241,17 +246,21 @@ def render(error: AppError) -> JSONResponse:
     return problem(error.status, error.code, error.title, error.detail, error.headers, **error.extra)
 
 
-async def _on_app_error(_request: Request, error: Exception) -> JSONResponse:
+Watch = Callable[[HTTPConnection, AppError], None]
+"""Is told of every error of ours that is about to be answered."""
+
+
+def _as_it_is(error: Exception) -> AppError:
     assert isinstance(error, AppError)
-    return render(error)
+    return error
 
 
-async def _on_invalid_request(_request: Request, error: Exception) -> JSONResponse:
+def _invalid_request(error: Exception) -> AppError:
     assert isinstance(error, RequestValidationError)
     if all(item["loc"][:1] == ("path",) for item in error.errors()):
-        return no_such_address()  # what cannot be an id is the id of nothing
+        return _nowhere()  # what cannot be an id is the id of nothing
     if any(item["type"] == "json_invalid" for item in error.errors()):
-        return problem(400, "request.malformed", BadRequest.summary, "The body is not valid JSON.")
+        return BadRequest("request.malformed", BadRequest.summary, "The body is not valid JSON.")
     # The refused input is left out on purpose: it may be a password.
     errors = [
         {"field": ".".join(str(part) for part in item["loc"]), "code": item["type"], "detail": item["msg"]}
@@ -259,12 +268,16 @@ async def _on_invalid_request(_request: Request, error: Exception) -> JSONRespon
     ]
     fields = ", ".join(item["field"].partition(".")[2] or item["field"] for item in errors[:5])
     detail = f"The request was not understood; look at: {fields}."
-    return problem(422, "request.invalid", Invalid.summary, detail, errors=errors)
+    return Invalid("request.invalid", Invalid.summary, detail, errors=errors)
 
 
 def no_such_address() -> JSONResponse:
     """The answer for an address that no route has."""
-    return problem(404, "route.not_found", NotFound.summary, "Nothing lives at this address.")
+    return render(_nowhere())
+
+
+def _nowhere() -> NotFound:
+    return NotFound("route.not_found", NotFound.summary, "Nothing lives at this address.")
 
 
 async def _on_http_exception(_request: Request, error: Exception) -> JSONResponse:
@@ -278,16 +291,16 @@ async def _on_http_exception(_request: Request, error: Exception) -> JSONRespons
     return problem(error.status_code, code, title, detail, error.headers)
 
 
-async def _on_database_trouble(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, OperationalError)
-    return database_trouble(error)
-
-
-def database_trouble(error: OperationalError) -> JSONResponse:
-    """A lock not had in time, a deadlock, a database that is away: nothing was stored, and later may go well."""
-    _log.error("database trouble", error=str(error.orig).strip())
+def database_trouble(error: Exception) -> Unavailable:
+    """The answer to one of `DATABASE_TROUBLE`: nothing was stored, and later may go well."""
+    headers = {"Retry-After": "2"}
+    if isinstance(error, PoolTimeout):
+        _log.error("database trouble", error="no connection became free in time")
+        detail = "More is asked of the database than it can answer, and nothing was changed; try again in a moment."
+        return Unavailable("database.busy", Unavailable.summary, detail, headers=headers)
+    _log.error("database trouble", error=str(getattr(error, "orig", error)).strip())
     detail = "The database is busy or cannot be reached, and nothing was changed; try again in a moment."
-    return problem(503, "database.unavailable", Unavailable.summary, detail, {"Retry-After": "2"})
+    return Unavailable("database.unavailable", Unavailable.summary, detail, headers=headers)
 
 
 async def on_unexpected(_request: Request, _error: Exception) -> JSONResponse:
@@ -296,10 +309,24 @@ async def on_unexpected(_request: Request, _error: Exception) -> JSONResponse:
     return problem(500, "internal", AppError.summary, detail)
 
 
-def install_error_handlers(app: FastAPI) -> None:
-    """Let every error leave the application as problem details."""
-    app.add_exception_handler(AppError, _on_app_error)
-    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+def unwatched(_connection: HTTPConnection, _error: AppError) -> None:
+    """The `Watch` of an application that has none."""
+
+
+def install_error_handlers(app: FastAPI, watch: Watch = unwatched) -> None:
+    """Let every error leave the application as problem details, and `watch` know of those with a code of ours."""
+
+    def answering(as_ours: Callable[[Exception], AppError]) -> ExceptionHandler:
+        async def answer(request: Request, error: Exception) -> JSONResponse:
+            ours = as_ours(error)
+            watch(request, ours)
+            return render(ours)
+
+        return answer
+
+    app.add_exception_handler(AppError, answering(_as_it_is))
+    app.add_exception_handler(RequestValidationError, answering(_invalid_request))
     app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_exception_handler(OperationalError, _on_database_trouble)
+    for kind in DATABASE_TROUBLE:
+        app.add_exception_handler(kind, answering(database_trouble))
     app.add_exception_handler(Exception, on_unexpected)

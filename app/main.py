@@ -62,6 +62,7 @@ from app.guard import well_known
 from app.guard.front import HeadBound, KnownHosts, SafeHeaders, TrustedProxies
 from app.guard.limiting import AddressLimits
 from app.guard.traffic import Traffic
+from app.guard.watch import Refusals, Watch
 from app.housekeeping import chores_of
 from app.idempotency.middleware import OnlyOnce
 from app.keys import load_keys
@@ -144,7 +145,7 @@ def create_app(settings: Settings) -> FastAPI:
         routes=[route for router in ROUTERS for route in router.routes],
     )
     api.also_describe = partial(gatekeeping.describe_keys, api.routes)
-    engine = make_engine(settings.database_url)
+    engine = make_engine(settings.database_url, settings.database_wait_seconds)
     api.state.settings = settings
     api.state.keys = load_keys(settings.data_dir)
     api.state.ice_servers = IceServers(settings.turn_urls, settings.turn_secret.get_secret_value())
@@ -155,6 +156,8 @@ def create_app(settings: Settings) -> FastAPI:
     api.state.coordinator = None  # until the lifespan is entered
     api.state.metrics = metrics.Metrics()
     api.state.traffic = Traffic(settings, api.state.metrics.registry)
+    api.state.refusals = Refusals()
+    api.state.watch = Watch(api.state.refusals, api.state.metrics.registry)
     api.state.door = Door(
         api.state.session_factory, api.state.keys, api.state.metrics.registry, api.state.traffic
     )
@@ -171,11 +174,11 @@ def create_app(settings: Settings) -> FastAPI:
         mail_server_of(settings),
         settings.public_url,
     )
-    install_error_handlers(api)
+    install_error_handlers(api, api.state.watch)
     api.add_exception_handler(404, app.web.routes.no_such_page)
     gatekeeping.check(api.routes)
     # The last one added is the outermost.
-    api.add_middleware(OnlyOnce)
+    api.add_middleware(OnlyOnce, watch=api.state.watch)
     api.add_middleware(BodyBound, larger={"/api/v1/imports": MOST_BYTES + MAX_BODY})
     api.add_middleware(HeadBound)
     api.add_middleware(AddressLimits, traffic=api.state.traffic)
@@ -198,7 +201,8 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
             state.coordinator = coordinator
             state.metrics.registry.register(MediaFigures(coordinator, asyncio.get_running_loop()))
             beside = [
-                asyncio.create_task(work) for work in (LockoutClerk(state.door).work(), state.outbox.keep())
+                asyncio.create_task(work)
+                for work in (LockoutClerk(state.door, state.refusals).work(), state.outbox.keep())
             ]
             try:
                 yield

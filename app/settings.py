@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, Validati
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
 
+from app.database import WAIT_SECONDS
 from app.errors import StartupError
 from app.guard.options import GuardOptions
 from app.oidc_options import OidcOptions
@@ -85,6 +86,9 @@ class Settings(GuardOptions, OidcOptions, BaseSettings):
         default_factory=_default_database_url,
         repr=False,  # may hold a password
         description="SQLAlchemy URL; SQLite in the data folder unless set",
+    )
+    database_wait_seconds: float = Field(
+        WAIT_SECONDS, gt=0, le=60, description="How long a request waits for one of the 40 connections to it"
     )
     http_host: str = Field("127.0.0.1", description="Address the web server listens on")
     http_port: Port = Field(8000, description="TCP port of pages, REST, WHIP and WHEP")

@@ -7,7 +7,6 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.accounts import queries
@@ -20,7 +19,7 @@ from app.audit import service as audit
 from app.audit.rules import Act
 from app.audit.service import Subject
 from app.database import SessionFactory
-from app.errors import Conflict, Forbidden, Invalid, NotFound
+from app.errors import DATABASE_TROUBLE, Conflict, Forbidden, Invalid, NotFound
 
 MOST: Final = 20
 LONGEST: Final = timedelta(days=366)
@@ -111,7 +110,7 @@ def note_use(factory: SessionFactory, used: Used | None, now: datetime) -> None:
     if used is None or (used.last_noted is not None and now < used.last_noted + NOTED_EVERY):
         return
     # The next use is noted if the database is too busy for this one.
-    with contextlib.suppress(OperationalError), factory.begin() as session:
+    with contextlib.suppress(*DATABASE_TROUBLE), factory.begin() as session:
         queries.note_use(session, used.id, now)
 
 

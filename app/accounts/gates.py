@@ -29,6 +29,7 @@ from app.database import address_of, reading
 from app.errors import Unauthenticated
 from app.guard.limiting import READS
 from app.guard.traffic import Limit, Traffic
+from app.guard.watch import ASKER, Asker
 from app.idempotency.attempts import ATTEMPT, Attempt
 from app.settings import Settings
 
@@ -47,6 +48,7 @@ def identify(
     Raises `Unauthenticated`, or `Forbidden` for a cookie that another site's page makes use of.
     """
     principal = _identified(session, connection, token, sign_in)
+    connection.scope[ASKER] = Asker(principal.person_id, principal.county_id)
     settings: Settings = connection.app.state.settings
     if settings.admins_need_second_factor and lacks_second_factor(session, principal):
         return replace(principal, must_add_factor=True)

@@ -1,7 +1,7 @@
-"""Lockouts in the trail, and their end by an administrator's word.
+"""Lockouts and refusals in the trail, and the end of lockouts by an administrator's word.
 
 Limits are counted in memory, request by request. Here, every few seconds and never while a request waits, the trail is
-told who was stopped, and the server is told whom somebody unlocked on the command line.
+told who was stopped or turned away, and the server is told whom somebody unlocked on the command line.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from app.accounts import queries
+from app.accounts.refused import RefusalClerk
 from app.accounts.rules import LOGIN
 from app.accounts.sign_in import Door, digest_of
 from app.audit import service as audit
@@ -24,6 +25,7 @@ from app.database import CALLER_ADDRESS, reading
 from app.errors import NotFound
 from app.guard.throttle import Throttle
 from app.guard.traffic import Lockout
+from app.guard.watch import Refusals
 
 LOOK_SECONDS: Final = 3.0
 MOST_AT_ONCE: Final = 20
@@ -44,10 +46,11 @@ def unlock(session: Session, login: str) -> None:
 
 
 class LockoutClerk:
-    """Writes lockouts to the trail, and ends those that somebody was told to end."""
+    """Writes lockouts and refusals to the trail, and ends those lockouts that somebody was told to end."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: Door, refusals: Refusals) -> None:
         self._door = door
+        self._refusals = RefusalClerk(door.factory, refusals)
         self._since = datetime.now(UTC)
         self._pace = Throttle(burst=EVENTS_AT_ONCE, per_second=EVENTS_PER_SECOND)
         self._left_out = 0
@@ -70,6 +73,7 @@ class LockoutClerk:
                 self._left_out += 1
             else:
                 self._write(lockout)
+        self._refusals.look(now)
         with reading(self._door.factory) as session:
             for each in queries.unlocks_since(session, self._since):
                 self._door.limits.unlock(each.login)

@@ -21,6 +21,7 @@ class Act(StrEnum):
     SIGN_IN_ACCEPTED = "sign_in.accepted"
     SIGN_IN_REFUSED = "sign_in.refused"
     LOCKOUT_BEGAN = "lockout.began"
+    ACCESS_REFUSED = "access.refused"
     ACCOUNT_UNLOCKED = "account.unlocked"
     SIGNED_OUT = "sign_in.ended"
     TOKEN_REPLAYED = "token.replayed"

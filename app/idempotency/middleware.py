@@ -7,12 +7,12 @@ gate before anything is looked up.
 from contextlib import AsyncExitStack
 from typing import Final
 
-from sqlalchemy.exc import OperationalError
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.database import LENDER, Lender
-from app.errors import BadRequest, database_trouble, render
+from app.errors import DATABASE_TROUBLE, BadRequest, Watch, database_trouble, render, unwatched
 from app.idempotency.attempts import ATTEMPT, Attempt, Running
 from app.idempotency.rules import Answer, Request, read_key, request_of
 from app.threads import finish_in_threadpool
@@ -27,8 +27,9 @@ _JSON: Final = b"application/json"
 class OnlyOnce:
     """Does what has a key once, for those routes that write through the session of the request."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, watch: Watch = unwatched) -> None:
         self._app = app
+        self._watch = watch
         self._running = Running()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,7 +66,7 @@ class OnlyOnce:
             scope[ATTEMPT], scope[LENDER] = attempt, Lender(attempt.lend, until_ended)
             try:
                 await self._app(scope, replay, collect)
-                instead = await _finish(attempt, messages)
+                instead = await self._finish(scope, attempt, messages)
             finally:
                 await finish_in_threadpool(attempt.end)
         if instead is not None:
@@ -74,17 +75,18 @@ class OnlyOnce:
         for message in messages:
             await send(message)
 
-
-async def _finish(attempt: Attempt, messages: list[Message]) -> Response | None:
-    """Commit what was done; returns what is to be sent instead of the messages, if anything."""
-    if attempt.answer is not None and attempt.answer.body is not None:
-        return _again(attempt.answer)
-    if messages:
-        try:
-            await finish_in_threadpool(attempt.finish, *_answer_in(messages))
-        except OperationalError as error:
-            return database_trouble(error)
-    return None
+    async def _finish(self, scope: Scope, attempt: Attempt, messages: list[Message]) -> Response | None:
+        """Commit what was done; returns what is to be sent instead of the messages, if anything."""
+        if attempt.answer is not None and attempt.answer.body is not None:
+            return _again(attempt.answer)
+        if messages:
+            try:
+                await finish_in_threadpool(attempt.finish, *_answer_in(messages))
+            except DATABASE_TROUBLE as error:
+                trouble = database_trouble(error)
+                self._watch(HTTPConnection(scope), trouble)
+                return render(trouble)
+        return None
 
 
 def _field_of(scope: Scope) -> str | None:

@@ -4,6 +4,7 @@ A grant narrows what its holder may do to one stream and one direction. It never
 grant was given, it does not open.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -23,6 +24,7 @@ from app.accounts.service import (
 from app.accounts.tokens import TokenKind, token_kind
 from app.database import CALLER_ADDRESS, SessionFactory, reading
 from app.errors import Forbidden, NotFound
+from app.guard.watch import Asker
 from app.keys import Keys
 from app.lessons import service as lessons
 from app.lessons import visits
@@ -44,22 +46,26 @@ def admit(
     address: str = "",
     *,
     admins_need_factor: bool = False,
+    asks: Callable[[Asker], None] = lambda _: None,
 ) -> Admission:
     """Leave to open a media session, for the bearer of a person's token or of a lesson grant.
 
     Whoever only looks in leaves a line in the trail first; when it cannot be written, nobody looks in. For the
     others' grants the database is asked only if nothing is known of its holder's part in the lesson, or if a program
     was given it, whose sign-in may be over. An admin's second factor was asked for when a grant was given.
+    `asks` is told who it is, as soon as that is known.
     """
     if token.startswith(ACCESS_TOKEN) or token_kind(keys, token, now=now) is not TokenKind.GRANT:
         with reading(factory) as session:
             principal = authenticate(session, keys, token, now)
+            asks(Asker(principal.person_id, principal.county_id))
             if admins_need_factor and lacks_second_factor(session, principal):
                 require_somewhere(replace(principal, must_add_factor=True), Action.LESSON_JOIN)
             standing = _look_up(session, rights, principal, key, direction, now)
         admission = _admission(principal.holder, standing, key, direction, now, basis=principal.basis)
     else:
         grant = read_grant(keys, token, now)
+        asks(Asker(grant.holder.id, None))
         _require_this(grant, key, direction)
         if grant.basis is not None:  # a program's, and it may be over since
             with reading(factory) as session:

@@ -40,7 +40,7 @@ from app.accounts.gates import identify, require_pace
 from app.accounts.permissions import Action, denied
 from app.accounts.rules import Basis, Holder
 from app.database import CALLER_ADDRESS, address_of, reading
-from app.errors import AppError, BadRequest
+from app.errors import DATABASE_TROUBLE, AppError, BadRequest, database_trouble
 from app.guard.throttle import Throttle
 from app.guard.traffic import Limit
 from app.lessons import service as lessons
@@ -129,6 +129,8 @@ async def channel(socket: WebSocket, lesson_id: str) -> None:
             coordinator.channels.leave(member)
     except AppError as error:
         await _refuse(socket, error)
+    except DATABASE_TROUBLE as error:
+        await _refuse(socket, database_trouble(error))
     except (TimeoutError, WebSocketDisconnect):
         pass  # the page was closed, at any moment, or takes nothing any more
 
@@ -250,6 +252,7 @@ async def _receive_message(socket: WebSocket) -> dict[str, Any]:
 
 
 async def _refuse(socket: WebSocket, error: AppError) -> None:
+    socket.app.state.watch(socket, error)
     code = _CLOSE_CODES.get(error.status, CloseCode.BAD_MESSAGE)
     if error.code == "channel.no_hello":
         code = CloseCode.NO_HELLO

@@ -28,6 +28,7 @@ from app.errors import (
     UnsupportedMedia,
 )
 from app.guard.traffic import Limit
+from app.guard.watch import ASKER
 from app.live import access
 from app.live.coordinator import Coordinator
 from app.live.refusals import over
@@ -85,6 +86,7 @@ async def admit(request: Request, token: str, direction: Direction, lesson_id: s
         now,
         address,
         admins_need_factor=state.settings.admins_need_second_factor,
+        asks=partial(request.scope.__setitem__, ASKER),
     )
     # Counted only now: nobody from outside can use a lesson's share up.
     about = {"address": address, "person_id": admission.person_id, "lesson_id": key.lesson_id}

@@ -34,6 +34,13 @@ GUARDED = [each for each in guarded_routes(ROUTES) if each.action is not None]
 
 @pytest.fixture
 def scene(session: Session) -> Scene:
+    scene = made_scene(session)
+    session.commit()
+    return scene
+
+
+def made_scene(session: Session) -> Scene:
+    """One of everything that an address can name; `tests.fuzz.api` asks about it, too."""
     first_day = counties.tomorrow()
     county = counties.county(session, first_day=first_day, weeks=2)
     plan = county.schedule(session, weekday=first_day.isoweekday())
@@ -65,9 +72,7 @@ def scene(session: Session) -> Scene:
         "delivery_id": factories.delivery(session, webhook).id,
         "notice_id": factories.notice(session, teacher).id,
     }
-    scene = Scene(county, ids, everybody(session, county))
-    session.commit()
-    return scene
+    return Scene(county, ids, everybody(session, county))
 
 
 @dataclass

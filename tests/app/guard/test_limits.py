@@ -90,7 +90,7 @@ def test_an_address_that_asks_too_often_is_told_when_to_come_again(
     assert client.get("/healthz").status_code == 200
     figures = moved(client, "127.0.0.1").get("/metrics").text
     assert f'tongtang_limited_total{{limit="{limit}"}} 3.0' in figures
-    LockoutClerk(state(client).door).look(0.0)
+    LockoutClerk(state(client).door, state(client).refusals).look(0.0)
     (event,) = lockouts(session)  # one, whatever it went on asking for
     assert event.address == "203.0.113.7"
     assert limit in str(event.after)
@@ -115,7 +115,7 @@ def test_an_account_has_bounds_of_its_own_wherever_it_is_used(
     assert (answer.status_code, answer.json()["limit"]) == (429, "account.reads")
     other = client.get("/api/v1/me", headers=factories.bearer(state(client).keys, zhao))
     assert other.status_code == 200
-    LockoutClerk(state(client).door).look(0.0)
+    LockoutClerk(state(client).door, state(client).refusals).look(0.0)
     (event,) = lockouts(session)
     assert (event.person_id, event.county_id) == (wang.id, wang.county_id)
 
@@ -171,7 +171,7 @@ def test_wrong_passwords_without_end_leave_few_events(
     form = {"username": "wang", "password": "wrong"}
     statuses = [client.post("/api/v1/token", data=form).status_code for _ in range(200)]
     assert (statuses.count(401), statuses.count(429)) == (10, 190)
-    LockoutClerk(state(client).door).look(0.0)
+    LockoutClerk(state(client).door, state(client).refusals).look(0.0)
     assert len(lockouts(session)) == 1
     assert len(session.scalars(select(AuditEvent)).all()) == 11
 
@@ -180,7 +180,7 @@ def test_of_many_lockouts_at_once_the_trail_is_told_how_many(
     client_of: MakeClient, settings: Settings, session: Session
 ) -> None:
     client = client_of(settings)
-    clerk = LockoutClerk(state(client).door)
+    clerk = LockoutClerk(state(client).door, state(client).refusals)
     for number in range(EVENTS_AT_ONCE + 30):
         state(client).traffic.refused(Limit.ADDRESS_READS, number, address="10.0.0.1")
     for _ in range(6):
@@ -198,7 +198,7 @@ def test_an_operator_unlocks_an_account_of_a_running_server(
     factories.person(session, school, Role.TEACHER, login="wang")
     session.commit()
     client = client_of(settings)
-    clerk = LockoutClerk(state(client).door)
+    clerk = LockoutClerk(state(client).door, state(client).refusals)
     for _ in range(10):
         client.post("/api/v1/token", data={"username": "wang", "password": "wrong"})
     right = {"username": "wang", "password": factories.PASSWORD}

@@ -1,0 +1,50 @@
+"""Refusals in the trail: who was turned away from what, by ids and words of ours alone."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from app.audit import service as audit
+from app.audit.rules import SERVER_CHAIN, Act
+from app.database import CALLER_ADDRESS, SessionFactory
+from app.guard.throttle import Throttle
+from app.guard.watch import Refusal, Refusals
+
+MOST_AT_ONCE: Final = 20
+EVENTS_AT_ONCE: Final = 60
+EVENTS_PER_SECOND: Final = 1 / 60
+"""Beyond this the trail is told how many, not which: whoever has many addresses or accounts does not fill it."""
+
+
+@dataclass
+class RefusalClerk:
+    """Writes what was refused to the trail, no faster than it can be read."""
+
+    factory: SessionFactory
+    refusals: Refusals
+    _pace: Throttle = field(
+        default_factory=lambda: Throttle(burst=EVENTS_AT_ONCE, per_second=EVENTS_PER_SECOND)
+    )
+    _left_out: int = 0
+
+    def look(self, now: float) -> None:
+        """Write what was refused since the last time; `now` is in seconds."""
+        taken, left_out = self.refusals.take(MOST_AT_ONCE)
+        self._left_out += left_out
+        for refusal in taken:
+            if self._pace.wait(None, now) > 0:
+                self._left_out += 1
+            else:
+                self._write(refusal)
+
+    def _write(self, refusal: Refusal) -> None:
+        asker = refusal.asker
+        facts: dict[str, object] = {"code": refusal.code, "method": refusal.method, "route": refusal.route}
+        if refusal.times > 1:
+            facts["times"] = refusal.times
+        if self._left_out:
+            facts["others_not_noted"] = self._left_out
+        with self.factory.begin() as session:
+            session.info[CALLER_ADDRESS] = refusal.address
+            chain = asker and asker.county_id or SERVER_CHAIN
+            audit.note(session, Act.ACCESS_REFUSED, chain, asker.id if asker else None, after=facts)
+        self._left_out = 0
