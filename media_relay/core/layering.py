@@ -16,7 +16,7 @@ BEGINS: Final = 1
 ENDS: Final = 2
 """Last packet of a layer frame."""
 SWITCH: Final = 4
-"""First packet of a layer frame from which on one may decode its temporal layer."""
+"""First packet of a layer frame from which on one may decode its temporal layer, having only those below so far."""
 
 
 def has_layers(codec: int, view: memoryview, start: int, end: int) -> bool:
@@ -29,12 +29,14 @@ def has_layers(codec: int, view: memoryview, start: int, end: int) -> bool:
 class Layering:
     """What is known of the packets in a track's history, by slot. Times are seconds of any monotonic clock."""
 
-    __slots__ = ("flags", "heard_at", "octets", "packets", "spatial", "structure", "temporal")
+    __slots__ = ("flags", "heard_at", "octets", "packets", "reach", "spatial", "structure", "temporal")
 
     def __init__(self, slots: int) -> None:
         self.spatial = bytearray(slots)
         self.temporal = bytearray(slots)
         self.flags = bytearray(slots)
+        self.reach = bytearray(slots)
+        """Of AV1: who can decode this frame can decode all up to this temporal layer from here on."""
         self.structure: av1.Structure | None = None
         """Of AV1's dependency descriptors, from the last keyframe that brought one."""
         self.octets = [[0] * MAX_TEMPORAL for _ in range(MAX_SPATIAL)]
@@ -57,20 +59,22 @@ class Layering:
             begins = vp8.begins_frame(view, start, end)
             flags = begins * BEGINS | (begins and sync) * SWITCH
         else:
-            spatial, temporal, flags = self._of_dependency(dependency)
+            spatial, temporal, flags = self._of_dependency(slot, dependency)
         spatial, temporal = min(spatial, MAX_SPATIAL - 1), min(temporal, MAX_TEMPORAL - 1)
         self.spatial[slot], self.temporal[slot], self.flags[slot] = spatial, temporal, flags
         self.octets[spatial][temporal] += end - start
         self.packets[spatial][temporal] += 1
         self.heard_at[spatial] = now
 
-    def _of_dependency(self, dependency: bytes) -> tuple[int, int, int]:
+    def _of_dependency(self, slot: int, dependency: bytes) -> tuple[int, int, int]:
         """Of AV1, which says it in a header extension; a packet without it counts as the lowest layer's."""
         found = av1.read(dependency, self.structure)
         if found is None:
+            self.reach[slot] = 0
             return 0, 0, 0
         self.structure = found.structure
-        flags = found.begins * BEGINS | found.ends * ENDS | (found.begins and found.switch_up) * SWITCH
+        self.reach[slot] = min(found.reach, MAX_TEMPORAL - 1)
+        flags = found.begins * BEGINS | found.ends * ENDS
         return found.spatial, found.temporal, flags
 
     def layers(self) -> tuple[int, int]:

@@ -147,11 +147,12 @@ class Rendition:
         if layering is None or self.spatial > former.spatial:
             return -1
         rises = self.temporal > former.temporal
+        top = min(self.temporal, layering.layers()[1] - 1)
         for index, slot in enumerate(slots):
             spatial, temporal, flags = layering.spatial[slot], layering.temporal[slot], layering.flags[slot]
             if spatial or not flags & BEGINS or temporal > self.temporal or sequence(slot) <= after:
                 continue
-            if not rises or (temporal > former.temporal and flags & SWITCH):
+            if not rises or (flags & SWITCH if temporal > former.temporal else layering.reach[slot] >= top):
                 return index
         return -1
 

@@ -24,7 +24,7 @@ from media_relay.core.descriptors import NO_IDS, packet_ids
 from media_relay.core.history import SLOT
 from media_relay.core.keyframes import KeyframePatience
 from media_relay.core.layers import Layers
-from media_relay.core.packet import HEADER
+from media_relay.core.packet import HEADER, Codec
 from media_relay.core.rendition import NO_SHIFT, Path, Rendition, Shift
 from media_relay.core.replay import Replay
 from media_relay.core.sequence import extend
@@ -263,15 +263,25 @@ class Subscription:
         shift = self._timestamp_shift(left_off, track)
         ahead = (timestamp + shift - left_off.timestamp + 0x80000000 & 0xFFFFFFFF) - 0x80000000
         self._skew = max(0, _SHORTEST_STEP - ahead)
+        first = _on_track(rendition, number)
+        if left_off.path.rendition.track is track and first != track.keyframe_sequence:
+            # It is predicted from what was sent before, which it names by these ids: they must go on as they were.
+            former = left_off.path.shift
+            ids_shift = former.picture, former.tl0
+            if track.codec == Codec.VP8:
+                # There, picture ids name nothing, and must not have gaps (RFC 7741 section 4.2).
+                ids_shift = _following(left_off.picture, picture), former.tl0
+        else:
+            ids_shift = _following(left_off.picture, picture), _following(left_off.tl0, tl0)
         return Path(
             rendition,
             Shift(
                 sequence=left_off.sequence + 1 - number,
                 timestamp=shift + self._skew & 0xFFFFFFFF,
-                picture=left_off.picture + 1 - picture & 0xFFFF if min(left_off.picture, picture) >= 0 else 0,
-                tl0=left_off.tl0 + 1 - tl0 & 0xFF if min(left_off.tl0, tl0) >= 0 else 0,
+                picture=ids_shift[0] & 0xFFFF,
+                tl0=ids_shift[1] & 0xFF,
             ),
-            _on_track(rendition, number),
+            first,
         )
 
     def _timestamp_shift(self, left_off: _Position, track: Track) -> int:
@@ -339,6 +349,11 @@ class Subscription:
         return path, slot
 
 
+def _following(left_off: int, now: int) -> int:
+    """What makes an id the one after that which was seen last; 0 where one of them is not there."""
+    return left_off + 1 - now if min(left_off, now) >= 0 else 0
+
+
 def _on_track(rendition: Rendition, number: int) -> int:
     """The number on the track of a rendition's packet."""
     return (
@@ -355,7 +370,8 @@ def _read(rendition: Rendition, number: int) -> tuple[int, int, int] | None:
             start = slot * SLOT
             _, second, _, timestamp, _ = HEADER.unpack_from(history.view, start)
             picture, tl0 = packet_ids(second & 0x7F, history.view, start, start + history.lengths[slot])
-            if rendition.thinning is not None and picture >= 0:
+            if rendition.thinning is not None and rendition.thinning.pictures[slot]:
+                # Of VP8, whose ids have 15 bits at most; the frame numbers of AV1 have 16.
                 picture = picture - rendition.thinning.pictures[slot] & 0x7FFF
             return timestamp, picture, tl0
     return None

@@ -25,7 +25,13 @@ window.gathered = (pc) => new Promise((resolve) => {
 });
 window.play = async (name) => {
   const pc = window.peers[name] = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
-  for (const kind of ["audio", "video"]) pc.addTransceiver(kind, { direction: "recvonly" });
+  for (const kind of ["audio", "video"]) {
+    const transceiver = pc.addTransceiver(kind, { direction: "recvonly" });
+    // As whep.js: pictures of AV1 in spatial layers cannot be read without it.
+    const extensions = transceiver.getHeaderExtensionsToNegotiate();
+    for (const each of extensions) if (each.uri.includes("#dependency-descriptor")) each.direction = "sendrecv";
+    transceiver.setHeaderExtensionsToNegotiate(extensions);
+  }
   pc.ontrack = ({ track, streams }) => {
     const element = document.createElement(track.kind);
     element.srcObject = new MediaStream([track]);

@@ -11,11 +11,11 @@ from playwright.sync_api import Browser
 from tests.browser.relays import LiveRelay, Terminal, live_relay
 from tests.patience import PATIENCE
 
-# What the teacher's page sends, and what a client with one VP9 source of several layers sends.
+# What the teacher's page sends, and what clients with one source of several layers send.
 PUBLISH = """
-window.publishLayers = async (name, encodings, codec) => {
+window.publishLayers = async (name, encodings, codec, width) => {
   const pc = window.peers[name] = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
-  const media = await navigator.mediaDevices.getUserMedia({ video: { width: 1280, height: 720 } });
+  const media = await navigator.mediaDevices.getUserMedia({ video: { width, height: width / 16 * 9 } });
   const sending = { direction: "sendonly", sendEncodings: encodings };
   const transceiver = pc.addTransceiver(media.getVideoTracks()[0], sending);
   const codecs = RTCRtpSender.getCapabilities("video").codecs;
@@ -38,6 +38,8 @@ SIMULCAST = [
     {"rid": "full", "maxBitrate": 2_000_000},
 ]
 SVC = [{"scalabilityMode": "L2T3_KEY", "maxBitrate": 1_500_000}]
+DEPENDENT = [{"scalabilityMode": "L2T2", "maxBitrate": 500_000}]
+TEMPORAL = [{"scalabilityMode": "L1T3", "maxBitrate": 500_000}]
 
 
 class Lesson:
@@ -48,9 +50,9 @@ class Lesson:
         self.terminal = Terminal(browser, relay)
         self.terminal.page.evaluate(PUBLISH)
 
-    def publish(self, encodings: list[dict[str, Any]], codec: str) -> None:
+    def publish(self, encodings: list[dict[str, Any]], codec: str, width: int = 1280) -> None:
         offer = self.terminal.page.evaluate(
-            "(given) => publishLayers(...given)", ["teacher", encodings, codec]
+            "(given) => publishLayers(...given)", ["teacher", encodings, codec, width]
         )
         answer = self.relay.publish("teacher", offer)
         self.terminal.page.evaluate("(given) => accept(...given)", ["teacher", answer, ""])
@@ -69,14 +71,15 @@ class Lesson:
 
         self.until(found)
 
-    def sees(self, width: int) -> dict[str, Any]:
-        """Wait until pictures of this width are decoded; the browser's figures then."""
+    def sees(self, width: int, more: int = 1) -> dict[str, Any]:
+        """Wait until some more pictures are decoded, of this width then; the browser's figures of it."""
         figures: dict[str, Any] = {}
+        decoded: list[int] = []
 
         def wide() -> bool:
-            before = figures.get("framesDecoded", 0)
             figures.update(self.terminal.page.evaluate("(name) => seen(name)", "site"))
-            return figures.get("frameWidth") == width and figures["framesDecoded"] > before
+            decoded.append(figures.get("framesDecoded", 0))
+            return figures.get("frameWidth") == width and decoded[-1] >= decoded[0] + more
 
         self.until(wide)
         return figures
@@ -93,15 +96,16 @@ class Lesson:
     [
         (SIMULCAST, "video/VP8", {"low": 320, "middle": 640, "full": 1280}),
         (SVC, "video/VP9", {"low": 640, "full": 1280}),
+        (DEPENDENT, "video/AV1", {"low": 320, "full": 640}),
     ],
-    ids=["simulcast", "svc"],
+    ids=["simulcast", "svc", "av1"],
 )
 def test_a_browser_is_led_from_layer_to_layer_without_noticing(
     browser: Browser, encodings: list[dict[str, Any]], codec: str, widths: dict[str, int]
 ) -> None:
     with live_relay() as relay:
         lesson = Lesson(browser, relay)
-        lesson.publish(encodings, codec)
+        lesson.publish(encodings, codec, widths["full"])
         lesson.terminal.play("site")
         for rung in [*reversed(widths), *widths]:
             lesson.want(rung)
@@ -109,4 +113,17 @@ def test_a_browser_is_led_from_layer_to_layer_without_noticing(
         assert figures["packetsLost"] == 0
         assert figures["nackCount"] == 0, "its numbers have no gaps"
         assert figures["pliCount"] == 0, "and its decoder never stumbled"
+        lesson.terminal.leave()
+
+
+def test_a_browser_gets_fewer_pictures_of_av1_and_more_again(browser: Browser) -> None:
+    """Its decoder goes on at each change: what a picture refers to is there, under the number that it knows."""
+    with live_relay() as relay:
+        lesson = Lesson(browser, relay)
+        lesson.publish(TEMPORAL, "video/AV1", 640)
+        lesson.terminal.play("site")
+        for rung in ("full", "low", "middle", "full"):
+            lesson.want(rung)
+            figures = lesson.sees(640, more=4)
+        assert figures["pliCount"] == 0
         lesson.terminal.leave()

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from media_relay.core.forwarding import WireFormat, render
 from media_relay.core.pacing import Pace
-from media_relay.core.packet import Codec, Extensions, extension_table, payload_of
+from media_relay.core.packet import Codec, Extension, Extensions, extension_table, find_element, payload_of
 from media_relay.core.rendition import Path, Rendition
 from media_relay.core.shifting import shift_packets
 from media_relay.core.subscription import Subscription
@@ -20,7 +20,8 @@ from media_relay.stream import Stream
 from media_relay.subscriber import Subscriber
 from tests.media_relay.core.packets import packet
 
-WIRE = WireFormat(bytes(range(128)), bytes(128), extension_table({}), tag=0)
+_DEPENDENCY = int(Extension.DEPENDENCY_DESCRIPTOR)
+WIRE = WireFormat(bytes(range(128)), bytes(128), extension_table({_DEPENDENCY: _DEPENDENCY}), tag=0)
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,15 @@ class Seen:
     marker: bool
     payload: bytes
     ssrc: int
+    dependency: bytes
+    """AV1's descriptor."""
 
     @classmethod
     def read(cls, data: memoryview) -> Seen:
         _, second, number, timestamp, ssrc = struct.unpack_from("!BBHII", data)
-        return cls(number, timestamp, bool(second & 0x80), bytes(data[payload_of(data, 0) :]), ssrc)
+        start, end = find_element(data, 0, _DEPENDENCY)
+        payload, marker = bytes(data[payload_of(data, 0) :]), bool(second & 0x80)
+        return cls(number, timestamp, marker, payload, ssrc, bytes(data[start:end]))
 
     @property
     def picture(self) -> int:

@@ -15,6 +15,10 @@ _MAX_TEMPLATES: Final = 64
 _MAX_INDICATIONS: Final = 320
 """Templates times decode targets: three by three layers have 15 by 9, and any packet may bring them anew."""
 _SWITCH: Final = 2
+_HAS_STRUCTURE: Final = 0x80
+_HAS_ACTIVE: Final = 0x40
+_OWN_INDICATIONS: Final = 0x20
+"""Flags of the fourth byte: templates, active decode targets, indications other than the template's."""
 
 
 class Structure(NamedTuple):
@@ -22,8 +26,12 @@ class Structure(NamedTuple):
 
     first: int
     """The id of the first template."""
-    layers: tuple[tuple[int, int, bool], ...]
-    """Of each template: spatial id, temporal id, and whether one may begin to decode the temporal layer with it."""
+    layers: tuple[tuple[int, int], ...]
+    """Spatial and temporal id of each template."""
+    tops: tuple[int, ...]
+    """Of each decode target: the highest temporal id in it."""
+    reaches: tuple[int, ...]
+    """Of each template: see :attr:`Dependency.reach`."""
 
 
 class Dependency(NamedTuple):
@@ -33,7 +41,8 @@ class Dependency(NamedTuple):
     ends: bool
     spatial: int
     temporal: int
-    switch_up: bool
+    reach: int
+    """Whoever can decode this frame can decode all up to this temporal layer from here on; 0: no more than before."""
     structure: Structure
 
 
@@ -49,6 +58,13 @@ class _Bits:
     def take(self, count: int) -> int:
         self._left -= count
         return (self._value >> self._left if self._left >= 0 else 0) & (1 << count) - 1
+
+    def take_below(self, limit: int) -> int:
+        """A value below ``limit`` in as few bits as it needs: ``ns(n)`` of the AV1 specification, section 4.10.7."""
+        width = limit.bit_length()
+        spare = (1 << width) - limit
+        value = self.take(width - 1)
+        return value if value < spare else (value << 1) - spare + self.take(1)
 
     @property
     def short(self) -> bool:
@@ -69,22 +85,27 @@ def read(dependency: bytes, known: Structure | None) -> Dependency | None:
     """What a descriptor says by the structure that it brings or else the known one; ``None`` for a malformed one."""
     if len(dependency) < MANDATORY:
         return None
-    first = dependency[0]
-    structure = known
-    if len(dependency) > MANDATORY and dependency[3] & 0x80:
-        structure = _structure(dependency[MANDATORY:])
+    first, flags = dependency[0], dependency[MANDATORY] if len(dependency) > MANDATORY else 0
+    bits = _Bits(dependency[MANDATORY:])
+    bits.take(5)
+    structure = _structure(bits) if flags & _HAS_STRUCTURE else known
     if structure is None:
         return None
     index = (first - structure.first) & 0x3F
     if index >= len(structure.layers):
         return None
-    return Dependency(bool(first & 0x80), bool(first & 0x40), *structure.layers[index], structure)
+    reach = structure.reaches[index]
+    if flags & _OWN_INDICATIONS:
+        if flags & _HAS_STRUCTURE:
+            _skip_references(bits, structure)
+        bits.take(len(structure.tops) if flags & _HAS_ACTIVE else 0)
+        own = [bits.take(2) for _ in structure.tops]
+        reach = 0 if bits.short else _reach(own, structure.tops)
+    return Dependency(bool(first & 0x80), bool(first & 0x40), *structure.layers[index], reach, structure)
 
 
-def _structure(data: bytes) -> Structure | None:
-    """The template structure behind five flags; resolutions and what frames refer to are not read."""
-    bits = _Bits(data)
-    bits.take(5)
+def _structure(bits: _Bits) -> Structure | None:
+    """The beginning of the template structure: ids, layers, indications."""
     first = bits.take(6)
     targets = bits.take(5) + 1
     layers = _template_layers(bits)
@@ -94,17 +115,30 @@ def _structure(data: bytes) -> Structure | None:
     if bits.short or not layers:
         return None
     # A decode target is as high as the highest template that it contains.
-    tops = [
-        max((layers[i][1] for i, row in enumerate(indications) if row[target]), default=-1)
+    tops = tuple(
+        max((layers[i][1] for i, row in enumerate(indications) if row[target]), default=0)
         for target in range(targets)
-    ]
-    return Structure(
-        first,
-        tuple(
-            (spatial, temporal, any(d == _SWITCH and tops[t] >= temporal for t, d in enumerate(row)))
-            for (spatial, temporal), row in zip(layers, indications, strict=True)
-        ),
     )
+    return Structure(first, tuple(layers), tops, tuple(_reach(row, tops) for row in indications))
+
+
+def _reach(indications: list[int], tops: tuple[int, ...]) -> int:
+    """The highest layer of the decode targets to which a frame with these indications is a switch."""
+    return max((top for top, said in zip(tops, indications, strict=True) if said == _SWITCH), default=0)
+
+
+def _skip_references(bits: _Bits, structure: Structure) -> None:
+    """Pass over the end of a template structure: what frames refer to, chains and resolutions."""
+    for _ in structure.layers:
+        while bits.take(1):
+            bits.take(4)
+    targets = len(structure.tops)
+    if chains := bits.take_below(targets + 1):
+        for _ in range(targets):
+            bits.take_below(chains)
+        bits.take(4 * chains * len(structure.layers))
+    if bits.take(1):
+        bits.take(32 * (1 + max(spatial for spatial, _ in structure.layers)))
 
 
 def _template_layers(bits: _Bits) -> list[tuple[int, int]]:

@@ -68,7 +68,7 @@ def test_av1s_templates_tell_the_layers() -> None:
     first = av1.read(LAYERS, None)
     assert first is not None
     assert (first.begins, first.ends, first.spatial, first.temporal) == (True, False, 0, 0)
-    layers = [(spatial, temporal) for spatial, temporal, _ in first.structure.layers]
+    layers = first.structure.layers
     assert set(layers) == {(s, t) for s in range(2) for t in range(3)}
     later = av1.read(bytes.fromhex("450002"), first.structure)
     assert later is not None and (later.begins, later.ends) == (False, True)
