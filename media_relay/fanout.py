@@ -11,14 +11,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from media_relay.core.forwarding import Batch, Layout, WireFormat, render, render_padding, render_repairs
-from media_relay.core.history import SLOT
+from media_relay.core.history import SLOT, History
 from media_relay.core.packet import TRANSPORT_NUMBER
 from media_relay.core.rendition import Path
 from media_relay.core.shifting import shift_packets, shift_repairs
-from media_relay.core.transport_log import Sent
+from media_relay.core.transport_log import Sent, TransportLog
 from media_relay.counters import Counters
 from media_relay.seams.datagrams import MAX_GSO_BYTES, Sender, ffi
-from media_relay.seams.kernel import Kernel, Part, Target
+from media_relay.seams.kernel import MAX_TARGETS, Kernel, Part, Target
 from media_relay.seams.srtp import new_length, protect_rtp
 
 MAX_BATCH: Final = 128
@@ -75,11 +75,9 @@ class Fanout:
 
     def _forward(self, path: Path, slots: Sequence[int], wire: WireFormat, targets: Sequence[Target]) -> int:
         if self._kernel is not None and path.plain:
-            batch = self._kernel.render(path.rendition.track.history, slots, wire)
-            if batch is not None:
-                if batch.numbers:
-                    self._copy_natively(self._kernel, batch, targets, wire, None)
-                return len(batch.numbers)
+            packets = self._forward_natively(self._kernel, path.rendition.track.history, slots, wire, targets)
+            if packets >= 0:
+                return packets
         layout = render(
             path.rendition.track.history,
             slots,
@@ -184,27 +182,57 @@ class Fanout:
                 sender.used = base + size
         self._count(batch, len(targets), failed)
 
+    def _forward_natively(
+        self,
+        kernel: Kernel,
+        history: History,
+        slots: Sequence[int],
+        wire: WireFormat,
+        targets: Sequence[Target],
+    ) -> int:
+        """How many packets each gets; -1: the batch has something that is left to Python."""
+        if not isinstance(targets, Group) or len(targets) > MAX_TARGETS:
+            batch = kernel.render(history, slots, wire)
+            if batch is None:
+                return -1
+            if batch.numbers:
+                self._copy_natively(kernel, batch, targets, wire, None)
+            return len(batch.numbers)
+        targets.parts = targets.parts or kernel.prepare(targets)
+        (part,) = targets.parts
+        batch = kernel.forward(history, slots, wire, self._sender, part)
+        if batch is None:
+            return -1
+        if batch.numbers:
+            self._note(part.logs, Sent.of(batch, self._clock()), kernel.refused(part), wire)
+        return len(batch.numbers)
+
+    def _note(self, logs: list[TransportLog], sent: Sent, refused: list[int], wire: WireFormat) -> None:
+        """The batch was queued for all but those who are refused."""
+        targets = len(logs)
+        if refused:
+            logs = [log for index, log in enumerate(logs) if index not in refused]
+        if wire.transport:
+            for log in logs:
+                log.note(sent)
+        self._count(sent.batch, targets, len(refused))
+
     def _copy_natively(
         self, kernel: Kernel, batch: Batch, targets: Sequence[Target], wire: WireFormat, again: int | None
     ) -> None:
         """The same for a batch that the kernel holds."""
         sent = Sent.of(batch, self._clock())
-        failed = 0
         if isinstance(targets, Group):
             parts = targets.parts = targets.parts or kernel.prepare(targets)
         else:
             parts = kernel.prepare(targets)
         for part in parts:
-            logs = part.logs
-            firsts = [log.next for log in logs] if again is None else [again] * part.count
-            refused = kernel.copy(self._sender, part, firsts, wire)
-            if refused:
-                failed += len(refused)
-                logs = [log for index, log in enumerate(logs) if index not in refused]
-            if wire.transport and again is None:
-                for log in logs:
-                    log.note(sent)
-        self._count(batch, len(targets), failed)
+            if again is None:
+                refused = kernel.copy(self._sender, part, [log.next for log in part.logs], wire)
+                self._note(part.logs, sent, refused, wire)
+            else:
+                refused = kernel.copy(self._sender, part, [again] * part.count, wire)
+                self._count(batch, part.count, len(refused))
 
     def _count(self, batch: Batch, targets: int, failed: int) -> None:
         counters, done, packets = self._counters, targets - failed, len(batch.numbers)

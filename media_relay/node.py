@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from media_relay.control import Control
+from media_relay.core.gathering import Gathering
 from media_relay.core.stress import Stress, Work
 from media_relay.messages import (
     NODE_FAULT,
@@ -45,6 +46,8 @@ _SO_RCVBUFFORCE: Final = 33
 _SO_SNDBUFFORCE: Final = 32
 _EARLY: Final = TICK / 4
 """Seconds by which a tick may come before its time. The next one comes at its own."""
+_AT_ONCE: Final = 0.000_1
+"""Seconds within which a wait ended at once: what came had come before, while the node was at work."""
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -108,6 +111,8 @@ class Node:
         self._due = 0.0
         self._lag = 0.0
         self._stress = Stress(time.monotonic(), self._work())
+        self._gathering = Gathering(time.monotonic(), time.process_time())
+        self._read_at = 0.0
 
     def stop(self) -> None:
         """Let :meth:`run` return within a tick; for signal handlers and other threads."""
@@ -143,14 +148,27 @@ class Node:
         A tick that is due soon takes place now: whoever is awake already need not wake up again for it.
         """
         relay = self._relay
-        wait = 0.0 if relay.port.unfinished else max(0.0, self._due - time.monotonic())
+        asked_at = time.monotonic()
+        wait = 0.0 if relay.port.unfinished else max(0.0, self._due - asked_at)
         came = poll.poll(wait, len(handlers))
         for fd, _ in came:
+            if fd == relay.port.fileno():
+                self._gather(asked_at)
             relay.faults.guard("reading", handlers[fd])
         if relay.port.unfinished:  # handshakes have another slice of time after whatever else waits
             relay.faults.guard("shaking hands", relay.port.shake_hands)
         if time.monotonic() >= self._due - (_EARLY if came else 0.0):
             relay.faults.guard("ticking", self._tick)
+
+    def _gather(self, asked_at: float) -> None:
+        """Let packets gather for as long as that does no harm; what came while the node was at work has done so."""
+        pause = self._gathering.pause
+        if pause:
+            now = time.monotonic()
+            since = now if now - asked_at > _AT_ONCE else self._read_at
+            if since + pause > now:
+                time.sleep(since + pause - now)
+            self._read_at = time.monotonic()
 
     def _tick(self) -> None:
         now = time.monotonic()
@@ -159,6 +177,8 @@ class Node:
         # A late tick is not made up for by a burst of ticks. The next one comes whatever happens in this one.
         self._due = max(self._due + TICK, now + TICK / 2)
         self._relay.tick()
+        if self._gathering.due(now):
+            self._gathering.measure(now, time.process_time())
         if self._stress.tick(late, now):
             self._stress.measure(self._work(), now)
             self._relay.intake.full = self._stress.full

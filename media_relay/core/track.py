@@ -8,8 +8,8 @@ forwarding middlebox).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from dataclasses import dataclass, field
+from typing import Final
 
 from media_relay.core import red
 from media_relay.core.history import SLOT, History
@@ -53,22 +53,28 @@ class SenderTime:
     """When it arrived, monotonic seconds."""
 
 
-class Run(NamedTuple):
-    """Packets of one source that came in order and are in the history already: see :meth:`Track.next_number`."""
+@dataclass(slots=True)
+class Run:
+    """Packets of one source that came in order and are in the history already: see :meth:`Track.next_number`.
 
-    first: int
+    One object serves for all runs, one after the other.
+    """
+
+    first: int = 0
     """The source's extended number of the first one."""
-    outgoing: int
+    outgoing: int = 0
     """Its extended number on the track."""
-    codec: Codec
-    body: int
+    codec: Codec = Codec.OPUS
+    body: int = 0
     """Where in each stored packet the payload begins."""
-    timestamps: list[int]
+    timestamps: list[int] = field(default_factory=list)
     """As they came, one a packet."""
-    frames: int
+    frames: int = 0
     """How often that changes, and one."""
-    octets: int
+    octets: int = 0
     """Of payload."""
+    starts: int = 0
+    """How many of them may be the first of a frame; none of the others begins a keyframe."""
 
 
 class Source:
@@ -262,9 +268,11 @@ class Track:
         self.packets += count
         self.octets += run.octets
         slots = self.history.slots
-        if self.is_video:
+        if self.is_video and (run.starts or self.layering is not None):
             for index, timestamp in enumerate(run.timestamps):
                 self._show(source, run, run.outgoing + index, timestamp, now)
+        elif count == 1:
+            self.batch.append(run.outgoing % slots)
         else:
             self.batch += [number % slots for number in range(run.outgoing, run.outgoing + count)]
 

@@ -47,8 +47,13 @@ class TransportFeedback:
 
     def receive_run(self, numbers: list[int], arrivals: list[float]) -> None:
         """The same for several."""
+        known = self._arrivals
+        if len(known) + len(numbers) > _MAX_RECORDS:
+            for number, arrival in zip(numbers, arrivals, strict=True):
+                self.receive(number, arrival)
+            return
         for number, arrival in zip(numbers, arrivals, strict=True):
-            self.receive(number, arrival)
+            known.setdefault(number, arrival)
 
     def _take(self) -> dict[int, float]:
         """What arrived since the last call, by extended number."""

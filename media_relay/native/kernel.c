@@ -18,7 +18,7 @@ typedef struct iovec iovec_t;
 /* srtp_protect and srtp_unprotect. */
 typedef int (*protect_t)(void *context, void *packet, int *length);
 
-enum { HEADER = 12, BLOCK = HEADER + 4, MARKER = 0x80, RED = 63 };
+enum { HEADER = 12, BLOCK = HEADER + 4, MARKER = 0x80, RED = 63, VP8 = 96 };
 enum { TRANSPORT_ELEMENT = BLOCK + 1, TRANSPORT_NUMBER = BLOCK + 2, TRANSPORT_SIZE = 4 };
 /* What an Ethernet frame carries over UDP and IPv6; most bytes of one message with segmentation offload. */
 enum { MAX_SEGMENT = 1452, MAX_MESSAGE = 65000 };
@@ -211,6 +211,17 @@ int tt_copy(const tt_batch *batch, tt_queue *queue, tt_targets *targets, int32_t
     return i;
 }
 
+int tt_forward(const uint8_t *stored, const uint16_t *lengths, int32_t history, const int32_t *slots, int32_t count,
+               const tt_wire *wire, int32_t max_segments, tt_batch *batch, tt_queue *queue, tt_targets *targets,
+               int32_t end, void *protect)
+{
+    if (tt_render(stored, lengths, history, slots, count, wire, max_segments, batch))
+        return -1;
+    if (!batch->packets)
+        return end;
+    return tt_copy(batch, queue, targets, 0, end, wire->transport != 0, wire->tag, protect);
+}
+
 static void put_word(uint8_t *at, uint32_t value)
 {
     at[0] = value >> 24;
@@ -282,7 +293,7 @@ void tt_take(const tt_inbox *inbox, int32_t begin, int32_t end, const tt_source 
 {
     const uint8_t *name = inbox->names + (int64_t)begin * TT_NAME_SLOT;
 
-    run->taken = run->refused = run->frames = run->payload = run->received = 0;
+    run->taken = run->refused = run->frames = run->payload = run->received = run->starts = 0;
     if (begin < 0 || end > inbox->batch || end - begin > TT_BATCH || outgoing < 0 || source->slots <= 0 ||
         source->block > TT_BLOCK || source->canonical > TT_CANONICAL)
         return;
@@ -305,6 +316,8 @@ void tt_take(const tt_inbox *inbox, int32_t begin, int32_t end, const tt_source 
         run->number[k] = source->number_at < 0 ? 0 : packet[source->number_at] << 8 | packet[source->number_at + 1];
         run->level[k] = source->level_at < 0 ? 0 : packet[source->level_at];
         run->arrival[k] = arrival(inbox, i, now);
+        /* core/descriptors/vp8.py, starts_keyframe: its first look. Of other codecs Python looks at every packet. */
+        run->starts += source->codec != VP8 || (packet[HEADER + source->block] & 0x17) == 0x10;
         run->frames += k == 0 || run->timestamp[k] != run->timestamp[k - 1];
         run->payload += payload;
         run->received += length;

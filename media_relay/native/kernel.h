@@ -82,9 +82,10 @@ typedef struct {
 } tt_source;
 
 /* A run: packets of one source that came one after the other, in order. Timestamps as they came. `refused`: libsrtp
- * refused the packet after the last one. `frames`: how often the timestamp changed, and one. */
+ * refused the packet after the last one. `frames`: how often the timestamp changed, and one. `starts`: how many may be
+ * the first of a frame, by their payload. */
 typedef struct {
-    int32_t taken, refused, frames, payload, received;
+    int32_t taken, refused, frames, payload, received, starts;
     uint16_t number[128];
     uint8_t level[128];
     uint32_t timestamp[128];
@@ -102,6 +103,12 @@ int tt_render(const uint8_t *stored, const uint16_t *lengths, int32_t history, c
  * to `end`. Returns the first target that there was no room for, or `end`. */
 int tt_copy(const tt_batch *batch, tt_queue *queue, tt_targets *targets, int32_t begin, int32_t end,
             int32_t transport, int32_t tag, void *protect);
+
+/* Both, one after the other, for all of the first `end` targets: a packet of sound for one or two is less work than the
+ * calls around it. -1 as tt_render, else as tt_copy. */
+int tt_forward(const uint8_t *stored, const uint16_t *lengths, int32_t history, const int32_t *slots, int32_t count,
+               const tt_wire *wire, int32_t max_segments, tt_batch *batch, tt_queue *queue, tt_targets *targets,
+               int32_t end, void *protect);
 
 /* Opens and stores the run that begins with datagram `begin`: packets as `source` says, numbered from `next` on, which go
  * out from `outgoing` on. It ends before the first one that is not like that, which is left as it came. */

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 from media_relay.core.blocks import Pattern
 from media_relay.core.forwarding import Batch, Layout, WireFormat
@@ -116,20 +116,19 @@ class Target(Protocol):
         """The transport-wide numbers of what it is sent."""
 
 
-class Opened(NamedTuple):
-    """A run that was opened."""
+@dataclass(slots=True)
+class Opened:
+    """The run that was opened last; one object serves for all of them."""
 
-    taken: int
-    refused: int
-    """1 when libsrtp refused the packet after it."""
-    received: int
+    run: Run = field(default_factory=Run)
+    refused: bool = False
+    """Whether libsrtp refused the packet after it."""
+    received: int = 0
     """Bytes on the wire."""
-    run: Run | None
-    """``None`` when there is nothing but the packet that was refused."""
-    numbers: list[int]
+    numbers: list[int] = field(default_factory=list)
     """Transport-wide ones, where there are any, and when those packets came."""
-    arrivals: list[float]
-    levels: list[int]
+    arrivals: list[float] = field(default_factory=list)
+    levels: list[int] = field(default_factory=list)
 
 
 class Kernel:
@@ -137,7 +136,7 @@ class Kernel:
 
     def __init__(self, found: Any, max_segments: int) -> None:
         """``found`` is what :func:`load` returned."""
-        self._render, self._copy = found.tt_render, found.tt_copy
+        self._render, self._copy, self._forward = found.tt_render, found.tt_copy, found.tt_forward
         self._max_segments = max_segments
         self._batch = _new("tt_batch *")
         self.view = memoryview(ffi.buffer(self._batch.bytes)).cast("B")
@@ -148,7 +147,15 @@ class Kernel:
         self._firsts = self._targets.first
         self._protect: Any = ffi.cast("void *", PROTECT_ADDRESS)
         self._take, self._unprotect = found.tt_take, ffi.cast("void *", UNPROTECT_ADDRESS)
-        self._run = _new("tt_run *")
+        self._run = run = _new("tt_run *")
+        self.opened = Opened()
+        """What the last :meth:`open` found."""
+        # Slices of memory are read in half the time that fields of structures take.
+        self._run_head = memoryview(ffi.buffer(run)).cast("B")[: ffi.offsetof("tt_run", "number")].cast("i")
+        self._run_numbers = memoryview(ffi.buffer(run.number)).cast("B").cast("H")
+        self._run_levels = memoryview(ffi.buffer(run.level)).cast("B")
+        self._run_timestamps = memoryview(ffi.buffer(run.timestamp)).cast("B").cast("I")
+        self._run_arrivals: Any = memoryview(ffi.buffer(run.arrival)).cast("B").cast("d")
         self._wires: dict[int, tuple[WireFormat, Any]] = {}
         """By identity: a subscriber has one for each kind, for as long as it is there."""
 
@@ -187,29 +194,42 @@ class Kernel:
 
     def open(
         self, inbox: Receiver, begin: int, end: int, context: Any, track: Track, source: Source, now: float
-    ) -> Opened | None:
-        """Open and store the run of the source's packets with which these datagrams begin; ``None``: there is none."""
-        handle, outgoing = source.handle, track.next_number(source)
-        if not isinstance(handle, Followed) or outgoing < 0:
-            return None
-        run, first = self._run, source.highest + 1
+    ) -> int:
+        """Open and store the run of the source's packets with which these datagrams begin.
+
+        Returns how many there are, and leaves in :attr:`opened` what else is known of them.
+        """
+        handle, outgoing, opened = source.handle, track.next_number(source), self.opened
+        opened.refused = False
+        if handle is None or outgoing < 0:
+            return 0
+        followed: Followed = handle  # type: ignore[assignment]
+        first = source.highest + 1
+        if end - begin > _MAX_RUN:
+            end = begin + _MAX_RUN
         self._take(
-            inbox.native, begin, min(end, begin + _MAX_RUN), handle.native, context, self._unprotect,
-            first & 0xFFFF, outgoing, source.timestamp_offset & 0xFFFFFFFF, now, run,
+            inbox.native, begin, end, followed.native, context, self._unprotect,
+            first & 0xFFFF, outgoing, source.timestamp_offset & 0xFFFFFFFF, now, self._run,
         )  # fmt: skip
-        count = run.taken
+        count, refused, frames, octets, received, starts = self._run_head
+        if refused:
+            opened.refused = True
         if not count:
-            return Opened(0, run.refused, 0, None, [], [], []) if run.refused else None
-        pattern = handle.pattern
-        unpack: Any = ffi.unpack
+            return 0
+        opened.received = received
+        pattern, run = followed.pattern, opened.run
         if pattern.number_at >= 0:
-            numbers, arrivals = unpack(run.number, count), unpack(run.arrival, count)
+            opened.numbers = self._run_numbers[:count].tolist()
+            opened.arrivals = self._run_arrivals[:count].tolist()
         else:
-            numbers, arrivals = [], []
-        levels = unpack(run.level, count) if pattern.level_at >= 0 else [NO_LEVEL] * count
-        timestamps = unpack(run.timestamp, count)
-        story = Run(first, outgoing, handle.codec, handle.body, timestamps, run.frames, run.payload)
-        return Opened(count, run.refused, run.received, story, numbers, arrivals, levels)
+            opened.numbers = []
+        if not track.is_video:
+            level = pattern.level_at >= 0
+            opened.levels = self._run_levels[:count].tolist() if level else [NO_LEVEL] * count
+        run.first, run.outgoing, run.codec, run.body = first, outgoing, followed.codec, followed.body
+        run.timestamps = self._run_timestamps[:count].tolist()
+        run.frames, run.octets, run.starts = frames, octets, starts
+        return count
 
     # --- on the way out ---------------------------------------------------------------------------------------------
 
@@ -221,9 +241,38 @@ class Kernel:
         batch = self._batch
         if self._render(*self._handle(history), self._slots, count, known[1], self._max_segments, batch):
             return None
+        return self._laid_out()
+
+    def _laid_out(self) -> Batch:
+        batch = self._batch
         numbers = array("H")
         numbers.frombytes(self._numbers[: 2 * batch.packets])
         return Batch(batch.ssrc, numbers, batch.size)
+
+    def forward(
+        self, history: History, slots: Sequence[int], wire: WireFormat, sender: Sender, part: Part
+    ) -> Batch | None:
+        """:meth:`render` and :meth:`copy` in one call, which half of the batches are too small to make twice.
+
+        Ask :meth:`refused` whom of the part it could not be protected for.
+        """
+        count, size, targets = part.count, len(slots), self._targets
+        known = self._wires.get(id(wire)) or self._translate(wire)
+        self._slots[0:size] = slots
+        self._aim(part, [log.next for log in part.logs])
+        end = self._forward(
+            *self._handle(history), self._slots, size, known[1], self._max_segments,
+            self._batch, sender.lend(), targets, count, self._protect,
+        )  # fmt: skip
+        if end < 0:
+            return None
+        sender.take_back()
+        if targets.connected:
+            self._write(sender, part.destinations, 0, end)
+        if end < count:
+            sender.flush()
+            self._copy_from(end, sender, part, wire)
+        return self._laid_out()
 
     def take(self, layout: Layout) -> Batch:
         """Take what Python laid out in :attr:`view`."""
@@ -267,15 +316,27 @@ class Kernel:
 
         Returns the indexes of those for whom libsrtp refused a packet, and who get nothing of the batch.
         """
-        count, batch, targets = part.count, self._batch, self._targets
+        self._aim(part, firsts)
+        self._copy_from(0, sender, part, wire)
+        return self.refused(part)
+
+    def refused(self, part: Part) -> list[int]:
+        """Whom of the part the last batch could not be protected for, by index."""
+        targets = self._targets
+        return [index for index in range(part.count) if targets.base[index] < 0] if targets.refused else []
+
+    def _aim(self, part: Part, firsts: Sequence[int]) -> None:
+        targets = self._targets
         targets.context, targets.address = part.contexts, part.addresses
-        if count == 1:
+        if part.count == 1:
             self._firsts[0] = firsts[0]
         else:
-            self._firsts[0:count] = firsts
+            self._firsts[0 : part.count] = firsts
         targets.refused = targets.connected = 0
+
+    def _copy_from(self, begin: int, sender: Sender, part: Part, wire: WireFormat) -> None:
+        count, batch, targets = part.count, self._batch, self._targets
         numbered, tag, protect = bool(wire.transport), wire.tag, self._protect
-        begin = 0
         while True:
             queue = sender.lend()
             end = self._copy(batch, queue, targets, begin, count, numbered, tag, protect)
@@ -283,10 +344,9 @@ class Kernel:
             if targets.connected:
                 self._write(sender, part.destinations, begin, end)
             if end == count:
-                break
+                return
             begin = end
             sender.flush()
-        return [index for index in range(count) if targets.base[index] < 0] if targets.refused else []
 
     def _write(self, sender: Sender, addresses: Sequence[Address], begin: int, end: int) -> None:
         """Hand the copies of those who are reached over connections to these."""

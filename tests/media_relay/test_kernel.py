@@ -22,7 +22,7 @@ from media_relay.core.rendition import FULL, Rendition
 from media_relay.core.track import Track
 from media_relay.core.transport_log import TransportLog
 from media_relay.counters import Counters
-from media_relay.fanout import Fanout
+from media_relay.fanout import Fanout, Group
 from media_relay.seams import kernel as seam
 from media_relay.seams.ancillary import send_from
 from media_relay.seams.datagrams import MAX_GSO_BYTES, Address, Sender, ffi
@@ -131,7 +131,8 @@ class Half:
         self, sock: socket.socket, sites: list[Site], kernel: Any, arena: int, messages: int
     ) -> None:
         self.sender = Sender(sock, arena, messages)
-        self.sites = sites
+        self.sites: Group[Site] = Group()
+        self.sites.extend(sites)
         self.counters = Counters()
         made = None if kernel is None else Kernel(kernel, self.sender.max_segments)
         self.fanout = Fanout(self.sender, self.counters, lambda: 1.5, made)
