@@ -62,7 +62,7 @@ WITHOUT_GATE: Final[Mapping[str, str]] = {
     **dict.fromkeys(("/", "/today", "/teach", "/site", "/password", "/access", "/people", "/docs"), _PAGE),
     **dict.fromkeys(("/forgot", "/new-password", "/confirm-mail"), _PAGE),
     **dict.fromkeys(("/terminal", "/terminals", "/guest", "/guests", "/tables", "/reports"), _PAGE),
-    **dict.fromkeys(("/timetable", "/calendar", "/pairings", "/room"), _PAGE),
+    **dict.fromkeys(("/timetable", "/calendar", "/pairings", "/room", "/county", "/unit"), _PAGE),
 }
 
 

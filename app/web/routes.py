@@ -105,6 +105,18 @@ def calendar(request: Request) -> HTMLResponse:
     return _page(request, "calendar")
 
 
+@router.get("/county")
+def county(request: Request) -> HTMLResponse:
+    """The county as a tree: townships, schools, teaching sites."""
+    return _page(request, "county")
+
+
+@router.get("/unit")
+def unit(request: Request) -> HTMLResponse:
+    """One unit of the tree: its rooms, its pupils, and who works there."""
+    return _page(request, "unit")
+
+
 @router.get("/people")
 def people(request: Request) -> HTMLResponse:
     """The people an administrator looks after."""

@@ -13,10 +13,10 @@ export async function get(path) {
 const MOST_PAGES = 10;
 
 // A whole list, for a choice to be made from it; it ends somewhere, since nobody chooses among thousands.
-export async function getAll(path) {
+export async function getAll(path, most = MOST_PAGES) {
   const found = [];
   const query = new URLSearchParams({ limit: 200 });
-  for (let page = 0; page < MOST_PAGES; page++) {
+  for (let page = 0; page < most; page++) {
     const { items, next } = await get(`${path}${path.includes("?") ? "&" : "?"}${query}`);
     found.push(...items);
     if (!next) break;
@@ -29,9 +29,11 @@ export async function post(path, body = {}) {
   return ask("POST", path, body);
 }
 
-// Any other method; what is asked for may come without a body.
-export async function ask(method, path, body = undefined) {
+// Any other method; what is asked for may come without a body. With the version that was looked at, nothing newer is
+// overwritten.
+export async function ask(method, path, body = undefined, version = null) {
   const headers = { ...(await identity()), ...(body ? { "Content-Type": "application/json" } : {}) };
+  if (version !== null) headers["If-Match"] = `"${version}"`;
   const response = await send(path, { method, headers, body: body && JSON.stringify(body) });
   return response.status === 204 ? null : response.json();
 }

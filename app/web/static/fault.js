@@ -4,7 +4,7 @@ import { ApiError, Unreachable } from "./api.js";
 import { hasText, say } from "./i18n.js";
 import { askAgain } from "./identity.js";
 
-const BY_STATUS = { 403: "fault.forbidden", 404: "fault.gone", 429: "error.too_many", 503: "error.busy" };
+const BY_STATUS = { 403: "fault.forbidden", 404: "fault.gone", 412: "fault.stale", 429: "error.too_many", 503: "error.busy" };
 
 // Being signed out is no fault to stare at: the sign-in page says the rest.
 export function tellFault(element, failure) {

@@ -25,6 +25,8 @@ PAGES = (
     "/room",
     "/password",
     "/access",
+    "/county",
+    "/unit",
     "/people",
     "/guests",
     "/tables",
