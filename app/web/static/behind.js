@@ -1,8 +1,10 @@
 // The lists behind the figures of a report: cells, classes without lessons, lessons of no class, and single lessons.
 
 import { get } from "./api.js";
+import { longDate } from "./dates.js";
 import { say, text } from "./i18n.js";
 import { byId, child } from "./page.js";
+import { subjectName, titleOf } from "./subjects.js";
 
 const LISTS = {
   cells: ["unit", "group", "grade", "subject", "required", "own", "planned", "delivered", "lessons"],
@@ -16,14 +18,14 @@ const COLUMNS = {
   grade: ["reports.by.grade", (row) => row.grade],
   grades: ["reports.by.grade", (row) => row.grades.join(", ")],
   pupils: ["reports.pupils", (row) => row.pupils],
-  subject: ["reports.by.subject", (row) => row.subject],
+  subject: ["reports.by.subject", (row) => subjectName(row.subject)],
   required: ["reports.required", (row) => row.required],
   own: ["reports.own", (row) => row.own],
   planned: ["reports.planned", (row) => row.planned],
   delivered: ["reports.delivered", (row) => row.delivered],
-  date: ["reports.date", (row) => row.date],
+  date: ["reports.date", (row) => longDate(row.date)()],
   period: ["reports.period", (row) => row.period],
-  title: ["reports.lesson", (row) => row.title],
+  title: ["reports.lesson", (row) => titleOf(row)],
   state: ["reports.state", (row) => STATES[row.state] ? text(STATES[row.state]) : row.state],
 };
 const STATES = {
@@ -82,7 +84,7 @@ function line(row) {
   for (const column of LISTS[shown.kind]) {
     const cell = child(item, "td");
     if (column === "lessons") lessons(cell, row);
-    else cell.textContent = COLUMNS[column][1](row);
+    else say(cell, "reports.cell", { words: () => COLUMNS[column][1](row) });
   }
   return item;
 }
@@ -92,6 +94,6 @@ function lessons(cell, row) {
   const button = child(cell, "button", "button");
   button.type = "button";
   say(child(button, "span"), "reports.lessons.show");
-  const name = [row.org_unit, row.pupil_group, row.subject].filter(Boolean).join(" · ");
+  const name = () => [row.org_unit, row.pupil_group, subjectName(row.subject)].filter(Boolean).join(" · ");
   button.addEventListener("click", () => attempt(() => showList("lessons", row.lessons, name)));
 }

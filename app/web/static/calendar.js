@@ -6,8 +6,9 @@ import { longDay, shortDay, todayIn, weekdayName, weekdayOf } from "./dates.js";
 import { tellFault } from "./fault.js";
 import { button, closePanel, field, form, input, openPanel, select, ticks } from "./form.js";
 import { holds, isSignedIn, whoIsHere } from "./frame.js";
-import { label, say, text } from "./i18n.js";
+import { label, language, say, text } from "./i18n.js";
 import { byId, child } from "./page.js";
+import { loadSubjects, titleOf } from "./subjects.js";
 
 const DAYS = "/api/v1/calendar-days";
 const KINDS = ["usual", "holiday", "make_up_day", "school_day"];
@@ -26,7 +27,8 @@ if (isSignedIn) attempt(begin);
 
 async function begin() {
   const me = await whoIsHere();
-  const [terms, county] = await Promise.all([getAll("/api/v1/terms"), get(`/api/v1/org-units/${me.county_id}`)]);
+  const wanted = [getAll("/api/v1/terms"), get(`/api/v1/org-units/${me.county_id}`), loadSubjects()];
+  const [terms, county] = await Promise.all(wanted);
   Object.assign(known, { terms, maySet: holds(me, "bureau_admin"), today: todayIn(county.time_zone ?? "UTC") });
   if (!terms.length) return say(byId("news"), "timetable.no_terms");
   byId("term").replaceChildren(...terms.map(({ id, name }) => new Option(name, id)));
@@ -52,8 +54,7 @@ async function show(id) {
 }
 
 async function proposals(id) {
-  const language = document.documentElement.lang.startsWith("zh") ? "zh" : "en";
-  return (await get(`/api/v1/terms/${id}/public-holidays?language=${language}`)).days;
+  return (await get(`/api/v1/terms/${id}/public-holidays?language=${language()}`)).days;
 }
 
 // --- the days of the term -------------------------------------------------------------------------------------------
@@ -230,7 +231,7 @@ function listLessons(place, key, lessons) {
   const list = child(place, "ul", "finding-list");
   for (const { date, period, title, detail } of lessons.slice(0, MOST)) {
     const line = child(list, "li");
-    say(child(line, "span"), "change.what", { title, day: longDay(date), number: period });
+    say(child(line, "span"), "change.what", { title: () => titleOf({ title }), day: longDay(date), number: period });
     if (detail) child(line, "span", "reason").textContent = detail;
   }
   if (count > MOST) say(child(list, "li"), "clash.more", { count: count - MOST });

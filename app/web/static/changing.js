@@ -9,9 +9,9 @@ import { isClash, showFindings } from "./clashes.js";
 import { addDays, longDay, mondayOf, weekdayName, weekdayOf } from "./dates.js";
 import { closePanel, field, form, input, openPanel, select, ticks } from "./form.js";
 import { holds } from "./frame.js";
-import { titleOf } from "./grid.js";
 import { say, text } from "./i18n.js";
 import { child } from "./page.js";
+import { titleOf } from "./subjects.js";
 
 const SCOPES = ["one", "following", "all"];
 
@@ -24,7 +24,7 @@ const standing = (lesson) => lesson.sites.filter(({ state }) => state !== "cance
 
 export async function openChange(act, lesson, given) {
   const body = openPanel(`change.${act}`);
-  const times = { title: titleOf(lesson), day: longDay(lesson.date), number: lesson.period };
+  const times = { title: () => titleOf(lesson), day: longDay(lesson.date), number: lesson.period };
   say(child(body, "p", "hint"), "change.what", times);
   const parts = form(body, `change.${act}.go`, () => carryOut(), (failure) => explain(failure));
   const scope = mayChangeSeries(act, lesson, given.me) ? scopes(parts.fields, lesson) : () => "one";

@@ -3,6 +3,7 @@
 import { longDay, timeIn, todayIn, weekdayName } from "./dates.js";
 import { say, text } from "./i18n.js";
 import { child } from "./page.js";
+import { titleOf } from "./subjects.js";
 
 const MOST = 8;
 const MOST_DAYS = 3;
@@ -18,7 +19,7 @@ export function showFindings(place, found, zone, onChoice = null) {
   let named = 0;
   for (const { title, from, to, days, what, count } of bySeries(clashes, zone).slice(0, MOST)) {
     const taken = () => what.map(({ resource, name }) => text(`clash.${resource}`, { name })).join(text("list.comma"));
-    say(child(list, "li"), "clash.lesson", { title, from: () => from, to: () => to, what: taken, day: () => daysOf(days) });
+    say(child(list, "li"), "clash.lesson", { title: () => titleOf({ title }), from: () => from, to: () => to, what: taken, day: () => daysOf(days) });
     named += count;
   }
   for (const each of apart.slice(0, MOST)) {

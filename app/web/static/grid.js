@@ -3,6 +3,7 @@
 import { longDay, shortDay, timeIn, weekdayName } from "./dates.js";
 import { label, say, text } from "./i18n.js";
 import { child } from "./page.js";
+import { titleOf } from "./subjects.js";
 
 const GONE = ["cancelled", "moved", "missed"];
 
@@ -22,8 +23,6 @@ export function remarks(lesson) {
 const STATES = Object.fromEntries(
   ["draft", "preparing", "live", "interrupted", "ended", "archived", "cancelled", "moved", "missed"].map((state) => [state, true]),
 );
-
-export const titleOf = ({ title, subject }) => (title.includes(subject) ? title : `${subject} · ${title}`);
 
 // The days worth a column: those with lessons, or on which lessons are given at all.
 export function columnsOf({ days, lessons }) {
@@ -93,7 +92,7 @@ function lessonButton(lesson, period, { zone, withRooms, onLesson }) {
   button.className = "lesson";
   button.dataset.state = lesson.state;
   button.dataset.lesson = lesson.id;
-  child(button, "strong", "lesson-title").textContent = titleOf(lesson);
+  say(child(button, "strong", "lesson-title"), "lesson.title", { title: () => titleOf(lesson) });
   const starts = timeIn(lesson.starts_at, zone);
   if (starts() !== period.starts_at) {
     say(child(button, "span", "lesson-line"), "today.time", { from: starts, to: timeIn(lesson.ends_at, zone) });

@@ -10,6 +10,8 @@ async function load(language) {
   return (await import(`./texts.${language}.js`)).default;
 }
 
+export const language = () => current;
+
 // A value may be a function: it is called anew for each language (times, for instance).
 export function text(key, given = {}) {
   const template = languages[current][key] ?? key;

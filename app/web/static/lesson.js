@@ -5,9 +5,10 @@ import { CHANGES, openChange } from "./changing.js";
 import { longDay, timeIn } from "./dates.js";
 import { button, openPanel } from "./form.js";
 import { holds } from "./frame.js";
-import { remarks, titleOf } from "./grid.js";
+import { remarks } from "./grid.js";
 import { say } from "./i18n.js";
 import { child } from "./page.js";
+import { subjectName, titleOf } from "./subjects.js";
 
 const OPEN = ["draft", "published", "preparing"];
 const LOST = ["cancelled", "missed"];
@@ -15,7 +16,7 @@ const ON = ["preparing", "live", "interrupted"];
 
 // given: me, zone, term, and `changed(key, values)`, to be called after something was done.
 export async function openLesson(lesson, given) {
-  const body = openPanel("lesson.title", { title: titleOf(lesson) });
+  const body = openPanel("lesson.title", { title: () => titleOf(lesson) });
   showFacts(body, lesson, given);
   const ways = child(body, "div", "ways");
   if (ON.includes(lesson.state)) wayIn(ways, lesson);
@@ -38,7 +39,7 @@ function showFacts(body, lesson, { zone }) {
   };
   const times = { day: longDay(lesson.date), number: lesson.period, from: timeIn(lesson.starts_at, zone), to: timeIn(lesson.ends_at, zone) };
   fact("lesson.when", (line) => say(line, "lesson.when.is", times));
-  fact("lesson.subject", (line) => (line.textContent = lesson.subject));
+  fact("lesson.subject", (line) => say(line, "lesson.title", { title: () => subjectName(lesson.subject) }));
   fact("role.teacher", (line) => (line.textContent = lesson.teacher.name));
   fact("timetable.by.room", (line) => (line.textContent = `${lesson.school.name} · ${lesson.main_room.name}`));
   const taking = lesson.sites.filter(({ state }) => state !== "cancelled" || !OPEN.includes(lesson.state));

@@ -1,11 +1,13 @@
 // Agreements between main classrooms and sites: what waits for whom, the steps one may take, and new proposals.
 
 import { ApiError, get, getAll, send } from "./api.js";
+import { longDate } from "./dates.js";
 import { holds, isSignedIn, whoIsHere } from "./frame.js";
 import { say, text } from "./i18n.js";
 import { identity } from "./identity.js";
 import { byId, child, showFault } from "./page.js";
 import { wireProposing } from "./proposing.js";
+import { loadSubjects, subjectName } from "./subjects.js";
 
 const BUREAU_ONLY = ["approve", "suspend", "resume", "end", "renew"];
 const NEEDS_REASON = ["decline", "suspend", "end"];
@@ -38,11 +40,11 @@ if (isSignedIn) attempt(open);
 
 async function open() {
   me = await whoIsHere();
-  const [units, found] = await Promise.all([getAll("/api/v1/org-units"), getAll("/api/v1/rooms")]);
+  const [units, found, subjects] = await Promise.all([getAll("/api/v1/org-units"), getAll("/api/v1/rooms"), loadSubjects()]);
   const names = new Map(units.map(({ id, name }) => [id, name]));
   rooms = new Map(found.map((room) => [room.id, `${names.get(room.org_unit_id)} · ${room.name}`]));
   await load();
-  if (holds(me, "bureau_admin")) await wireProposing({ rooms: found, nameOf, attempt, added: load });
+  if (holds(me, "bureau_admin")) await wireProposing({ rooms: found, subjects, nameOf, attempt, added: load });
 }
 
 const nameOf = (roomId) => rooms.get(roomId) ?? text("pairings.room_unknown");
@@ -64,8 +66,8 @@ function row(pairing) {
   const what = child(item, "div");
   say(child(what, "h2", "row-title"), "pairings.between", sides(pairing));
   const { valid_from: from, valid_to: to } = pairing;
-  const subjects = () => pairing.subjects.join(", ") || text("pairings.all_subjects");
-  say(child(what, "p", "row-who"), "pairings.days", { subjects, from, to });
+  const subjects = () => pairing.subjects.map(subjectName).join(text("list.comma")) || text("pairings.all_subjects");
+  say(child(what, "p", "row-who"), "pairings.days", { subjects, from: longDate(from), to: longDate(to) });
   say(child(what, "p", "row-state"), STATES[pairing.state]);
   if (pairing.state_reason) child(what, "p", "row-who").textContent = pairing.state_reason;
   const ways = child(item, "div", "row-ways");

@@ -9,6 +9,7 @@ import { tellFault } from "./fault.js";
 import { addOption, closePanel, field, form, input, openPanel, select, ticks } from "./form.js";
 import { say } from "./i18n.js";
 import { child } from "./page.js";
+import { subjectName } from "./subjects.js";
 
 const PAUSE = 400; // after the last change, before the server is asked
 const PATTERNS = ["every", "odd", "even", "listed"];
@@ -45,8 +46,7 @@ class Planning {
     this.#rooms = rooms;
     const known = this.#controls;
     known.room = field(fields, "timetable.by.room", select(rooms, by === "room" ? whose : await this.#roomOf(by, whose, teachers)));
-    known.subject = field(fields, "lesson.subject", input("text", "", { maxLength: 50, autocomplete: "off" }));
-    this.#offerSubjects();
+    known.subject = field(fields, "lesson.subject", document.createElement("select"));
     known.title = field(fields, "plan.title", input("text", "", { maxLength: 200, autocomplete: "off" }));
     this.#addTeacher(teachers);
     this.#addTimes(fields);
@@ -71,13 +71,6 @@ class Planning {
 
   #school() {
     return this.#rooms.find(({ id }) => id === this.#controls.room.value)?.unit;
-  }
-
-  #offerSubjects() {
-    const list = child(this.#parts.fields, "datalist");
-    list.id = "subjects";
-    this.#controls.subject.setAttribute("list", "subjects");
-    this.#controls.subjects = list;
   }
 
   #addTeacher(teachers) {
@@ -108,15 +101,12 @@ class Planning {
   }
 
   async #roomChanged(teachers) {
-    const { subject, teacher } = this.#controls;
+    const { teacher } = this.#controls;
     const chosen = teacher.value;
     teacher.replaceChildren(...teacherChoice(teachers, this.#school()).children);
     teacher.selectedIndex = 0;
     if (this.#start.by === "teacher") teacher.value = chosen;
-    const names = await this.#showGround();
-    if (!names) return;
-    if (!names.includes(subject.value)) subject.value = names[0] ?? subject.value;
-    await this.#showPlaces();
+    if (await this.#showGround()) await this.#showPlaces();
   }
 
   // Another week may have other bells and other agreements; what was chosen stays as far as it can.
@@ -124,25 +114,28 @@ class Planning {
     if (await this.#showGround()) await this.#showPlaces();
   }
 
-  // The periods and subjects of the room in the first week; answers these subjects, unless another choice overtook it.
+  // The periods and subjects of the room in the first week; answers whether no other choice overtook it.
   async #showGround() {
-    const { period, room, subjects } = this.#controls;
+    const { period, room, subject } = this.#controls;
     const [day, whose] = [this.#day(), room.value];
     const [periods, pairings] = await Promise.all([choices.periods(this.#school(), day), choices.pairingsOf(whose, day)]);
-    if (day !== this.#day() || whose !== room.value) return null;
+    if (day !== this.#day() || whose !== room.value) return false;
     const number = period.value || this.#start.period;
     period.replaceChildren();
     for (const each of periods) addOption(period, { id: each.number, ...periodWords(each) });
     if (periods.some((each) => String(each.number) === String(number))) period.value = number;
-    const names = [...new Set(pairings.flatMap((pairing) => pairing.subjects))];
-    subjects.replaceChildren(...names.map((name) => new Option(name)));
-    return names;
+    const chosen = subject.value;
+    const codes = agreed(pairings, this.#given.subjects);
+    subject.replaceChildren();
+    for (const code of codes) addOption(subject, { id: code, key: "lesson.title", given: { title: () => subjectName(code) } });
+    if (codes.includes(chosen)) subject.value = chosen;
+    return true;
   }
 
   // The sites that may take part, and the pupil groups of the school and of these sites. Ticks outlive what they stood in.
   async #showPlaces() {
     const { room, subject, places } = this.#controls;
-    const [rooms, groups] = await Promise.all([pairedRooms(room.value, this.#day(), subject.value.trim()), choices.groups()]);
+    const [rooms, groups] = await Promise.all([pairedRooms(room.value, this.#day(), subject.value), choices.groups()]);
     const ticked = new Map([...places.querySelectorAll("input")].map(({ value, checked }) => [value, checked]));
     places.replaceChildren();
     const wanted = this.#start.by === "site" ? this.#start.whose : null;
@@ -160,14 +153,14 @@ class Planning {
     const known = this.#controls;
     const number = (control) => Number(control.value);
     const isListed = known.pattern.value === "listed";
-    const subject = known.subject.value.trim();
+    const subject = known.subject.value;
     return {
       term_id: this.#given.term.id,
       main_room_id: known.room.value,
       teacher_id: known.teacher.value,
       receiving_room_ids: known.sites?.chosen() ?? [],
       subject,
-      title: known.title.value.trim() || subject,
+      title: known.title.value.trim() || subjectName(subject),
       weekday: number(known.weekday),
       period: number(known.period),
       mode: known.mode.value,
@@ -256,6 +249,13 @@ class Planning {
       tellFault(this.#parts.fault, failure);
     }
   }
+}
+
+// The subjects that a main room may give by its agreements; all of the county's under an agreement that names none.
+function agreed(pairings, all) {
+  const named = new Set(pairings.flatMap((pairing) => pairing.subjects));
+  const isOpen = !pairings.length || pairings.some(({ subjects }) => !subjects.length);
+  return isOpen ? all : [...named];
 }
 
 // drafts: the entries of the drafts that are on the screen; school: of the main classroom that is.

@@ -3,6 +3,7 @@
 import { get, getAll, post } from "./api.js";
 import { say, text } from "./i18n.js";
 import { byId, child } from "./page.js";
+import { subjectName } from "./subjects.js";
 
 const REASONS = {
   capacity: "pairings.because.capacity",
@@ -14,11 +15,11 @@ const REASONS = {
   load: "pairings.because.load",
 };
 
-export async function wireProposing({ rooms, nameOf, attempt, added }) {
-  const [terms, subjects] = await Promise.all([getAll("/api/v1/terms"), getAll("/api/v1/subjects")]);
+export async function wireProposing({ rooms, subjects, nameOf, attempt, added }) {
+  const terms = await getAll("/api/v1/terms");
   fill("site", rooms.filter(({ kind }) => kind === "receiving").map((room) => [room.id, nameOf(room.id)]));
   fill("term", terms.map((term) => [term.id, term.name]));
-  fill("subject", subjects.map(({ code, name_zh: zh, name_en: en }) => [code, [zh, en].filter(Boolean).join(" ")]));
+  fill("subject", subjects.map((code) => [code, () => subjectName(code)]));
   for (const id of ["site", "term", "subject"]) byId(id).addEventListener("change", forget);
   const siteOf = new Map(rooms.map((room) => [room.id, room.org_unit_id]));
   byId("suggest").addEventListener("click", () => attempt(() => suggest(siteOf)));
@@ -32,7 +33,7 @@ function fill(id, pairs) {
   for (const [value, name] of pairs) {
     const option = child(byId(id), "option");
     option.value = value;
-    option.textContent = name;
+    say(option, "reports.cell", { words: name });
   }
 }
 

@@ -3,9 +3,10 @@
 import { get, getAll } from "./api.js";
 import { bars } from "./bars.js";
 import { holds, isSignedIn, whoIsHere } from "./frame.js";
-import { say } from "./i18n.js";
+import { language, say, text } from "./i18n.js";
 import { byId, child, showFault } from "./page.js";
 import { showList, wireMore } from "./behind.js";
+import { loadSubjects, subjectName } from "./subjects.js";
 
 const asked = new URLSearchParams(location.search);
 const WHAT = {
@@ -25,7 +26,7 @@ if (isSignedIn) attempt(open);
 
 async function open() {
   me = await whoIsHere();
-  const terms = await getAll("/api/v1/terms");
+  const [terms] = await Promise.all([getAll("/api/v1/terms"), loadSubjects()]);
   if (!terms.length) throw { words: "reports.no_term" };
   for (const term of terms) {
     const option = child(byId("term"), "option");
@@ -45,8 +46,7 @@ function current(terms) {
 }
 
 async function show() {
-  const language = document.documentElement.lang.startsWith("zh") ? "zh" : "en";
-  const query = new URLSearchParams({ term: byId("term").value, by: byId("by").value, language });
+  const query = new URLSearchParams({ term: byId("term").value, by: byId("by").value, language: language() });
   const under = asked.get("under");
   if (under) query.set("under", under);
   const report = await get(`/api/v1/reports/coverage?${query}`);
@@ -84,13 +84,19 @@ function line(row, by) {
   name.scope = "row";
   if (by === "grade") say(name, "reports.grade", { grade: row.grade });
   else if (row.within) link(name, row);
+  else if (by === "subject") say(name, "lesson.title", { title: () => subjectName(row.subject) });
   else name.textContent = row.name;
   showRates(child(item, "td"), child(item, "td"), row.figures);
   const button = child(child(item, "td"), "button", "button");
   button.type = "button";
   say(child(button, "span"), "reports.list");
-  button.addEventListener("click", () => attempt(() => showList("cells", row.cells, row.name)));
+  button.addEventListener("click", () => attempt(() => showList("cells", row.cells, nameOf(row, by))));
   return item;
+}
+
+function nameOf(row, by) {
+  if (by === "grade") return () => text("reports.grade", { grade: row.grade });
+  return by === "subject" ? () => subjectName(row.subject) : row.name;
 }
 
 function link(cell, row) {

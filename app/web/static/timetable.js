@@ -11,12 +11,13 @@ import { label, say } from "./i18n.js";
 import { openLesson } from "./lesson.js";
 import { byId, child } from "./page.js";
 import { openPlanning, openPublishing } from "./planning.js";
+import { loadSubjects } from "./subjects.js";
 
 const LISTS = { room: choices.mainRooms, site: choices.sites, teacher: choices.teachers, group: choices.groups };
 
 // What is looked at: it stands in the address, so that it can be kept, sent and printed.
 const shown = { term: null, by: "room", whose: null, week: 1, day: 0 };
-const known = { me: null, terms: [], zone: "UTC", today: "", county: "", week: null, list: [], special: new Map() };
+const known = { me: null, terms: [], zone: "UTC", today: "", county: "", week: null, list: [], special: new Map(), subjects: [] };
 let asked = 0;
 
 byId("by").addEventListener("change", () => attempt(() => changeList(byId("by").value)));
@@ -34,8 +35,9 @@ if (isSignedIn) attempt(begin);
 
 async function begin() {
   known.me = await whoIsHere();
-  const [terms, county] = await Promise.all([getAll("/api/v1/terms"), get(`/api/v1/org-units/${known.me.county_id}`)]);
-  Object.assign(known, { terms, zone: county.time_zone ?? "UTC", county: county.name });
+  const county = get(`/api/v1/org-units/${known.me.county_id}`);
+  const [terms, { time_zone: zone, name }, subjects] = await Promise.all([getAll("/api/v1/terms"), county, loadSubjects()]);
+  Object.assign(known, { terms, subjects, zone: zone ?? "UTC", county: name });
   known.today = todayIn(known.zone);
   byId("plan").hidden = byId("publish").hidden = !plans();
   if (!terms.length) return say(byId("news"), "timetable.no_terms");

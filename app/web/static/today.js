@@ -4,12 +4,14 @@ import { get } from "./api.js";
 import { holds, isSignedIn, whoIsHere } from "./frame.js";
 import { clock, day, say } from "./i18n.js";
 import { byId, child, showFault } from "./page.js";
+import { loadSubjects, titleOf } from "./subjects.js";
 
 const LONGEST_LESSON = 4 * 3_600_000;
 const PAGE = 200;
 const MOST_PAGES = 5;
 const OVER = ["ended", "archived", "moved"];
 const REFRESH = 60_000;
+let subjects = null;
 
 if (isSignedIn) {
   refresh();
@@ -19,6 +21,7 @@ if (isSignedIn) {
 async function refresh() {
   try {
     const me = await whoIsHere();
+    subjects ??= await loadSubjects();
     show(await lessonsOfToday(me), me);
     byId("fault").hidden = true;
   } catch (failure) {
@@ -61,7 +64,7 @@ function row(lesson, me) {
   const time = child(item, "p", "row-time");
   say(time, "today.time", { from: clock(starts), to: clock(ends) });
   const middle = child(item, "div");
-  child(middle, "h2", "row-title").textContent = lesson.title || lesson.subject;
+  say(child(middle, "h2", "row-title"), "lesson.title", { title: () => titleOf(lesson) });
   child(middle, "p", "row-who").textContent = `${lesson.teacher.name} · ${lesson.school.name}`;
   say(child(middle, "p", "row-state"), `today.${when}`);
   const ways = child(item, "div", "row-ways");

@@ -5,6 +5,7 @@ import { longDay } from "./dates.js";
 import { field, form, input, openPanel } from "./form.js";
 import { say } from "./i18n.js";
 import { byId, child } from "./page.js";
+import { loadSubjects, titleOf } from "./subjects.js";
 
 const MOST = 8;
 
@@ -47,15 +48,16 @@ export function askClosing(path, { name, version }, hint, changed) {
     await changed("unit.closed", { name, day: longDay(day.value) });
   }
 
-  function explain({ code, problem }) {
+  async function explain({ code, problem }) {
     if (code !== "room.still_planned") return false;
+    await loadSubjects();
     const { lessons, pairings, total_lessons: count, total_pairings: agreed } = problem;
     const place = parts.findings;
     if (count) {
       say(child(place, "p", "finding-sum"), "unit.close.lessons", { count });
       const list = child(place, "ul", "finding-list");
       for (const { date, period, title } of lessons.slice(0, MOST)) {
-        say(child(list, "li"), "change.what", { title, day: longDay(date), number: period });
+        say(child(list, "li"), "change.what", { title: () => titleOf({ title }), day: longDay(date), number: period });
       }
       if (count > MOST) say(child(list, "li"), "clash.more", { count: count - MOST });
     }

@@ -1,0 +1,27 @@
+// The county's subjects: the API names them by codes, people read names, in the language they read.
+
+import { getAll } from "./api.js";
+import { language } from "./i18n.js";
+
+let names = new Map(); // code → { zh, en }
+
+// To be awaited before anything is named; whoever may not look at the list reads codes.
+export async function loadSubjects() {
+  const found = await getAll("/api/v1/subjects");
+  names = new Map(found.map(({ code, name_zh: zh, name_en: en }) => [code, { zh, en }]));
+  return found.map(({ code }) => code);
+}
+
+export const subjectName = (code) => names.get(code)?.[language()] ?? code;
+
+// What a lesson is called: its title with the subject in the reader's words, whatever stands before the title's dot.
+export function titleOf({ title, subject = null }) {
+  const [first, ...rest] = (title || "").split(" · ");
+  const code = [subject, first].find((each) => each && (names.has(each) || each === subject)) ?? null;
+  if (!code) return title;
+  const said = subjectName(code);
+  const own = first === code ? rest.join(" · ") : title;
+  if (!own || own === said) return said;
+  const named = [code, ...Object.values(names.get(code) ?? {})];
+  return named.some((each) => own.includes(each)) ? own : `${said} · ${own}`;
+}
