@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.web.language import Language, texts_module
+from app.web.language import Language, Part, texts_module
 
 STATIC = Path(__file__).parent / "static"
 _IMPORT = re.compile(r"""^(?:import|export)\b[^'"]*from\s+["']\./([\w.-]+)["']""", re.MULTILINE)
@@ -40,7 +40,11 @@ class Assets:
     def load(cls, folder: Path = STATIC) -> Assets:
         """Read the folder once; the texts of each language join it as a generated module."""
         bodies = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
-        bodies |= {f"texts.{language}.js": texts_module(language).encode() for language in Language}
+        bodies |= {
+            f"texts.{language}{part}.js": texts_module(language, part).encode()
+            for language in Language
+            for part in Part
+        }
         digest = hashlib.sha256()
         for name, body in sorted(bodies.items()):
             digest.update(f"{name} {len(body)}\n".encode())

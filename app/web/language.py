@@ -24,6 +24,14 @@ class Language(StrEnum):
         return "zh-Hans" if self is Language.CHINESE else "en"
 
 
+class Part(StrEnum):
+    """Which pages need a text; what a classroom's page does not need, a weak link need not carry."""
+
+    ALL = ""
+    OFFICE = ".office"
+    """Those at a desk, beside the texts of all pages."""
+
+
 def choose(cookie: str | None, accept_language: str | None) -> Language:
     """The remembered choice, else the best of `Accept-Language` (RFC 9110 §12.5.4).
 
@@ -61,10 +69,15 @@ def _range(part: str) -> tuple[str, float]:
 @cache
 def texts(language: Language) -> Mapping[str, str]:
     """Every text of the pages in one language, by key."""
-    loaded: dict[str, str] = json.loads((TEXTS / f"{language}.json").read_text("utf-8"))
+    return {key: words for part in Part for key, words in texts_of(language, part).items()}
+
+
+def texts_of(language: Language, part: Part) -> Mapping[str, str]:
+    """One part of them."""
+    loaded: dict[str, str] = json.loads((TEXTS / f"{language}{part}.json").read_text("utf-8"))
     return loaded
 
 
-def texts_module(language: Language) -> str:
+def texts_module(language: Language, part: Part) -> str:
     """The same texts as an ES module: a page loads its own language, and the other one when it is switched."""
-    return f"export default {json.dumps(texts(language), ensure_ascii=False)};\n"
+    return f"export default {json.dumps(texts_of(language, part), ensure_ascii=False)};\n"

@@ -6,8 +6,12 @@ const values = new WeakMap();
 let current = document.documentElement.lang.startsWith("zh") ? "zh" : "en";
 const languages = { [current]: await load(current) };
 
+// The pages at a desk have texts of their own beside those of all pages: a classroom's link need not carry them.
 async function load(language) {
-  return (await import(`./texts.${language}.js`)).default;
+  const part = document.documentElement.dataset.texts;
+  const files = [`./texts.${language}.js`, ...(part ? [`./texts.${language}.${part}.js`] : [])];
+  const found = await Promise.all(files.map((file) => import(file)));
+  return Object.assign({}, ...found.map(({ default: texts }) => texts));
 }
 
 export const language = () => current;

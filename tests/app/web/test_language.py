@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import app.web
-from app.web.language import Language, choose, texts
+from app.web.assets import Assets
+from app.web.language import Language, Part, choose, texts, texts_of
 
 WEB = Path(app.web.__file__).parent
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -44,6 +45,19 @@ def test_both_languages_have_every_text_with_the_same_blanks() -> None:
         assert chinese[key].strip(), key
         assert english[key].strip(), key
         assert set(PLACEHOLDER.findall(chinese[key])) == set(PLACEHOLDER.findall(english[key])), key
+
+
+def test_the_pages_of_a_classroom_need_no_text_of_the_desk() -> None:
+    common, desk = (set(texts_of(Language.ENGLISH, part)) for part in Part)
+    assert common & desk == set()
+    assets = Assets.load()
+    for template in WEB.glob("templates/*.html"):
+        code = template.read_text("utf-8")
+        entry = f"{template.stem}.js"
+        if 'extends "office.html"' in code or entry not in assets.files:
+            continue
+        modules = "".join(assets.files[name].body.decode() for name in assets.modules(entry))
+        assert set(re.findall(r'["`]([a-z_]+(?:\.[a-z_]+)*)["`]', code + modules)) & desk == set(), template.stem
 
 
 def test_no_text_is_left_in_the_other_language() -> None:
