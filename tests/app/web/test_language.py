@@ -57,7 +57,9 @@ def test_the_pages_of_a_classroom_need_no_text_of_the_desk() -> None:
         if 'extends "office.html"' in code or entry not in assets.files:
             continue
         modules = "".join(assets.files[name].body.decode() for name in assets.modules(entry))
-        assert set(re.findall(r'["`]([a-z_]+(?:\.[a-z_]+)*)["`]', code + modules)) & desk == set(), template.stem
+        assert set(re.findall(r'["`]([a-z_]+(?:\.[a-z_]+)*)["`]', code + modules)) & desk == set(), (
+            template.stem
+        )
 
 
 def test_no_text_is_left_in_the_other_language() -> None:
