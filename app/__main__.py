@@ -328,6 +328,18 @@ def _fill_permissions(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run)
 
 
+def _fill_problems(parser: argparse.ArgumentParser) -> None:
+    _add_settings(parser, ())
+
+    def run(options: argparse.Namespace, settings: Settings) -> int:
+        from app.problems import describe
+
+        sys.stdout.write(describe())
+        return 0
+
+    parser.set_defaults(run=run)
+
+
 def _fill_demo(parser: argparse.ArgumentParser) -> None:
     from app.demo import command
 
@@ -351,6 +363,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "create-county": ("found a county with its first bureau admin", _fill_create_county),
     "admin": ("look after the server's data", _fill_admin),
     "permissions": ("print who may do what, as docs/permissions.md shows it", _fill_permissions),
+    "problems": ("print every problem the API answers with, as docs/problems.md shows it", _fill_problems),
     "demo": ("prove the main job with real media and print a JSON line", _fill_demo),
     "synthetic-teacher": ("publish a test card as the teacher of a lesson", _fill_synthetic_teacher),
 }
