@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request
@@ -73,9 +73,17 @@ class UnplannedOut(MissingOut):
 
     code: str
     detail: str
+    problem: dict[str, Any] = Field(
+        description="The further members that the refusal of planning it would have, such as `clashes`"
+    )
 
     model_config = example(
-        {**_MISSING, "code": "timetable.clash", "detail": "R1 is taken by “Grade 1 Music” …"}
+        {
+            **_MISSING,
+            "code": "room.closed",
+            "detail": "R1 is closed from 2026-12-01; name another room, or end before that day.",
+            "problem": {"room_id": "5e0c8a52-7f7e-4b0f-8f9b-4a2f6f3f9d33", "closed_from": "2026-12-01"},
+        }
     )
 
     @classmethod
@@ -87,6 +95,7 @@ class UnplannedOut(MissingOut):
             title=found.entry.title,
             code=found.error.code,
             detail=found.error.detail,
+            problem=found.error.extra,
         )
 
 

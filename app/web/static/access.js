@@ -1,9 +1,10 @@
 // One's own ways in: a second factor, and access tokens for scripts and encoders.
 
 import { ApiError, get, post, send } from "./api.js";
+import { tellFault } from "./fault.js";
 import { isSignedIn, whoIsHere } from "./frame.js";
 import { say } from "./i18n.js";
-import { byId, child, showFault } from "./page.js";
+import { byId, child } from "./page.js";
 import { signInHeader } from "./session.js";
 
 const FACTOR = "/api/v1/me/second-factor";
@@ -108,7 +109,7 @@ async function showMail() {
 
 // The provider led back here without having vouched for anybody.
 function tellFailure(why) {
-  showFault(byId("fault"), { words: `provider.${CONNECTING.includes(why) ? why : "refused"}` });
+  tellFault(byId("fault"), { words: `provider.${CONNECTING.includes(why) ? why : "refused"}` });
 }
 
 async function showTokens() {
@@ -161,12 +162,12 @@ async function attempt(act) {
     await act();
   } catch (failure) {
     const words = failure instanceof ApiError && FAULTS[failure.code];
-    showFault(byId("fault"), words ? { words } : failure);
+    tellFault(byId("fault"), words ? { words } : failure);
     byId("fault").scrollIntoView({ block: "center" });
   }
 }
 
 function complain(key, field) {
-  showFault(byId("fault"), { words: key });
+  tellFault(byId("fault"), { words: key });
   field.focus();
 }

@@ -84,6 +84,9 @@ export function wordsForRemoval(reason) {
   return REMOVED.includes(reason) ? `removed.${reason}` : "removed.part_ended";
 }
 
+// The key of the text that one kind of problem has on every page, if it has one.
+export const wordsForCode = (code) => BY_CODE[code];
+
 // The key of the text that says what went wrong and what to do now.
 export function wordsFor(failure) {
   if (failure instanceof Unreachable) return "error.unreachable";

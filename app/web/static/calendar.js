@@ -2,6 +2,7 @@
 
 import { ask, get, getAll, post } from "./api.js";
 import { wireArrows } from "./arrows.js";
+import { tellReason } from "./clashes.js";
 import { longDay, shortDay, todayIn, weekdayName, weekdayOf } from "./dates.js";
 import { tellFault } from "./fault.js";
 import { button, closePanel, field, form, input, openPanel, select, ticks } from "./form.js";
@@ -13,7 +14,7 @@ import { loadSubjects, titleOf } from "./subjects.js";
 const DAYS = "/api/v1/calendar-days";
 const KINDS = ["usual", "holiday", "make_up_day", "school_day"];
 const MOST = 8;
-const known = { terms: [], term: null, today: "", maySet: false, days: [] };
+const known = { terms: [], term: null, zone: "UTC", today: "", maySet: false, days: [] };
 let asked = 0;
 let foreseen = 0;
 
@@ -29,7 +30,8 @@ async function begin() {
   const me = await whoIsHere();
   const wanted = [getAll("/api/v1/terms"), get(`/api/v1/org-units/${me.county_id}`), loadSubjects()];
   const [terms, county] = await Promise.all(wanted);
-  Object.assign(known, { terms, maySet: holds(me, "bureau_admin"), today: todayIn(county.time_zone ?? "UTC") });
+  Object.assign(known, { terms, maySet: holds(me, "bureau_admin"), zone: county.time_zone ?? "UTC" });
+  known.today = todayIn(known.zone);
   if (!terms.length) return say(byId("news"), "timetable.no_terms");
   byId("term").replaceChildren(...terms.map(({ id, name }) => new Option(name, id)));
   byId("term-field").hidden = terms.length < 2;
@@ -229,10 +231,10 @@ function listLessons(place, key, lessons) {
   if (!count) return;
   say(child(place, "p", "finding-sum"), key, { count });
   const list = child(place, "ul", "finding-list");
-  for (const { date, period, title, detail } of lessons.slice(0, MOST)) {
+  for (const { date, period, title, code, detail, problem } of lessons.slice(0, MOST)) {
     const line = child(list, "li");
     say(child(line, "span"), "change.what", { title: () => titleOf({ title }), day: longDay(date), number: period });
-    if (detail) child(line, "span", "reason").textContent = detail;
+    if (code) tellReason(child(line, "span", "reason"), { code, detail, problem }, known.zone);
   }
   if (count > MOST) say(child(list, "li"), "clash.more", { count: count - MOST });
 }

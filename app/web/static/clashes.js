@@ -1,7 +1,7 @@
 // What is in the way of a plan, in words, and the free alternatives as buttons.
 
 import { longDay, timeIn, todayIn, weekdayName } from "./dates.js";
-import { say, text } from "./i18n.js";
+import { hasText, say, text } from "./i18n.js";
 import { child } from "./page.js";
 import { titleOf } from "./subjects.js";
 
@@ -17,10 +17,9 @@ export function showFindings(place, found, zone, onChoice = null) {
   say(child(place, "p", "finding-sum"), "clash.sum", { count: total + apart.length });
   const list = child(place, "ul", "finding-list");
   let named = 0;
-  for (const { title, from, to, days, what, count } of bySeries(clashes, zone).slice(0, MOST)) {
-    const taken = () => what.map(({ resource, name }) => text(`clash.${resource}`, { name })).join(text("list.comma"));
-    say(child(list, "li"), "clash.lesson", { title: () => titleOf({ title }), from: () => from, to: () => to, what: taken, day: () => daysOf(days) });
-    named += count;
+  for (const each of bySeries(clashes, zone).slice(0, MOST)) {
+    sayClash(child(list, "li"), each);
+    named += each.count;
   }
   for (const each of apart.slice(0, MOST)) {
     say(child(list, "li"), "clash.bells", { name: each.name, ...spanOf(each, zone) });
@@ -38,6 +37,22 @@ export function showFindings(place, found, zone, onChoice = null) {
     say(child(way, "span"), "clash.alternative", { day: weekdayName(weekday, "short"), period, lessons });
     way.addEventListener("click", () => onChoice(weekday, period));
   }
+}
+
+// Why one lesson cannot be: what is in its way, else what kind of problem it is.
+export function tellReason(place, { code, detail, problem }, zone) {
+  const [clash] = bySeries(problem.clashes ?? [], zone);
+  const [apart] = problem.bells_apart ?? [];
+  if (clash) sayClash(place, clash);
+  else if (apart) say(place, "clash.bells", { name: apart.name, ...spanOf(apart, zone) });
+  else if (hasText(`fault.${code}`)) say(place, `fault.${code}`);
+  else say(place, "fault.refused", { detail });
+}
+
+function sayClash(place, { title, from, to, days, what }) {
+  const taken = () => what.map(({ resource, name }) => text(`clash.${resource}`, { name })).join(text("list.comma"));
+  const given = { title: () => titleOf({ title }), from: () => from, to: () => to, what: taken, day: () => daysOf(days) };
+  say(place, "clash.lesson", given);
 }
 
 // One lesson in the way may hold the teacher, the room and the sites at once, and do so every week: it is said once.

@@ -1,9 +1,10 @@
 // Whom the lesson's teacher, or an administrator, invites into one lesson: links are made here, and taken back.
 
 import { ApiError, get, post } from "./api.js";
+import { tellFault } from "./fault.js";
 import { isSignedIn, whoIsHere } from "./frame.js";
 import { clock, day, say } from "./i18n.js";
-import { byId, child, showFault } from "./page.js";
+import { byId, child } from "./page.js";
 
 const FAULTS = { 404: "guests.no_lesson", 409: "guests.too_late" }; // by status
 
@@ -92,12 +93,12 @@ async function attempt(act) {
     await act();
   } catch (failure) {
     const words = failure instanceof ApiError && FAULTS[failure.status];
-    showFault(byId("fault"), words ? { words } : failure);
+    tellFault(byId("fault"), words ? { words } : failure);
     byId("fault").scrollIntoView({ block: "center" });
   }
 }
 
 function complain(key, field) {
-  showFault(byId("fault"), { words: key });
+  tellFault(byId("fault"), { words: key });
   (field ?? byId("fault")).focus();
 }

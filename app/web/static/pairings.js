@@ -2,10 +2,11 @@
 
 import { ApiError, get, getAll, send } from "./api.js";
 import { longDate } from "./dates.js";
+import { tellFault } from "./fault.js";
 import { holds, isSignedIn, whoIsHere } from "./frame.js";
 import { say, text } from "./i18n.js";
 import { identity } from "./identity.js";
-import { byId, child, showFault } from "./page.js";
+import { byId, child } from "./page.js";
 import { wireProposing } from "./proposing.js";
 import { loadSubjects, subjectName } from "./subjects.js";
 
@@ -137,7 +138,7 @@ async function attempt(act) {
     await act();
   } catch (failure) {
     const stale = failure instanceof ApiError && failure.status === 412;
-    showFault(byId("fault"), stale ? { words: "pairings.stale" } : failure);
+    tellFault(byId("fault"), stale ? { words: "pairings.stale" } : failure);
     byId("fault").scrollIntoView({ block: "center" });
     if (stale) await load();
   }

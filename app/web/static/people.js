@@ -1,9 +1,10 @@
 // The people an administrator looks after: a new password for whoever forgot theirs, accounts closed and opened.
 
 import { get, post } from "./api.js";
+import { tellFault } from "./fault.js";
 import { isSignedIn, whoIsHere } from "./frame.js";
 import { say, text } from "./i18n.js";
-import { byId, child, showFault } from "./page.js";
+import { byId, child } from "./page.js";
 
 const PAGE = 50;
 let next = null;
@@ -79,6 +80,6 @@ async function attempt(act) {
     await act();
   } catch (failure) {
     byId("empty").hidden = true;
-    showFault(byId("fault"), failure);
+    tellFault(byId("fault"), failure);
   }
 }

@@ -4,8 +4,9 @@ import { get, getAll } from "./api.js";
 import { bars } from "./bars.js";
 import { holds, isSignedIn, whoIsHere } from "./frame.js";
 import { language, say, text } from "./i18n.js";
-import { byId, child, showFault } from "./page.js";
+import { byId, child } from "./page.js";
 import { showList, wireMore } from "./behind.js";
+import { tellFault } from "./fault.js";
 import { loadSubjects, subjectName } from "./subjects.js";
 
 const asked = new URLSearchParams(location.search);
@@ -119,7 +120,7 @@ async function attempt(act) {
   try {
     await act();
   } catch (failure) {
-    showFault(byId("fault"), failure);
+    tellFault(byId("fault"), failure);
     byId("fault").scrollIntoView({ block: "center" });
   }
 }

@@ -1,10 +1,11 @@
 // Whole tables in and out: a file is tried first, its bad rows are listed, and only a file without any is stored.
 
 import { ApiError, send } from "./api.js";
+import { tellFault } from "./fault.js";
 import { isSignedIn, whoIsHere } from "./frame.js";
 import { say } from "./i18n.js";
 import { identity } from "./identity.js";
-import { byId, child, showFault } from "./page.js";
+import { byId, child } from "./page.js";
 
 const MOST_BYTES = 16 * 1024 * 1024;
 const ONLY_IN = "oneroster";
@@ -111,7 +112,7 @@ async function attempt(act, button) {
     const words = failure instanceof ApiError && FAULTS[failure.code];
     // What is wrong with a file as a whole, the server says in the reader's language.
     if (failure instanceof ApiError && /^(file|oneroster)\./.test(failure.code)) tell(failure.message);
-    else showFault(byId("fault"), words ? { words } : failure);
+    else tellFault(byId("fault"), words ? { words } : failure);
   }
   if (button) button.disabled = false;
 }
@@ -123,6 +124,6 @@ function tell(words) {
 }
 
 function complain(key, field) {
-  showFault(byId("fault"), { words: key });
+  tellFault(byId("fault"), { words: key });
   field.focus();
 }

@@ -1,9 +1,10 @@
 // Where an administrator lets rooms' screens in and shuts them out. The QR code on a screen leads here with its code.
 
 import { get, getAll, post } from "./api.js";
+import { tellFault } from "./fault.js";
 import { isSignedIn, whoIsHere } from "./frame.js";
 import { clock, day, say } from "./i18n.js";
-import { byId, child, showFault } from "./page.js";
+import { byId, child } from "./page.js";
 
 const CODE = "tongtang.code"; // survives the way through the sign-in page
 let next = null;
@@ -120,6 +121,6 @@ async function attempt(act) {
     byId("fault").hidden = true;
     await act();
   } catch (failure) {
-    showFault(byId("fault"), failure);
+    tellFault(byId("fault"), failure);
   }
 }

@@ -1,9 +1,10 @@
 // Today's lessons of the signed-in person, the one that is on now marked and one press away.
 
 import { get } from "./api.js";
+import { tellFault } from "./fault.js";
 import { holds, isSignedIn, whoIsHere } from "./frame.js";
 import { clock, day, say } from "./i18n.js";
-import { byId, child, showFault } from "./page.js";
+import { byId, child } from "./page.js";
 import { loadSubjects, titleOf } from "./subjects.js";
 
 const LONGEST_LESSON = 4 * 3_600_000;
@@ -25,7 +26,7 @@ async function refresh() {
     show(await lessonsOfToday(me), me);
     byId("fault").hidden = true;
   } catch (failure) {
-    showFault(byId("fault"), failure);
+    tellFault(byId("fault"), failure);
   }
 }
 
