@@ -62,6 +62,7 @@ class Action(StrEnum):
     TERMINAL_LIST = "terminal.list"
     TERMINAL_REMOVE = "terminal.remove"
     PUPIL_GROUP_ADD = "pupil_group.add"
+    PUPIL_GROUP_CHANGE = "pupil_group.change"
     PUPIL_GROUP_SHOW = "pupil_group.show"
     SUBJECT_SET = "subject.set"
     SUBJECT_SHOW = "subject.show"
@@ -143,6 +144,7 @@ _ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None, Scope | N
     Action.TERMINAL_LIST: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.TERMINAL_REMOVE: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.PUPIL_GROUP_ADD: (_COUNTY, _SUBTREE, _NO, _NO),
+    Action.PUPIL_GROUP_CHANGE: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.PUPIL_GROUP_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
     Action.SUBJECT_SET: (_COUNTY, _NO, _NO, _NO),
     Action.SUBJECT_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
@@ -288,6 +290,7 @@ SEEN_BY: Mapping[Action, Action] = {
     Action.PERSON_ADMIT: Action.ORG_UNIT_SHOW,
     Action.PAIRING_ADD: Action.ROOM_SHOW,
     Action.PUPIL_GROUP_ADD: Action.ORG_UNIT_SHOW,
+    Action.PUPIL_GROUP_CHANGE: Action.PUPIL_GROUP_SHOW,
     Action.SUBJECT_SET: Action.SUBJECT_SHOW,
     Action.HEADCOUNT_SET: Action.ORG_UNIT_SHOW,
     Action.HEADCOUNT_SHOW: Action.ORG_UNIT_SHOW,

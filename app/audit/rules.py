@@ -57,6 +57,8 @@ class Act(StrEnum):
     PUPIL_ERASED = "pupil.erased"
     PUPIL_GROUP_ADDED = "pupil_group.added"
     PUPIL_GROUP_CHANGED = "pupil_group.changed"
+    PUPIL_GROUP_CLOSED = "pupil_group.closed"
+    PUPIL_GROUP_REOPENED = "pupil_group.reopened"
     SUBJECT_ADDED = "subject.added"
     SUBJECT_CHANGED = "subject.changed"
     SUBJECT_REMOVED = "subject.removed"

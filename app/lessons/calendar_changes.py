@@ -24,6 +24,7 @@ from app.schools import service as schools
 from app.timetables import special_days
 from app.timetables.models import CalendarDay, TimetableEntry
 from app.timetables.special_days import DayDraft, Turn
+from app.versions import ANY
 
 MOST_NAMED = 50
 Days = Mapping[date, DayDraft | None]
@@ -83,7 +84,10 @@ def mark_days(
     Raises `Conflict` with the lessons that stand on them, or that the timetable would have on them, unless lessons
     shall follow: those that fall out are cancelled, the others added, as far as nothing is in their way.
     """
+    schools.require_at(session, principal, Action.CALENDAR_SET, principal.county_id)
     take_turns(session, [principal.county_id])
+    special_days.count_change(session, principal.county_id, doing.seen)
+    doing = replace(doing, seen=ANY)  # the calendar, not each of the lessons
     effects = effects_of(session, principal, days)
     if not follow:
         _refuse_effects(effects)

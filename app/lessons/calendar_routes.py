@@ -12,6 +12,7 @@ from app.accounts.gates import may
 from app.accounts.permissions import Action
 from app.accounts.rules import Principal
 from app.database import SessionDep
+from app.entity_tags import IfMatch
 from app.errors import Conflict, Forbidden, Invalid, Unauthenticated, responses
 from app.lessons import calendar_changes
 from app.lessons.acts import doing_of
@@ -147,14 +148,16 @@ def mark_days(
     request: Request,
     session: SessionDep,
     principal: Setter,
+    seen: IfMatch,
     lessons: Lessons = "refuse",
 ) -> MarkedOut:
     """Make days holidays, make-up days, school days, or like any other again, all or none, as a bureau admin.
 
     Days on which lessons stand, or would have to be added, are refused with those lessons
-    (`calendar.lessons_planned`), unless lessons shall follow.
+    (`calendar.lessons_planned`), unless lessons shall follow. `If-Match` takes the tag of a term's calendar, which is
+    that of the county's.
     """
-    doing = doing_of(request, principal)
+    doing = doing_of(request, principal, seen=seen)
     marked = calendar_changes.mark_days(session, principal, body.drafts(), doing, follow=lessons == "follow")
     done = marked.lessons
     return MarkedOut(
@@ -181,9 +184,10 @@ def unmark_day(
     request: Request,
     session: SessionDep,
     principal: Setter,
+    seen: IfMatch,
     lessons: Lessons = "refuse",
 ) -> None:
     """Make a day like any other of its weekday, as a bureau admin; refused like marking. `unmark` of
     `PUT /api/v1/calendar-days` does the same and tells what became of lessons."""
-    doing = doing_of(request, principal)
+    doing = doing_of(request, principal, seen=seen)
     calendar_changes.mark_days(session, principal, {day: None}, doing, follow=lessons == "follow")

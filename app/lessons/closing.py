@@ -1,4 +1,4 @@
-"""Use cases of closing rooms and org units from a day on: nothing may be planned or agreed there any more.
+"""Use cases of closing rooms, pupil groups and org units from a day on: nothing may be planned or agreed any more.
 
 They stay, with all that took place in them. Whatever lies after the day is in the way and named: it is for people to
 decide what becomes of it, lesson by lesson, agreement by agreement.
@@ -21,8 +21,9 @@ from app.lessons import closing_queries as queries
 from app.lessons.models import Lesson
 from app.pairings import service as pairings
 from app.pairings.models import Pairing
+from app.schools import groups
 from app.schools import service as schools
-from app.schools.models import OrgUnit, Room
+from app.schools.models import OrgUnit, PupilGroup, Room
 from app.schools.rules import OrgUnitKind
 from app.versions import ANY, Seen
 
@@ -55,10 +56,47 @@ def reopen_room(session: Session, principal: Principal, room_id: UUID, seen: See
     return room
 
 
+def close_group(
+    session: Session, principal: Principal, group_id: UUID, day: date, seen: Seen = ANY
+) -> PupilGroup:
+    """Let no lesson be for a group from a day on: it has left, or is another one in the new year.
+
+    Raises `Conflict` with the lessons that lie after it.
+    """
+    group = groups.require_group(session, principal, Action.PUPIL_GROUP_CHANGE, group_id)
+    seen.require(session, group)
+    take_turns(session, [group.id])
+    if lessons := queries.of_group_from(session, group.id, day):
+        first = lessons[0]
+        raise Conflict(
+            "pupil_group.still_planned",
+            "Still planned",
+            f"{len(lessons)} lessons are for {group.name} from {day} on, the first “{first.title}” on {first.date}; "
+            "name other groups for them, or choose a later day.",
+            lessons=[_lesson(each) for each in lessons[:MOST_NAMED]],
+            total_lessons=len(lessons),
+        )
+    before, group.closed_from = group.closed_from, day
+    session.flush()
+    _note(session, principal, Act.PUPIL_GROUP_CLOSED, group, before)
+    return group
+
+
+def reopen_group(session: Session, principal: Principal, group_id: UUID, seen: Seen = ANY) -> PupilGroup:
+    """Let lessons be for a group again; its unit has to be open."""
+    group = groups.require_group(session, principal, Action.PUPIL_GROUP_CHANGE, group_id)
+    schools.refuse_closed(schools.get_org_unit(session, group.org_unit_id))
+    seen.require(session, group)
+    before, group.closed_from = group.closed_from, None
+    session.flush()
+    _note(session, principal, Act.PUPIL_GROUP_REOPENED, group, before)
+    return group
+
+
 def close_org_unit(
     session: Session, principal: Principal, unit_id: UUID, day: date, seen: Seen = ANY
 ) -> OrgUnit:
-    """Close a unit, all below it and all their rooms from a day on, as a bureau admin. Refused as for a room."""
+    """Close a unit, all below it, their rooms and groups from a day on, as a bureau admin. Refused as for a room."""
     unit = schools.require_at(session, principal, Action.ORG_UNIT_CHANGE, unit_id)
     if unit.kind is OrgUnitKind.COUNTY:
         raise Conflict("org_unit.county_stays", "A county stays", "A county cannot be closed.")
@@ -67,10 +105,13 @@ def close_org_unit(
     take_turns(session, [room.id for room in rooms])
     _refuse_planned(session, rooms, day)
     before = unit.closed_from
-    closing: list[OrgUnit | Room] = [
-        *schools.org_units(session, schools.ids_below(session, [unit.id])).values()
+    below = schools.ids_below(session, [unit.id])
+    closing: list[OrgUnit | Room | PupilGroup] = [
+        *schools.org_units(session, below).values(),
+        *rooms,
+        *schools.groups_of_units(session, below),
     ]
-    for each in [*closing, *rooms]:
+    for each in closing:
         if each.closed_from is None or each.closed_from > day or each is unit:
             each.closed_from = day
     session.flush()
@@ -79,7 +120,7 @@ def close_org_unit(
 
 
 def reopen_org_unit(session: Session, principal: Principal, unit_id: UUID, seen: Seen = ANY) -> OrgUnit:
-    """Open a unit again; the unit above has to be open. What is below it, and its rooms, are reopened one by one."""
+    """Open a unit again; the unit above has to be open. What is below it, rooms and groups are reopened one by one."""
     unit = schools.require_at(session, principal, Action.ORG_UNIT_CHANGE, unit_id)
     if unit.parent_id is not None:
         schools.refuse_closed(schools.get_org_unit(session, unit.parent_id))
@@ -135,10 +176,12 @@ def _pairing(pairing: Pairing) -> dict[str, str]:
 
 
 def _note(
-    session: Session, principal: Principal, act: Act, thing: OrgUnit | Room, before: date | None
+    session: Session, principal: Principal, act: Act, thing: OrgUnit | Room | PupilGroup, before: date | None
 ) -> None:
     if isinstance(thing, Room):
         about = Subject("room", thing.id, thing.org_unit_id)
+    elif isinstance(thing, PupilGroup):
+        about = Subject("pupil_group", thing.id, thing.org_unit_id)
     else:
         about = Subject("org_unit", thing.id, thing.id)
     audit.note(

@@ -29,7 +29,7 @@ def coverage_of(session: Session, term: Term, units: Collection[OrgUnit], now: d
     reached = tallies.reached(session, term.id, now).planned
     of_units = {key: count for key, count in reached.of_units.items() if key[0] in ids}
     planned = Planned(reached.of_groups, of_units)
-    classes = curriculum.classes_in(session, term.id, ids)
+    classes = curriculum.classes_in(session, term, ids)
     plans = curriculum.plans_of(session, term.id, units)
     return cover(classes, plans, planned, curriculum.teaching_weeks(session, term))
 

@@ -9,12 +9,12 @@ from app.accounts.gates import may
 from app.accounts.permissions import Action
 from app.accounts.rules import Principal
 from app.database import SessionDep
-from app.entity_tags import IfNoneMatch
+from app.entity_tags import IfMatch, IfNoneMatch, tagged
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.listing import Paging
 from app.schemas import SORT, BelowUnit, Page, PageAfter, PageLimit
 from app.schools import groups
-from app.schools.group_schemas import NewPupilGroup, PupilGroupOut
+from app.schools.group_schemas import NewPupilGroup, PupilGroupOut, PupilGroupPatch
 from app.schools.models import PupilGroup
 
 router = APIRouter(prefix="/api/v1", tags=["schools"])
@@ -41,6 +41,26 @@ def add_group(
     group = groups.add_group(session, principal, draft)
     response.headers["Location"] = f"/api/v1/pupil-groups/{group.id}"
     return group
+
+
+@router.patch(
+    "/pupil-groups/{pupil_group_id}",
+    summary="Change a pupil group",
+    response_model=PupilGroupOut,
+    responses=responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid),
+)
+def change_group(
+    pupil_group_id: uuid.UUID,
+    body: PupilGroupPatch,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.PUPIL_GROUP_CHANGE)],
+    seen: IfMatch,
+) -> Response:
+    """Change the name, the grades or the headcount of a group: bureau admins in their county, school admins in their
+    school and its sites. Reports count its lessons for the grades it has now; for those of a new year close it and add
+    another one."""
+    group = groups.change_group(session, principal, pupil_group_id, body.fields(), seen)
+    return tagged(PupilGroupOut.model_validate(group))
 
 
 @router.get("/pupil-groups", summary="List pupil groups", responses=responses(Unauthenticated))

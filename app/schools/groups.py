@@ -1,7 +1,10 @@
-"""Use cases of pupil groups: naming them and looking them up. A group is a headcount; no pupil is named."""
+"""Use cases of pupil groups: naming them, changing them, looking them up. A group is a headcount; no pupil is named."""
 
 import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -9,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.accounts.permissions import Action, require
 from app.accounts.rules import Principal
 from app.audit import service as audit
-from app.audit.rules import Act, Facts
+from app.audit.rules import Act
 from app.audit.service import Subject
 from app.database import new_id, violated
 from app.errors import Conflict, Invalid, NotFound
@@ -18,6 +21,7 @@ from app.schools import queries
 from app.schools.models import OrgUnit, PupilGroup
 from app.schools.rules import ROOM_PLACES, RoomKind
 from app.schools.service import get_org_unit, refuse_closed, require_at, target_of
+from app.versions import ANY, Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ def note_group_added(session: Session, principal: Principal, county_id: uuid.UUI
     audit.note(session, Act.PUPIL_GROUP_ADDED, county_id, principal.person_id, subject, after=facts_of(group))
 
 
-def facts_of(group: PupilGroup) -> Facts:
+def facts_of(group: PupilGroup) -> dict[str, Any]:
     """What the trail keeps of a group."""
     return {"grades": group.grades, "headcount": group.headcount}
 
@@ -71,25 +75,61 @@ def create_group(session: Session, draft: GroupDraft) -> PupilGroup:
     """Name a group without asking who wants it: for seeds."""
     unit = get_org_unit(session, draft.org_unit_id)
     group = group_in(unit, draft)
+    with _named_once(session, unit, draft.name):
+        session.add(group)
+    return group
+
+
+@contextmanager
+def _named_once(session: Session, unit: OrgUnit, name: str) -> Iterator[None]:
     try:
         with session.begin_nested():
-            session.add(group)
+            yield
     except IntegrityError as error:
         if violated(error) != "uq_pupil_groups_org_unit_id_name":
             raise
         raise Conflict(
-            "pupil_group.name_taken", "Name taken", f"{unit.name} already has a group {draft.name}."
+            "pupil_group.name_taken", "Name taken", f"{unit.name} already has a group {name}."
         ) from None
+
+
+def change_group(
+    session: Session, principal: Principal, group_id: uuid.UUID, wanted: Mapping[str, Any], seen: Seen = ANY
+) -> PupilGroup:
+    """Change a group's name, grades or headcount, as a bureau admin or the school's own."""
+    group = require_group(session, principal, Action.PUPIL_GROUP_CHANGE, group_id)
+    seen.require(session, group)
+    unit = get_org_unit(session, group.org_unit_id)
+    before = facts_of(group)
+    with _named_once(session, unit, wanted.get("name", group.name)):
+        for name, value in wanted.items():
+            setattr(group, name, value)
+    subject = Subject("pupil_group", group.id, unit.id)
+    after = facts_of(group) | {"changed": sorted(wanted)}
+    audit.note(
+        session,
+        Act.PUPIL_GROUP_CHANGED,
+        unit.county_id,
+        principal.person_id,
+        subject,
+        before=before,
+        after=after,
+    )
     return group
 
 
 def show_group(session: Session, principal: Principal, group_id: uuid.UUID) -> PupilGroup:
     """One group of one's own county."""
+    return require_group(session, principal, Action.PUPIL_GROUP_SHOW, group_id)
+
+
+def require_group(session: Session, principal: Principal, action: Action, group_id: uuid.UUID) -> PupilGroup:
+    """A group, if somebody may do this to it; raises `NotFound` or `Forbidden`."""
     missing = NotFound("pupil_group.not_found", "No such pupil group", f"There is no pupil group {group_id}.")
     group = queries.pupil_groups(session, [group_id]).get(group_id)
     if group is None:
         raise missing
-    require(principal, Action.PUPIL_GROUP_SHOW, target_of(get_org_unit(session, group.org_unit_id)), missing)
+    require(principal, action, target_of(get_org_unit(session, group.org_unit_id)), missing)
     return group
 
 

@@ -1,7 +1,7 @@
 """Tables of org units and rooms.
 
 The database lets no lesson take place in a room from the day on which it is closed: neither by a lesson nor by closing
-(triggers, see the migrations).
+(triggers, see the migrations). For a pupil group it is the same.
 """
 
 import datetime as dt
@@ -112,3 +112,4 @@ class PupilGroup(Versioned, Base):
     name: Mapped[str] = mapped_column(String(100))
     grades: Mapped[list[int]] = mapped_column(JSON)
     headcount: Mapped[int]
+    closed_from: Mapped[dt.date | None]  # the first day on which no lesson can be for it

@@ -16,6 +16,7 @@ _ROOM = "5e0c8a52-7f7e-4b0f-8f9b-4a2f6f3f9d33"
 
 _PLACE = {"latitude": 31.6713, "longitude": 115.8842}
 _KINDS = ["pupil_camera", "smart_blackboard", "teacher_camera"]
+_NEVER_EMPTY = frozenset({"name", "equipment_kinds", "grades", "headcount"})
 Address = Annotated[str, line(200)]
 Link = Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)]
 Seats = Annotated[int, Field(ge=1, le=10_000)]
@@ -48,14 +49,14 @@ class PlaceOut(Output):
     model_config = example(_PLACE)
 
 
-class _Patch(Input):
+class Patch(Input):
     """What changes; a field that is not given stays, null empties it where it may be empty."""
 
     @model_validator(mode="after")
-    def _something_possible(self) -> "_Patch":
+    def _something_possible(self) -> "Patch":
         if not self.model_fields_set:
             raise PydanticCustomError("nothing_to_change", "Give at least one field")
-        for name in self.model_fields_set & {"name", "equipment_kinds"}:
+        for name in self.model_fields_set & _NEVER_EMPTY:
             if getattr(self, name) is None:
                 raise PydanticCustomError("not_empty", "{field} cannot be null", {"field": name})
         return self
@@ -65,7 +66,7 @@ class _Patch(Input):
         return {name: getattr(self, name) for name in sorted(self.model_fields_set)}
 
 
-class OrgUnitPatch(_Patch):
+class OrgUnitPatch(Patch):
     """What changes of a unit; its code, kind and place in the tree stay."""
 
     name: Name | None = None
@@ -83,7 +84,7 @@ class OrgUnitPatch(_Patch):
         return found
 
 
-class RoomPatch(_Patch):
+class RoomPatch(Patch):
     """What changes of a room; its code, kind and unit stay."""
 
     name: Name | None = None

@@ -25,6 +25,7 @@ from app.schools.rules import (
     ROOM_PLACES,
     OrgUnitKind,
     RoomKind,
+    is_there,
     nearest_time_zone,
     path_ids,
     path_of,
@@ -370,6 +371,9 @@ def pupil_groups(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID
     return queries.pupil_groups(session, ids)
 
 
-def groups_of_units(session: Session, unit_ids: Collection[uuid.UUID]) -> Sequence[PupilGroup]:
-    """The pupil groups of some units, by name."""
-    return queries.groups_of_units(session, unit_ids)
+def groups_of_units(
+    session: Session, unit_ids: Collection[uuid.UUID], on: date | None = None
+) -> Sequence[PupilGroup]:
+    """The pupil groups of some units, by name; `on`: those that are not closed on that day."""
+    found = queries.groups_of_units(session, unit_ids)
+    return [each for each in found if on is None or is_there(each.closed_from, on)]

@@ -4,12 +4,13 @@ from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from app.accounts.gates import may
 from app.accounts.permissions import Action
 from app.accounts.rules import Principal
 from app.database import SessionDep
+from app.entity_tags import IfNoneMatch
 from app.errors import Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.schemas import Page, PageAfter, PageLimit, bad_cursor, decode_cursor, encode_cursor
 from app.timetables import special_days
@@ -48,13 +49,18 @@ def _day_after(text: str) -> date:
 @router.get(
     "/terms/{term_id}/calendar",
     summary="Show a term's calendar",
+    response_model=TermCalendar,
     responses=responses(Unauthenticated, Forbidden, NotFound),
 )
 def term_calendar(
-    term_id: UUID, session: SessionDep, principal: Annotated[Principal, may(Action.CALENDAR_SHOW)]
-) -> TermCalendar:
-    """Every day of a term: its week, whose timetable it follows, and what makes it special."""
-    return TermCalendar.of(special_days.term_calendar(session, principal, term_id))
+    term_id: UUID,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.CALENDAR_SHOW)],
+    known: IfNoneMatch,
+) -> Response:
+    """Every day of a term: its week, whose timetable it follows, and what makes it special. `version` is that of the
+    county's calendar, of all terms."""
+    return known.answer(TermCalendar.of(special_days.term_calendar(session, principal, term_id)))
 
 
 @router.get(

@@ -7,10 +7,10 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from app.schemas import Input, Output, example, line
+from app.schemas import Input, Output, VersionedOutput, example, line
 from app.timetables.calendar import DayKind, SpecialDay
 from app.timetables.public_holidays import ProposedDay
-from app.timetables.special_days import DayDraft, TermDay
+from app.timetables.special_days import DayDraft, TermDays
 
 _MAKE_UP = {"date": "2026-10-10", "kind": "make_up_day", "follows_weekday": 3, "name": "国庆节调休"}
 _HOLIDAY = {"date": "2026-10-01", "kind": "holiday", "follows_weekday": None, "name": "国庆节"}
@@ -96,15 +96,15 @@ class TermDayOut(Output):
     model_config = example({"date": "2026-10-10", "week": 6, "weekday_taught": 3, "special": _MAKE_UP})
 
 
-class TermCalendar(Output):
+class TermCalendar(VersionedOutput):
     """Every day of a term."""
 
     days: list[TermDayOut]
 
     model_config = example(
-        {"days": [{"date": "2026-10-10", "week": 6, "weekday_taught": 3, "special": _MAKE_UP}]}
+        {"version": 1, "days": [{"date": "2026-10-10", "week": 6, "weekday_taught": 3, "special": _MAKE_UP}]}
     )
 
     @classmethod
-    def of(cls, days: list[TermDay]) -> Self:
-        return cls(days=[TermDayOut.model_validate(day) for day in days])
+    def of(cls, found: TermDays) -> Self:
+        return cls(version=found.version, days=[TermDayOut.model_validate(day) for day in found.days])

@@ -17,12 +17,15 @@ from app.schools import subjects
 from app.schools.models import OrgUnit
 from app.schools.rules import path_ids
 from app.timetables import curriculum_queries as queries
+from app.timetables import list_versions
 from app.timetables.calendar import days_between
 from app.timetables.curriculum_rules import Class, Periods, Plan, classes_of, effective
 from app.timetables.grades import Taught
 from app.timetables.headcounts import counts_of
+from app.timetables.list_versions import curriculum_id
 from app.timetables.models import CurriculumRequirement, Term
 from app.timetables.service import calendar_of, get_term
+from app.versions import ANY, Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +34,13 @@ class Curriculum:
 
     term_id: UUID
     org_unit_id: UUID
+    version: int
     own: Plan
     effective: Plan
 
 
 def set_curriculum(
-    session: Session, principal: Principal, term_id: UUID, unit_id: UUID, plan: Plan
+    session: Session, principal: Principal, term_id: UUID, unit_id: UUID, plan: Plan, seen: Seen = ANY
 ) -> Curriculum:
     """Say what the county requires, or where a unit below differs from it, as a bureau admin.
 
@@ -44,7 +48,7 @@ def set_curriculum(
     """
     unit = schools.require_at(session, principal, Action.CURRICULUM_SET, unit_id)
     term = get_term(session, term_id, unit.county_id)
-    before = put_curriculum(session, term, unit, plan)
+    before = put_curriculum(session, term, unit, plan, seen)
     audit.note(
         session,
         Act.CURRICULUM_SET,
@@ -57,9 +61,10 @@ def set_curriculum(
     return _curriculum(session, term, unit)
 
 
-def put_curriculum(session: Session, term: Term, unit: OrgUnit, plan: Plan) -> Plan:
+def put_curriculum(session: Session, term: Term, unit: OrgUnit, plan: Plan, seen: Seen = ANY) -> Plan:
     """Store what a unit says without asking who wants it: for imports and seeds. Returns what it said before."""
     take_turns(session, [unit.id])
+    list_versions.count(session, curriculum_id(term.id, unit.id), seen)
     subjects.require_known(session, unit.county_id, {subject for _, subject in plan})
     rows = {(row.grade, row.subject): row for row in queries.requirements_of(session, term.id, [unit.id])}
     before = {key: Periods(row.periods_per_week, row.own_periods) for key, row in rows.items()}
@@ -100,11 +105,11 @@ def plans_of(session: Session, term_id: UUID, units: Collection[OrgUnit]) -> Map
     return found
 
 
-def classes_in(session: Session, term_id: UUID, unit_ids: Collection[UUID]) -> Sequence[Class]:
-    """The classes of some units: their groups, and grades with pupils in a term that have no group."""
-    counts = counts_of(session, term_id, unit_ids)
+def classes_in(session: Session, term: Term, unit_ids: Collection[UUID]) -> Sequence[Class]:
+    """The classes of some units in a term: their groups, and grades with pupils that have no group."""
+    counts = counts_of(session, term.id, unit_ids)
     groups: dict[UUID, list[Taught]] = {}
-    for group in schools.groups_of_units(session, unit_ids):
+    for group in schools.groups_of_units(session, unit_ids, term.first_day):
         taught = Taught(group.id, frozenset(group.grades), group.headcount)
         groups.setdefault(group.org_unit_id, []).append(taught)
     return [
@@ -124,7 +129,8 @@ def teaching_weeks(session: Session, term: Term) -> float:
 def _curriculum(session: Session, term: Term, unit: OrgUnit) -> Curriculum:
     rows = queries.requirements_of(session, term.id, [unit.id])
     own = {(row.grade, row.subject): Periods(row.periods_per_week, row.own_periods) for row in rows}
-    return Curriculum(term.id, unit.id, own, plans_of(session, term.id, [unit])[unit.id])
+    version = list_versions.version_of(session, curriculum_id(term.id, unit.id))
+    return Curriculum(term.id, unit.id, version, own, plans_of(session, term.id, [unit])[unit.id])
 
 
 def _facts(plan: Plan) -> dict[str, str]:

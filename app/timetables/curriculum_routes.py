@@ -3,12 +3,13 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from app.accounts.gates import may
 from app.accounts.permissions import Action
 from app.accounts.rules import Principal
 from app.database import SessionDep
+from app.entity_tags import IfMatch, IfNoneMatch, tagged
 from app.errors import Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.timetables import curriculum
 from app.timetables.curriculum_schemas import CurriculumOut, NewCurriculum
@@ -21,6 +22,7 @@ OfTerm = Annotated[UUID, Query(description="The term it is for")]
 @router.get(
     "/org-units/{org_unit_id}/curriculum",
     summary="Show a unit's curriculum",
+    response_model=CurriculumOut,
     responses=responses(Unauthenticated, Forbidden, NotFound),
 )
 def show_curriculum(
@@ -28,14 +30,17 @@ def show_curriculum(
     term_id: OfTerm,
     session: SessionDep,
     principal: Annotated[Principal, may(Action.CURRICULUM_SHOW)],
-) -> CurriculumOut:
+    known: IfNoneMatch,
+) -> Response:
     """The periods a week that each grade has to have in each subject: what the unit says, and what counts for it."""
-    return CurriculumOut.of(curriculum.show_curriculum(session, principal, term_id, org_unit_id))
+    found = curriculum.show_curriculum(session, principal, term_id, org_unit_id)
+    return known.answer(CurriculumOut.of(found))
 
 
 @router.put(
     "/org-units/{org_unit_id}/curriculum",
     summary="Set a unit's curriculum",
+    response_model=CurriculumOut,
     responses=responses(Unauthenticated, Forbidden, NotFound, Invalid),
 )
 def set_curriculum(
@@ -44,9 +49,11 @@ def set_curriculum(
     body: NewCurriculum,
     session: SessionDep,
     principal: Annotated[Principal, may(Action.CURRICULUM_SET)],
-) -> CurriculumOut:
+    seen: IfMatch,
+) -> Response:
     """Say what the county requires (with the county's id), or where a school or site differs, as a bureau admin.
 
     All that the unit said before is replaced; an empty list makes it follow the unit above.
     """
-    return CurriculumOut.of(curriculum.set_curriculum(session, principal, term_id, org_unit_id, body.plan()))
+    made = curriculum.set_curriculum(session, principal, term_id, org_unit_id, body.plan(), seen)
+    return tagged(CurriculumOut.of(made))

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.pairings.schemas import Subject
-from app.schemas import Input, Output, example
+from app.schemas import Input, Output, VersionedOutput, example
 from app.schools.group_schemas import Grade
 from app.timetables.curriculum import Curriculum
 from app.timetables.curriculum_rules import MOST_PERIODS, Periods, Plan
@@ -67,7 +67,7 @@ class RequirementOut(Output):
     model_config = example(_LINE)
 
 
-class CurriculumOut(Output):
+class CurriculumOut(VersionedOutput):
     """The curriculum of a unit in a term."""
 
     term_id: UUID
@@ -80,6 +80,7 @@ class CurriculumOut(Output):
 
     model_config = example(
         {
+            "version": 1,
             "term_id": _TERM,
             "org_unit_id": _COUNTY,
             "own": [_LINE],
@@ -94,6 +95,7 @@ class CurriculumOut(Output):
         for (grade, _), periods in sorted(curriculum.effective.items()):
             weekly[grade] = weekly.get(grade, 0) + periods.required
         return cls(
+            version=curriculum.version,
             term_id=curriculum.term_id,
             org_unit_id=curriculum.org_unit_id,
             own=_shown(curriculum.own),

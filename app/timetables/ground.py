@@ -19,7 +19,7 @@ from app.pairings import service as pairings
 from app.pairings.models import Pairing
 from app.schools import service as schools
 from app.schools.models import OrgUnit, PupilGroup, Room
-from app.schools.rules import RoomKind, nearest_time_zone, path_ids
+from app.schools.rules import RoomKind, is_there, nearest_time_zone, path_ids
 from app.timetables import queries
 from app.timetables.rules import (
     Bell,
@@ -208,6 +208,19 @@ def read_groups(
                 pupil_group_id=str(group_id),
             )
     return tuple(found[group_id] for group_id in sorted(found, key=str))
+
+
+def refuse_closed_groups(groups: Iterable[PupilGroup], last_day: date) -> None:
+    """Raise `Conflict` when a group is closed by some last day."""
+    for group in groups:
+        if not is_there(group.closed_from, last_day):
+            raise Conflict(
+                "pupil_group.closed",
+                "Pupil group closed",
+                f"{group.name} is closed from {group.closed_from}; name another group, or end before that day.",
+                pupil_group_id=str(group.id),
+                closed_from=str(group.closed_from),
+            )
 
 
 def bells_apart(

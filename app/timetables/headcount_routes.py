@@ -4,12 +4,13 @@ from datetime import date
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from app.accounts.gates import may
 from app.accounts.permissions import Action
 from app.accounts.rules import Principal
 from app.database import SessionDep
+from app.entity_tags import IfMatch, IfNoneMatch, tagged
 from app.errors import Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.schemas import Page, PageAfter, PageLimit, bad_cursor, decode_cursor, encode_cursor
 from app.timetables import headcounts
@@ -52,6 +53,7 @@ def _start(after: str) -> tuple[date, UUID, int]:
 @router.get(
     "/org-units/{org_unit_id}/headcounts",
     summary="Show a unit's headcounts",
+    response_model=HeadcountsOut,
     responses=responses(Unauthenticated, Forbidden, NotFound),
 )
 def show_headcounts(
@@ -59,14 +61,18 @@ def show_headcounts(
     term_id: TermOfCounts,
     session: SessionDep,
     principal: Annotated[Principal, may(Action.HEADCOUNT_SHOW)],
-) -> HeadcountsOut:
+    known: IfNoneMatch,
+) -> Response:
     """The pupils of a school or site by grade, beside its pupil groups: where both differ, one is out of date."""
-    return HeadcountsOut.of(headcounts.show_headcounts(session, principal, term_id, org_unit_id))
+    return known.answer(
+        HeadcountsOut.of(headcounts.show_headcounts(session, principal, term_id, org_unit_id))
+    )
 
 
 @router.put(
     "/org-units/{org_unit_id}/headcounts",
     summary="Set a unit's headcounts",
+    response_model=HeadcountsOut,
     responses=responses(Unauthenticated, Forbidden, NotFound, Invalid),
 )
 def set_headcounts(
@@ -75,11 +81,11 @@ def set_headcounts(
     body: NewHeadcounts,
     session: SessionDep,
     principal: Annotated[Principal, may(Action.HEADCOUNT_SET)],
-) -> HeadcountsOut:
+    seen: IfMatch,
+) -> Response:
     """Say how many pupils of each grade a school or site has in a term; grades that are not named have none.
 
     Bureau admins do so in their county, school admins in their school and its sites.
     """
-    return HeadcountsOut.of(
-        headcounts.set_headcounts(session, principal, term_id, org_unit_id, body.counts())
-    )
+    heads = headcounts.set_headcounts(session, principal, term_id, org_unit_id, body.counts(), seen)
+    return tagged(HeadcountsOut.of(heads))

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from app.schemas import Input, Output, example
+from app.schemas import Input, Output, VersionedOutput, example
 from app.schools.group_schemas import Grade
 from app.timetables.headcounts import Heads
 
@@ -73,7 +73,7 @@ class BandOut(Output):
     model_config = example(_BAND)
 
 
-class HeadcountsOut(Output):
+class HeadcountsOut(VersionedOutput):
     """The pupils of a unit in a term, beside the groups they are taught in."""
 
     term_id: UUID
@@ -84,6 +84,7 @@ class HeadcountsOut(Output):
 
     model_config = example(
         {
+            "version": 1,
             "term_id": _TERM,
             "org_unit_id": _SITE,
             "pupils": 9,
@@ -95,6 +96,7 @@ class HeadcountsOut(Output):
     @classmethod
     def of(cls, heads: Heads) -> Self:
         return cls(
+            version=heads.version,
             term_id=heads.term_id,
             org_unit_id=heads.org_unit_id,
             pupils=sum(heads.counts.values()),

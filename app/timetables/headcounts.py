@@ -18,10 +18,13 @@ from app.schools import service as schools
 from app.schools.models import OrgUnit, PupilGroup
 from app.schools.rules import ROOM_PLACES, RoomKind
 from app.timetables import headcount_queries as queries
+from app.timetables import list_versions
 from app.timetables.grades import Band, Taught, bands_of
 from app.timetables.headcount_queries import Search
+from app.timetables.list_versions import headcounts_id
 from app.timetables.models import Headcount, Term
 from app.timetables.service import get_term
+from app.versions import ANY, Seen
 
 Counts = Mapping[int, int]
 """Pupils by grade."""
@@ -33,20 +36,21 @@ class Heads:
 
     term_id: UUID
     org_unit_id: UUID
+    version: int
     counts: Counts
     bands: Sequence[Band]
     groups: Mapping[UUID, PupilGroup]
 
 
 def set_headcounts(
-    session: Session, principal: Principal, term_id: UUID, unit_id: UUID, counts: Counts
+    session: Session, principal: Principal, term_id: UUID, unit_id: UUID, counts: Counts, seen: Seen = ANY
 ) -> Heads:
     """Say how many pupils a unit has, as a bureau admin or the school's own; grades not named have none."""
     unit = schools.require_at(session, principal, Action.HEADCOUNT_SET, unit_id)
     term = get_term(session, term_id, unit.county_id)
-    before = put_headcounts(session, term, unit, counts)
+    before = put_headcounts(session, term, unit, counts, seen=seen)
     _note(session, principal, term, unit, before, counts)
-    return _heads(session, term_id, unit)
+    return _heads(session, term, unit)
 
 
 def add_headcounts(session: Session, principal: Principal, term: Term, unit: OrgUnit, counts: Counts) -> None:
@@ -66,7 +70,13 @@ def require_pupils_at(unit: OrgUnit) -> None:
 
 
 def put_headcounts(
-    session: Session, term: Term, unit: OrgUnit, counts: Counts, *, keep_others: bool = False
+    session: Session,
+    term: Term,
+    unit: OrgUnit,
+    counts: Counts,
+    *,
+    keep_others: bool = False,
+    seen: Seen = ANY,
 ) -> Counts:
     """Store counts without asking who wants it: for imports and seeds. Returns those of before.
 
@@ -74,6 +84,7 @@ def put_headcounts(
     """
     require_pupils_at(unit)
     take_turns(session, [unit.id])
+    list_versions.count(session, headcounts_id(term.id, unit.id), seen)
     rows = {row.grade: row for row in queries.headcounts_of(session, term.id, [unit.id])}
     before = {grade: row.pupils for grade, row in rows.items()}
     wanted = {**before, **counts} if keep_others else counts
@@ -92,7 +103,7 @@ def show_headcounts(session: Session, principal: Principal, term_id: UUID, unit_
     """The pupils of one unit within one's reach."""
     unit = schools.require_at(session, principal, Action.HEADCOUNT_SHOW, unit_id)
     term = get_term(session, term_id, unit.county_id)
-    return _heads(session, term.id, unit)
+    return _heads(session, term, unit)
 
 
 def list_headcounts(
@@ -130,11 +141,12 @@ def counts_of(
     return found
 
 
-def _heads(session: Session, term_id: UUID, unit: OrgUnit) -> Heads:
-    counts = counts_of(session, term_id, [unit.id]).get(unit.id, {})
-    groups = {group.id: group for group in schools.groups_of_units(session, [unit.id])}
+def _heads(session: Session, term: Term, unit: OrgUnit) -> Heads:
+    counts = counts_of(session, term.id, [unit.id]).get(unit.id, {})
+    groups = {group.id: group for group in schools.groups_of_units(session, [unit.id], term.first_day)}
     taught = [Taught(group.id, frozenset(group.grades), group.headcount) for group in groups.values()]
-    return Heads(term_id, unit.id, counts, bands_of(counts, taught), groups)
+    version = list_versions.version_of(session, headcounts_id(term.id, unit.id))
+    return Heads(term.id, unit.id, version, counts, bands_of(counts, taught), groups)
 
 
 def _note(

@@ -25,6 +25,14 @@ from app.timetables.weeks import WeekPattern
 from app.versions import Versioned
 
 
+class ListVersion(Versioned, Base):
+    """How often something that is many rows was changed; `list_versions` says of what the ids are made."""
+
+    __tablename__ = "list_versions"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+
+
 class Term(Versioned, Base):
     """A stretch of the school year for which a county plans."""
 

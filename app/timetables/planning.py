@@ -32,6 +32,7 @@ from app.timetables.ground import (
     read_main_room,
     read_rooms,
     read_teacher,
+    refuse_closed_groups,
     teaches_on,
 )
 from app.timetables.models import Term, TimetableEntry, TimetableEntryGroup, TimetableEntrySite
@@ -192,6 +193,7 @@ def _plan(
     check_teacher(teacher, days)
     sites = agreed_sites(session, rooms, draft.subject, days)
     groups = read_groups(session, draft.pupil_group_ids, rooms, draft.mode)
+    refuse_closed_groups(groups, max(days))
     return Plan(
         entry=_entry(draft, slot, term.county_id, sites),
         slot=slot,

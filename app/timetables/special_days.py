@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.rules import Principal
 from app.errors import Invalid
-from app.timetables import queries
+from app.timetables import list_versions, queries
 from app.timetables.calendar import (
     DayKind,
     SchoolCalendar,
@@ -21,10 +21,12 @@ from app.timetables.calendar import (
     days_between,
     trouble_with,
 )
+from app.timetables.list_versions import calendar_id
 from app.timetables.models import CalendarDay, Term, TimetableEntry
 from app.timetables.public_holidays import ProposedDay, UnknownCountry, proposed_days
 from app.timetables.rules import week_of
 from app.timetables.service import calendar_of, show_term, slot_of
+from app.versions import Seen
 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -45,6 +47,14 @@ class TermDay:
     week: int
     weekday_taught: int | None
     special: CalendarDay | None
+
+
+@dataclass(frozen=True, slots=True)
+class TermDays:
+    """Every day of a term, and how often the county's calendar was changed before."""
+
+    version: int
+    days: Sequence[TermDay]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +79,17 @@ def list_days(
     return found[:limit], len(found) > limit
 
 
-def term_calendar(session: Session, principal: Principal, term_id: UUID) -> list[TermDay]:
+def term_calendar(session: Session, principal: Principal, term_id: UUID) -> TermDays:
     """Every day of a term of one's own county."""
     term = show_term(session, principal, term_id)
+    version = list_versions.version_of(session, calendar_id(term.county_id))
     calendar = calendar_of(session, term)
     special = {each.date: each for each in _special_of(session, term)}
-    return [
+    days = [
         TermDay(day, week_of(term.first_day, day), calendar.weekday_taught(day), special.get(day))
         for day in days_between(term.first_day, term.last_day)
     ]
+    return TermDays(version, days)
 
 
 def propose(
@@ -131,6 +143,11 @@ def turns(session: Session, county_id: UUID, wanted: Mapping[date, SpecialDay | 
         if (old := before.weekday_taught(day)) != (new := after.weekday_taught(day)):
             found.append(Turn(day, old, new))
     return found
+
+
+def count_change(session: Session, county_id: UUID, seen: Seen) -> None:
+    """Count a change of a county's calendar; raises `PreconditionFailed` when another one came first."""
+    list_versions.count(session, calendar_id(county_id), seen)
 
 
 def mark(session: Session, county_id: UUID, days: Mapping[date, DayDraft]) -> Sequence[CalendarDay]:

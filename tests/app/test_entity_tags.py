@@ -96,6 +96,39 @@ def test_a_change_of_what_is_no_longer_there_is_refused(
     assert closing.status_code == 412
 
 
+def test_lists_that_are_set_as_a_whole_have_versions_too(
+    client: TestClient, session: Session, keys: Keys
+) -> None:
+    place = counties.county(session, sites=0, first_day=counties.tomorrow())
+    bureau, term, school = factories.bearer(keys, place.bureau), place.term.id, place.school.id
+    day = str(place.term.last_day)
+    session.commit()
+    line = {"grade": 3, "subject": "English", "periods_per_week": 3}
+    holiday = {"days": [{"date": day, "kind": "holiday"}]}
+    for shown, changed, body in (
+        (f"org-units/{school}/headcounts?term_id={term}",) * 2 + ({"grades": [{"grade": 1, "pupils": 5}]},),
+        (f"org-units/{school}/curriculum?term_id={term}",) * 2 + ({"requirements": [line]},),
+        (f"terms/{term}/calendar", "calendar-days", holiday),
+    ):
+        seen = client.get(f"/api/v1/{shown}", headers=bureau)
+        tag = {"If-Match": seen.headers["ETag"]}
+        assert (
+            client.get(f"/api/v1/{shown}", headers=bureau | {"If-None-Match": tag["If-Match"]}).status_code
+            == 304
+        )
+        for _ in range(2):
+            made = client.put(f"/api/v1/{changed}", headers=bureau | tag, json=body)
+            assert made.status_code == 200, made.text
+            late = client.put(f"/api/v1/{changed}", headers=bureau | tag, json=body)
+            assert (late.status_code, late.json()["code"]) == (412, "version.stale")
+            again = client.get(f"/api/v1/{shown}", headers=bureau)
+            assert again.json()["version"] == seen.json()["version"] + 1
+            seen, tag = again, {"If-Match": again.headers["ETag"]}
+    late = client.delete(f"/api/v1/calendar-days/{day}", headers=bureau | {"If-Match": '"1"'})
+    assert late.status_code == 412
+    assert client.delete(f"/api/v1/calendar-days/{day}", headers=bureau | tag).status_code == 204
+
+
 def test_of_writers_who_saw_the_same_one_goes_on(client: TestClient, session: Session, keys: Keys) -> None:
     place = counties.county(session)
     people = [factories.person(session, place.school, Role.TEACHER) for _ in range(3)]

@@ -45,7 +45,7 @@ async function show(id) {
   const [calendar, proposed] = await Promise.all([get(`/api/v1/terms/${id}/calendar`), known.maySet ? proposals(id) : []]);
   if (mine !== asked) return; // somebody has chosen another term meanwhile
   known.term = known.terms.find((term) => term.id === id);
-  known.days = calendar.days;
+  Object.assign(known, { days: calendar.days, version: calendar.version });
   fillYear();
   fillSpecial();
   fillProposals(proposed);
@@ -194,7 +194,7 @@ async function foresee(parts, wanted) {
 
 function mark(days, follow) {
   foreseen++; // what was asked before says nothing any more
-  return ask("PUT", follow ? `${DAYS}?lessons=follow` : DAYS, days);
+  return ask("PUT", follow ? `${DAYS}?lessons=follow` : DAYS, days, known.version);
 }
 
 // Lessons stand in the way: whoever has read which ones, and which cannot be added, may let them follow, in a step of its

@@ -14,8 +14,10 @@ from starlette.testclient import TestClient
 
 from app.accounts.rules import Role
 from app.keys import Keys
-from app.lessons.models import Lesson, LessonSite
+from app.lessons.models import Lesson, LessonGroup, LessonSite
 from app.lessons.rules import LessonState
+from app.schools import groups
+from app.schools.groups import GroupDraft
 from app.schools.rules import EARTH_RADIUS_KM, distance_km
 from tests import counties, factories
 from tests.counties import FIRST_DAY
@@ -121,6 +123,51 @@ def test_rooms_and_units_change_and_close(client: TestClient, session: Session, 
     assert code("POST", f"org-units/{county.county.id}/close", day) == "org_unit.county_stays"
     assert ask("POST", f"rooms/{spare.id}/close", {"closed_from": str(first_day)})[0] == 200
     assert code("POST", "timetable-entries", body | {"main_room_id": str(spare.id)}) == "room.closed"
+
+
+def test_a_class_that_leaves_is_planned_for_no_more(client: TestClient, session: Session, keys: Keys) -> None:
+    """By the service with the lessons in its way, and by the database whoever comes last."""
+    first_day = counties.tomorrow()
+    county = counties.county(session, sites=1, first_day=first_day, weeks=3)
+    group = groups.create_group(session, GroupDraft(county.school.id, "三(1)", (3,), 40))
+    body = county.body(weekday=first_day.isoweekday(), pupil_group_ids=[str(group.id)])
+    bureau, address = factories.bearer(keys, county.bureau), f"/api/v1/pupil-groups/{group.id}"
+    day, after = first_day + timedelta(weeks=1), county.term.last_day + timedelta(days=1)
+    coverage = f"/api/v1/org-units/{county.school.id}/headcounts?term_id={county.term.id}"
+    session.commit()
+
+    def post(path: str, body: Any = None) -> Any:
+        return client.post(path, headers=bureau, json=body).json()
+
+    entry = post("/api/v1/timetable-entries", body)
+    refused = post(f"{address}/close", {"closed_from": str(day)})
+    assert (refused["code"], refused["total_lessons"]) == ("pupil_group.still_planned", 2)
+    assert [each["date"] for each in refused["lessons"]] == [str(day), str(day + timedelta(weeks=1))]
+    with pytest.raises(DBAPIError, match=r"group_closed|group that is not closed"), session.begin_nested():
+        group.closed_from = day
+        session.flush()
+    session.rollback()
+    assert post(f"{address}/close", {"closed_from": str(after)})["closed_from"] == str(after)
+    assert post(f"{address}/reopen")["closed_from"] is None
+    gone = client.delete(f"/api/v1/timetable-entries/{entry['id']}?scope=all", headers=bureau)
+    assert gone.json()["cancelled"] == 3
+    assert client.get(coverage, headers=bureau).json()["bands"]
+    assert post(f"{address}/close", {"closed_from": str(first_day)})["closed_from"] == str(first_day)
+    assert client.get(coverage, headers=bureau).json()["bands"] == []
+    assert post("/api/v1/timetable-entries", body | {"period": 2})["code"] == "pupil_group.closed"
+    others = post("/api/v1/timetable-entries", body | {"period": 2, "pupil_group_ids": []})["id"]
+    lesson = session.scalars(select(Lesson).where(Lesson.entry_id == uuid.UUID(others))).first()
+    assert lesson is not None
+    held = LessonGroup(
+        lesson_id=lesson.id,
+        pupil_group_id=group.id,
+        org_unit_id=county.school.id,
+        starts_at=lesson.starts_at,
+        ends_at=lesson.ends_at,
+    )
+    with pytest.raises(DBAPIError, match=r"group_closed|group that is not closed"), session.begin_nested():
+        session.add(held)
+        session.flush()
 
 
 def test_the_database_keeps_lessons_out_of_closed_rooms(session: Session) -> None:

@@ -31,6 +31,23 @@ def test_combined_classes_are_named_once(client: TestClient, session: Session, k
     assert (
         client.get("/api/v1/pupil-groups?after=WyJ4Il0", headers=bureau).json()["code"] == "page.bad_cursor"
     )
+    change = client.patch(
+        f"/api/v1/pupil-groups/{made['id']}",
+        headers=bureau | {"If-Match": '"1"'},
+        json={"grades": [3, 1], "headcount": 11},
+    ).json()
+    assert (change["grades"], change["headcount"]) == ([1, 3], 11)
+    assert change["name"] == made["name"]
+    for wanted, code in (
+        ({"name": "三年级"}, "pupil_group.name_taken"), ({"name": None}, "request.invalid"), ({}, "request.invalid"),
+        ({"grades": None}, "request.invalid"), ({"org_unit_id": str(site.id)}, "request.invalid"),
+    ):  # fmt: skip
+        answer = client.patch(f"/api/v1/pupil-groups/{made['id']}", headers=bureau, json=wanted)
+        assert answer.json()["code"] == code, wanted
+    stale = client.patch(
+        f"/api/v1/pupil-groups/{made['id']}", headers=bureau | {"If-Match": '"1"'}, json={"headcount": 1}
+    )
+    assert stale.json()["code"] == "version.stale"
     refused: list[dict[str, Any]] = [
         {"grades": []}, {"grades": [1, 1]}, {"grades": [13]}, {"headcount": -1}, {"name": " "},
     ]  # fmt: skip
