@@ -1,10 +1,7 @@
 """Other systems are told by signed requests: until they take them, not where they must not, at least once."""
 
 import asyncio
-import base64
 import contextlib
-import hashlib
-import hmac
 import ipaddress
 import json
 from collections import Counter
@@ -33,6 +30,7 @@ from app.notices.outbox import Outbox
 from app.notices.posting import Outcome, Poster
 from app.notices.retrying import LEASE, MOST_ATTEMPTS, pause
 from tests import counties, factories
+from tests.webhooks import signature
 
 QUICK = timedelta(milliseconds=50)
 HERE = (ipaddress.ip_network("127.0.0.0/8"),)
@@ -80,13 +78,6 @@ async def receiving(*answers: bytes) -> AsyncIterator[Receiver]:
     async with server:
         yield receiver
     await asyncio.gather(*receiver.tasks)
-
-
-def signature(secret: str, fields: dict[str, str], body: bytes) -> str:
-    """The signature as a receiver works it out, from the description of Standard Webhooks."""
-    key = base64.b64decode(secret.removeprefix("whsec_"))
-    content = f"{fields['webhook-id']}.{fields['webhook-timestamp']}.".encode() + body
-    return "v1," + base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
 
 
 @dataclass
