@@ -93,7 +93,7 @@ def change_sites(
     """Let other sites take part in a lesson, within the capacity of its pairings."""
     doing = doing_of(request, principal, body.reason, seen)
     changed = on_the_day.change_sites(
-        session, principal, lesson_id, body.add, body.drop, body.pupil_group_ids, doing
+        session, principal, lesson_id, body.add_room_ids, body.drop_site_ids, body.pupil_group_ids, doing
     )
     return shown(session, changed)
 

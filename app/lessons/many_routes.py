@@ -61,11 +61,11 @@ class LeftOut(Output):
 class CalledOffOut(Output):
     """What became of the lessons."""
 
-    cancelled: list[UUID]
-    without_sites: list[UUID] = Field(description="Take place, without the sites of the org unit")
+    cancelled_ids: list[UUID]
+    without_sites_ids: list[UUID] = Field(description="Take place, without the sites of the org unit")
     left: list[LeftOut]
 
-    model_config = example({"cancelled": [_LESSON], "without_sites": [], "left": []})
+    model_config = example({"cancelled_ids": [_LESSON], "without_sites_ids": [], "left": []})
 
 
 @router.post(
@@ -92,7 +92,7 @@ def cancel_lessons(
     else:
         done = many.cancel_lessons(session, principal, set(body.lesson_ids), doing, leave=leave)
     return CalledOffOut(
-        cancelled=[each.id for each in done.cancelled],
-        without_sites=[each.id for each in done.without_sites],
+        cancelled_ids=[each.id for each in done.cancelled],
+        without_sites_ids=[each.id for each in done.without_sites],
         left=[LeftOut(id=each.lesson_id, code=each.code, detail=each.detail) for each in done.left],
     )

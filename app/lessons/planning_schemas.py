@@ -215,15 +215,17 @@ class RoomsChange(Input):
 class SitesChange(Input):
     """Who else takes part in a lesson, and who does not any more."""
 
-    add: list[UUID] = Field([], max_length=500, description="Receiving rooms; each needs an active pairing")
-    drop: list[UUID] = Field([], max_length=500, description="Teaching sites")
+    add_room_ids: list[UUID] = Field(
+        [], max_length=500, description="Receiving rooms; each needs an active pairing"
+    )
+    drop_site_ids: list[UUID] = Field([], max_length=500)
     pupil_group_ids: list[UUID] = Field([], max_length=500, description="Groups of the sites that are added")
     reason: Reason = None
 
-    model_config = example({"add": ["a1c6e2de-92c1-4a44-8d1c-6e0f1b2a7c55"], "drop": []})
+    model_config = example({"add_room_ids": ["a1c6e2de-92c1-4a44-8d1c-6e0f1b2a7c55"], "drop_site_ids": []})
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if not self.add and not self.drop:
+        if not self.add_room_ids and not self.drop_site_ids:
             raise PydanticCustomError("nothing_changed", "Name a site to add or to drop")
         return self

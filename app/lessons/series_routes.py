@@ -119,21 +119,24 @@ def effects_of_deleting(
 def show_week(
     session: SessionDep,
     principal: Annotated[Principal, may(Action.ENTRY_SHOW)],
-    term: Annotated[UUID, Query()],
+    term_id: Annotated[UUID, Query()],
     week: Annotated[int, Query(ge=1, le=60, description="A week of the term")],
-    room: Annotated[UUID | None, Query(description="A main or a receiving room")] = None,
-    site: Annotated[UUID | None, Query(description="A teaching site")] = None,
-    teacher: Annotated[
+    room_id: Annotated[UUID | None, Query(description="A main or a receiving room")] = None,
+    site_id: Annotated[UUID | None, Query(description="A teaching site")] = None,
+    teacher_id: Annotated[
         UUID | None, Query(description="A person, also of lessons others give for them")
     ] = None,
-    group: Annotated[UUID | None, Query(description="A pupil group")] = None,
+    pupil_group_id: Annotated[UUID | None, Query(description="A pupil group")] = None,
 ) -> WeekOut:
     """One week as a room, a site, a teacher or a pupil group has it; name exactly one of them."""
-    if sum(each is not None for each in (room, site, teacher, group)) != 1:
+    if sum(each is not None for each in (room_id, site_id, teacher_id, pupil_group_id)) != 1:
         raise Invalid(
-            "timetable.one_view", "Whose week", "Name one of `room`, `site`, `teacher` and `group`."
+            "timetable.one_view",
+            "Whose week",
+            "Name one of `room_id`, `site_id`, `teacher_id` and `pupil_group_id`.",
         )
-    found = week_view.show_week(session, principal, term, week, Whose(room, site, teacher, group))
+    whose = Whose(room_id, site_id, teacher_id, pupil_group_id)
+    found = week_view.show_week(session, principal, term_id, week, whose)
     return WeekOut(
         term_id=found.term.id,
         week=found.number,

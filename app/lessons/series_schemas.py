@@ -28,7 +28,7 @@ _FACTS = {
     "subject": "English",
     "mode": "synchronous",
     "teacher_id": "f4b7a1de-0f53-4a86-b7b0-5a3c0e9d1f22",
-    "substitute_for": None,
+    "substitute_for_id": None,
     "main_room_id": "5e0c8a52-7f7e-4b0f-8f9b-4a2f6f3f9d33",
     "receiving_room_ids": ["a1c6e2de-92c1-4a44-8d1c-6e0f1b2a7c55"],
     "pupil_group_ids": [],
@@ -108,7 +108,7 @@ class LessonFactsOut(Output):
     subject: str
     mode: LessonMode
     teacher_id: UUID
-    substitute_for: UUID | None
+    substitute_for_id: UUID | None
     main_room_id: UUID
     receiving_room_ids: list[UUID]
     pupil_group_ids: list[UUID]
@@ -118,7 +118,8 @@ class LessonFactsOut(Output):
     @classmethod
     def of(cls, facts: Facts) -> Self:
         rooms = [site["receiving_room_id"] for site in facts["sites"]]
-        return cls.model_validate({**facts, "receiving_room_ids": rooms})
+        named = {"receiving_room_ids": rooms, "substitute_for_id": facts["substitute_for"]}
+        return cls.model_validate({**facts, **named})
 
 
 class LessonEffectOut(Output):

@@ -31,6 +31,7 @@ from app.reports.schemas import (
 )
 from app.reports.service import By, RoomRow, Row, View, Wanted
 from app.schemas import (
+    BelowUnit,
     Page,
     PageAfter,
     PageLimit,
@@ -57,13 +58,13 @@ Reader = Annotated[Principal, may(Action.REPORT_SHOW)]
 
 
 def _wanted(
-    term: UUID,
-    under: Annotated[UUID | None, Query(description="Only this org unit and what is below it")] = None,
-    own: Annotated[bool, Query(description="With `under`: only the unit's own classes")] = False,
+    term_id: UUID,
+    org_unit_id: BelowUnit = None,
+    own: Annotated[bool, Query(description="With `org_unit_id`: only the unit's own classes")] = False,
     grade: Annotated[int | None, Query(ge=1, le=12)] = None,
     subject: SubjectCode = None,
 ) -> Wanted:
-    return Wanted(term, under, own and under is not None, grade, subject)
+    return Wanted(term_id, org_unit_id, own and org_unit_id is not None, grade, subject)
 
 
 Narrowed = Annotated[Wanted, Depends(_wanted)]
@@ -140,7 +141,7 @@ def unassigned(session: SessionDep, principal: Reader, wanted: Narrowed) -> Page
             org_unit=found.units[unit].name,
             subject=subject,
             planned=count,
-            lessons=_link("lessons", term=wanted.term_id, unit=unit, subject=subject),
+            lessons=_link("lessons", term_id=wanted.term_id, unit_id=unit, subject=subject),
         )
         for (unit, subject), count in sorted(found.unassigned.items(), key=str)
     ]
@@ -151,17 +152,18 @@ def unassigned(session: SessionDep, principal: Reader, wanted: Narrowed) -> Page
 def rooms(
     session: SessionDep,
     principal: Reader,
-    term: UUID,
+    term_id: UUID,
     kind: Annotated[Literal["main", "receiving"], Query(description="What rooms give, or take")] = "main",
-    under: Annotated[UUID | None, Query(description="Only this org unit and what is below it")] = None,
+    org_unit_id: BelowUnit = None,
 ) -> RoomsOut:
     """How many lessons each main room gives or each receiving room takes, those without any too."""
-    weeks, rows = service.rooms(session, principal, Wanted(term, under), RoomKind(kind), datetime.now(UTC))
+    wanted = Wanted(term_id, org_unit_id)
+    weeks, rows = service.rooms(session, principal, wanted, RoomKind(kind), datetime.now(UTC))
     units = service.unit_names(session, [row.room.org_unit_id for row in rows])
-    shown = [_room(each, kind, term, weeks, units) for each in rows]
+    shown = [_room(each, kind, term_id, weeks, units) for each in rows]
     planned = sum(each.planned for each in shown)
     return RoomsOut(
-        term_id=term,
+        term_id=term_id,
         weeks=weeks,
         planned=planned,
         due=sum(each.due for each in shown),
@@ -175,21 +177,23 @@ def rooms(
 def lessons(
     session: SessionDep,
     principal: Reader,
-    term: UUID,
-    group: Annotated[UUID | None, Query(description="Of this pupil group")] = None,
-    unit: Annotated[UUID | None, Query(description="That reach this unit and name no group of it")] = None,
-    main_room: Annotated[UUID | None, Query(description="Given in this room")] = None,
-    receiving_room: Annotated[UUID | None, Query(description="Taken in this room")] = None,
+    term_id: UUID,
+    pupil_group_id: Annotated[UUID | None, Query(description="Of this pupil group")] = None,
+    unit_id: Annotated[
+        UUID | None, Query(description="That reach just this unit and name no group of it")
+    ] = None,
+    main_room_id: Annotated[UUID | None, Query(description="Given in this room")] = None,
+    receiving_room_id: Annotated[UUID | None, Query(description="Taken in this room")] = None,
     subject: SubjectCode = None,
     delivered: Annotated[bool, Query(description="Only those that were delivered")] = False,
     limit: PageLimit = 50,
     after: PageAfter = None,
 ) -> Page[CountedLesson]:
     """Exactly the lessons that a cell or a room counts, by time: of a group, a unit, both together, or one room."""
-    if sum(each is not None for each in (group or unit, main_room, receiving_room)) != 1:
-        raise Invalid("report.whose", "Whose lessons", "Name a `group`, a `unit`, or one room.")
+    if sum(each is not None for each in (pupil_group_id or unit_id, main_room_id, receiving_room_id)) != 1:
+        raise Invalid("report.whose", "Whose lessons", "Name a `pupil_group_id`, a `unit_id`, or one room.")
     last = decode_pair(after, moment, UUID) if after else None
-    counted = Counted(term, group, unit, subject, main_room, receiving_room, delivered)
+    counted = Counted(term_id, pupil_group_id, unit_id, subject, main_room_id, receiving_room_id, delivered)
     found, more = service.lessons(session, principal, counted, last, limit)
     following = encode_cursor(found[-1].starts_at.isoformat(), str(found[-1].id)) if more else None
     return Page(items=[CountedLesson.model_validate(each) for each in found], next=following)
@@ -240,8 +244,8 @@ def _row(row: Row, by: By, wanted: Wanted, found: View, names: Mapping[UUID | in
     subject = row.key if by is By.SUBJECT and isinstance(row.key, str) else None
     own = wanted.own or by is By.SITE or unit == found.root.id
     narrowed = {
-        "term": wanted.term_id,
-        "under": unit or wanted.under,
+        "term_id": wanted.term_id,
+        "org_unit_id": unit or wanted.under,
         "grade": grade or wanted.grade,
         "subject": subject or wanted.subject,
     }
@@ -259,7 +263,9 @@ def _row(row: Row, by: By, wanted: Wanted, found: View, names: Mapping[UUID | in
 def _cell(cell: Cell, wanted: Wanted, found: View, groups: Mapping[UUID | None, str]) -> CellOut:
     line = cell.line
     unit = line.unit_id if (line.unit_id, line.subject) in found.unnamed else None
-    link = _link("lessons", term=wanted.term_id, group=line.group_id, unit=unit, subject=line.subject)
+    link = _link(
+        "lessons", term_id=wanted.term_id, pupil_group_id=line.group_id, unit_id=unit, subject=line.subject
+    )
     return CellOut(
         org_unit_id=line.unit_id,
         org_unit=found.units[line.unit_id].name,
@@ -308,7 +314,7 @@ def _room(row: RoomRow, kind: str, term: UUID, weeks: float, units: Mapping[UUID
         due=row.count.due,
         delivered=row.count.delivered,
         per_week=_per_week(row.count.planned, weeks),
-        lessons=_link("lessons", term=term, **{f"{kind}_room": room.id}),
+        lessons=_link("lessons", term_id=term, **{f"{kind}_room_id": room.id}),
     )
 
 

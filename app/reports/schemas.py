@@ -67,8 +67,8 @@ class CoverageRow(Output):
             "subject": None,
             "name": "梅山镇",
             "figures": _FIGURES,
-            "cells": f"/api/v1/reports/coverage/cells?term={_TERM}&under={_UNIT}",
-            "within": f"/api/v1/reports/coverage?term={_TERM}&by=area&under={_UNIT}",
+            "cells": f"/api/v1/reports/coverage/cells?term_id={_TERM}&org_unit_id={_UNIT}",
+            "within": f"/api/v1/reports/coverage?term_id={_TERM}&by=area&org_unit_id={_UNIT}",
         }
     )
 
@@ -124,7 +124,7 @@ class CellOut(Output):
             "planned": 40,
             "due": 10,
             "delivered": 9,
-            "lessons": f"/api/v1/reports/lessons?term={_TERM}&group={_GROUP}&subject=English",
+            "lessons": f"/api/v1/reports/lessons?term_id={_TERM}&pupil_group_id={_GROUP}&subject=English",
         }
     )
 
@@ -174,7 +174,7 @@ class UnassignedOut(Output):
             "org_unit": "第1教学点",
             "subject": "Music",
             "planned": 19,
-            "lessons": f"/api/v1/reports/lessons?term={_TERM}&unit={_UNIT}&subject=Music",
+            "lessons": f"/api/v1/reports/lessons?term_id={_TERM}&unit_id={_UNIT}&subject=Music",
         }
     )
 
@@ -198,7 +198,7 @@ class RoomFiguresOut(Output):
             "due": 65,
             "delivered": 63,
             "per_week": 13.0,
-            "lessons": f"/api/v1/reports/lessons?term={_TERM}&main_room={_GROUP}",
+            "lessons": f"/api/v1/reports/lessons?term_id={_TERM}&main_room_id={_GROUP}",
         }
     )
 

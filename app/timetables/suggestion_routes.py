@@ -83,12 +83,12 @@ class Suggestions(Output):
 def suggest(
     session: SessionDep,
     principal: Annotated[Principal, may(Action.PAIRING_SUGGEST)],
-    site: Annotated[UUID, Query(description="The teaching site or school with the receiving room")],
+    site_id: Annotated[UUID, Query(description="The teaching site or school with the receiving room")],
     subject: Annotated[Subject, Query()],
     term_id: Annotated[UUID, Query(description="Whose bells, agreements and timetable count")],
     minimum_link_mbps: Annotated[float | None, Query(gt=0, le=100_000, allow_inf_nan=False)] = None,
     limit: Annotated[int, Query(ge=1, le=suggesting.MOST)] = 10,
 ) -> Suggestions:
     """Rank the county's main rooms for a site and say why, item by item; nothing is proposed by asking."""
-    found = suggesting.suggest(session, principal, site, subject, term_id, minimum_link_mbps, limit)
+    found = suggesting.suggest(session, principal, site_id, subject, term_id, minimum_link_mbps, limit)
     return Suggestions(items=[SuggestionOut.of(suggestion) for suggestion in found])

@@ -189,9 +189,22 @@ def test_names_are_alike(document: dict[str, Any]) -> None:
         for each in operation.get("parameters", ()):
             if each["in"] != "header":
                 assert re.fullmatch(r"[a-z][a-z_]*", each["name"]), f"{method} {path} {each['name']}"
+            if _is_id(each["schema"]):
+                assert each["name"].endswith("_id"), f"{method} {path} {each['name']}"
         assert re.fullmatch(r"(/([a-z-]+|\.well-known|\{[a-z_]+\}(\.(ics|\{form\}))?|v1|[a-z.]+))+", path), (
             path
         )
+
+    for name, schema in document["components"]["schemas"].items():
+        for field, shape in schema.get("properties", {}).items():
+            if _is_id(shape) and field not in ("id", "calendar_uid"):
+                assert field.endswith(("_id", "_ids")), f"{name}.{field}"
+
+
+def _is_id(shape: dict[str, Any]) -> bool:
+    """Whether that is the id of something, or a list of ids, or neither where there may be none."""
+    kinds = [shape, shape.get("items", {}), *shape.get("anyOf", ())]
+    return any(kind.get("format") == "uuid" for kind in kinds)
 
 
 def test_examples_are_what_they_are_examples_of() -> None:

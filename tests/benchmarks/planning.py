@@ -118,7 +118,7 @@ def _report(county: _County) -> Iterator[float]:
     client = TestClient(api)
     for by in ("area", "site", "subject") * 3:
         began = time.perf_counter()
-        answer = client.get(f"/api/v1/reports/coverage?term={term_id}&by={by}", headers=headers)
+        answer = client.get(f"/api/v1/reports/coverage?term_id={term_id}&by={by}", headers=headers)
         yield time.perf_counter() - began
         assert answer.json()["total"]["planned"] > 0
     api.state.engine.dispose()

@@ -186,7 +186,7 @@ async function sites(fields, lesson) {
   const added = () => chosen().filter((id) => !now.has(id));
   const dropped = () => [...now.keys()].filter((id) => !chosen().includes(id));
   return {
-    one: () => ({ add: added(), drop: dropped().map((id) => now.get(id)) }),
+    one: () => ({ add_room_ids: added(), drop_site_ids: dropped().map((id) => now.get(id)) }),
     series: async (entry) => {
       const planned = (await entry()).sites.map((site) => site.receiving_room_id);
       return { receiving_room_ids: [...new Set([...planned.filter((id) => !dropped().includes(id)), ...added()])] };

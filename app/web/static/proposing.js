@@ -43,7 +43,7 @@ function forget() {
 
 async function suggest(siteOf) {
   const query = new URLSearchParams({
-    site: siteOf.get(byId("site").value),
+    site_id: siteOf.get(byId("site").value),
     subject: byId("subject").value,
     term_id: byId("term").value,
     limit: 5,

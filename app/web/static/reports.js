@@ -47,14 +47,14 @@ function current(terms) {
 }
 
 async function show() {
-  const query = new URLSearchParams({ term: byId("term").value, by: byId("by").value, language: language() });
+  const query = new URLSearchParams({ term_id: byId("term").value, by: byId("by").value, language: language() });
   const under = asked.get("under");
-  if (under) query.set("under", under);
+  if (under) query.set("org_unit_id", under);
   const report = await get(`/api/v1/reports/coverage?${query}`);
   if (under) byId("whole-heading").textContent = asked.get("name") ?? "";
   else say(byId("whole-heading"), holds(me, "bureau_admin") ? "reports.county" : "reports.mine");
   byId("up").hidden = !under;
-  byId("up").href = address({ term: query.get("term"), by: query.get("by") });
+  byId("up").href = address({ term: query.get("term_id"), by: query.get("by") });
   showRates(byId("opening"), byId("hours"), report.total);
   lists(report, query);
   say(byId("what"), WHAT[report.by]);

@@ -13,6 +13,7 @@ import { byId, child } from "./page.js";
 import { openPlanning, openPublishing } from "./planning.js";
 import { loadSubjects } from "./subjects.js";
 
+const FIELDS = { room: "room_id", site: "site_id", teacher: "teacher_id", group: "pupil_group_id" };
 const LISTS = { room: choices.mainRooms, site: choices.sites, teacher: choices.teachers, group: choices.groups };
 
 // What is looked at: it stands in the address, so that it can be kept, sent and printed.
@@ -124,7 +125,7 @@ async function load(change = {}) {
   const monday = mondayOfWeek(term.first_day, week);
   const day = monday < term.first_day ? term.first_day : monday;
   const [found, periods] = await Promise.all([
-    get(`/api/v1/timetable?${new URLSearchParams({ term: term.id, week, [by]: whose })}`),
+    get(`/api/v1/timetable?${new URLSearchParams({ term_id: term.id, week, [FIELDS[by]]: whose })}`),
     choices.periods(chosen.unit, day),
   ]);
   if (mine !== asked) return; // somebody has stepped on meanwhile

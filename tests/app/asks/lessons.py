@@ -27,5 +27,5 @@ def asks(scene: Scene) -> Asks:
         ("POST", f"{lesson}/make-up"): Ask(moved),
         ("POST", f"{lesson}/substitute"): Ask({"teacher_id": str(county.teacher.id)}),
         ("POST", f"{lesson}/rooms"): Ask({"main_room_id": str(county.main_room.id)}),
-        ("POST", f"{lesson}/sites"): Ask({"drop": [str(county.sites[0].unit.id)]}),
+        ("POST", f"{lesson}/sites"): Ask({"drop_site_ids": [str(county.sites[0].unit.id)]}),
     }

@@ -42,7 +42,9 @@ def asks(scene: Scene) -> Asks:
         ("DELETE", "/api/v1/timetable-entries/{entry_id}"): Ask(query=f"scope=this&from={first_day}"),
         ("POST", "/api/v1/timetable-entries/{entry_id}/effects"): Ask({"title": "Else"}, query="scope=all"),
         ("POST", "/api/v1/timetable-entries/{entry_id}/delete/effects"): Ask(query="scope=all"),
-        ("GET", "/api/v1/timetable"): Ask(query=f"term={county.term.id}&week=1&room={county.main_room.id}"),
+        ("GET", "/api/v1/timetable"): Ask(
+            query=f"term_id={county.term.id}&week=1&room_id={county.main_room.id}"
+        ),
         ("POST", "/api/v1/timetable/publish"): Ask({"term_id": str(county.term.id)}),
         ("GET", "/api/v1/timetable-entries"): Ask(finds="entry_id"),
         ("GET", "/api/v1/timetable-entries/{entry_id}"): Ask(),

@@ -356,7 +356,7 @@ def test_a_week_is_seen_from_four_sides(
 
     def week(**whose: object) -> list[int]:
         seen.clear()
-        query = {"term": str(county.term.id), "week": "1"} | {
+        query = {"term_id": str(county.term.id), "week": "1"} | {
             name: str(value) for name, value in whose.items()
         }
         answer = client.get("/api/v1/timetable", params=query, headers=header)
@@ -364,14 +364,14 @@ def test_a_week_is_seen_from_four_sides(
         assert len([each for each in seen if each.startswith("SELECT")]) <= 10, "\n".join(seen)
         return [lesson["period"] for lesson in answer.json()["lessons"]]
 
-    assert week(room=county.main_room.id) == [1, 2]
-    assert week(room=county.sites[0].room.id) == [1]
-    assert week(site=county.sites[1].unit.id) == [2]
-    assert week(teacher=county.teacher.id) == [1, 2]
-    assert week(group=group.id) == [1, 2]
-    assert week(group=county.teacher.id) == []
-    for query in ("week=1", "week=1&room={0}&site={0}", "week=99&room={0}"):
-        path = f"/api/v1/timetable?term={county.term.id}&{query.format(county.main_room.id)}"
+    assert week(room_id=county.main_room.id) == [1, 2]
+    assert week(room_id=county.sites[0].room.id) == [1]
+    assert week(site_id=county.sites[1].unit.id) == [2]
+    assert week(teacher_id=county.teacher.id) == [1, 2]
+    assert week(pupil_group_id=group.id) == [1, 2]
+    assert week(pupil_group_id=county.teacher.id) == []
+    for query in ("week=1", "week=1&room_id={0}&site_id={0}", "week=99&room_id={0}"):
+        path = f"/api/v1/timetable?term_id={county.term.id}&{query.format(county.main_room.id)}"
         assert client.get(path, headers=header).status_code == 422
     assert session.scalars(select(LessonGroup.released)).all() == [False] * len(
         session.scalars(select(Lesson.id)).all()

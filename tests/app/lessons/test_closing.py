@@ -83,7 +83,7 @@ def test_rooms_and_units_change_and_close(client: TestClient, session: Session, 
         (school, {"coordinates": {"latitude": 1}}), (school, {"name": " "}),
     ):  # fmt: skip
         assert code("PATCH", path, bad) == "request.invalid", bad
-    query = f"pairings/suggestions?site={site.unit.id}&term_id={county.term.id}&subject=English"
+    query = f"pairings/suggestions?site_id={site.unit.id}&term_id={county.term.id}&subject=English"
     reasons = {each["item"]: each for each in ask("GET", query)[1]["items"][0]["reasons"]}
     assert (reasons["distance"]["fact"], reasons["distance"]["points"]) == (8.2, 8)
     assert reasons["nearness"]["points"] == 0

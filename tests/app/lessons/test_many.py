@@ -52,8 +52,8 @@ def test_a_snow_day_is_called_off_at_once(client: TestClient, session: Session, 
     assert {each["state"] for each in lessons().values()} == {"published", "live"}
 
     done = cancel(org_unit_id=site, date=day, others="leave").json()
-    assert done["without_sites"] == [planned[str(both)]["id"]]
-    assert ([each["id"] for each in done["left"]], done["cancelled"]) == ([live], [])
+    assert done["without_sites_ids"] == [planned[str(both)]["id"]]
+    assert ([each["id"] for each in done["left"]], done["cancelled_ids"]) == ([live], [])
     now = lessons()[str(both)]
     assert {each["site_id"]: each["state"] for each in now["sites"]}[site] == "cancelled"
     assert (now["state"], now["sequence"]) == ("published", 1)
@@ -61,16 +61,20 @@ def test_a_snow_day_is_called_off_at_once(client: TestClient, session: Session, 
     session.execute(update(Lesson).where(Lesson.id == UUID(live)).values(state=LessonState.PUBLISHED))
     session.commit()
     alone = cancel(org_unit_id=site, date=day).json()
-    assert (alone["cancelled"], alone["without_sites"]) == ([live], [])
+    assert (alone["cancelled_ids"], alone["without_sites_ids"]) == ([live], [])
     all_of_it = cancel(school, org_unit_id=str(place.school.id), date=day).json()
-    assert all_of_it["cancelled"] == [planned[str(both)]["id"]]
+    assert all_of_it["cancelled_ids"] == [planned[str(both)]["id"]]
     assert {each["state_reason"] for each in lessons().values()} == {"大雪 Snow"}
-    assert cancel(org_unit_id=site, date=day).json() == {"cancelled": [], "without_sites": [], "left": []}
+    assert cancel(org_unit_id=site, date=day).json() == {
+        "cancelled_ids": [],
+        "without_sites_ids": [],
+        "left": [],
+    }
 
     again = cancel(lesson_ids=[live, str(both)])
     assert {each["code"] for each in again.json()["refused"]} == {"lesson.wrong_state", "lesson.not_found"}
     other = client.get("/api/v1/lessons?limit=1", headers=bureau).json()["items"][0]["id"]
-    assert cancel(lesson_ids=[other]).json()["cancelled"] == [other]
+    assert cancel(lesson_ids=[other]).json()["cancelled_ids"] == [other]
     trail = client.get("/api/v1/audit-events?act=lesson.cancelled", headers=bureau).json()["items"]
     assert len(trail) == 3
 

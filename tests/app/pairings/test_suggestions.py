@@ -71,7 +71,7 @@ def test_main_rooms_are_suggested_over_rest(client: TestClient, session: Session
     factories.room(session, new, RoomKind.RECEIVING)
     bureau = factories.bearer(keys, county.bureau)
     session.commit()
-    address = f"/api/v1/pairings/suggestions?term_id={county.term.id}&subject=English&site="
+    address = f"/api/v1/pairings/suggestions?term_id={county.term.id}&subject=English&site_id="
     statements: list[str] = []
     engine = client.app.state.engine  # type: ignore[attr-defined]
     event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))

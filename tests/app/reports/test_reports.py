@@ -107,7 +107,7 @@ class Scene:
             after = f"&after={page['next']}"
 
     def coverage(self, query: str = "", header: dict[str, str] | None = None) -> Any:
-        return self.get(f"{REPORTS}/coverage?term={self.county.term.id}{query}", header)
+        return self.get(f"{REPORTS}/coverage?term_id={self.county.term.id}{query}", header)
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ def test_figures_add_up_from_the_county_to_the_single_lesson(scene: Scene) -> No
     # Eight cells: 4 of English and 1 of Music at the school and the named site, 2 at the other, 3 at the other school.
     cells = {
         (cell["org_unit_id"], cell["grade"], cell["subject"]): cell
-        for cell in scene.all(f"{REPORTS}/coverage/cells?term={county.term.id}")
+        for cell in scene.all(f"{REPORTS}/coverage/cells?term_id={county.term.id}")
     }
     assert len(cells) == figures["cells"]
     school, named, unnamed = (str(county.school.id), *(str(site.unit.id) for site in county.sites))
@@ -181,7 +181,7 @@ def test_figures_add_up_from_the_county_to_the_single_lesson(scene: Scene) -> No
             if row["within"]:
                 assert scene.get(row["within"])["total"] == row["figures"]
     assert figures["full_hours_rate"] == round(figures["counted"] / figures["required"], 4)
-    short = scene.all(f"{REPORTS}/coverage/cells?term={county.term.id}&only=unopened")
+    short = scene.all(f"{REPORTS}/coverage/cells?term_id={county.term.id}&only=unopened")
     assert len(short) == figures["cells"] - figures["opened"]
 
 
@@ -211,7 +211,7 @@ def sheets_of(file: bytes) -> dict[str, list[list[str]]]:
 
 
 def test_the_workbook_says_the_same(scene: Scene) -> None:
-    term = f"term={scene.county.term.id}"
+    term = f"term_id={scene.county.term.id}"
     figures = scene.coverage()["total"]
     for language, total_word in (("en", "Total"), ("zh", "合计")):
         answer = scene.client.get(f"{REPORTS}/workbook?{term}&language={language}", headers=scene.bureau)
@@ -226,7 +226,7 @@ def test_the_workbook_says_the_same(scene: Scene) -> None:
         assert sum(float(row[4]) for row in listed[1:]) == figures["required"]
         assert (len(main_rooms), len(receiving_rooms)) == (2, 3)
         assert any(row[0] == "'=HYPERLINK(0)" for row in listed)
-    own = f"{REPORTS}/workbook?{term}&under={scene.county.school.id}&own=true"
+    own = f"{REPORTS}/workbook?{term}&org_unit_id={scene.county.school.id}&own=true"
     *_, main_rooms, receiving_rooms, _, listed = sheets_of(
         scene.client.get(own, headers=scene.bureau).content
     ).values()
@@ -234,7 +234,7 @@ def test_the_workbook_says_the_same(scene: Scene) -> None:
 
 
 def test_rooms_who_is_left_out_and_how_far_one_sees(scene: Scene) -> None:
-    county, term = scene.county, f"term={scene.county.term.id}"
+    county, term = scene.county, f"term_id={scene.county.term.id}"
     for kind, rooms in (("main", 1), ("receiving", 2)):
         shown = scene.get(f"{REPORTS}/rooms?{term}&kind={kind}")
         assert len(shown["rows"]) == rooms and shown["per_week"] == round(5 / 3, 2)
@@ -249,32 +249,32 @@ def test_rooms_who_is_left_out_and_how_far_one_sees(scene: Scene) -> None:
     ]
     assert scene.coverage()["unserved"] == 2
     own = scene.coverage("", scene.head)
-    assert own["total"] == scene.coverage(f"&under={county.school.id}")["total"]
+    assert own["total"] == scene.coverage(f"&org_unit_id={county.school.id}")["total"]
     assert own["total"]["cells"] == 2
     # The school's township is out of reach of its admin, who sees the school instead.
     (row,) = scene.coverage("", scene.other_head)["rows"]
     assert (row["name"], row["org_unit_id"]) == (scene.other.name, str(scene.other.id))
     assert scene.get(row["within"], scene.other_head)["total"] == row["figures"]
     for address in (
-        f"coverage?{term}&under={scene.other.id}",
-        f"lessons?{term}&unit={scene.other.id}",
-        f"lessons?{term}&receiving_room={county.sites[0].room.id}",
-        f"coverage?term={UUID(int=7)}",
+        f"coverage?{term}&org_unit_id={scene.other.id}",
+        f"lessons?{term}&unit_id={scene.other.id}",
+        f"lessons?{term}&receiving_room_id={county.sites[0].room.id}",
+        f"coverage?term_id={UUID(int=7)}",
     ):
         assert scene.client.get(f"{REPORTS}/{address}", headers=scene.head).status_code == 404, address
-    for address in ("", f"&group={UUID(int=7)}&main_room={county.main_room.id}"):
+    for address in ("", f"&pupil_group_id={UUID(int=7)}&main_room_id={county.main_room.id}"):
         answer = scene.client.get(f"{REPORTS}/lessons?{term}{address}", headers=scene.bureau)
         assert answer.json()["code"] == "report.whose"
     zoneless = encode_cursor("2026-09-07T08:00:00", str(UUID(int=7)))
     for address in (f"&after={zoneless}", "&subject=%00"):
-        room = f"{REPORTS}/lessons?{term}&main_room={county.main_room.id}"
+        room = f"{REPORTS}/lessons?{term}&main_room_id={county.main_room.id}"
         assert scene.client.get(room + address, headers=scene.bureau).status_code == 422, address
 
 
 def test_a_lesson_made_up_for_counts_once_and_what_is_closed_not_at_all(
     scene: Scene, session: Session
 ) -> None:
-    county, term = scene.county, f"term={scene.county.term.id}"
+    county, term = scene.county, f"term_id={scene.county.term.id}"
     before = scene.coverage()["total"]
     lesson = session.scalars(
         select(Lesson).where(Lesson.subject == "English").order_by(Lesson.date.desc())
