@@ -21,6 +21,7 @@ from app.main import ROUTERS
 from app.openapi import NO_ADDRESS
 from app.schools import groups, subjects
 from app.schools.groups import GroupDraft
+from app.schools.rules import RoomKind
 from app.timetables import headcounts
 from app.timetables import service as timetables
 from app.timetables.service import BellDraft
@@ -60,6 +61,7 @@ def made_scene(session: Session) -> Scene:
         "pupil_id": consents.pupil(session, county.school, county.bureau).id,
         "pupil_group_id": groups.create_group(session, GroupDraft(county.school.id, "3", (3,), 40)).id,
         "room_id": county.main_room.id,
+        "recording_room_id": factories.room(session, county.school, RoomKind.RECORDING).id,
         "pairing_id": county.sites[0].pairing.id,
         "term_id": county.term.id,
         "bell_schedule_id": timetables.create_bell_schedule(session, once).id,

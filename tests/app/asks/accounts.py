@@ -49,7 +49,9 @@ def asks(scene: Scene) -> Asks:
         ("GET", "/api/v1/people/{person_id}/export"): Ask(),
         ("POST", "/api/v1/people/{person_id}/erase"): Ask({"login": "somebody-else"}),
         ("POST", "/api/v1/assignments/{assignment_id}/end"): Ask({"last_day": "2199-01-01"}),
-        ("POST", "/api/v1/terminals"): Ask({"code": "NOBODY", "room_id": str(scene.county.main_room.id)}),
+        ("POST", "/api/v1/terminals"): Ask(
+            {"code": "NOBODY", "room_id": str(scene.ids["recording_room_id"])}
+        ),
         ("GET", "/api/v1/terminals"): Ask(finds="terminal_id"),
         ("POST", "/api/v1/terminals/{terminal_id}/remove"): Ask(),
         ("GET", "/api/v1/audit-events"): Ask(at_home=True),
