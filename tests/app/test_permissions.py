@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
-from app.accounts.permissions import OF_ONESELF, TABLE, Action
+from app.accounts.permissions import OF_ONESELF, PASSES, TABLE, Action
 from app.accounts.rules import Pass, Role
 from app.gatekeeping import WITHOUT_GATE, check, describe, guarded_routes
 from app.keys import Keys
@@ -184,8 +184,8 @@ def test_every_line_without_a_gate_is_a_route(app: FastAPI) -> None:
 
 
 def test_every_action_is_in_the_table_and_asked_for() -> None:
-    media = {Action.LESSON_TEACH, Action.LESSON_ANSWER, Action.LESSON_OBSERVE}
-    assert TABLE.keys() | OF_ONESELF == set(Action)
+    media = {Action.LESSON_TEACH, Action.LESSON_ANSWER, Action.LESSON_OBSERVE, Action.LESSON_PRESENT}
+    assert TABLE.keys() | PASSES.keys() | OF_ONESELF == set(Action)
     assert {each.action for each in GUARDED} | media == set(Action)
 
 
