@@ -1,5 +1,6 @@
 // A rate as two bars, planned above delivered, with the figures beside them: nobody has to read it off a picture.
 
+import { percent } from "./chart.js";
 import { say } from "./i18n.js";
 import { child } from "./page.js";
 
@@ -17,5 +18,5 @@ function add(both, kind, words, rate) {
   const track = child(row, "span", "bar-track");
   track.setAttribute("aria-hidden", "true");
   child(track, "span", "bar-fill").style.inlineSize = `${100 * (rate ?? 0)}%`;
-  child(row, "span", "bar-figure").textContent = rate === null ? "–" : `${(100 * rate).toFixed(1)} %`;
+  child(row, "span", "bar-figure").textContent = percent(rate);
 }

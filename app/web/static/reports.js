@@ -2,6 +2,7 @@
 
 import { get, getAll } from "./api.js";
 import { bars } from "./bars.js";
+import { chart, percent } from "./chart.js";
 import { holds, isSignedIn, whoIsHere } from "./frame.js";
 import { language, say, text } from "./i18n.js";
 import { byId, child } from "./page.js";
@@ -17,12 +18,25 @@ const WHAT = {
   subject: "reports.by.subject",
 };
 
+const RATES = [
+  { id: "opening", planned: "opening_rate", delivered: "opening_rate_delivered" },
+  { id: "hours", planned: "full_hours_rate", delivered: "full_hours_rate_delivered" },
+];
+const MOST_BARS = 15;
+
 let me = null;
+let known = null; // the report
+let order = { column: null, down: false }; // by column; null: as the server tells them
 
 for (const choice of [byId("term"), byId("by")]) {
   choice.addEventListener("change", () => go({ term: byId("term").value, by: byId("by").value }));
 }
 wireMore(attempt);
+let width = innerWidth;
+addEventListener("resize", () => {
+  if (known && innerWidth !== width) showRows(); // phones fire it on scrolling, too
+  width = innerWidth;
+});
 if (isSignedIn) attempt(open);
 
 async function open() {
@@ -55,17 +69,59 @@ async function show() {
   else say(byId("whole-heading"), holds(me, "bureau_admin") ? "reports.county" : "reports.mine");
   byId("up").hidden = !under;
   byId("up").href = address({ term: query.get("term_id"), by: query.get("by") });
-  showRates(byId("opening"), byId("hours"), report.total);
+  for (const { id, planned, delivered } of RATES) {
+    byId(id).replaceChildren(bars(report.total[planned], report.total[delivered]));
+  }
   lists(report, query);
-  say(byId("what"), WHAT[report.by]);
-  byId("rows").replaceChildren(...report.rows.map((row) => line(row, report.by)));
+  known = report;
   byId("none").hidden = report.total.cells > 0;
+  byId("loading").hidden = true;
   byId("whole").hidden = false;
+  showRows();
 }
 
-function showRates(opening, hours, figures) {
-  opening.replaceChildren(bars(figures.opening_rate, figures.opening_rate_delivered));
-  hours.replaceChildren(bars(figures.full_hours_rate, figures.full_hours_rate_delivered));
+// The charts show where it is needed most, the table everything.
+function showRows() {
+  const { rows, by } = known;
+  for (const { id, planned, delivered } of RATES) {
+    const lowest = sorted(rows, by, { column: planned, down: false }).slice(0, MOST_BARS);
+    const drawn = lowest.map((row) => ({ name: nameOf(row, by), planned: row.figures[planned], delivered: row.figures[delivered] }));
+    chart(byId(`${id}-chart`), `reports.${id}.chart`, drawn);
+    byId(`${id}-note`).hidden = rows.length <= MOST_BARS;
+    say(byId(`${id}-note`), "reports.chart.lowest", { most: MOST_BARS, count: rows.length });
+  }
+  byId("heads").replaceChildren();
+  head(WHAT[by], "name");
+  for (const { planned, delivered } of RATES) {
+    head("reports.planned", planned);
+    head("reports.delivered", delivered);
+  }
+  child(byId("heads"), "td");
+  byId("rows").replaceChildren(...sorted(rows, by, order).map((row) => line(row, by)));
+}
+
+// Pressed once, a column's lowest come first; pressed again, its highest.
+function head(key, column) {
+  const cell = child(byId("heads"), "th");
+  cell.scope = "col";
+  const button = child(cell, "button", "sort");
+  button.type = "button";
+  say(button, key);
+  if (order.column === column) cell.setAttribute("aria-sort", order.down ? "descending" : "ascending");
+  button.addEventListener("click", () => {
+    order = { column, down: order.column === column && !order.down };
+    showRows();
+    byId("heads").querySelector("[aria-sort] button").focus();
+  });
+}
+
+function sorted(rows, by, { column, down }) {
+  if (column === null) return rows;
+  const name = (row) => nameOf(row, by)();
+  const rate = ({ figures }) => figures[column] ?? 2; // where nothing is required, nothing is lacking
+  const byName = (one, other) => name(one).localeCompare(name(other), "zh", { numeric: true });
+  const found = rows.toSorted((one, other) => (column === "name" ? 0 : rate(one) - rate(other)) || byName(one, other));
+  return down ? found.reverse() : found;
 }
 
 function lists(report, query) {
@@ -83,11 +139,11 @@ function line(row, by) {
   const item = document.createElement("tr");
   const name = child(item, "th");
   name.scope = "row";
-  if (by === "grade") say(name, "reports.grade", { grade: row.grade });
-  else if (row.within) link(name, row);
-  else if (by === "subject") say(name, "lesson.title", { title: () => subjectName(row.subject) });
-  else name.textContent = row.name;
-  showRates(child(item, "td"), child(item, "td"), row.figures);
+  if (row.within) link(name, row);
+  else say(name, "reports.cell", { words: nameOf(row, by) });
+  for (const { planned, delivered } of RATES) {
+    for (const rate of [planned, delivered]) child(item, "td").textContent = percent(row.figures[rate]);
+  }
   const button = child(child(item, "td"), "button", "button");
   button.type = "button";
   say(child(button, "span"), "reports.list");
@@ -97,7 +153,7 @@ function line(row, by) {
 
 function nameOf(row, by) {
   if (by === "grade") return () => text("reports.grade", { grade: row.grade });
-  return by === "subject" ? () => subjectName(row.subject) : row.name;
+  return () => (by === "subject" ? subjectName(row.subject) : row.name);
 }
 
 function link(cell, row) {
@@ -120,6 +176,7 @@ async function attempt(act) {
   try {
     await act();
   } catch (failure) {
+    byId("loading").hidden = true;
     tellFault(byId("fault"), failure);
     byId("fault").scrollIntoView({ block: "center" });
   }
