@@ -26,8 +26,9 @@ OFTEN: Final = 10
 """So many in a window are no accident any more."""
 MOST_REMEMBERED: Final = 10_000
 MOST_UNWRITTEN: Final = 500
-_NEVER_GOOD: Final = frozenset(
+_AT_ONCE: Final = frozenset(
     {"token.invalid", "token.wrong_kind", "token.not_yet", "terminal.unproven", "session.other_origin"}
+    | {"upload.infected"}
 )
 _GOOD_ONCE: Final = frozenset(
     {"token.expired", "token.void", "token.no_person", "session.over", "terminal.removed", "guest.over"}
@@ -120,7 +121,7 @@ class Watch:
 
 def _told_at(error: AppError, *, known: bool) -> int:
     """How many of them it takes until the trail is told; 0: it never is."""
-    if error.code in _NEVER_GOOD or (known and (error.status == 403 or _sets_too_much(error))):
+    if error.code in _AT_ONCE or (known and (error.status == 403 or _sets_too_much(error))):
         return 1
     return OFTEN if error.code in _GOOD_ONCE or (known and error.status == 404) else 0
 

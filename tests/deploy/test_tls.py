@@ -1,34 +1,42 @@
 """TLS, by the server itself and by the nginx of deploy/nginx.conf before it."""
 
+import json
 import os
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from datetime import time as day_time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from cryptography import x509
 from sqlalchemy import select
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 from app.accounts.rules import Role
+from app.accounts.service import issue_person_token
 from app.audit.models import AuditEvent
+from app.database import make_engine, make_session_factory
 from app.errors import StartupError
 from app.guard.tls import Certificate
+from app.keys import load_keys
 from app.lessons.models import Lesson
 from app.settings import Settings, SettingsError, load_settings
 from app.timetables.rules import Bell
 from tests import counties, factories
 from tests.databases import SqliteDatabases
-from tests.patience import patient
+from tests.patience import PATIENCE, patient
 from tests.ports import free_port, free_ports
+from tests.scenarios.server import ServerProcess
 from tests.serving import Served, serving
 
 ROOT = Path(__file__).parents[2]
@@ -110,6 +118,72 @@ def test_the_server_speaks_tls_itself_and_takes_up_a_new_certificate(
             silent.settimeout(patient(20.0))
             assert silent.recv(1) == b""
             silent.close()
+
+
+def test_a_running_server_takes_up_a_new_certificate_on_sighup_and_lessons_go_on(
+    tmp_path: Path, sqlite_databases: SqliteDatabases
+) -> None:
+    pair, renewed, data = Pair.make(tmp_path), Pair.make(tmp_path, "renewed"), tmp_path / "data"
+    with sqlite_databases.fresh(tmp_path) as url:
+        token, lesson_id = a_teacher_and_a_lesson(url, data)
+        options = ["--tls-certificate", str(pair.certificate), "--tls-key", str(pair.key)]
+        server = ServerProcess(data, url, *options, "--idle-seconds", "3000")
+        server.url, server.verify = f"https://localhost:{server.http_port}", pair.client()
+        path = f"wss://localhost:{server.http_port}/api/v1/lessons/{lesson_id}/channel"
+        try:
+            server.wait_ready()
+            before = serial_at(server.http_port)
+            # Both trust the old certificate only: a connection made anew would fail.
+            with (
+                httpx.Client(verify=pair.client(), trust_env=False) as program,
+                connect(path, ssl=pair.client(), proxy=None, ping_interval=None) as page,
+            ):
+                page.send(json.dumps({"type": "hello", "token": token}))
+                assert heard(page, "welcome")["streams"]
+                assert program.get(f"{server.url}/healthz").status_code == 200
+                shutil.copyfile(renewed.key, pair.key)
+                server.process.send_signal(signal.SIGHUP)
+                wait_until(lambda: "the old one stays" in server.output())
+                assert serial_at(server.http_port) == before
+                shutil.copyfile(renewed.certificate, pair.certificate)
+                server.process.send_signal(signal.SIGHUP)
+                wait_until(lambda: serial_at(server.http_port) != before)
+                fresh = httpx.get(f"{server.url}/healthz", verify=renewed.client(), trust_env=False)
+                assert fresh.status_code == 200
+                page.send(json.dumps({"type": "ping"}))
+                assert heard(page, "pong")
+                assert program.get(f"{server.url}/healthz").status_code == 200
+        finally:
+            assert server.stop()[0] == 0, server.output()
+
+
+def a_teacher_and_a_lesson(url: str, data: Path) -> tuple[str, uuid.UUID]:
+    """A token of tomorrow's teacher, and the lesson."""
+    engine = make_engine(url)
+    with make_session_factory(engine).begin() as session:
+        first_day = counties.tomorrow()
+        county = counties.county(session, first_day=first_day, weeks=1)
+        plan = county.schedule(session, weekday=first_day.isoweekday())
+        lesson_id = session.scalars(select(Lesson.id).where(Lesson.entry_id == plan.entry.id)).one()
+        token = issue_person_token(load_keys(data), county.teacher, 60)
+    engine.dispose()
+    return token, lesson_id
+
+
+def heard(page: ClientConnection, kind: str) -> dict[str, Any]:
+    """The next message of a kind."""
+    while True:
+        message: dict[str, Any] = json.loads(page.recv(PATIENCE))
+        if message["type"] == kind:
+            return message
+
+
+def wait_until(came: Callable[[], bool]) -> None:
+    """Another process: nothing of it can be awaited."""
+    deadline = time.monotonic() + PATIENCE
+    while not came():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_a_certificate_that_is_of_no_use_is_one_line(tmp_path: Path, pair: Pair) -> None:
@@ -250,5 +324,18 @@ def test_the_channel_comes_through(nginx: Behind) -> None:
         assert '"type":"error"' in str(socket.recv(patient(10.0))).replace(" ", "")
 
 
-def test_large_uploads_end_at_the_proxy(nginx: Behind) -> None:
+def test_large_uploads_end_at_the_proxy_and_tables_come_through(nginx: Behind) -> None:
+    with nginx.served.app.state.session_factory.begin() as session:
+        bureau = factories.person(session, factories.county(session), Role.BUREAU_ADMIN)
+    header = factories.bearer(nginx.served.app.state.keys, bureau) | {"Content-Type": "text/csv"}
     assert nginx.client.post("/api/v1/people", content=b"x" * 1_200_000).status_code == 413
+    table = b"code,name\n" + b"\n".join(b"S%05d,%s" % (n, b"x" * 190) for n in range(8000))  # 1.6 MB
+    answer = nginx.client.post(
+        "/api/v1/imports?kind=org-units", content=table, headers=header, timeout=PATIENCE
+    )
+    assert answer.status_code == 200, answer.text  # the server read it, and says what is wrong with it
+    assert answer.json()["errors"]
+    too_large = b"x" * (18 << 20)
+    assert (
+        nginx.client.post("/api/v1/imports?kind=rooms", content=too_large, headers=header).status_code == 413
+    )

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -45,6 +46,7 @@ class ServerProcess:
         self.http_port = free_port()
         self.media_port = free_port()
         self.url = f"http://127.0.0.1:{self.http_port}"
+        self.verify: ssl.SSLContext | bool = True
         self.log = data_dir / f"server-{self.http_port}.log"
         arguments = {
             "--data-dir": str(data_dir),
@@ -68,7 +70,7 @@ class ServerProcess:
         deadline = self.started_at + 3 * PATIENCE
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
-                if httpx.get(f"{self.url}/readyz", trust_env=False).is_success:
+                if httpx.get(f"{self.url}/readyz", trust_env=False, verify=self.verify).is_success:
                     return time.monotonic() - self.started_at
             except httpx.TransportError:
                 pass

@@ -4,23 +4,34 @@ import io
 import tarfile
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app.__main__ import main
 from app.accounts.models import Person
 from app.accounts.rules import Role
+from app.audit import queries
+from app.audit import service as audit
+from app.audit.rules import SERVER_CHAIN, Act, Event, seal
 from app.backups import server
 from app.backups.archive import MANIFEST
 from app.database import Base, SessionFactory, make_engine, make_session_factory
 from app.errors import StartupError
+from app.idempotency.models import IdempotencyKey
 from app.keys import load_keys
 from app.lessons.models import Lesson
+from app.notices.models import NoticeLetter
+from app.notices.retrying import DeliveryState
 from app.settings import Settings
-from tests import counties, factories
+from app.timetables.models import CurriculumRequirement
+from tests import factories
+from tests.app.test_permissions import made_scene
+from tests.counties import County
 from tests.databases import SqliteDatabases
 
 
@@ -33,7 +44,7 @@ def everything(url: str) -> dict[str, list[tuple[object, ...]]]:
                 tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key.columns))
             ]
             for table in Base.metadata.sorted_tables
-            if not table.name.startswith("audit_")
+            if table.name not in ("audit_events", "audit_chains")
         }
     engine.dispose()
     return found
@@ -41,15 +52,16 @@ def everything(url: str) -> dict[str, list[tuple[object, ...]]]:
 
 @pytest.fixture
 def full(settings: Settings, session: Session) -> Settings:
-    """A server with a county, a plan, files and a trail."""
+    """A server with one of everything, files, and a trail that was cut."""
     load_keys(settings.data_dir)
     (settings.data_dir / "recordings").mkdir()
     (settings.data_dir / "recordings" / "lesson-1.webm").write_bytes(b"moving pictures" * 10_000)
     (settings.data_dir / "cache").mkdir()
     (settings.data_dir / "cache" / "drawn.bin").write_bytes(b"again")
-    county = counties.county(session)
-    county.schedule(session)
+    county = made_scene(session).county
+    _add_what_waits(session, county)
     session.commit()
+    cut_trail(session)
     arguments = [
         "admin",
         "create-admin",
@@ -60,6 +72,43 @@ def full(settings: Settings, session: Session) -> Settings:
     ]
     assert main(arguments) == 0
     return settings
+
+
+LATELY_ADDED = ["lesson_changes", "notices", "notice_letters", "webhook_deliveries", "idempotency_keys"]
+LATELY_ADDED += ["curriculum_requirements", "headcounts", "calendar_feeds", "audit_cuts"]
+
+
+def _add_what_waits(session: Session, county: County) -> None:
+    """What a server has that is in the middle of its work: letters, answers kept for a while, requirements."""
+    now = datetime.now(UTC)
+    notice = factories.notice(session, county.teacher)
+    session.add_all(
+        (
+            NoticeLetter(
+                notice_id=notice.id, person_id=county.teacher.id, state=DeliveryState.WAITING, attempts=1,
+                created_at=now, next_at=now,
+            ),
+            IdempotencyKey(
+                person_id=county.bureau.id, key_hash="k", request_hash="r", created_at=now, status=201,
+                headers={"Location": "/x"}, body='{"名": 1}',
+            ),
+            CurriculumRequirement(
+                term_id=county.term.id, org_unit_id=county.county.id, county_id=county.county.id, grade=3,
+                subject="English", periods_per_week=2.5,
+            ),
+        )
+    )  # fmt: skip
+
+
+def cut_trail(session: Session) -> None:
+    """Let the trail's first event be an old one, and gone."""
+    now = datetime.now(UTC)
+    head = queries.lock_head(session, SERVER_CHAIN)
+    old = seal(Event(Act.KEYS_ROTATED, SERVER_CHAIN), head, now - timedelta(days=400))
+    queries.append(session, [old])
+    session.commit()
+    assert audit.cut_old(session, SERVER_CHAIN, now - timedelta(days=300), now) == 1
+    session.commit()
 
 
 @pytest.fixture
@@ -79,11 +128,12 @@ def test_a_server_is_again_what_it_was(full: Settings, empty: Settings, tmp_path
     elsewhere = ["--data-dir", str(empty.data_dir), "--database-url", empty.database_url]
     assert main(["admin", "restore", str(file), *elsewhere]) == 0
     assert everything(empty.database_url) == before
-    assert before["lessons"]
+    assert not [name for name in ("lessons", *LATELY_ADDED) if not before[name]]
     for name in ("secret.key", "recordings/lesson-1.webm"):
         assert (empty.data_dir / name).read_bytes() == (full.data_dir / name).read_bytes()
     assert not (empty.data_dir / "cache").exists()
     assert main(["admin", "verify-audit", "--database-url", empty.database_url]) == 0
+    forge_a_cut(empty.database_url)
     # And back: to the server it came from, whichever database that has.
     with pytest.raises(StartupError, match="has files already, such as .*--replace"):
         server.restore(full, file, replace=False)
@@ -91,6 +141,17 @@ def test_a_server_is_again_what_it_was(full: Settings, empty: Settings, tmp_path
     server.restore(full, file, replace=True)
     assert everything(full.database_url) == before
     assert (full.data_dir / "secret.key").read_bytes() == (empty.data_dir / "secret.key").read_bytes()
+
+
+def forge_a_cut(url: str) -> None:
+    """What a restore lets pass is refused again afterwards."""
+    engine = make_engine(url)
+    forged = text(
+        "INSERT INTO audit_cuts SELECT county_id, number, hash, at FROM audit_events WHERE number > 1"
+    )
+    with engine.begin() as connection, pytest.raises(DBAPIError, match="audit_is_append_only"):
+        connection.execute(forged)
+    engine.dispose()
 
 
 def test_a_database_with_data_is_not_written_over(full: Settings, tmp_path: Path) -> None:

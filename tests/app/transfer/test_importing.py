@@ -4,6 +4,7 @@ import json
 from datetime import date, timedelta
 from typing import Any
 
+from fastapi import FastAPI
 from sqlalchemy import Executable, select
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
@@ -182,6 +183,18 @@ def test_bad_rows_are_all_listed_and_none_is_stored(
         (1, None, "column.unknown"),
         (1, None, "column.missing"),
     ]
+
+
+def test_a_table_is_scanned_before_it_is_read(client: TestClient, app: FastAPI, session: Session) -> None:
+    bureau = factories.person(session, factories.county(session), Role.BUREAU_ADMIN)
+    session.commit()
+    sender = Sender(client, factories.bearer(app.state.keys, bureau))
+    scanners = {"upload.infected": "sh -c 'exit 1'", "upload.not_scanned": "no-such-scanner"}
+    for code, scanner in scanners.items():
+        app.state.settings = app.state.settings.model_copy(update={"upload_scanner": scanner})
+        assert sender.send("org-units", UNITS)[1]["code"] == code
+    (told,), _ = app.state.refusals.take(10)
+    assert (told.code, told.asker.id) == ("upload.infected", bureau.id)
 
 
 def test_rights_roles_and_bounds(
