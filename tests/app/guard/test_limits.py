@@ -1,9 +1,13 @@
 """How much one address, account, token or lesson may ask for."""
 
+import json
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, Protocol
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
@@ -11,6 +15,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from app.__main__ import main
 from app.accounts.lockouts import EVENTS_AT_ONCE, LockoutClerk
@@ -23,6 +29,9 @@ from app.guard.traffic import SECONDS_AT_ONCE, Limit, Traffic
 from app.main import create_app
 from app.settings import Settings
 from tests import factories
+from tests.databases import SqliteDatabases
+from tests.ports import free_port
+from tests.serving import serving
 
 ONE_AT_ONCE = 1 / SECONDS_AT_ONCE
 
@@ -136,6 +145,47 @@ def test_a_token_at_the_media_doors_has_a_bound(client_of: MakeClient, settings:
         for token in ("one", "one", "two")
     ]
     assert statuses == [404, 429, 404]
+
+
+def test_channels_and_media_are_limited_at_the_real_doors(
+    tmp_path: Path, sqlite_databases: SqliteDatabases
+) -> None:
+    lesson = uuid.uuid4()
+    with sqlite_databases.fresh(tmp_path) as url, ExitStack() as pages:
+        settings = Settings(
+            data_dir=tmp_path / "data", database_url=url, media_port=free_port(),
+            sockets_per_second=3 * ONE_AT_ONCE, media_per_second=4 * ONE_AT_ONCE,
+        )  # fmt: skip
+        served = pages.enter_context(serving(settings))
+        client = pages.enter_context(
+            httpx.Client(base_url=f"http://127.0.0.1:{served.port}", trust_env=False)
+        )
+        channel = f"ws://127.0.0.1:{served.port}/api/v1/lessons/{lesson}/channel"
+        for _ in range(3):
+            pages.enter_context(connect(channel, proxy=None))
+        with pytest.raises(InvalidStatus) as refused, connect(channel, proxy=None):
+            pass
+        answer = refused.value.response
+        assert answer.status_code == 429
+        assert 0 < int(answer.headers["Retry-After"]) <= 61
+        assert json.loads(answer.body)["limit"] == Limit.ADDRESS_SOCKETS
+        # Whoever else calls, as the proxy on this machine tells, is not held up by it.
+        elsewhere = {"X-Forwarded-For": "203.0.113.9"}
+        pages.enter_context(connect(channel, proxy=None, additional_headers=elsewhere))
+        for door in ("whip", "whep"):
+            statuses = [client.post(f"/{door}/{lesson}/main").status_code for _ in range(2)]
+            assert statuses == [401, 401]
+        asked = [
+            client.post(f"/whip/{lesson}/main"),
+            client.delete(f"/whep/{lesson}/main/a-guessed-secret"),
+        ]
+        assert [(each.status_code, each.json()["limit"]) for each in asked] == [
+            (429, Limit.ADDRESS_MEDIA)
+        ] * 2
+        assert client.post(f"/whip/{lesson}/main", headers=elsewhere).status_code == 401
+        figures = client.get("/metrics").text
+        assert 'tongtang_limited_total{limit="address.sockets"} 1.0' in figures
+        assert 'tongtang_limited_total{limit="address.media"} 2.0' in figures
 
 
 # --- memory and the trail ---
