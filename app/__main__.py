@@ -96,12 +96,18 @@ def _fill_run(parser: argparse.ArgumentParser) -> None:
 
 def _fill_migrate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--revision", default="head", help="where to go; head unless given")
+    parser.add_argument(
+        "--serve-as",
+        default="",
+        metavar="ACCOUNT",
+        help="PostgreSQL: let this account serve, which owns nothing and cannot change the trail",
+    )
     _add_settings(parser, _STORAGE)
 
     def run(options: argparse.Namespace, settings: Settings) -> int:
         from app.manage import migrate
 
-        migrate(settings, options.revision)
+        migrate(settings, options.revision, options.serve_as)
         return 0
 
     parser.set_defaults(run=run)

@@ -1,0 +1,135 @@
+"""A server whose account at PostgreSQL owns nothing does all its work, and can change neither tables nor the trail."""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import ProgrammingError
+from starlette.testclient import TestClient
+
+from app.__main__ import main
+from app.audit import queries, service
+from app.audit.rules import SERVER_CHAIN, Act, Event, seal
+from app.database import SessionFactory, make_engine, reading
+from app.main import create_app
+from app.settings import Settings
+
+OWNER, SERVER = (f"tongtang_{what}_{os.getpid()}" for what in ("owner", "server"))
+FORBIDDEN = (
+    "UPDATE audit_events SET act = 'room.added'",
+    "DELETE FROM audit_events",
+    "TRUNCATE audit_events",
+    "ALTER TABLE audit_events DISABLE TRIGGER ALL",
+    "SET session_replication_role = replica",
+    "DROP TRIGGER audit_events_delete ON audit_events",
+    "DELETE FROM audit_chains",
+    "INSERT INTO audit_cuts SELECT county_id, number, hash, at FROM audit_events",
+    "DELETE FROM audit_cuts",
+    "CREATE OR REPLACE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END'",
+    "DROP TABLE people",
+    "CREATE TABLE of_mine (id integer)",
+    "UPDATE alembic_version SET version_num = 'x'",
+    f"SET ROLE {OWNER}",
+)
+
+
+@pytest.fixture
+def urls(postgres_url: str) -> Iterator[tuple[str, str]]:
+    """An empty database, by its owner's name and by that of an account that may nothing yet."""
+    server = make_url(postgres_url)
+    plain = server.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(plain, autocommit=True) as connection:
+        for statement in (
+            f"CREATE ROLE {OWNER} LOGIN PASSWORD 'o'",
+            f"CREATE ROLE {SERVER} LOGIN PASSWORD 's'",
+            f"CREATE DATABASE {OWNER} OWNER {OWNER}",
+        ):
+            connection.execute(statement.encode())
+        mine = server.set(drivername="postgresql+psycopg", database=OWNER)
+        owner, lesser = (
+            mine.set(username=who, password=who[9]).render_as_string(hide_password=False)
+            for who in (OWNER, SERVER)
+        )
+        try:
+            yield owner, lesser
+        finally:
+            for statement in (
+                f"DROP DATABASE {OWNER} WITH (FORCE)",
+                f"DROP ROLE {SERVER}",
+                f"DROP ROLE {OWNER}",
+            ):
+                connection.execute(statement.encode())
+
+
+def test_a_server_does_its_work_without_a_right_to_change_tables_or_the_trail(
+    urls: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    owner, lesser = urls
+    where = ["--data-dir", str(tmp_path)]
+    assert (
+        main(["migrate", *where, "--database-url", lesser]) == 2
+    )  # nothing is there, and it may make nothing
+    assert "this account may not" in capsys.readouterr().err
+    for wrong in (OWNER, "nobody_of_that_name"):
+        assert main(["migrate", *where, "--database-url", owner, "--serve-as", wrong]) == 2
+    assert main(["migrate", *where, "--database-url", owner, "--serve-as", SERVER]) == 0
+    assert (
+        main(["migrate", *where, "--database-url", owner, "--serve-as", SERVER]) == 0
+    )  # after each migration
+    capsys.readouterr()
+
+    arguments = ["create-county", "341524", "Jinzhai", "--admin", "chen", "--password-stays"]
+    assert main([*arguments, *where, "--database-url", lesser]) == 0
+    password = capsys.readouterr().out.split()[-1]
+    app = create_app(Settings(data_dir=tmp_path, database_url=lesser))
+    client = TestClient(app, client=("127.0.0.1", 50000))
+    assert client.get("/readyz").json()["checks"] == {"database": True, "migrations": True, "relay": False}
+    token = client.post("/api/v1/token", data={"username": "chen", "password": password}).json()
+    header = {"Authorization": f"Bearer {token['access_token']}"}
+    county = client.get("/api/v1/org-units", headers=header).json()["items"][0]["id"]
+    school = {"kind": "school", "parent_id": county, "code": "S1", "name": "First"}
+    school_id = client.post("/api/v1/org-units", headers=header, json=school).json()["id"]
+    changed = client.patch(
+        f"/api/v1/org-units/{school_id}", headers=header, json={"address": "Main Street 1"}
+    )
+    assert changed.status_code == 200
+    acts = [each["act"] for each in client.get("/api/v1/audit-events", headers=header).json()["items"]]
+    assert acts == ["org_unit.changed", "org_unit.added", "sign_in.accepted", "county.founded"]
+    cut_what_is_old(app.state.session_factory)
+    assert main(["admin", "verify-audit", "--database-url", lesser]) == 0
+    assert main(["admin", "backup", str(tmp_path / "b"), *where, "--database-url", lesser]) == 0
+    app.state.engine.dispose()
+
+    engine = make_engine(lesser)
+    for statement in FORBIDDEN:
+        with (
+            engine.connect() as connection,
+            pytest.raises(ProgrammingError, match="permission denied|must be owner"),
+        ):
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+def cut_what_is_old(factory: SessionFactory) -> None:
+    """The retention rule still deletes, by the function of the tables' owner, and what is young stays."""
+    now = datetime.now(UTC)
+    with factory.begin() as session:
+        head = queries.lock_head(session, SERVER_CHAIN)
+        old = seal(Event(Act.KEYS_ROTATED, SERVER_CHAIN), head, now - timedelta(days=400))
+        queries.append(session, [old])
+        service.note(session, Act.KEYS_ROTATED, SERVER_CHAIN, None)
+    with factory.begin() as session:
+        assert service.cut_old(session, SERVER_CHAIN, now - timedelta(days=300), now) == 1
+    with factory.begin() as session:
+        assert service.cut_old(session, SERVER_CHAIN, now - timedelta(days=300), now) == 0
+    with reading(factory) as session:
+        assert not [report.faults for report in service.verify(session) if report.faults]
+
+
+def test_a_database_in_a_file_has_no_accounts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["migrate", "--data-dir", str(tmp_path), "--serve-as", "tongtang"]) == 2
+    assert "only PostgreSQL has accounts" in capsys.readouterr().err
