@@ -6,10 +6,11 @@ A gate looks at roles only; what the request is about is looked at by the servic
 The application does not start with a route that has neither a gate nor a line in `app.gatekeeping`.
 """
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, get_args, get_origin
 
 from fastapi import Depends
 from fastapi.dependencies.models import Dependant
@@ -37,7 +38,8 @@ bearer = OAuth2PasswordBearer(
     tokenUrl="/api/v1/token", auto_error=False, description="A token of POST /api/v1/token"
 )
 
-_FIELDS: Final[dict[Callable[..., Any], frozenset[str]]] = {}
+_FIELDS: Final[dict[Callable[..., Any], Mapping[str, bool]]] = {}
+"""Of a route, the fields of a query, and whether each may be there several times."""
 
 
 def identify(
@@ -113,29 +115,43 @@ class Gate:
 
 
 def _refuse_unknown(connection: HTTPConnection) -> None:
-    """Raise the error of a field that nobody reads: whoever misspells a filter would be shown everything instead."""
+    """Raise the error of a field that nobody reads, or of which all but the last would go unread.
+
+    Whoever misspells a filter would be shown everything instead.
+    """
     route = connection.scope.get("route")
-    known = _query_fields(route) if isinstance(route, APIRoute) else frozenset()
-    if known and (unknown := connection.query_params.keys() - known):
-        raise RequestValidationError(
-            [
-                {"type": "extra_forbidden", "loc": ("query", name[:50]), "msg": "Nothing is filtered by this"}
-                for name in sorted(unknown)[:5]
-            ]
-        )
+    known = _query_fields(route) if isinstance(route, APIRoute) else {}
+    if not known:
+        return
+    faults = [
+        {"type": "extra_forbidden", "loc": ("query", name[:50]), "msg": "Nothing is filtered by this"}
+        for name in sorted(connection.query_params.keys() - known.keys())
+    ]
+    given = Counter(name for name, _ in connection.query_params.multi_items())
+    faults += [
+        {"type": "given_twice", "loc": ("query", name), "msg": "This counts once only"}
+        for name in sorted(known)
+        if given[name] > 1 and not known[name]
+    ]
+    if faults:
+        raise RequestValidationError(faults[:5])
 
 
-def _query_fields(route: APIRoute) -> frozenset[str]:
+def _query_fields(route: APIRoute) -> Mapping[str, bool]:
     found = _FIELDS.get(route.endpoint)
     if found is None:
-        found = _FIELDS[route.endpoint] = frozenset(_fields_in(route.dependant))
+        found = _FIELDS[route.endpoint] = dict(_fields_in(route.dependant))
     return found
 
 
-def _fields_in(dependant: Dependant) -> Iterator[str]:
-    yield from (each.alias for each in dependant.query_params)
+def _fields_in(dependant: Dependant) -> Iterator[tuple[str, bool]]:
+    yield from ((each.alias, _is_list(each.field_info.annotation)) for each in dependant.query_params)
     for each in dependant.dependencies:
         yield from _fields_in(each)
+
+
+def _is_list(kind: Any) -> bool:
+    return any(get_origin(each) is list for each in (kind, *get_args(kind)))
 
 
 def may(action: Action) -> Any:

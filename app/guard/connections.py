@@ -25,6 +25,13 @@ BODY_BYTES_PER_SECOND: Final = 8192
 MOST_HEAD_BYTES: Final = 32 * 1024
 """Of what arrives piece by piece; `app.guard.front` has a closer look at the whole."""
 
+_CLOSING: Final = {
+    "Connection": "close",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+
 # What clients do wrong is counted, not logged line by line: strangers could fill the log.
 _log = logging.getLogger("app.guard.connections")
 _log.setLevel(logging.ERROR)
@@ -218,7 +225,7 @@ class GuardedHttp(H11Protocol):
     def _end(self, status: int, code: str, title: str, detail: str) -> None:
         """Answer, unless an answer was begun, and close."""
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            answer = problem(status, code, title, detail, {"Connection": "close"})
+            answer = problem(status, code, title, detail, _CLOSING)
             head = h11.Response(status_code=status, headers=answer.raw_headers, reason=title.encode())
             for event in (head, h11.Data(data=bytes(answer.body)), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")

@@ -278,6 +278,22 @@ def test_pages_and_answers_come_through(nginx: Behind) -> None:
     assert nginx.client.get("/metrics").status_code == 404
 
 
+def test_a_program_that_speaks_in_the_clear_is_told_and_old_ciphers_are_refused(nginx: Behind) -> None:
+    for path in ("/api/v1/me", "/whip/x/main", "/whep/x/main", "/calendars/x.ics"):
+        assert httpx.get(f"http://localhost:{nginx.http}{path}").status_code == 403
+    for cipher in ("ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES128-GCM-SHA256"):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(cipher)
+        with socket.create_connection(("127.0.0.1", nginx.https)) as plain:
+            if cipher.endswith("-SHA"):
+                with pytest.raises(ssl.SSLError, match="(?i)handshake failure"):
+                    context.wrap_socket(plain)
+            else:
+                context.wrap_socket(plain).close()
+
+
 def test_a_sign_in_is_secure_and_the_trail_has_the_client_s_address(nginx: Behind) -> None:
     factory = nginx.served.app.state.session_factory
     with factory.begin() as session:

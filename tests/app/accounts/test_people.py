@@ -119,6 +119,18 @@ def test_each_refused_field_is_named(scene: Scene, changes: dict[str, Any], fiel
     assert [(error["field"], error["code"]) for error in body["errors"]] == [(field, code)]
 
 
+def test_a_filter_that_nobody_reads_or_that_is_there_twice_is_refused(scene: Scene) -> None:
+    ask = scene.client.get
+    for query, field, code in (
+        ("nmae=x", "query.nmae", "extra_forbidden"),
+        ("name=x&name=y", "query.name", "given_twice"),
+    ):
+        body = ask(f"/api/v1/people?{query}", headers=scene.bureau).json()
+        assert [(each["field"], each["code"]) for each in body["errors"]] == [(field, code)]
+    acts = "/api/v1/audit-events?act=room.added&act=room.changed"  # where several are meant, there may be several
+    assert ask(acts, headers=scene.bureau).status_code == 200
+
+
 def test_a_refused_password_is_not_sent_back(scene: Scene) -> None:
     _status, body = scene.admit(scene.bureau, "teacher", scene.school, password="geheim")
     assert "geheim" not in str(body)

@@ -177,6 +177,54 @@ def test_slow_heads_and_bodies_end_and_others_do_not_notice(begin: bytes, piece:
     run(scenario)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "Content-Length: 4\r\nContent-Length: 5",
+        "Content-Length: 4, 5",
+        "Content-Length: +4",
+        "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity",
+        "X: a\x00b",
+        "X : a",
+        "X: a\rSet-Cookie: b=c",
+    ],
+)
+def test_a_head_that_two_parsers_could_read_differently_is_refused(fields: str) -> None:
+    async def scenario() -> None:
+        async with door() as it:
+            reader, writer = await it.open()
+            writer.write(f"POST /1 HTTP/1.1\r\nHost: x\r\n{fields}\r\n\r\nabcd".encode())
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert b"\r\nx-content-type-options: nosniff\r\n" in head.lower()
+            assert b"b=c" not in head
+            told = json.loads(
+                await reader.read()
+            )  # and the connection is closed: nothing after it is a request
+            assert (told["status"], told["code"]) == (400, "request.malformed")
+            assert it.cut("malformed") == 1
+            writer.close()
+
+    run(scenario)
+
+
+def test_what_comes_in_pieces_ends_with_its_last_piece_whatever_length_was_said() -> None:
+    async def scenario() -> None:
+        async with door() as it:
+            reader, writer = await it.open()
+            smuggled = b"0\r\n\r\n" + GET % 2
+            length = b"Content-Length: %d\r\n" % len(smuggled)
+            writer.write(b"POST /1 HTTP/1.1\r\nHost: x\r\n" + length)
+            writer.write(b"Transfer-Encoding: chunked\r\n\r\n" + smuggled)
+            for _ in range(
+                2
+            ):  # RFC 9112 §6.1: the chunks decide, so there are two requests, and each has its answer
+                assert (await reader.readuntil(b"\r\n\r\n0")).startswith(b"HTTP/1.1 200")
+            writer.close()
+
+    run(scenario)
+
+
 def test_a_large_body_may_take_its_time() -> None:
     async def scenario() -> None:
         async with door(body=SHORT) as it:

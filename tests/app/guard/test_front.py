@@ -125,6 +125,7 @@ def test_every_answer_tells_browsers_what_to_leave_alone(make: Any, path: str) -
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
     assert headers["cross-origin-opener-policy"] == "same-origin"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
     assert "geolocation=()" in headers["permissions-policy"]
     assert "no-" in headers["cache-control"]
     assert "strict-transport-security" not in headers
