@@ -67,7 +67,8 @@ class Fanout:
         """Queue the packets of ``slots`` for every target, all on one path; returns how many packets each gets."""
         if not targets:
             return 0
-        slots = path.carries(slots)
+        if path.first >= 0 or not path.plain:
+            slots = path.carries(slots)
         if len(slots) <= MAX_BATCH:
             return self._forward(path, slots, wire, targets)
         parts = (slots[start : start + MAX_BATCH] for start in range(0, len(slots), MAX_BATCH))

@@ -7,9 +7,8 @@ claim anything: the work is bounded by :data:`MAX_PACKETS`, and what does not ad
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from itertools import accumulate
-from typing import Final
+from typing import Final, NamedTuple
 
 TICK: Final = 0.00025
 """Seconds of one unit of an arrival time."""
@@ -29,8 +28,7 @@ class FeedbackError(ValueError):
     """A feedback message that is not well-formed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Feedback:
+class Feedback(NamedTuple):
     """The packets from number :attr:`base` on, one entry each."""
 
     base: int

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
-PAUSE: Final = 0.001
-"""Seconds from a wake-up to the reading: a twentieth of what one packet of sound stands for."""
+PAUSE: Final = 0.002
+"""Seconds from a wake-up to the reading: a tenth of what one packet of sound stands for."""
 BUSY: Final = 0.2
 """Share of its processor above which a node has much to do."""
 _WINDOW: Final = 0.2

@@ -73,6 +73,9 @@ class TransportFeedback:
 
     def build(self) -> bytes | None:
         """The feedback control information since the last call, or ``None`` when nothing arrived."""
+        straight = self._take_straight()
+        if straight is not None:
+            return straight
         arrivals = self._take()
         if not arrivals or self._base is None:
             return None
@@ -83,20 +86,41 @@ class TransportFeedback:
             base = last - _MAX_RECORDS + 1
         reference = int(min(arrivals.values()) / _REFERENCE)
         clock = reference * _REFERENCE
-        statuses = _all_received(arrivals, base, last, clock) or _mixed(arrivals, base, last, clock)
+        statuses = _all_received([arrivals[number] for number in sorted(arrivals)], clock)
+        if statuses is None or len(arrivals) != last - base + 1:
+            statuses = _mixed(arrivals, base, last, clock)
+        self._base = max(self._base, last + 1)
+        return self._pack(base, last, reference, statuses)
+
+    def _take_straight(self) -> bytes | None:
+        """The usual case: all came in order and nothing is missing since the last call; ``None`` when it is not so."""
+        arrivals, base = self._arrivals, self._base
+        if base is None or not arrivals or base != self._highest + 1:
+            return None
+        first, count = base & 0xFFFF, len(arrivals)
+        if list(arrivals) != list(range(first, first + count)):
+            return None
+        times = list(arrivals.values())
+        reference = int(min(times) / _REFERENCE)
+        statuses = _all_received(times, reference * _REFERENCE)
+        if statuses is None:
+            return None
+        self._arrivals = {}
+        self._highest = base + count - 1
+        self._base = base + count
+        return self._pack(base, self._highest, reference, statuses)
+
+    def _pack(self, base: int, last: int, reference: int, statuses: bytes) -> bytes:
         head = _HEADER.pack(base & 0xFFFF, last - base + 1)
         head += ((reference & 0xFFFFFF) << 8 | self._count).to_bytes(4, "big")
         self._count = (self._count + 1) & 0xFF
-        self._base = max(self._base, last + 1)
         body = head + statuses
         return body + bytes(-len(body) % 4)
 
 
-def _all_received(arrivals: Mapping[int, float], base: int, last: int, clock: float) -> bytes | None:
+def _all_received(times: list[float], clock: float) -> bytes | None:
     """The usual case: nothing is missing and all came in order, each less than 64 ms after the one before."""
-    if len(arrivals) != last - base + 1:
-        return None
-    ticks = [int((arrivals[number] - clock) / _TICK + 0.5) for number in range(base, last + 1)]
+    ticks = [int((at - clock) / _TICK + 0.5) for at in times]
     try:
         deltas = bytes(map(sub, ticks, chain((0,), ticks)))
     except ValueError:  # one does not fit into a byte

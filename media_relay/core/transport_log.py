@@ -7,7 +7,6 @@ but for the first number and the time: nothing is noted per packet.
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from media_relay.core.feedback_reader import TICK, TICKS_PER_REFERENCE, Feedback
@@ -63,8 +62,7 @@ class Cluster:
         return int(self.octets * 8 / (self._ended - self._began))
 
 
-@dataclass(frozen=True, slots=True)
-class Digest:
+class Digest(NamedTuple):
     """What one feedback message says of the packets that no earlier one spoke of."""
 
     packets: int

@@ -20,6 +20,10 @@ _CONTROL: Final = 64
 _CONTROL_HEADER: Final = 16
 _SO_TIMESTAMPNS: Final = 35
 _RECEIVE_BUFFER: Final = 1 << 20
+_MESSAGE: Final = ffi.sizeof("mmsghdr_t")
+_LENGTH: Final = ffi.offsetof("mmsghdr_t", "msg_len") // 4
+_STAMP: Final = _CONTROL_HEADER // 8
+"""Where in a control buffer, in words, the stamp lies: struct timespec behind the header."""
 _NANOSECONDS: Final = 1_000_000_000
 
 
@@ -34,37 +38,38 @@ class Arrivals:
         """Pointers to the slots, for calls into C."""
         self._vectors = ffi.new("iovec_t[]", BATCH)
         self._control = ffi.new("uint8_t[]", BATCH * _CONTROL)
-        # Behind each control header: struct timespec.
-        self._times = [
-            ffi.cast("int64_t *", self._control + i * _CONTROL + _CONTROL_HEADER) for i in range(BATCH)
-        ]
+        self._times = memoryview(ffi.buffer(self._control)).cast("B").cast("q")
         self._messages = ffi.new("mmsghdr_t[]", BATCH)
         self._epoch = 0
         """The Unix time of the monotonic clock's zero, in nanoseconds."""
-        self._headers = [self._messages[i].msg_hdr for i in range(BATCH)]
-        for i, header in enumerate(self._headers):
+        for i in range(BATCH):
+            header = self._messages[i].msg_hdr
             self._vectors[i].iov_base = self.slots[i]
             self._vectors[i].iov_len = SLOT
             header.msg_iov = ffi.addressof(self._vectors, i)
             header.msg_iovlen = 1
             header.msg_control = self._control + i * _CONTROL
             header.msg_controllen = _CONTROL
+        # The headers as plain memory, and as they must be before each call: a slice costs less than many fields.
+        self._headers = memoryview(ffi.buffer(self._messages)).cast("B")
+        self._fields = self._headers.cast("I")
+        self._pristine = bytes(self._headers)
 
     def receive(self, sock: socket.socket) -> list[int]:
         """The lengths of the datagrams now in the slots. Never blocks; ICMP errors are ignored."""
         count = _libc.recvmmsg(sock.fileno(), self._messages, BATCH, socket.MSG_DONTWAIT, ffi.NULL)
         self._epoch = time.time_ns() - time.monotonic_ns()
-        messages = self._messages
-        lengths = [messages[i].msg_len for i in range(count)]
-        for i in range(count):
-            self._headers[i].msg_controllen = _CONTROL
+        if count <= 0:
+            return []
+        lengths = self._fields[_LENGTH : count * _MESSAGE // 4 : _MESSAGE // 4].tolist()
+        used = count * _MESSAGE
+        self._headers[:used] = self._pristine[:used]
         return lengths
 
     def arrived_at(self, index: int) -> int:
         """When the kernel took datagram ``index``, Unix time in nanoseconds."""
-        stamp = self._times[index]
-        arrived: int = stamp[0] * _NANOSECONDS + stamp[1]
-        return arrived
+        at = index * (_CONTROL // 8) + _STAMP
+        return self._times[at] * _NANOSECONDS + self._times[at + 1]
 
     def heard_at(self, index: int) -> float:
         """When the kernel took datagram ``index``, monotonic seconds."""

@@ -87,6 +87,7 @@ class Lessons:
                     group.create_task(self._subscribe(doors[name], (number, name)))
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
+        self._pool.settle()
 
     async def measure(self, seconds: float, *, settle: float = SETTLE) -> Report:
         """Watch for so long and report on that time alone, after ``settle`` seconds for the last repairs."""

@@ -69,6 +69,17 @@ class Pictures:
         if self._waiting:
             self._go_on(now)
 
+    def receive_run(self, first: int, ends: list[int | None], times: list[float]) -> None:
+        """The same for packets with consecutive numbers."""
+        if self._next != first or self._waiting:
+            for number, (end, now) in enumerate(zip(ends, times, strict=True), first):
+                self.receive(number, end, now)
+            return
+        for end, now in zip(ends, times, strict=True):
+            if end is not None:
+                self._show(end, now)
+        self._next = first + len(ends)
+
     def still(self, now: float) -> float:
         """Seconds of standing still until now, a freeze that goes on included."""
         if self._shown_at is None or not self._is_freeze(now - self._shown_at):

@@ -63,6 +63,14 @@ class ReceivedTrack:
             self.reception.receive(extended, timestamp, now)
         return extended
 
+    def receive_run(self, timestamps: list[int], frames: int, now: float) -> int:
+        """The same for the packets that come next, of so many frames; returns the extended number of the first."""
+        first, self.highest = self.highest + 1, self.highest + len(timestamps)
+        self.unique += len(timestamps)
+        self.nacks.receive_run(first, self.highest, now)
+        self.reception.receive_run(first, timestamps, frames, now)
+        return first
+
     def lost(self, *, before: float) -> int:
         """Packets noticed as missing before this time and not repaired since."""
         return sum(noticed < before for noticed in self.missing.values())

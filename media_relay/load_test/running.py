@@ -70,6 +70,7 @@ class LoadTest:
         except ExceptionGroup as errors:
             # They mostly fail for one reason; the first one tells it.
             raise errors.exceptions[0] from None
+        self._pool.settle()
 
     async def take_over(self) -> None:
         """Publish anew, as somebody does who goes on with another device; the server ends the old session."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import struct
 import time
 from array import array
 from collections import deque
@@ -30,6 +31,10 @@ _FEEDBACK_EVERY: Final = 0.1
 _STAMPS: Final = 64
 _NTP_EPOCH: Final = 2_208_988_800
 _NUMBER_ELEMENT: Final = next(i for i, uri in EXTENSIONS.items() if uri == TRANSPORT_SEQUENCE) << 4 | 1
+_LOOK: Final = struct.Struct("!BBHII4xBH")
+"""An RTP header and, behind the head of its extensions, the first: our relay puts the transport-wide number there."""
+_ORDINARY: Final = 0x90
+"""First byte of a packet with extensions and without padding or CSRCs."""
 _EXTENDED: Final = 0x10
 _PADDED: Final = 0x20
 _KINDS: Final = {OPUS: ("audio", 48_000), VP8: ("video", 90_000)}
@@ -79,6 +84,54 @@ class ReceivingClient(Client):
         self.answered_at = time.monotonic()
         if TRANSPORT_SEQUENCE in remote.extensions:
             self._arrived = TransportFeedback()
+
+    def run(self, arrivals: Arrivals, index: int, lengths: list[int], now: float) -> int:
+        """What :meth:`media` does with each, for the packets of a frame that came as they were sent."""
+        view, look, arrived = arrivals.view, _LOOK.unpack_from, self._arrived
+        first, second, number, timestamp, ssrc, element, transport = look(view, index * SLOT)
+        track, kind = self._by_ssrc.get(ssrc), second & ~MARKER
+        is_video = track is self.tracks.get("video")
+        if track is None or arrived is None or kind == RTX or (is_video and self.pictures.lost):
+            return 0
+        expected, stop = track.highest + 1 & 0xFFFF, len(lengths)
+        timestamps: list[int] = []
+        transports: list[int] = []
+        ends: list[int | None] = []
+        at, frames, before = index, 0, -1
+        while (
+            (first, second & ~MARKER, number, ssrc, element)
+            == (_ORDINARY, kind, expected, track.ssrc, _NUMBER_ELEMENT)
+            and lengths[at] >= _LOOK.size
+        ):  # fmt: skip
+            timestamps.append(timestamp)
+            transports.append(transport)
+            ends.append(timestamp if second & MARKER else None)
+            frames += timestamp != before
+            before, expected, at = timestamp, expected + 1 & 0xFFFF, at + 1
+            if at == stop:
+                break
+            first, second, number, timestamp, ssrc, element, transport = look(view, at * SLOT)
+        if at > index:
+            times = [arrivals.heard_at(i) for i in range(index, at)]
+            arrived.receive_run(transports, [arrivals.arrived_at(i) / 1e9 for i in range(index, at)])
+            self._take_run(arrivals, index, lengths, track.receive_run(timestamps, frames, now), timestamps)
+            if is_video:
+                self.pictures.receive_run(track.highest + 1 - len(ends), ends, times)
+            else:
+                for stamp, heard_at in zip(timestamps, times, strict=True):
+                    self.sound.receive(stamp, heard_at)
+        return at - index
+
+    def _take_run(
+        self, arrivals: Arrivals, index: int, lengths: list[int], extended: int, timestamps: list[int]
+    ) -> None:
+        """Count the packets of a run that begins with this number, and decrypt a sample."""
+        count, every = len(timestamps), self._every
+        self.packets += count
+        self.octets += sum(lengths[index : index + count])
+        for at in range(-extended % every, count, every):
+            ssrc = int.from_bytes(arrivals.view[(index + at) * SLOT + 8 : (index + at) * SLOT + 12], "big")
+            self._sample(arrivals, index + at, lengths[index + at], timestamps[at], ssrc)
 
     def media(self, arrivals: Arrivals, index: int, length: int, now: float) -> None:
         """Count the packet by its header, which is in the clear; decrypt a sample."""

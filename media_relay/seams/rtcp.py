@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from aiortc.rtp import (
     RTCP_PSFB_APP,
@@ -78,8 +77,7 @@ class RtcpError(ValueError):
     """A compound packet that is not well-formed."""
 
 
-@dataclass(frozen=True, slots=True)
-class RtcpRtpfbPacket:
+class RtcpRtpfbPacket(NamedTuple):
     """Transport-layer feedback (RFC 4585 section 6.2): a NACK, or something else by ``fmt``."""
 
     fmt: int
