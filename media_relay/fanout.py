@@ -147,7 +147,7 @@ class Fanout:
     ) -> None:
         """A copy for each target. ``again`` is the transport-wide number of what was sent before."""
         if self._kernel is not None:
-            self._copy_natively(self._kernel, self._kernel.take(layout), targets, wire, again)
+            self._copy_natively(self._kernel, self._kernel.adopt(layout), targets, wire, again)
             return
         sender, length, template = self._sender, self._length, self._template
         memory, view, memmove, protect, queue, put_number = self._tools

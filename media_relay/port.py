@@ -20,7 +20,7 @@ from media_relay.publisher import Publisher
 from media_relay.seams import rtcp
 from media_relay.seams.datagrams import SLOT, Receiver, Sender
 from media_relay.seams.dtls import DtlsError
-from media_relay.seams.kernel import Kernel, choose
+from media_relay.seams.kernel import RUN, Kernel, choose
 from media_relay.seams.sorting import feedback_socket
 from media_relay.seams.srtp import SrtpError, new_length, unprotect_rtp
 from media_relay.stream import Stream
@@ -99,8 +99,13 @@ class MediaPort:
             self._forget_address(raw)
 
     def _forget_address(self, raw: bytes) -> None:
-        del self.by_address[raw]
+        self._unfollow(self.by_address.pop(raw), raw)
         self.tcp.close(raw)
+
+    @staticmethod
+    def _unfollow(peer: Publisher | Subscriber, raw: bytes) -> None:
+        if isinstance(peer, Publisher):
+            peer.unfollow(raw)
 
     def drops(self) -> dict[str, int]:
         """Datagrams that the socket did not take or bring whole, by reason."""
@@ -144,7 +149,7 @@ class MediaPort:
                 taken = 0
                 try:
                     if self.kernel is not None and receiver.view[index * SLOT] & _PLAIN == _VERSION:
-                        taken = self._run(self.kernel, receiver, index, count, now)
+                        taken = self._take(self.kernel, receiver, index, count, now)
                     if not taken:
                         self._datagram(receiver, index, lengths[index], now)
                 except Exception as fault:  # of ours: it costs this datagram, not the 127 others
@@ -217,14 +222,20 @@ class MediaPort:
         else:
             self._counters.drops["noise"] += 1
 
-    def _run(self, kernel: Kernel, inbox: Receiver, index: int, count: int, now: float) -> int:
-        """Let the kernel take the packets of one source with which the rest of a batch begins; returns how many."""
-        peer = self.by_address.get(inbox.name(index))
-        if not isinstance(peer, Publisher) or not peer.started:
-            return 0
-        taken = peer.take_run(kernel, inbox, index, count, now)
-        if taken:
-            self._touched.add(peer.stream)
+    def _take(self, kernel: Kernel, inbox: Receiver, index: int, count: int, now: float) -> int:
+        """Let the kernel take the packets with which the rest of a batch begins; returns how many."""
+        taken = kernel.take(inbox, index, count, now)
+        for at in range(0, len(kernel.story), RUN):
+            followed = kernel.read(at)
+            publisher = followed.origin
+            try:
+                publisher.take_run(followed.track, followed.source, kernel.opened, now)
+            except Exception as fault:  # of ours: what it has noted is what is expected next
+                self._faults.note("noting what came", fault)
+                publisher.expect()
+            self._touched.add(publisher.stream)
+        if kernel.forged:
+            self._counters.drops["srtp"] += 1
         return taken
 
     def _rtp(
@@ -247,12 +258,14 @@ class MediaPort:
         except PacketError:
             counters.drops["rtp"] += 1
             return
+        finally:
+            peer.expect()
         if not taken:
             counters.drops["left_out"] += 1
             return
         self._touched.add(peer.stream)
-        if self.kernel is not None:
-            peer.follow(self.kernel, inbox.view, start)
+        if self.kernel is not None and isinstance(inbox, Receiver):
+            peer.follow(self.kernel.known, inbox.name(index), inbox.view, start)
         if not peer.started:
             peer.start(now)
             self._owner.begun(peer)
@@ -289,6 +302,8 @@ class MediaPort:
             return
         if owner is peer:
             return
+        if owner is not None:
+            self._unfollow(owner, raw)
         self.by_address[raw] = peer
         self.tcp.admit(raw, peer.video_types)
         for old in [

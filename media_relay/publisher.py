@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Collection
 from typing import Final
 
@@ -26,9 +27,9 @@ from media_relay.counters import Counters
 from media_relay.peer import Peer
 from media_relay.sdp import Offer
 from media_relay.seams import rtcp
-from media_relay.seams.datagrams import SLOT, Receiver, Sender
+from media_relay.seams.datagrams import Sender
 from media_relay.seams.dtls import DtlsIdentity
-from media_relay.seams.kernel import Kernel
+from media_relay.seams.known import Followed, Known, Opened
 from media_relay.stream import Stream
 
 _LOCAL_SSRC: Final = 1
@@ -65,7 +66,8 @@ class Publisher(Peer):
         """Whether media arrived."""
         self.voice: Voice | None = None
         """What is heard of it since then, if it offered sound."""
-        self._packets_left = _MOST_PACKETS
+        self.left = array("i", [_MOST_PACKETS])
+        """How many packets it may send just now; the kernel counts there too."""
         self._changes = Allowance(_CHANGES_RATE, 1)
         self._sources: dict[int, tuple[Track, Source]] = {}
         self._codecs: dict[str, dict[int, Codec]] = {
@@ -113,48 +115,45 @@ class Publisher(Peer):
             self.voice.hear(found.audio_level, now)
         return taken
 
-    def take_run(self, kernel: Kernel, inbox: Receiver, begin: int, end: int, now: float) -> int:
-        """Take as many datagrams as the kernel can, from ``begin`` on; returns how many, 0 for none.
+    def take_run(self, track: Track, source: Source, opened: Opened, now: float) -> None:
+        """Take packets that the kernel opened and stored: the same effects as :meth:`rtp`'s, for each of them.
 
-        Called for every wake-up and source, some thousand times a second: hence few calls, and no new objects.
-
-        What the kernel takes has the same effects as :meth:`rtp` after opening, for each packet. The first packet of a
-        run that it does not take is left as it came.
+        Called for every source that sent something since the last wake-up: hence few calls, and no new objects.
         """
-        at = begin * SLOT + 8
-        known = self._sources.get(int.from_bytes(inbox.view[at : at + 4], "big"))
-        if known is None or self.inbound is None or self._packets_left <= 0:
-            return 0
-        track, source = known
-        end = min(end, begin + self._packets_left)
-        opened = kernel.opened
-        taken = kernel.open(inbox, begin, end, self.inbound.context, track, source, now)
         counters = self._counters
-        if taken:
-            counters.packets_received += taken
-            counters.bytes_received += opened.received
-            self._packets_left -= taken
-            self.heard_at = now
-            if self._feedback is not None and opened.numbers:
-                self._feedback.receive_run(opened.numbers, opened.arrivals)
-            track.take_run(source, opened.run, now)
-            if not track.is_video and self.voice is not None:
-                for level in opened.levels:
-                    self.voice.hear(level, now)
-        if opened.refused:
-            counters.drops["srtp"] += 1
-            return taken + 1
-        return taken
+        counters.packets_received += opened.taken
+        counters.bytes_received += opened.received
+        self.heard_at = now
+        if self._feedback is not None and opened.numbers:
+            self._feedback.receive_run(opened.numbers, opened.arrivals)
+        track.take_run(source, opened.run, now)
+        if not track.is_video and self.voice is not None:
+            for level in opened.levels:
+                self.voice.hear(level, now)
 
-    def follow(self, kernel: Kernel, view: memoryview, start: int) -> None:
+    def follow(self, known: Known, name: bytes, view: memoryview, start: int) -> None:
         """After :meth:`rtp` took the packet: the kernel may take the next ones, if they look like it."""
         first, second, _, _, ssrc = HEADER.unpack_from(view, start)
-        known = self._sources.get(ssrc)
-        if known is None or self.inbound is None:
+        found = self._sources.get(ssrc)
+        if found is None or self.inbound is None:
             return
         plain = not first & _PADDING and second & 0x7F not in self._redundant
         pattern = self._blocks.pattern(view, start) if plain else None
-        kernel.follow(*known, second & 0x7F, pattern, self.inbound.tag)
+        context, tag = self.inbound.context, self.inbound.tag
+        known.follow(self, name, context, tag, *found, second & 0x7F, pattern)
+        self.expect()
+
+    def expect(self) -> None:
+        """Tell the kernel what comes next of each source, whenever anything but the kernel changed that."""
+        for _, source in self._sources.values():
+            if isinstance(source.handle, Followed):
+                source.handle.expect()
+
+    def unfollow(self, name: bytes) -> None:
+        """What comes from this address is its no more."""
+        for _, source in self._sources.values():
+            if isinstance(source.handle, Followed) and source.handle.name == name:
+                source.handle.drop()
 
     def _repair(
         self, view: memoryview, start: int, end: int, payload: int, found: Extensions, now: float
@@ -253,18 +252,20 @@ class Publisher(Peer):
         former = next((ssrc for ssrc, (track, s) in self._sources.items() if track.source is not s), None)
         if former is None or not self._changes.take(1, now):
             return False
-        del self._sources[former]
+        handle = self._sources.pop(former)[1].handle
+        if isinstance(handle, Followed):
+            handle.drop()
         self._forget(former)
         return True
 
     def may_send(self) -> bool:
         """Whether it has sent no more than anybody needs to; to be asked for every authentic packet."""
-        self._packets_left -= 1
-        return self._packets_left >= 0
+        self.left[0] -= 1
+        return self.left[0] >= 0
 
     def tick(self) -> None:
         """Another 20 ms have passed."""
-        self._packets_left = min(_MOST_PACKETS, max(0, self._packets_left) + _PACKETS_PER_TICK)
+        self.left[0] = min(_MOST_PACKETS, max(0, self.left[0]) + _PACKETS_PER_TICK)
 
     def _track(self, kind: str, rid: bytes) -> Track:
         return self._layers[rid] if rid else self.stream.layers[kind].full

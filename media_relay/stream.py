@@ -74,6 +74,8 @@ class Stream:
                     groups.setdefault((subscriber.wire(kind), path), Group()).append(subscriber)
         for track in self.layers["audio"].tracks:
             track.redundant = any(wire.payload_types[Codec.RED] for wire, _ in self._ready[track])
+        if self.publisher is not None:
+            self.publisher.expect()
         self._find_thinnings()
         self._find_movers()
 

@@ -3,7 +3,8 @@
  * subscriber, number it, protect it in place and queue it. Python decides everything else: who, what, when.
  *
  * The same results byte for byte as the Python path, which tests/media_relay/test_kernel.py compares; there is no
- * allocation, no state and no system call here. All indexes are checked against the sizes of what they index. */
+ * allocation and no system call here, and no state but what Python keeps of each source. All indexes are checked against
+ * the sizes of what they index. */
 
 #define _GNU_SOURCE
 #include <netinet/in.h>
@@ -23,11 +24,11 @@ enum { TRANSPORT_ELEMENT = BLOCK + 1, TRANSPORT_NUMBER = BLOCK + 2, TRANSPORT_SI
 /* What an Ethernet frame carries over UDP and IPv6; most bytes of one message with segmentation offload. */
 enum { MAX_SEGMENT = 1452, MAX_MESSAGE = 65000 };
 
-void tt_sizes(int32_t sizes[10])
+void tt_sizes(int32_t sizes[12])
 {
-    const int32_t found[10] = {
-        sizeof(mmsghdr_t), sizeof(iovec_t), sizeof(tt_address), sizeof(tt_wire), sizeof(tt_batch),
-        sizeof(tt_queue), sizeof(tt_targets), sizeof(tt_inbox), sizeof(tt_source), sizeof(tt_run),
+    const int32_t found[12] = {
+        sizeof(mmsghdr_t), sizeof(iovec_t), sizeof(tt_address), sizeof(tt_wire), sizeof(tt_batch), sizeof(tt_queue),
+        sizeof(tt_targets), sizeof(tt_inbox), sizeof(tt_source), sizeof(tt_known), sizeof(tt_run), sizeof(tt_story),
     };
     memcpy(sizes, found, sizeof found);
 }
@@ -230,8 +231,47 @@ static void put_word(uint8_t *at, uint32_t value)
     at[3] = value;
 }
 
+static tt_source **bucket_of(const tt_known *known, const uint8_t *name, uint32_t ssrc)
+{
+    uint64_t words[3], hash = ssrc;
+    uint32_t last;
+
+    /* Whoever makes up SSRCs and ports cannot know which of them meet in one bucket. */
+    memcpy(words, name, sizeof words);
+    memcpy(&last, name + sizeof words, sizeof last);
+    for (int i = 0; i < 3; i++)
+        hash = (hash ^ words[i]) * known->salt, hash ^= hash >> 29;
+    hash = (hash ^ last) * known->salt;
+    return &known->bucket[hash >> 32 & known->mask];
+}
+
+void tt_follow(tt_known *known, tt_source *source)
+{
+    tt_source **bucket = bucket_of(known, source->name, source->ssrc);
+
+    source->chain = *bucket;
+    *bucket = source;
+}
+
+void tt_drop(tt_known *known, tt_source *source)
+{
+    for (tt_source **at = bucket_of(known, source->name, source->ssrc); *at; at = &(*at)->chain)
+        if (*at == source) {
+            *at = source->chain;
+            return;
+        }
+}
+
+static tt_source *find(const tt_known *known, const uint8_t *name, uint32_t ssrc)
+{
+    for (tt_source *source = *bucket_of(known, name, ssrc); source; source = source->chain)
+        if (source->ssrc == ssrc && !memcmp(source->name, name, TT_NAME))
+            return source;
+    return NULL;
+}
+
 /* Whether a protected packet, whose header nobody has proven yet, is the expected one. */
-static int is_expected(const uint8_t *packet, int32_t length, const tt_source *source, uint16_t next)
+static int is_expected(const uint8_t *packet, int32_t length, const tt_source *source)
 {
     const int32_t payload = length - HEADER - source->block - source->tag;
     const uint8_t *block = packet + HEADER;
@@ -240,7 +280,7 @@ static int is_expected(const uint8_t *packet, int32_t length, const tt_source *s
         return 0;
     if (packet[0] != (source->block ? 0x90 : 0x80) || (packet[1] & 0x7F) != source->payload_type)
         return 0;
-    if ((packet[1] >= 192 && packet[1] <= 223) /* RTCP */ || (packet[2] << 8 | packet[3]) != next)
+    if ((packet[1] >= 192 && packet[1] <= 223) /* RTCP */ || (uint32_t)(packet[2] << 8 | packet[3]) != source->next)
         return 0;
     if (word(packet + 8) != source->ssrc)
         return 0;
@@ -288,39 +328,52 @@ static void store(const tt_source *source, const uint8_t *packet, int32_t payloa
     source->lengths[slot] = body + payload;
 }
 
-void tt_take(const tt_inbox *inbox, int32_t begin, int32_t end, const tt_source *source, void *context, void *unprotect,
-             uint16_t next, int64_t outgoing, uint32_t timestamp_offset, double now, tt_run *run)
+/* One more packet of a source, opened, in the story. */
+static void tell(tt_story *story, int32_t k, const tt_source *source, const uint8_t *packet, int32_t length,
+                 int32_t payload, double arrived)
 {
-    const uint8_t *name = inbox->names + (int64_t)begin * TT_NAME_SLOT;
+    if (!story->runs || story->run[story->runs - 1].source != source->index)
+        story->run[story->runs++] = (tt_run){.source = source->index, .begin = k};
 
-    run->taken = run->refused = run->frames = run->payload = run->received = run->starts = 0;
-    if (begin < 0 || end > inbox->batch || end - begin > TT_BATCH || outgoing < 0 || source->slots <= 0 ||
-        source->block > TT_BLOCK || source->canonical > TT_CANONICAL)
-        return;
-    for (int32_t i = begin; i < end; i++, next++, outgoing++) {
+    tt_run *run = &story->run[story->runs - 1];
+    story->timestamp[k] = word(packet + 4);
+    story->number[k] = source->number_at < 0 ? 0 : packet[source->number_at] << 8 | packet[source->number_at + 1];
+    story->level[k] = source->level_at < 0 ? 0 : packet[source->level_at];
+    story->arrival[k] = arrived;
+    /* core/descriptors/vp8.py, starts_keyframe: its first look. Of other codecs Python looks at every packet. */
+    run->starts += source->codec != VP8 || (packet[HEADER + source->block] & 0x17) == 0x10;
+    run->frames += run->taken == 0 || story->timestamp[k] != story->timestamp[k - 1];
+    run->payload += payload;
+    run->received += length;
+    run->taken++;
+}
+
+int tt_take(const tt_inbox *inbox, int32_t begin, int32_t end, const tt_known *known, void *unprotect, double now,
+            tt_story *story)
+{
+    story->runs = story->refused = 0;
+    if (begin < 0 || end > inbox->batch || end - begin > TT_BATCH)
+        return 0;
+    for (int32_t i = begin; i < end; i++) {
         uint8_t *packet = inbox->slots + (int64_t)i * TT_INBOX_SLOT;
         const int32_t length = inbox->messages[i].msg_len;
-        const int32_t k = run->taken;
+        tt_source *source = find(known, inbox->names + (int64_t)i * TT_NAME_SLOT, word(packet + 8));
         int opened = length;
 
-        if (length > TT_INBOX_SLOT || !is_expected(packet, length, source, next) ||
-            memcmp(inbox->names + (int64_t)i * TT_NAME_SLOT, name, TT_NAME))
-            return;
-        if (((protect_t)unprotect)(context, packet, &opened) || opened != length - source->tag) {
-            run->refused = 1;
-            return;
+        if (!source || source->outgoing < 0 || *source->left <= 0 || source->slots <= 0 ||
+            source->block > TT_BLOCK || source->canonical > TT_CANONICAL || length > TT_INBOX_SLOT ||
+            !is_expected(packet, length, source))
+            return i - begin;
+        if (((protect_t)unprotect)(source->context, packet, &opened) || opened != length - source->tag) {
+            story->refused = 1;
+            return i - begin + 1;
         }
         const int32_t payload = opened - HEADER - source->block;
-        run->timestamp[k] = word(packet + 4);
-        store(source, packet, payload, outgoing, run->timestamp[k] + timestamp_offset);
-        run->number[k] = source->number_at < 0 ? 0 : packet[source->number_at] << 8 | packet[source->number_at + 1];
-        run->level[k] = source->level_at < 0 ? 0 : packet[source->level_at];
-        run->arrival[k] = arrival(inbox, i, now);
-        /* core/descriptors/vp8.py, starts_keyframe: its first look. Of other codecs Python looks at every packet. */
-        run->starts += source->codec != VP8 || (packet[HEADER + source->block] & 0x17) == 0x10;
-        run->frames += k == 0 || run->timestamp[k] != run->timestamp[k - 1];
-        run->payload += payload;
-        run->received += length;
-        run->taken++;
+        store(source, packet, payload, source->outgoing, word(packet + 4) + source->timestamp_offset);
+        tell(story, i - begin, source, packet, length, payload, arrival(inbox, i, now));
+        --*source->left;
+        source->next = (source->next + 1) & 0xFFFF;
+        source->outgoing++;
     }
+    return end - begin;
 }

@@ -68,8 +68,10 @@ typedef struct {
     int32_t batch;
 } tt_inbox;
 
-/* One source of a publisher: what its packets look like (core/blocks.py, Pattern) and where they are stored. */
-typedef struct {
+/* One source of a publisher: what its packets look like (core/blocks.py, Pattern) and where they are stored; where they
+ * come from and under which keys, how many more its publisher may send, and what comes next: its number on the way in and
+ * on the way out (-1: each packet has to be looked at), and how the timestamps differ. */
+typedef struct tt_source {
     uint32_t ssrc, outgoing_ssrc;
     int32_t payload_type, codec, tag;
     int32_t block, number_at, level_at;
@@ -79,21 +81,43 @@ typedef struct {
     uint16_t *lengths;
     int64_t *sequences;
     int32_t slots;
+    int32_t index;
+    uint8_t name[28];
+    void *context;
+    int32_t *left;
+    int64_t outgoing;
+    uint32_t next, timestamp_offset;
+    struct tt_source *chain;
 } tt_source;
 
-/* A run: packets of one source that came one after the other, in order. Timestamps as they came. `refused`: libsrtp
- * refused the packet after the last one. `frames`: how often the timestamp changed, and one. `starts`: how many may be
- * the first of a frame, by their payload. */
+/* Sources by name and SSRC: chains behind `mask` + 1 buckets. `salt` is odd, and nobody's business. */
 typedef struct {
-    int32_t taken, refused, frames, payload, received, starts;
+    tt_source **bucket;
+    uint64_t salt;
+    uint32_t mask;
+} tt_known;
+
+/* A run: packets of one source that came one after the other, in order. `begin`: where in the story they begin.
+ * `frames`: how often the timestamp changed, and one. `starts`: how many may be the first of a frame, by their payload. */
+typedef struct { int32_t source, begin, taken, frames, payload, received, starts, reserved; } tt_run;
+
+/* What was taken of a batch: runs, and of each packet the transport-wide number, the audio level, the timestamp as it
+ * came, and when it came. `refused`: libsrtp refused the packet after the last one. */
+typedef struct {
+    int32_t runs, refused;
+    tt_run run[128];
     uint16_t number[128];
     uint8_t level[128];
     uint32_t timestamp[128];
     double arrival[128];
-} tt_run;
+} tt_story;
 
 /* The sizes of the structures above, in this order: Python compares them with its own before it uses anything. */
-void tt_sizes(int32_t sizes[10]);
+void tt_sizes(int32_t sizes[12]);
+
+/* Puts a source into its bucket, or takes it out again. */
+void tt_follow(tt_known *known, tt_source *source);
+void tt_drop(tt_known *known, tt_source *source);
 
 /* Writes the packets of `slots` in wire form to `out`. 0, or -1 for what is left to Python: redundant sound. */
 int tt_render(const uint8_t *stored, const uint16_t *lengths, int32_t history, const int32_t *slots, int32_t count,
@@ -110,7 +134,8 @@ int tt_forward(const uint8_t *stored, const uint16_t *lengths, int32_t history, 
                const tt_wire *wire, int32_t max_segments, tt_batch *batch, tt_queue *queue, tt_targets *targets,
                int32_t end, void *protect);
 
-/* Opens and stores the run that begins with datagram `begin`: packets as `source` says, numbered from `next` on, which go
- * out from `outgoing` on. It ends before the first one that is not like that, which is left as it came. */
-void tt_take(const tt_inbox *inbox, int32_t begin, int32_t end, const tt_source *source, void *context, void *unprotect,
-             uint16_t next, int64_t outgoing, uint32_t timestamp_offset, double now, tt_run *run);
+/* Opens and stores the datagrams from `begin` on that are the next packets of known sources; returns how many it dealt
+ * with, a last one that libsrtp refused included. It ends before the first one that is not as expected, which is left as it
+ * came. */
+int tt_take(const tt_inbox *inbox, int32_t begin, int32_t end, const tt_known *known, void *unprotect, double now,
+            tt_story *story);

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from media_relay.core.blocks import Pattern
 from media_relay.core.forwarding import Batch, Layout, WireFormat
 from media_relay.core.history import History
-from media_relay.core.packet import HEADER_SIZE, NO_LEVEL, Codec
-from media_relay.core.track import Run, Source, Track
+from media_relay.core.packet import NO_LEVEL
 from media_relay.core.transport_log import TransportLog
 from media_relay.native import library
 from media_relay.seams.datagrams import Address, Receiver, Sender, ffi
+from media_relay.seams.known import Followed, Known, Opened
+from media_relay.seams.rings import pointers
 from media_relay.seams.srtp import PROTECT_ADDRESS, UNPROTECT_ADDRESS
 
 NATIVE: Final = "native"
@@ -28,13 +28,11 @@ MAX_TARGETS: Final = 128
 """Most targets of one copy."""
 _STRUCTURES: Final = (
     *("mmsghdr_t", "iovec_t", "tt_address", "tt_wire", "tt_batch", "tt_queue", "tt_targets"),
-    *("tt_inbox", "tt_source", "tt_run"),
+    *("tt_inbox", "tt_source", "tt_known", "tt_run", "tt_story"),
 )
 _MAX_WIRES: Final = 4_096
-_MAX_RUN: Final = 128
-_BLOCK: Final = 64
-_CANONICAL: Final = 80
-"""Bytes of the longest blocks that are known by their looks, as they come and as they are stored."""
+RUN: Final = 8
+"""Numbers that a run of a story is told in."""
 
 
 def _new(kind: str, *value: Any) -> Any:
@@ -75,20 +73,6 @@ def choose(wanted: bool, max_segments: int) -> tuple[Kernel | None, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
-    """A source whose packets are known by their looks."""
-
-    native: Any
-    history: History
-    """What it points to."""
-    pattern: Pattern
-    payload_type: int
-    codec: Codec
-    body: int
-    """Where in each of its stored packets the payload begins."""
-
-
-@dataclass(frozen=True, slots=True)
 class Part:
     """Up to :data:`MAX_TARGETS` targets, side by side in memory."""
 
@@ -116,23 +100,8 @@ class Target(Protocol):
         """The transport-wide numbers of what it is sent."""
 
 
-@dataclass(slots=True)
-class Opened:
-    """The run that was opened last; one object serves for all of them."""
-
-    run: Run = field(default_factory=Run)
-    refused: bool = False
-    """Whether libsrtp refused the packet after it."""
-    received: int = 0
-    """Bytes on the wire."""
-    numbers: list[int] = field(default_factory=list)
-    """Transport-wide ones, where there are any, and when those packets came."""
-    arrivals: list[float] = field(default_factory=list)
-    levels: list[int] = field(default_factory=list)
-
-
 class Kernel:
-    """On the way in one run at a time; on the way out one batch, rendered here or by Python into :attr:`view`."""
+    """On the way in all that came at once; on the way out one batch, rendered here or by Python into :attr:`view`."""
 
     def __init__(self, found: Any, max_segments: int) -> None:
         """``found`` is what :func:`load` returned."""
@@ -147,89 +116,63 @@ class Kernel:
         self._firsts = self._targets.first
         self._protect: Any = ffi.cast("void *", PROTECT_ADDRESS)
         self._take, self._unprotect = found.tt_take, ffi.cast("void *", UNPROTECT_ADDRESS)
-        self._run = run = _new("tt_run *")
+        self.known = Known(found)
+        """The sources of which it takes packets."""
         self.opened = Opened()
-        """What the last :meth:`open` found."""
+        """The run that was :meth:`read` last."""
+        self.story: list[int] = []
+        """Of the last :meth:`take`: :data:`RUN` numbers a run."""
+        self.forged = 0
+        """1 when libsrtp refused the last datagram of it."""
+        self._story = story = _new("tt_story *")
         # Slices of memory are read in half the time that fields of structures take.
-        self._run_head = memoryview(ffi.buffer(run)).cast("B")[: ffi.offsetof("tt_run", "number")].cast("i")
-        self._run_numbers = memoryview(ffi.buffer(run.number)).cast("B").cast("H")
-        self._run_levels = memoryview(ffi.buffer(run.level)).cast("B")
-        self._run_timestamps = memoryview(ffi.buffer(run.timestamp)).cast("B").cast("I")
-        self._run_arrivals: Any = memoryview(ffi.buffer(run.arrival)).cast("B").cast("d")
+        self._story_head = (
+            memoryview(ffi.buffer(story)).cast("B")[: ffi.offsetof("tt_story", "run")].cast("i")
+        )
+        self._runs = memoryview(ffi.buffer(story.run)).cast("B").cast("i")
+        self._story_numbers = memoryview(ffi.buffer(story.number)).cast("B").cast("H")
+        self._story_levels = memoryview(ffi.buffer(story.level)).cast("B")
+        self._story_timestamps = memoryview(ffi.buffer(story.timestamp)).cast("B").cast("I")
+        self._story_arrivals: Any = memoryview(ffi.buffer(story.arrival)).cast("B").cast("d")
         self._wires: dict[int, tuple[WireFormat, Any]] = {}
         """By identity: a subscriber has one for each kind, for as long as it is there."""
 
     # --- on the way in ----------------------------------------------------------------------------------------------
 
-    def follow(
-        self, track: Track, source: Source, payload_type: int, pattern: Pattern | None, tag: int
-    ) -> None:
-        """Take the source's next packets by :meth:`open`, if they look like the last one, which was like this."""
-        handle = source.handle
-        if isinstance(handle, Followed) and handle.pattern is pattern and handle.payload_type == payload_type:
-            return
-        source.handle = None
-        codec = source.codecs.get(payload_type)
-        if (
-            codec is None
-            or pattern is None
-            or len(pattern.mask) > _BLOCK
-            or len(pattern.canonical) > _CANONICAL
-        ):
-            return
-        stored, lengths, slots = self._handle(track.history)
-        sequences = ffi.cast("int64_t *", track.history.sequences.buffer_info()[0])
-        native = _new(
-            "tt_source *",
-            (
-                *(source.ssrc, track.ssrc, payload_type, codec, tag),
-                *(len(pattern.mask), pattern.number_at, pattern.level_at),
-                *(len(pattern.canonical), pattern.canonical_level),
-                *(pattern.mask, pattern.fixed, pattern.canonical),
-                *(stored, lengths, sequences, slots),
-            ),
-        )
-        body = HEADER_SIZE + len(pattern.canonical)
-        source.handle = Followed(native, track.history, pattern, payload_type, codec, body)
+    def take(self, inbox: Receiver, begin: int, end: int, now: float) -> int:
+        """Open and store the datagrams from ``begin`` on that are as expected, and make :attr:`story` of them.
 
-    def open(
-        self, inbox: Receiver, begin: int, end: int, context: Any, track: Track, source: Source, now: float
-    ) -> int:
-        """Open and store the run of the source's packets with which these datagrams begin.
-
-        Returns how many there are, and leaves in :attr:`opened` what else is known of them.
+        Returns how many it dealt with, a last one that was :attr:`forged` included.
         """
-        handle, outgoing, opened = source.handle, track.next_number(source), self.opened
-        opened.refused = False
-        if handle is None or outgoing < 0:
-            return 0
-        followed: Followed = handle  # type: ignore[assignment]
-        first = source.highest + 1
-        if end - begin > _MAX_RUN:
-            end = begin + _MAX_RUN
-        self._take(
-            inbox.native, begin, end, followed.native, context, self._unprotect,
-            first & 0xFFFF, outgoing, source.timestamp_offset & 0xFFFFFFFF, now, self._run,
-        )  # fmt: skip
-        count, refused, frames, octets, received, starts = self._run_head
-        if refused:
-            opened.refused = True
-        if not count:
-            return 0
-        opened.received = received
-        pattern, run = followed.pattern, opened.run
+        story = self._story
+        taken: int = self._take(inbox.native, begin, end, self.known.native, self._unprotect, now, story)
+        runs, self.forged = self._story_head
+        self.story = self._runs[: RUN * runs].tolist() if runs else []
+        return taken
+
+    def read(self, at: int) -> Followed:
+        """Fill :attr:`opened` with the run that stands at this place of the story; returns whose it is.
+
+        For packets of one source in order this is all that happens some thousand times a second: hence no new objects.
+        """
+        index, begin, count, frames, octets, received, starts, _ = self.story[at : at + RUN]
+        end = begin + count
+        followed, opened = self.known.by_index[index], self.opened
+        track, source, pattern, run = followed.track, followed.source, followed.pattern, opened.run
+        opened.taken, opened.received = count, received
         if pattern.number_at >= 0:
-            opened.numbers = self._run_numbers[:count].tolist()
-            opened.arrivals = self._run_arrivals[:count].tolist()
+            opened.numbers = self._story_numbers[begin:end].tolist()
+            opened.arrivals = self._story_arrivals[begin:end].tolist()
         else:
             opened.numbers = []
         if not track.is_video:
             level = pattern.level_at >= 0
-            opened.levels = self._run_levels[:count].tolist() if level else [NO_LEVEL] * count
-        run.first, run.outgoing, run.codec, run.body = first, outgoing, followed.codec, followed.body
-        run.timestamps = self._run_timestamps[:count].tolist()
+            opened.levels = self._story_levels[begin:end].tolist() if level else [NO_LEVEL] * count
+        run.first, run.outgoing = source.highest + 1, track.next_number(source)
+        run.codec, run.body = followed.codec, followed.body
+        run.timestamps = self._story_timestamps[begin:end].tolist()
         run.frames, run.octets, run.starts = frames, octets, starts
-        return count
+        return followed
 
     # --- on the way out ---------------------------------------------------------------------------------------------
 
@@ -239,7 +182,7 @@ class Kernel:
         self._slots[0:count] = slots
         known = self._wires.get(id(wire)) or self._translate(wire)
         batch = self._batch
-        if self._render(*self._handle(history), self._slots, count, known[1], self._max_segments, batch):
+        if self._render(*pointers(history), self._slots, count, known[1], self._max_segments, batch):
             return None
         return self._laid_out()
 
@@ -261,7 +204,7 @@ class Kernel:
         self._slots[0:size] = slots
         self._aim(part, [log.next for log in part.logs])
         end = self._forward(
-            *self._handle(history), self._slots, size, known[1], self._max_segments,
+            *pointers(history), self._slots, size, known[1], self._max_segments,
             self._batch, sender.lend(), targets, count, self._protect,
         )  # fmt: skip
         if end < 0:
@@ -274,7 +217,7 @@ class Kernel:
             self._copy_from(end, sender, part, wire)
         return self._laid_out()
 
-    def take(self, layout: Layout) -> Batch:
+    def adopt(self, layout: Layout) -> Batch:
         """Take what Python laid out in :attr:`view`."""
         batch = self._batch
         batch.packets, batch.messages, batch.size = len(layout.packets), len(layout.messages), layout.size
@@ -356,20 +299,6 @@ class Kernel:
             if addresses[index].pointer == ffi.NULL and base >= 0:
                 for offset, size, segment in messages:
                     sender.queue(addresses[index], base + offset, size, segment)
-
-    @staticmethod
-    def _handle(history: History) -> tuple[Any, Any, int]:
-        """Pointers to its packets and lengths, good as long as it lives, and the number of its slots.
-
-        Nothing that holds a buffer is kept: the collector of garbage cannot take apart a cycle with a memoryview in it
-        that has exports, as of CPython 3.11.
-        """
-        handle: Any = history.handle
-        if handle is None:
-            stored = ffi.cast("uint8_t *", ffi.from_buffer(history.view))
-            handle = stored, ffi.cast("uint16_t *", history.lengths.buffer_info()[0]), history.slots
-            history.handle = handle
-        return handle  # type: ignore[no-any-return]
 
     def _translate(self, wire: WireFormat) -> tuple[WireFormat, Any]:
         if len(self._wires) >= _MAX_WIRES:

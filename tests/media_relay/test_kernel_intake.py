@@ -13,11 +13,14 @@ import pytest
 
 from media_relay import native
 from media_relay.core import layers
+from media_relay.core.track import Source, Track
 from media_relay.publisher import Publisher
 from media_relay.seams import kernel as seam
 from media_relay.seams.kernel import Kernel
+from media_relay.seams.known import Opened
 from tests.media_relay.clients import DELTA, KEYFRAME, OPUS, VP8, Bench, Client, relay_bench
 from tests.media_relay.core.packets import one_byte_block, packet, two_byte_block
+from tests.media_relay.test_relay_red import RedClient
 
 PICTURES, SOUND = 11, 22
 FEEDBACK, LEVEL, UNKNOWN = 3, 1, 7
@@ -46,9 +49,8 @@ class Half:
 
     @property
     def publisher(self) -> Publisher:
-        (peer,) = self.bench.relay._peers.values()
-        assert isinstance(peer, Publisher)
-        return peer
+        (publisher,) = (p for p in self.bench.relay._peers.values() if isinstance(p, Publisher))
+        return publisher
 
     def hear(self, datagrams: list[tuple[bytes, bool]]) -> None:
         """What is sent at once, and which of it is forged."""
@@ -70,7 +72,7 @@ class Half:
                 "voice": publisher.voice,
                 "arrived": list(feedback._arrivals),
                 "counters": relay.counters,
-                "left": publisher._packets_left,
+                "left": publisher.left,
                 "heard": publisher.heard_at,
             }
         )
@@ -101,10 +103,9 @@ def pair(built: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Half, Ha
         halves = Half(one, built), Half(two, None)
         take = Publisher.take_run
 
-        def counting(self: Publisher, *given: Any) -> int:
-            taken = take(self, *given)
-            halves[0].fast += taken
-            return taken
+        def counting(self: Publisher, track: Track, source: Source, opened: Opened, now: float) -> None:
+            halves[0].fast += opened.taken
+            take(self, track, source, opened, now)
 
         monkeypatch.setattr(Publisher, "take_run", counting)
         yield halves
@@ -183,10 +184,35 @@ def test_a_flood_is_bounded_as_ever(pair: tuple[Half, Half]) -> None:
     flood = [(lesson.packet(PICTURES, KEYFRAME + b"x"), False) for _ in range(120)]
     for half in pair:
         half.hear(flood[:1])
-        half.publisher._packets_left = 50
+        half.publisher.left[0] = 50
         half.hear(flood[1:])
         assert half.bench.relay.counters.drops["publisher_flood"] == 69
     assert pair[0].state() == pair[1].state()
+
+
+def test_sound_that_begins_to_repeat_itself_is_left_to_python(pair: tuple[Half, Half]) -> None:
+    sounds = [
+        (packet(number, number * 960, b"sound %d" % number, payload_type=OPUS, ssrc=SOUND), False)
+        for number in range(1, 7)
+    ]
+    for half in pair:
+        half.hear(sounds[:3])
+        half.bench.join(RedClient("site"))
+        half.hear(sounds[3:])
+    one, two = (plain(half.publisher._sources) for half in pair)
+    assert one == two
+    assert pair[0].fast == 2, (
+        "the first of all teaches the kernel what they look like, the last three repeat each other"
+    )
+
+
+def test_who_is_gone_is_known_no_more(pair: tuple[Half, Half]) -> None:
+    half, lesson = pair[0], Lesson(0)
+    half.hear([(lesson.packet(PICTURES, KEYFRAME + b"x"), False)])
+    kernel = half.bench.relay.port.kernel
+    assert kernel is not None and len(kernel.known.by_index) == 1
+    half.bench.relay.close("p")
+    assert not kernel.known.by_index
 
 
 def test_arrival_times_are_those_of_the_operating_system(pair: tuple[Half, Half]) -> None:
