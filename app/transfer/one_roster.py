@@ -21,6 +21,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
+from app.transfer import tables
 from app.transfer.columns import BadValue, Fault, Record, as_day, narrow, plain
 from app.transfer.csv_files import csv_rows
 from app.transfer.kinds import KINDS, Kind
@@ -345,12 +346,16 @@ class _Reading:
                 "grades": sorted(_grades(line["grades"]) or inside),
                 "headcount": len(members[own]),
             }
-            records.append(Record(line.number, values, frozenset(values)))
+            # A bundle without members of any class says nothing of how many there are.
+            said = values.keys() if any(members.values()) else values.keys() - {"headcount"}
+            records.append(Record(line.number, values, frozenset(said)))
         their = {"org_unit": "schoolSourcedId", "name": "title", "grades": "grades", "headcount": "classType"}
         self._portion(Kind.PUPIL_GROUPS, "classes.csv", their, records)
 
     def _portion(self, kind: Kind, file: str, their: Mapping[str, str], records: Sequence[Record]) -> None:
-        """Keep the rows that have what they need; the others are faults."""
+        """Keep the rows that have what they need; the others are faults. Raises `BadFile` for more than a table has."""
+        if len(records) > tables.MOST_ROWS:
+            raise BadFile("oneroster.too_many_rows", name=file, most=tables.MOST_ROWS)
         whole: list[Record] = []
         for record in records:
             empty = [
@@ -381,10 +386,15 @@ def _day(text: str, column: str) -> date | None:
         raise _BadDay(column) from None
 
 
+def in_chinese(name: str) -> bool:
+    """Whether a name is written family first and in one word."""
+    return bool(_CJK.search(name))
+
+
 def _name(line: Line) -> str:
-    """A name as its language writes it: family first and in one word in Chinese."""
+    """A name as its language writes it."""
     family, given = line["familyName"], line["givenName"]
-    return family + given if _CJK.search(family + given) else f"{given} {family}".strip()
+    return family + given if in_chinese(family + given) else f"{given} {family}".strip()
 
 
 def _code(text: str) -> str:

@@ -27,6 +27,7 @@ from app.settings import Settings
 from app.transfer import service
 from app.transfer.desk import TransferDesk
 from app.transfer.kinds import Imported, Kind
+from app.transfer.one_roster_export import written_bundle
 from app.transfer.schemas import ImportReport
 from app.transfer.service import MOST_BYTES, Form, Wish
 from app.transfer.writing import CSV, XLSX
@@ -37,10 +38,14 @@ router = APIRouter(prefix="/api/v1", tags=["tables"])
 
 _TYPES: Final = {Form.CSV: f"{CSV}; charset=utf-8", Form.XLSX: XLSX}
 # What browsers and scripts call such files; what one is, is told by its content.
-_TAKEN: Final = (CSV, XLSX, "application/zip", "application/vnd.ms-excel", "application/octet-stream")
+_ZIP: Final = "application/zip"
+_TAKEN: Final = (CSV, XLSX, _ZIP, "application/vnd.ms-excel", "application/octet-stream")
 _BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 _FILES: Final[dict[int | str, dict[str, Any]]] = {
     200: {"content": {CSV: _BINARY, XLSX: _BINARY}, "description": "The file"}
+}
+_BUNDLE: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {_ZIP: _BINARY}, "description": "The bundle"}
 }
 
 
@@ -92,6 +97,27 @@ async def import_table(
     async with received(_Body(request), scanner, MOST_BYTES) as path:
         factory = request.app.state.session_factory
         return await desk.work(service.import_file, factory, principal, wish, path)
+
+
+@router.get(
+    "/exports/oneroster.zip",
+    summary="Export a OneRoster bundle",
+    response_class=Response,
+    responses=_BUNDLE | responses(Unauthenticated, Forbidden, Unavailable),
+)
+async def export_bundle(
+    request: Request, principal: Annotated[Principal, may(Action.TABLE_EXPORT)]
+) -> Response:
+    """Org units, people with roles, terms, subjects and pupil groups as a OneRoster 1.2 bundle, as far as one may see
+    them. No pupil is named. Imported again, it changes nothing."""
+    desk: TransferDesk = request.app.state.transfer_desk
+
+    def work() -> bytes:
+        with reading(request.app.state.session_factory) as session:
+            return written_bundle(session, principal)
+
+    headers = {"Content-Disposition": 'attachment; filename="oneroster.zip"'}
+    return Response(await desk.work(work), media_type=_ZIP, headers=headers)
 
 
 @router.get(

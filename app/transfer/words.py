@@ -64,6 +64,10 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "oneroster.file_missing": ("压缩包里缺少 {name}。", "The bundle has no {name}."),
     "oneroster.column_missing": ("{name} 缺少 {column} 列。", "{name} has no column {column}."),
+    "oneroster.too_many_rows": (
+        "{name} 中用到的行超过 {most} 行,请分成几个文件。",
+        "Of {name} more than {most} rows would be taken in; divide it into several bundles.",
+    ),
     "oneroster.pupils": (
         "{number} 名学生只计入人数,未保存任何姓名。",
         "Pupils counted, and nothing stored that names them: {number}.",

@@ -1,7 +1,9 @@
 """Tables over REST: tried, refused, imported, imported again, exported."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
+from threading import Barrier
 from typing import Any
 
 from fastapi import FastAPI
@@ -264,3 +266,29 @@ def test_rights_roles_and_bounds(
         "/api/v1/imports?kind=rooms", content=b"a" * 1000, headers={"Content-Type": "text/csv"}
     )
     assert nobody.status_code == 401
+
+
+def test_of_two_imports_at_once_each_row_is_stored_once(
+    client: TestClient, session: Session, session_factory: SessionFactory, keys: Keys
+) -> None:
+    """The same file twice at the same moment, and others that share rows with it: they come one after the other."""
+    county = counties.county(session, sites=0)
+    bureau, code = Sender(client, factories.bearer(keys, county.bureau)), county.school.code
+    session.commit()
+    files = [
+        "org_unit,code,name,kind\n" + "".join(f"{code},N{n},{n},main\n" for n in range(first, first + 40))
+        for first in (0, 0, 20, 20)
+    ]
+    together = Barrier(len(files))
+
+    def send(file: str) -> Any:
+        together.wait()
+        status, report = bureau.send("rooms", file, dry_run=False)
+        assert status == 200, report
+        return report
+
+    with ThreadPoolExecutor(len(files)) as pool:
+        reports = list(pool.map(send, files))
+    assert sum(each["created"] for each in reports) == 60
+    assert sum(each["unchanged"] for each in reports) == 4 * 40 - 60
+    assert len(look(session_factory, select(Room.id).where(Room.code.like("N%")))) == 60

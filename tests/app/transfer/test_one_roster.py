@@ -1,5 +1,6 @@
 """OneRoster bundles: what comes in, what is counted, what is left out, and that pupils' names go nowhere."""
 
+import csv
 import io
 import zipfile
 from datetime import timedelta
@@ -16,7 +17,7 @@ from app.database import SessionFactory
 from app.keys import Keys
 from app.schools.models import OrgUnit, PupilGroup
 from app.timetables.models import Headcount
-from app.transfer import one_roster
+from app.transfer import one_roster, tables
 from app.transfer.csv_files import LONGEST_ROW
 from app.transfer.kinds import Kind
 from app.transfer.one_roster import COUNTY, read_bundle
@@ -107,6 +108,24 @@ def test_a_bundle_comes_in(
     assert stored(Headcount.grade, Headcount.pupils) == {(1, 2), (2, 1)}
     assert "秘密" not in str(stored(Person.name) | stored(AuditEvent.after))
 
+    given_out = client.get("/api/v1/exports/oneroster.zip", headers=headers).content
+    with zipfile.ZipFile(io.BytesIO(given_out)) as archive:
+        files = {name: archive.read(name).decode() for name in archive.namelist()}
+    assert files.keys() == {
+        f"{name}.csv"
+        for name in ("manifest", "orgs", "users", "roles", "academicSessions", "courses", "classes")
+    }
+    assert ("file.orgs,bulk\r\n" in files["manifest.csv"]) and "file.results,absent" in files["manifest.csv"]
+    rows = {name: list(csv.DictReader(io.StringIO(text))) for name, text in files.items()}
+    assert {row["type"]: row["title"] for row in rows["academicSessions.csv"]} == {"term": "Autumn"}
+    assert "English" in {row["courseCode"] for row in rows["courses.csv"]}
+    assert [(row["title"], row["grades"], row["classType"]) for row in rows["classes.csv"]] == [
+        ("一二年级复式班", "01,02", "homeroom")
+    ]
+    back = send(files, False)
+    assert (back["errors"], back["created"], back["changed"]) == ([], 0, 0), back
+    assert stored(PupilGroup.name, PupilGroup.headcount) == {("一二年级复式班", 4)}
+
     again = send(V1_2, False)
     assert (again["created"], again["changed"], again["unchanged"]) == (0, 0, report["created"])
     refused = send(V1_1, False)
@@ -165,6 +184,9 @@ def test_the_county_is_given_only_to_administrators_of_an_org_that_says_it_is_a_
     empty = (2, "orgSourcedId", "cell.empty")
     assert read("") == ([], [empty])
     assert read("-" * 33) == ([], [empty])
+    with monkeypatch.context() as fewer, pytest.raises(BadFile, match="oneroster.too_many_rows"):
+        fewer.setattr(tables, "MOST_ROWS", 2)
+        read_bundle(path)
     monkeypatch.setattr(one_roster, "MOST_CELLS", 50)
     with pytest.raises(BadFile, match="file.too_many_cells"):
         read_bundle(path)
