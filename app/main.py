@@ -23,6 +23,7 @@ import app.lessons.bell_routes
 import app.lessons.calendar_routes
 import app.lessons.change_routes
 import app.lessons.closing_routes
+import app.lessons.copying_routes
 import app.lessons.coverage_routes
 import app.lessons.guest_routes
 import app.lessons.many_routes
@@ -96,6 +97,7 @@ ROUTERS = (
     app.schools.routes.router,
     app.schools.editing_routes.router,
     app.lessons.closing_routes.router,
+    app.lessons.copying_routes.router,
     app.schools.group_routes.router,
     app.schools.subject_routes.router,
     app.timetables.subject_routes.router,

@@ -49,6 +49,13 @@ def set_curriculum(
     unit = schools.require_at(session, principal, Action.CURRICULUM_SET, unit_id)
     term = get_term(session, term_id, unit.county_id)
     before = put_curriculum(session, term, unit, plan, seen)
+    _note(session, principal, term, unit, before, plan)
+    return _curriculum(session, term, unit)
+
+
+def _note(
+    session: Session, principal: Principal, term: Term, unit: OrgUnit, before: Plan, after: Plan
+) -> None:
     audit.note(
         session,
         Act.CURRICULUM_SET,
@@ -56,9 +63,8 @@ def set_curriculum(
         principal.person_id,
         Subject("curriculum", term.id, unit.id),
         before=_facts(before),
-        after=_facts(plan),
+        after=_facts(after),
     )
-    return _curriculum(session, term, unit)
 
 
 def put_curriculum(session: Session, term: Term, unit: OrgUnit, plan: Plan, seen: Seen = ANY) -> Plan:
@@ -80,6 +86,26 @@ def put_curriculum(session: Session, term: Term, unit: OrgUnit, plan: Plan, seen
         row.periods_per_week, row.own_periods = periods.required, periods.own
     session.flush()
     return before
+
+
+def copy_curriculum(
+    session: Session, principal: Principal, term_id: UUID, from_term_id: UUID
+) -> tuple[int, int]:
+    """Let a county's units say in a term what they said in another one, as a bureau admin.
+
+    Units that say something there already keep that; returns how many took it over and how many kept theirs.
+    """
+    county = schools.require_at(session, principal, Action.CURRICULUM_SET, principal.county_id)
+    term, source = (get_term(session, each, county.id) for each in (term_id, from_term_id))
+    there = {row.org_unit_id for row in queries.requirements_of(session, term.id)}
+    said: dict[UUID, dict[tuple[int, str], Periods]] = {}
+    for row in queries.requirements_of(session, source.id):
+        periods = Periods(row.periods_per_week, row.own_periods)
+        said.setdefault(row.org_unit_id, {})[row.grade, row.subject] = periods
+    for unit in schools.org_units(session, said.keys() - there).values():
+        before = put_curriculum(session, term, unit, said[unit.id])
+        _note(session, principal, term, unit, before, said[unit.id])
+    return len(said.keys() - there), len(said.keys() & there)
 
 
 def show_curriculum(session: Session, principal: Principal, term_id: UUID, unit_id: UUID) -> Curriculum:

@@ -12,7 +12,7 @@ from app.database import SessionDep
 from app.entity_tags import IfMatch, IfNoneMatch, tagged
 from app.errors import Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.timetables import curriculum
-from app.timetables.curriculum_schemas import CurriculumOut, NewCurriculum
+from app.timetables.curriculum_schemas import CurriculumCopied, CurriculumCopy, CurriculumOut, NewCurriculum
 
 router = APIRouter(prefix="/api/v1", tags=["timetables"])
 
@@ -57,3 +57,20 @@ def set_curriculum(
     """
     made = curriculum.set_curriculum(session, principal, term_id, org_unit_id, body.plan(), seen)
     return tagged(CurriculumOut.of(made))
+
+
+@router.post(
+    "/terms/{term_id}/curriculum/copy",
+    summary="Copy a curriculum from another term",
+    responses=responses(Unauthenticated, Forbidden, NotFound, Invalid),
+)
+def copy_curriculum(
+    term_id: UUID,
+    body: CurriculumCopy,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.CURRICULUM_SET)],
+) -> CurriculumCopied:
+    """Take over what the county, its schools and sites said in another term, as a bureau admin. A unit that says
+    something in this term already keeps that, so doing it twice changes nothing."""
+    copied, kept = curriculum.copy_curriculum(session, principal, term_id, body.from_term_id)
+    return CurriculumCopied(copied=copied, kept=kept)

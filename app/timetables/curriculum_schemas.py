@@ -104,6 +104,23 @@ class CurriculumOut(VersionedOutput):
         )
 
 
+class CurriculumCopy(Input):
+    """From which term a curriculum is taken over."""
+
+    from_term_id: UUID
+
+    model_config = example({"from_term_id": _TERM})
+
+
+class CurriculumCopied(Output):
+    """What became of it."""
+
+    copied: int = Field(description="Units that say the same now as in the other term")
+    kept: int = Field(description="Units that said something in this term already, and still say that")
+
+    model_config = example({"copied": 4, "kept": 0})
+
+
 def _shown(plan: Plan) -> list[RequirementOut]:
     return [
         RequirementOut(

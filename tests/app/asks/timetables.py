@@ -40,6 +40,13 @@ def asks(scene: Scene) -> Asks:
         ("POST", "/api/v1/timetable-entries/check"): Ask(county.body(weekday=first_day.isoweekday())),
         ("PATCH", "/api/v1/timetable-entries/{entry_id}"): Ask({"title": "Renamed"}, query="scope=all"),
         ("DELETE", "/api/v1/timetable-entries/{entry_id}"): Ask(query=f"scope=this&from={first_day}"),
+        ("POST", "/api/v1/terms/{term_id}/curriculum/copy"): Ask({"from_term_id": str(county.term.id)}),
+        ("POST", "/api/v1/timetable-entries/copy"): Ask(
+            {"term_id": str(county.term.id), "entry_ids": [str(scene.ids["entry_id"])], "others": "leave"}
+        ),
+        ("POST", "/api/v1/timetable-entries/copy/effects"): Ask(
+            {"term_id": str(county.term.id), "entry_ids": [str(scene.ids["entry_id"])]}
+        ),
         ("POST", "/api/v1/timetable-entries/{entry_id}/effects"): Ask({"title": "Else"}, query="scope=all"),
         ("POST", "/api/v1/timetable-entries/{entry_id}/delete/effects"): Ask(query="scope=all"),
         ("GET", "/api/v1/timetable"): Ask(
