@@ -165,18 +165,14 @@ def _ids(scene: County) -> dict[str, str]:
     more = {
         "teacher_id": county.teacher.id,
         "parent_id": county.county.id,
-        "under": county.school.id,
+        "from_term_id": county.term.id,
         "main_room_id": county.main_room.id,
         "receiving_room_id": county.sites[0].room.id,
         "receiving_room_ids": county.sites[0].room.id,
-        "term": county.term.id,
-        "main_room": county.main_room.id,
-        "receiving_room": county.sites[0].room.id,
-        "teacher": county.teacher.id,
-        "room": county.main_room.id,
-        "site": county.sites[0].unit.id,
-        "unit": county.school.id,
-        "group": scene.ids["pupil_group_id"],
+        "add_room_ids": county.sites[0].room.id,
+        "site_id": county.sites[0].unit.id,
+        "drop_site_ids": county.sites[0].unit.id,
+        "unit_id": county.school.id,
     }
     words = {
         "stream": f"site-{county.sites[0].unit.code}",

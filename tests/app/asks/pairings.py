@@ -13,7 +13,7 @@ def asks(scene: Scene) -> Asks:
         "valid_to": county.term.last_day.isoformat(),
         "capacity": 3,
     }
-    wanted = f"site={county.school.id}&term_id={county.term.id}&subject=English"
+    wanted = f"site_id={county.school.id}&term_id={county.term.id}&subject=English"
     return {
         ("POST", "/api/v1/pairings"): Ask(pairing),
         ("POST", "/api/v1/pairings/{pairing_id}/accept"): Ask({}),
