@@ -36,6 +36,10 @@ class Count:
     planned: int
     due: int
     delivered: int
+    due_minutes: int = 0
+    """Of those that are over, as planned."""
+    delivered_minutes: int = 0
+    """Of those that were delivered, as they ran within their planned time."""
 
 
 def reached(session: Session, term_id: UUID, now: datetime) -> Reached:

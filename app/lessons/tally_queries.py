@@ -3,9 +3,10 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, case, exists, extract, func, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from app.lessons.finding_queries import Position
@@ -17,9 +18,11 @@ HELD = frozenset({LessonState.ENDED, LessonState.ARCHIVED})
 _NOT_PLANNED = FREES_RESOURCES | {LessonState.DRAFT}
 _NOT_RECEIVED = frozenset({SiteState.CANCELLED, SiteState.CAUGHT_UP, SiteState.MISSED})
 
+_Moment = ColumnElement[dt.datetime] | ColumnElement[dt.datetime | None] | InstrumentedAttribute[Any]
 Tally = tuple[UUID, str, int, int, int]
 """A group or a unit, a subject; how many lessons are planned, are over by now, and reached it."""
-RoomTally = tuple[UUID, int, int, int]
+RoomTally = tuple[UUID, int, int, int, int, int]
+"""A room; its lessons likewise; the minutes of those that are over, and those that were delivered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +68,23 @@ def by_unit_without_groups(session: Session, term_id: UUID, now: dt.datetime) ->
 
 def by_main_room(session: Session, term_id: UUID, now: dt.datetime) -> Sequence[RoomTally]:
     """Lessons that each main room gives."""
-    query = select(Lesson.main_room_id, *_counts(now, None))
+    ran = Lesson.went_live_at, Lesson.ended_at
+    query = select(Lesson.main_room_id, *_counts(now, None), *_minutes(now, Lesson.state.in_(HELD), *ran))
     rows = session.execute(query.where(*_planned(term_id)).group_by(Lesson.main_room_id))
-    return [tuple(row) for row in rows]
+    return [(room_id, *map(round, counts)) for room_id, *counts in rows]
 
 
 def by_receiving_room(session: Session, term_id: UUID, now: dt.datetime) -> Sequence[RoomTally]:
     """Lessons that each receiving room takes."""
+    held = and_(Lesson.state.in_(HELD), _received())
+    there = LessonSite.joined_at, func.coalesce(LessonSite.left_at, Lesson.ended_at)
     query = (
-        select(LessonSite.receiving_room_id, *_counts(now, _received()))
+        select(LessonSite.receiving_room_id, *_counts(now, _received()), *_minutes(now, held, *there))
         .join(Lesson, Lesson.id == LessonSite.lesson_id)
         .where(*_planned(term_id), LessonSite.state != SiteState.CANCELLED)
         .group_by(LessonSite.receiving_room_id)
     )
-    return [tuple(row) for row in session.execute(query)]
+    return [(room_id, *map(round, counts)) for room_id, *counts in session.execute(query)]
 
 
 def lessons(session: Session, counted: Counted, after: Position | None, limit: int) -> Sequence[Lesson]:
@@ -144,6 +150,23 @@ def _counts(now: dt.datetime, reached: ColumnElement[bool] | None) -> tuple[Colu
     held = Lesson.state.in_(HELD)
     delivered = func.sum(case((held if reached is None else and_(held, reached), 1), else_=0))
     return func.count(), over, delivered
+
+
+def _minutes(
+    now: dt.datetime, delivered: ColumnElement[bool], began: _Moment, ended: _Moment
+) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    """Of all that are over, as planned; and of those that were delivered, as they ran within their planned time."""
+    first = case((began < Lesson.starts_at, Lesson.starts_at), else_=began)
+    last = case((ended > Lesson.ends_at, Lesson.ends_at), else_=ended)
+    ran = and_(delivered, first < last)
+    due = func.sum(
+        case((Lesson.ends_at <= now, _seconds(Lesson.ends_at) - _seconds(Lesson.starts_at)), else_=0)
+    )
+    return due / 60.0, func.sum(case((ran, _seconds(last) - _seconds(first)), else_=0)) / 60.0
+
+
+def _seconds(moment: _Moment) -> ColumnElement[int]:
+    return extract("epoch", moment)
 
 
 def _received() -> ColumnElement[bool]:

@@ -168,6 +168,8 @@ def rooms(
         planned=planned,
         due=sum(each.due for each in shown),
         delivered=sum(each.delivered for each in shown),
+        due_minutes=sum(each.due_minutes for each in shown),
+        delivered_minutes=sum(each.delivered_minutes for each in shown),
         per_week=_per_week(planned, weeks * len(shown)),
         rows=shown,
     )
@@ -313,6 +315,8 @@ def _room(row: RoomRow, kind: str, term: UUID, weeks: float, units: Mapping[UUID
         planned=row.count.planned,
         due=row.count.due,
         delivered=row.count.delivered,
+        due_minutes=row.count.due_minutes,
+        delivered_minutes=row.count.delivered_minutes,
         per_week=_per_week(row.count.planned, weeks),
         lessons=_link("lessons", term_id=term, **{f"{kind}_room_id": room.id}),
     )

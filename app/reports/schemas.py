@@ -47,7 +47,10 @@ class FiguresOut(Output):
     planned: int = Field(description="Periods planned, those over too")
     counted: float = Field(description="Own and planned, in each cell at most what is required")
     due: int = Field(description="Planned periods whose time is over")
-    delivered: int = Field(description="Periods held that the site was there for")
+    delivered: int = Field(
+        description="Periods held that the site was there for, however long, and whatever the heads, as no rolls "
+        "are kept yet. How long lessons ran: `delivered_minutes` of GET /api/v1/reports/rooms"
+    )
     delivered_counted: float = Field(description="Own and delivered, likewise")
     full_hours_rate: float | None = Field(description="counted ÷ required")
     full_hours_rate_delivered: float | None = Field(description="delivered_counted ÷ required")
@@ -197,6 +200,8 @@ class RoomFiguresOut(Output):
             "planned": 260,
             "due": 65,
             "delivered": 63,
+            "due_minutes": 2600,
+            "delivered_minutes": 2471,
             "per_week": 13.0,
             "lessons": f"/api/v1/reports/lessons?term_id={_TERM}&main_room_id={_GROUP}",
         }
@@ -209,6 +214,11 @@ class RoomFiguresOut(Output):
     planned: int
     due: int
     delivered: int
+    due_minutes: int = Field(description="Minutes of the lessons that are due, as planned")
+    delivered_minutes: int = Field(
+        description="Minutes that delivered lessons were on the air (of a receiving room: that it was there), within "
+        "their planned time"
+    )
     per_week: float | None = Field(description="planned ÷ weeks of the term")
     lessons: str
 
@@ -223,6 +233,8 @@ class RoomsOut(Output):
             "planned": 260,
             "due": 65,
             "delivered": 63,
+            "due_minutes": 2600,
+            "delivered_minutes": 2471,
             "per_week": 13.0,
             "rows": [RoomFiguresOut.model_config["json_schema_extra"]["example"]],  # type: ignore[index]
         }
@@ -233,6 +245,8 @@ class RoomsOut(Output):
     planned: int
     due: int
     delivered: int
+    due_minutes: int
+    delivered_minutes: int
     per_week: float | None = Field(description="Lessons of a room and week on average")
     rows: list[RoomFiguresOut]
 

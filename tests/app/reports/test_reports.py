@@ -4,7 +4,7 @@ import io
 import zipfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 from xml.etree import ElementTree
@@ -130,10 +130,13 @@ def scene(client: TestClient, session: Session, keys: Keys) -> Scene:
         select(Lesson).where(Lesson.entry_id == weekly).order_by(Lesson.starts_at)
     )
     first.state = LessonState.ENDED
+    first.went_live_at, first.ended_at = (first.starts_at + timedelta(minutes=each) for each in (-5, 30))
     second.state = LessonState.CANCELLED
     there = (LessonSite.lesson_id == first.id, LessonSite.site_id == named.unit.id)
     session.execute(
-        update(LessonSite).where(*there).values(state=SiteState.LEFT, joined_at=datetime.now(UTC))
+        update(LessonSite)
+        .where(*there)
+        .values(state=SiteState.LEFT, joined_at=first.starts_at + timedelta(minutes=10))
     )
     bureau, head, other_head = (
         factories.bearer(keys, person)
@@ -242,6 +245,10 @@ def test_rooms_who_is_left_out_and_how_far_one_sees(scene: Scene) -> None:
             assert len(scene.all(row["lessons"])) == row["planned"] == 5
             assert len(scene.all(row["lessons"] + "&delivered=true")) == row["delivered"]
     assert [row["delivered"] for row in scene.get(f"{REPORTS}/rooms?{term}")["rows"]] == [1]
+    for kind, minutes in (("main", [30]), ("receiving", [0, 20])):
+        shown = scene.get(f"{REPORTS}/rooms?{term}&kind={kind}")
+        assert sorted(row["delivered_minutes"] for row in shown["rows"]) == minutes
+        assert (shown["due_minutes"], shown["delivered_minutes"]) == (0, sum(minutes))
     left_out = scene.get(f"{REPORTS}/unserved?{term}")["items"]
     assert [(each["org_unit_id"], each["grades"], each["pupils"]) for each in left_out] == [
         (str(scene.other.id), [1], 30),
