@@ -43,3 +43,8 @@ def test_an_administrator_tries_a_table_corrects_it_and_stores_it(
     page.get_by_text("Stored.").wait_for()
     page.get_by_role("button", name="Try the file").click()
     page.get_by_text("All of this is so already").wait_for()
+    page.get_by_label("What the table is about").select_option("oneroster")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="OneRoster 1.2").click()
+    assert download.value.suggested_filename == "oneroster.zip"
+    assert page.get_by_role("button", name="The same as CSV").is_hidden()

@@ -8,7 +8,7 @@ import { identity } from "./identity.js";
 import { byId, child } from "./page.js";
 
 const MOST_BYTES = 16 * 1024 * 1024;
-const ONLY_IN = "oneroster";
+const BUNDLE = "oneroster"; // goes out as a ZIP, and has no template
 const COUNTS = {
   created: "tables.created",
   changed: "tables.changed",
@@ -28,7 +28,8 @@ byId("check").addEventListener("submit", (event) => {
 byId("store").addEventListener("click", () => attempt(() => bring(false), byId("store")));
 for (const change of [byId("kind"), byId("file")]) change.addEventListener("change", forget);
 byId("kind").addEventListener("change", () => {
-  byId("out").hidden = byId("kind").value === ONLY_IN;
+  const whole = byId("kind").value === BUNDLE;
+  for (const button of document.querySelectorAll("[data-file]")) button.hidden = (button.dataset.form === "zip") !== whole;
 });
 for (const button of document.querySelectorAll("[data-file]")) {
   button.addEventListener("click", () => attempt(() => download(button.dataset), button));

@@ -80,7 +80,7 @@ function change(heads, { unit, changed }) {
   const parts = form(openPanel("pupils.change.of", { name: unit.name, term: term.name }), "unit.save", async () => {
     if (counts.some(({ box }) => !box.validity.valid)) throw { words: "pupils.wrong" };
     const grades = counts.filter(({ box }) => Number(box.value)).map(({ grade, box }) => ({ grade, pupils: Number(box.value) }));
-    await ask("PUT", `/api/v1/org-units/${unit.id}/headcounts?${new URLSearchParams({ term_id: term.id })}`, { grades });
+    await ask("PUT", `/api/v1/org-units/${unit.id}/headcounts?${new URLSearchParams({ term_id: term.id })}`, { grades }, heads.version);
     await changed("unit.saved");
   });
   parts.fields.className = "numbers";
