@@ -66,18 +66,23 @@ def sliced_rows(
 ) -> Slice[Row[Any]]:
     """The same as rows, with the columns of the order behind the query's own."""
     order = orders[paging.sort]
-    if paging.after is not None:
-        place = _place(order, decode_cursor(paging.after, len(order.columns) + 1), paging.sort)
-        here = tuple_(*order.columns)
-        query = query.where(here < place if order.descending else here > place)
-    by = [column.desc() if order.descending else column.asc() for column in order.columns]
-    query = query.add_columns(*order.columns).order_by(None).order_by(*by).limit(paging.limit + 1)
+    query = page_of(query.add_columns(*order.columns), order, paging)
     rows = session.execute(query).all()
     page = rows[: paging.limit]
     if len(rows) <= paging.limit:
         return Slice(page, None)
     last = page[-1][-len(order.columns) :]
     return Slice(page, encode_cursor(paging.sort, *map(_word_of, last)))
+
+
+def page_of(query: Select[Any], order: Order, paging: Paging) -> Select[Any]:
+    """The rows of a page in order, and the one behind it. Raises as `sliced` does."""
+    if paging.after is not None:
+        place = _place(order, decode_cursor(paging.after, len(order.columns) + 1), paging.sort)
+        here = tuple_(*order.columns)
+        query = query.where(here < place if order.descending else here > place)
+    by = [column.desc() if order.descending else column.asc() for column in order.columns]
+    return query.order_by(None).order_by(*by).limit(paging.limit + 1)
 
 
 def _word_of(value: Any) -> str:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     FromClause,
     Select,
     String,
@@ -20,9 +21,11 @@ from sqlalchemy import (
     bindparam,
     column,
     false,
+    func,
     or_,
     select,
     table,
+    union,
 )
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
@@ -30,7 +33,7 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from app.lessons.models import Lesson, LessonGroup, LessonSite
 from app.lessons.queries import known
 from app.lessons.rules import FREES_RESOURCES, LessonState, SiteState
-from app.listing import Paging, Slice, both_ways, sliced_rows
+from app.listing import Paging, Slice, both_ways, page_of, sliced_rows
 from app.timetables.rules import LessonMode
 
 
@@ -196,6 +199,13 @@ _GROUPS = (
 )
 _OWN = len(ShownLesson._fields) - 2
 ORDERS = both_ways(starts_at=(_lessons.starts_at, _lessons.id))
+_ORDERS_BY_SITE = both_ways(starts_at=(_sites.starts_at, _sites.lesson_id))
+_REACHED = (
+    select(_sites.lesson_id, _sites.starts_at)
+    .join(Lesson.__table__, _lessons.id == _sites.lesson_id)
+    .where(or_(_sites.state != SiteState.CANCELLED, _lessons.state.in_(FREES_RESOURCES)))
+    .distinct()
+)
 _BY_ID = _LESSONS.where(_lessons.id.in_(bindparam("ids", expanding=True)))
 
 
@@ -206,7 +216,11 @@ def by_ids(session: Session, ids: Collection[UUID]) -> Sequence[ShownLesson]:
 
 def page(session: Session, search: Search, paging: Paging) -> Slice[ShownLesson]:
     """Lessons in one of the `ORDERS`."""
-    found = sliced_rows(session, _LESSONS.where(*_conditions(search)), ORDERS, paging)
+    if search.reach.county:
+        conditions = [_lessons.county_id == search.county_id, *_conditions(search)]
+    else:
+        conditions = [_lessons.id.in_(_first_in_reach(search, paging))]
+    found = sliced_rows(session, _LESSONS.where(*conditions), ORDERS, paging)
     return Slice(_whole(session, found.items), found.next)
 
 
@@ -232,20 +246,17 @@ def _whole(session: Session, rows: Sequence[Any]) -> Sequence[ShownLesson]:
     """Lessons with what belongs to them."""
     ids = {"ids": [row.id for row in rows]}
     groups: defaultdict[UUID, list[UUID]] = defaultdict(list)
-    for lesson_id, group_id in session.execute(_GROUPS, ids) if rows else ():
+    for lesson_id, group_id in session.execute(_GROUPS, ids).all() if rows else ():
         groups[lesson_id].append(group_id)
     sites: defaultdict[UUID, list[ShownSite]] = defaultdict(list)
-    for each in session.execute(_SITES, ids) if rows else ():
-        sites[each.lesson_id].append(ShownSite._make(each))
-    return [ShownLesson._make((*row[:_OWN], groups[row.id], sites[row.id])) for row in rows]
+    for each in session.execute(_SITES, ids).all() if rows else ():
+        sites[each[0]].append(ShownSite(*each))
+    return [ShownLesson._make((*row[:_OWN], groups[row[0]], sites[row[0]])) for row in rows]
 
 
 def _conditions(search: Search) -> Iterator[ColumnElement[bool]]:
-    yield _lessons.county_id == search.county_id
     if not search.drafts:
         yield known()
-    if not search.reach.county:
-        yield _in_reach(search.reach)
     if search.starts_from is not None:
         yield _lessons.starts_at >= search.starts_from
     if search.starts_before is not None:
@@ -263,28 +274,57 @@ def _conditions(search: Search) -> Iterator[ColumnElement[bool]]:
         if wanted is not None:
             yield own == wanted
     if search.room_id is not None:
-        received = _served().where(_sites.receiving_room_id == search.room_id)
+        received = _served().where(*_on_time(search), _sites.receiving_room_id == search.room_id)
         yield or_(_lessons.main_room_id == search.room_id, _lessons.id.in_(received))
     if search.org_unit_ids is not None:
-        received = _served().where(_sites.site_id.in_(search.org_unit_ids))
+        received = _served().where(*_on_time(search), _sites.site_id.in_(search.org_unit_ids))
         yield or_(_lessons.school_id.in_(search.org_unit_ids), _lessons.id.in_(received))
 
 
-def _in_reach(reach: Reach) -> ColumnElement[bool]:
-    """Only the ways that somebody has: a way that finds nothing would still be gone through row by row."""
-    ways: list[ColumnElement[bool]] = []
+def _on_time(search: Search) -> Iterator[ColumnElement[bool]]:
+    """The interval once more, for the times that sites have of their lessons."""
+    if search.starts_from is not None:
+        yield _sites.starts_at >= search.starts_from
+    if search.starts_before is not None:
+        yield _sites.starts_at < search.starts_before
+
+
+def _first_in_reach(search: Search, paging: Paging) -> CompoundSelect[Any]:
+    """The ids of the first lessons on each way that leads to some: those that are wanted are among them.
+
+    Each way has an index in the order of time; one condition of them all would be tried lesson by lesson.
+    """
+    # Not by the county's index, which SQLite would take for the others too and go through all lessons.
+    conditions = [
+        func.coalesce(_lessons.county_id, _lessons.county_id) == search.county_id,
+        *_conditions(search),
+    ]
+    order, by_site = ORDERS[paging.sort], _ORDERS_BY_SITE[paging.sort]
+    of_lessons, of_sites = _ways(search.reach)
+    ways = [page_of(select(_lessons.id).where(*conditions, way), order, paging) for way in of_lessons]
+    ways += [
+        page_of(_REACHED.where(*conditions, *_on_time(search), way), by_site, paging) for way in of_sites
+    ]
+    return union(*(select(way.subquery().c[0]) for way in ways or [select(_lessons.id).where(false())]))
+
+
+def _ways(reach: Reach) -> tuple[list[ColumnElement[bool]], list[ColumnElement[bool]]]:
+    """Only those that somebody has, by lessons and by their sites: a lesson is in reach when any finds it."""
+    of_lessons: list[ColumnElement[bool]] = []
     if reach.teacher_id is not None:
-        ways.append(_lessons.teacher_id == reach.teacher_id)
+        of_lessons.append(_lessons.teacher_id == reach.teacher_id)
     if reach.school_ids:
-        ways.append(_lessons.school_id.in_(reach.school_ids))
-    if reach.site_ids:
-        ways.append(_lessons.id.in_(_served().where(_sites.site_id.in_(reach.site_ids))))
+        of_lessons.append(_lessons.school_id.in_(reach.school_ids))
     if reach.room_id is not None:
-        ways.append(_lessons.main_room_id == reach.room_id)
-        ways.append(_lessons.id.in_(_served().where(_sites.receiving_room_id == reach.room_id)))
+        of_lessons.append(_lessons.main_room_id == reach.room_id)
     if reach.lesson_id is not None:
-        ways.append(_lessons.id == reach.lesson_id)
-    return or_(false(), *ways)
+        of_lessons.append(_lessons.id == reach.lesson_id)
+    of_sites: list[ColumnElement[bool]] = []
+    if reach.site_ids:
+        of_sites.append(_sites.site_id.in_(reach.site_ids))
+    if reach.room_id is not None:
+        of_sites.append(_sites.receiving_room_id == reach.room_id)
+    return of_lessons, of_sites
 
 
 def _of(whose: Whose, begin: dt.datetime, end: dt.datetime) -> ColumnElement[bool]:
