@@ -17,9 +17,10 @@ from app.database import violated
 from app.errors import Conflict
 from app.lessons import bell_queries as queries
 from app.lessons import booking_queries
+from app.lessons import changes as lesson_changes
 from app.lessons.booking_queries import Needs
-from app.lessons.carrying_out import call_off, open_all, tell
-from app.lessons.changes import Doing, facts_of
+from app.lessons.carrying_out import call_off, open_all
+from app.lessons.changes import Doing, Told, facts_of, facts_of_times
 from app.lessons.models import OVERLAP_RULES, Lesson
 from app.lessons.rules import ChangeKind, SiteState
 from app.schools import service as schools
@@ -139,7 +140,12 @@ def carry_out(session: Session, ahead: Ahead, effects: BellEffects, doing: Doing
             "Already taken",
             "A lesson was planned a moment ago where one would move; try again.",
         ) from None
-    tell(session, before, ChangeKind.EDITED, doing)
+    times = {each.lesson_id: each.becomes for each in effects.moving if each.becomes is not None}
+    told = [
+        Told(key, *about, before[key], {**before[key], **facts_of_times(times[key])})
+        for key, about in queries.known_of(session, before.keys()).items()
+    ]
+    lesson_changes.lessons_changed(session, told, doing, ChangeKind.EDITED)
 
 
 def steps(moving: Iterable[Concerned]) -> list[tuple[UUID, Interval]]:

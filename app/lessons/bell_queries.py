@@ -8,7 +8,7 @@ from sqlalchemy import Table, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.lessons.models import Lesson, LessonSite
-from app.lessons.queries import WHOLE
+from app.lessons.queries import WHOLE, known
 from app.lessons.rules import CHANGEABLE
 from app.timetables.rules import Interval
 
@@ -26,6 +26,14 @@ def to_come(
     )
     query = query.order_by(Lesson.starts_at, Lesson.id).options(*WHOLE)
     return session.scalars(query, execution_options={"populate_existing": True}).all()
+
+
+def known_of(session: Session, lesson_ids: Collection[UUID]) -> dict[UUID, tuple[UUID, UUID | None, int]]:
+    """Those of the lessons that people know of, with county, entry and sequence."""
+    lessons = Lesson.__table__.c
+    query = select(lessons.id, lessons.county_id, lessons.entry_id, lessons.sequence)
+    rows = session.execute(query.where(lessons.id.in_(lesson_ids), known())).all()
+    return {key: (county_id, entry_id, sequence) for key, county_id, entry_id, sequence in rows}
 
 
 def set_times(session: Session, steps: Sequence[tuple[UUID, Interval]]) -> None:

@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 from app.database import take_turns, violated
 from app.errors import Conflict
 from app.lessons import changes, queries
-from app.lessons.changes import Doing, facts_of
+from app.lessons.changes import Doing, Told, facts_of
 from app.lessons.clash_report import examine, refusal
 from app.lessons.models import OVERLAP_RULES, Lesson, LessonGroup, LessonSite
-from app.lessons.rules import ChangeKind, LessonState, SiteState, belongs, is_known
+from app.lessons.rules import ChangeKind, SiteState, belongs, is_known
 from app.lessons.scheduling import resources_of
 from app.timetables.planning import EntryDraft, Plan, plan_days
 from app.timetables.rules import Occurrence
@@ -125,15 +125,16 @@ def call_off(session: Session, lessons: Sequence[Lesson], doing: Doing) -> None:
         return
     before = {each.id: facts_of(each) for each in lessons}
     open_all(session, lessons)
-    for lesson in queries.lessons_by_ids(session, before.keys()):
-        lesson.state, lesson.state_reason = LessonState.CANCELLED, doing.reason
-    session.flush()
-    queries.release(session, before.keys())
+    queries.cancel(session, before.keys(), doing.reason)
     tell(session, before, ChangeKind.CANCELLED, doing)
 
 
 def tell(session: Session, before: Mapping[UUID, Mapping[str, Any]], kind: ChangeKind, doing: Doing) -> None:
     """Leave a change for each of these lessons that people know of."""
-    for lesson in queries.lessons_by_ids(session, before.keys()):
-        if is_known(lesson.state, lesson.sequence):
-            changes.lesson_changed(session, lesson, doing, kind, before[lesson.id])
+    lessons = queries.lessons_by_ids(session, before.keys())
+    told = [
+        Told(each.id, each.county_id, each.entry_id, each.sequence, before[each.id], facts_of(each))
+        for each in lessons
+        if is_known(each.state, each.sequence)
+    ]
+    changes.lessons_changed(session, told, doing, kind)

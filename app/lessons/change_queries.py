@@ -2,12 +2,19 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.lessons.models import LessonChange
+
+
+def add_changes(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Write many changes; what the session has changed has to be flushed before."""
+    if rows:
+        session.execute(insert(LessonChange), rows)
 
 
 def take_waiting(session: Session, limit: int, now: dt.datetime) -> Sequence[LessonChange]:

@@ -6,8 +6,8 @@ its own (`take_waiting`): what it does with them and that they are taken are kep
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -18,6 +18,7 @@ from app.lessons.models import Lesson, LessonChange
 from app.lessons.rules import ChangeKind, SiteState
 from app.timetables.ground import BELL_SKEW
 from app.timetables.models import TimetableEntry
+from app.timetables.rules import Interval
 from app.versions import ANY, Seen
 
 Facts = Mapping[str, Any]
@@ -56,13 +57,23 @@ class LessonChanged:
     """What the lesson was and is like, as `facts_of` gives it."""
 
 
+class Told(NamedTuple):
+    """A lesson that people know of: what it was and is like, as `facts_of` gives it, and its sequence after that."""
+
+    lesson_id: UUID
+    county_id: UUID
+    entry_id: UUID | None
+    sequence: int
+    before: Facts
+    after: Facts
+
+
 def facts_of(lesson: Lesson) -> dict[str, Any]:
     """What of a lesson matters to people; ids and moments as text."""
     return {
         "date": lesson.date.isoformat(),
         "period": lesson.period,
-        "starts_at": lesson.starts_at.isoformat(),
-        "ends_at": lesson.ends_at.isoformat(),
+        **facts_of_times(Interval(lesson.starts_at, lesson.ends_at)),
         "title": lesson.title,
         "subject": lesson.subject,
         "mode": lesson.mode.value,
@@ -77,6 +88,14 @@ def facts_of(lesson: Lesson) -> dict[str, Any]:
             if site.state is not SiteState.CANCELLED
         ],
         "pupil_group_ids": [str(group.pupil_group_id) for group in lesson.groups if not group.released],
+    }
+
+
+def facts_of_times(interval: Interval) -> dict[str, str]:
+    """Those of them that change when the bells ring otherwise."""
+    return {
+        "starts_at": interval.starts_at.astimezone(UTC).isoformat(),
+        "ends_at": interval.ends_at.astimezone(UTC).isoformat(),
     }
 
 
@@ -109,6 +128,18 @@ def lesson_changed(
         before=before,
         after=facts_of(lesson),
     )
+
+
+def lessons_changed(session: Session, told: Sequence[Told], doing: Doing, kind: ChangeKind) -> None:
+    """The same happened to many lessons that people know of."""
+    shared = {
+        "act_id": doing.act_id,
+        "kind": kind,
+        "at": doing.now,
+        "person_id": doing.person_id,
+        "reason": doing.reason,
+    }
+    queries.add_changes(session, [{"id": new_id(), **each._asdict(), **shared} for each in told])
 
 
 def _add(session: Session, doing: Doing, kind: ChangeKind, **values: Any) -> None:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
@@ -35,6 +35,8 @@ from app.lessons.rules import (
 HERE = frozenset({SiteState.JOINED, SiteState.RECONNECTING})
 
 
+_BEHIND: Final = {"synchronize_session": False}
+"""Looking through all that a session remembers costs more than reading thousands of rows again."""
 WHOLE = (selectinload(Lesson.sites), selectinload(Lesson.groups))
 
 
@@ -55,11 +57,19 @@ def known() -> ColumnElement[bool]:
 def open_for_change(session: Session, lesson_ids: Collection[UUID]) -> int:
     """Count an edit of lessons that have not begun, and keep them from beginning until the transaction ends.
 
-    Returns how many they are.
+    Returns how many they are. Those that the session remembers are to be read again.
     """
     told = case((Lesson.state == LessonState.DRAFT, 0), else_=1)
     statement = update(Lesson).where(Lesson.id.in_(lesson_ids), Lesson.state.in_(CHANGEABLE))
-    return _changed(session, statement.values(sequence=Lesson.sequence + told))
+    return _changed(session, statement.values(sequence=Lesson.sequence + told).execution_options(**_BEHIND))
+
+
+def cancel(session: Session, lesson_ids: Collection[UUID], reason: str | None) -> None:
+    """Cancel lessons that were opened for change; those that the session remembers are to be read again."""
+    statement = update(Lesson).where(Lesson.id.in_(lesson_ids))
+    values = {"state": LessonState.CANCELLED, "state_reason": reason}
+    session.execute(statement.values(values).execution_options(**_BEHIND))
+    release(session, lesson_ids)
 
 
 def lessons_by_ids(session: Session, ids: Collection[UUID]) -> Sequence[Lesson]:
@@ -192,9 +202,9 @@ def _site(lesson_id: UUID, site_code: str) -> Update:
 def release(session: Session, lesson_ids: Collection[UUID]) -> None:
     """Free the receiving rooms and the pupils of lessons that will not take place."""
     sites = update(LessonSite).where(LessonSite.lesson_id.in_(lesson_ids))
-    session.execute(sites.values(state=SiteState.CANCELLED))
+    session.execute(sites.values(state=SiteState.CANCELLED).execution_options(**_BEHIND))
     groups = update(LessonGroup).where(LessonGroup.lesson_id.in_(lesson_ids))
-    session.execute(groups.values(released=True))
+    session.execute(groups.values(released=True).execution_options(**_BEHIND))
 
 
 def prepare_due(session: Session, now: dt.datetime) -> int:
