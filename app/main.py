@@ -78,6 +78,7 @@ from app.notices.outbox import Outbox
 from app.notices.posting import Poster
 from app.oidc.welcome import desk_of
 from app.openapi import DESCRIPTION, TAGS, Api
+from app.routing import route_by_words
 from app.settings import Settings
 from app.transfer.desk import TransferDesk
 from app.transfer.service import MOST_BYTES
@@ -179,6 +180,7 @@ def create_app(settings: Settings) -> FastAPI:
     install_error_handlers(api, api.state.watch)
     api.add_exception_handler(404, app.web.routes.no_such_page)
     gatekeeping.check(api.routes)
+    route_by_words(api)
     # The last one added is the outermost.
     api.add_middleware(OnlyOnce, watch=api.state.watch)
     api.add_middleware(BodyBound, larger={"/api/v1/imports": MOST_BYTES + MAX_BODY})
