@@ -27,6 +27,7 @@ from app.settings import Settings
 from app.timetables.models import Term, TimetableEntry
 from app.timetables.planning import EntryDraft
 from tests.benchmarks.figures import Figure, Selection
+from tests.benchmarks.following import measure_bells, measure_checks
 from tests.benchmarks.imports import TABLES, measure_import
 from tests.benchmarks.reads import RATE, measure_reads
 from tests.databases import PostgresDatabases, postgres_server
@@ -35,7 +36,7 @@ _ENTRIES: Final = 40
 _LESSONS: Final = 14_300
 _FIGURES: Final = (
     *("seed_s", "create_entry_ms", "reads_p95_ms", "reads_per_second"),
-    *("report_ms", *TABLES.values()),
+    *("report_ms", "bells_s", "check_ms", *TABLES.values()),
 )
 
 
@@ -68,6 +69,12 @@ async def _figures_of(county: _County, kind: str, wanted: Selection) -> AsyncIte
     yield Figure(f"planning.seed_s.{kind}", round(county.seconds, 1), "s")
     if wanted.takes(name := f"planning.report_ms.{kind}"):
         yield Figure(name, round(statistics.median(_report(county)) * 1000, 1), "ms")
+    if wanted.takes(name := f"planning.bells_s.{kind}"):
+        yield Figure(name, round(measure_bells(county.factory), 2), "s for half a term's lessons")
+    if wanted.takes(name := f"planning.check_ms.{kind}"):
+        with county.factory() as session:
+            drafts, now = _free_entries(session), _first_moment(session)
+        yield Figure(name, round(measure_checks(county.factory, drafts, now) * 1000, 1), "ms")
     for table, figure in TABLES.items():
         if wanted.takes(name := f"planning.{figure}.{kind}"):
             seconds = measure_import(county.factory, table, county.settings.data_dir)
@@ -127,13 +134,16 @@ def _report(county: _County) -> Iterator[float]:
 def _create_entries(county: _County) -> Iterator[float]:
     """Seconds from the wish to the commit of entries with their weeks of lessons, each in free periods."""
     with county.factory() as session:
-        drafts = _free_entries(session)
-        now = session.scalars(select(func.min(Lesson.starts_at))).one()
+        drafts, now = _free_entries(session), _first_moment(session)
     for draft in drafts:
         began = time.perf_counter()
         with county.factory.begin() as session:
             scheduling.create_entry(session, draft, now)
         yield time.perf_counter() - began
+
+
+def _first_moment(session: Session) -> datetime:
+    return session.scalars(select(func.min(Lesson.starts_at))).one()
 
 
 def _free_entries(session: Session) -> list[EntryDraft]:
