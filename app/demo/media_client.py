@@ -114,26 +114,28 @@ class MediaSession:
         """Return when the media connection is over."""
         await self._ended.wait()
 
-    async def open(self, url: str) -> None:
+    async def open(self, url: str, *, only_free: bool = False) -> None:
         """Offer, answer, connect. Leaves nothing behind when it raises :exc:`MediaError`."""
         try:
             await self._peer.setLocalDescription(await self._peer.createOffer())
-            answer = await self._post_offer(url, self._peer.localDescription.sdp)
+            condition = {"If-None-Match": "*"} if only_free else {}
+            answer = await self._post_offer(url, self._peer.localDescription.sdp, condition)
             await self._accept(answer)
             await self._wait_connected()
         except BaseException:
             await self.close()
             raise
 
-    async def _post_offer(self, url: str, offer: str) -> str:
-        response = await self._send("POST", url, content=offer, headers={"Content-Type": SDP_TYPE})
+    async def _post_offer(self, url: str, offer: str, condition: dict[str, str]) -> str:
+        headers = {"Content-Type": SDP_TYPE, **condition}
+        response = await self._send("POST", url, content=offer, headers=headers)
         for _ in range(_MAX_REDIRECTS):
             # RFC 9725 section 4.5: load balancing by 307 keeps method and body. The token goes along,
             # because the server it belongs to is the one that sends us on.
             if response.status_code not in (307, 308):
                 break
             url = urljoin(url, response.headers.get("Location", ""))
-            response = await self._send("POST", url, content=offer, headers={"Content-Type": SDP_TYPE})
+            response = await self._send("POST", url, content=offer, headers=headers)
         if response.status_code != 201:
             raise _refusal(response)
         location = response.headers.get("Location")
@@ -201,8 +203,9 @@ async def publish(
     tracks: Sequence[MediaStreamTrack],
     *,
     video_codec: str = "VP8",
+    only_free: bool = False,
 ) -> MediaSession:
-    """Publish ``tracks`` at a WHIP endpoint.
+    """Publish ``tracks`` at a WHIP endpoint; with ``only_free`` no other session of ours is taken over.
 
     Tracks may yield encoded packets; only ``video_codec`` (``VP8`` or ``H264``) and Opus are offered, so
     that what was encoded beforehand is what gets negotiated.
@@ -215,7 +218,7 @@ async def publish(
         codecs = RTCRtpSender.getCapabilities(track.kind).codecs
         transceiver.setCodecPreferences([c for c in codecs if c.mimeType in (wanted, "video/rtx")])
         session.end_with(track)
-    await session.open(url)
+    await session.open(url, only_free=only_free)
     return session
 
 

@@ -3,7 +3,7 @@
 It finds the person's lesson by REST, publishes ``main`` through the ordinary WHIP door, moves on when the
 lesson ends, and comes back within seconds when the relay or the server was restarted. When the real teacher
 (the same person, elsewhere) takes the stream over, it steps aside and returns only after the stream was
-free for a while.
+free for a while. It never takes the stream from anybody, not even from one whose media are still on their way.
 """
 
 from __future__ import annotations
@@ -159,7 +159,12 @@ class SyntheticTeacher:
             raise ApiError(f"lesson {lesson.id} does not let us publish {MAIN} now")
         before = channel.known
         session = await media_client.publish(
-            self._api.http, offer["url"], offer["token"], play(clip), video_codec=self._codec
+            self._api.http,
+            offer["url"],
+            offer["token"],
+            play(clip),
+            video_codec=self._codec,
+            only_free=True,
         )
         try:
             _log.info("publishing", lesson=lesson.id)

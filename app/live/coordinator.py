@@ -23,7 +23,7 @@ from app.live.hub import ChannelHub, Member
 from app.live.nodes import NodeStatus, RelayNode, RelayPool
 from app.live.on_air import OnAir, StreamLog
 from app.live.quality_news import QualityNews
-from app.live.refusals import LESSON_OVER, REPLACED, refusal_of, relay_down
+from app.live.refusals import LESSON_OVER, REPLACED, refusal_of, relay_down, stream_taken
 from app.live.rights import Claim
 from app.live.rules import Direction, Limits, NodeLoad, least_loaded
 from app.live.sessions import Admission, MediaSession, Opened, SessionRegister, StreamKey
@@ -144,18 +144,15 @@ class Coordinator:
 
     # --- media sessions ---
 
-    async def publish(self, admission: Admission, offer: str) -> Opened:
-        """Let somebody send a stream. Who may take it over from whom: `Admission.may_take_over`."""
+    async def publish(self, admission: Admission, offer: str, *, only_free: bool = False) -> Opened:
+        """Let somebody send a stream. Who may take it over from whom: `Admission.may_take_over`; with `only_free`
+        nobody does."""
         self._check_pace(admission.person_id)
         # One at a time for each stream, so that two who press the button together do not both win.
         async with self._locks.setdefault(admission.key, asyncio.Lock()):
             before = self._sessions.publisher(admission.key)
-            if before is not None and not admission.may_take_over(before.admission):
-                raise Conflict(
-                    "stream.taken",
-                    "Stream taken",
-                    f"Somebody else is publishing {admission.key.stream}; it becomes free when they leave.",
-                )
+            if before is not None and (only_free or not admission.may_take_over(before.admission)):
+                raise stream_taken(admission.key.stream, mine=admission.may_take_over(before.admission))
             try:
                 opened = await self._open(admission, offer)
             except BaseException:

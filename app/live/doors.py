@@ -64,7 +64,7 @@ def _describe(methods: str) -> Response:
             **accepts,
             "Allow": methods,
             "Access-Control-Allow-Methods": methods,
-            "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match",
+            "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match, If-None-Match",
             "Access-Control-Max-Age": "86400",
         }
     )

@@ -56,6 +56,7 @@ OPEN_RESPONSES: Final[Responses] = {
         *(UnsupportedMedia, TooManyRequests, Unavailable),
     ),
 }
+PUBLISH_RESPONSES: Final[Responses] = {**OPEN_RESPONSES, **responses(PreconditionFailed)}
 PATCH_RESPONSES: Final[Responses] = {
     200: {
         "description": "ICE was restarted; the body holds the new credentials",

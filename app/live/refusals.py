@@ -2,7 +2,17 @@
 
 from typing import Final
 
-from app.errors import AppError, BadRequest, Gone, NotAcceptable, NotFound, TooLarge, Unavailable
+from app.errors import (
+    AppError,
+    BadRequest,
+    Conflict,
+    Gone,
+    NotAcceptable,
+    NotFound,
+    PreconditionFailed,
+    TooLarge,
+    Unavailable,
+)
 from media_relay.api import OfferRefused, RelayError
 
 _KINDS: Final[dict[str, tuple[type[AppError], str]]] = {
@@ -44,6 +54,21 @@ def over(why: str) -> Gone:
     """The answer to a client that comes back to a session which the server ended."""
     title, detail = _OVER[why]
     return Gone(why, title, detail)
+
+
+def stream_taken(stream: str, *, mine: bool) -> AppError:
+    """Somebody else publishes the stream; or who asks may take it over, and asked not to."""
+    if mine:
+        return PreconditionFailed(
+            "stream.taken",
+            "Stream taken",
+            f"{stream} is published already; without If-None-Match you would take it over.",
+        )
+    return Conflict(
+        "stream.taken",
+        "Stream taken",
+        f"Somebody else is publishing {stream}; it becomes free when they leave.",
+    )
 
 
 def relay_down() -> Unavailable:

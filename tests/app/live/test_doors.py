@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from app.accounts.grants import issue_grant
 from app.accounts.models import Person
-from app.accounts.rules import Holder, HolderKind
+from app.accounts.rules import Holder, HolderKind, Role
 from app.database import SessionFactory
 from app.keys import Keys
 from app.lessons import service as lessons
@@ -231,18 +231,23 @@ def test_a_content_type_with_parameters_is_fine(
 def test_a_second_publisher_is_refused_unless_it_is_the_same_person(
     live: TestClient, published: Response, scene: Scene, keys: Keys, offer: str, session: Session
 ) -> None:
-    lesson = lessons.get_lesson(session, scene.lesson_id)
-    lesson.teacher_id = scene.stranger.id  # a substitute, while the teacher still publishes
+    # Two who both have the right to a stream and keep it, so that no review ends anything.
+    colleague = factories.person(session, scene.county.sites[0].unit, Role.SITE_ASSISTANT)
     session.commit()
-    refused = live.post(scene.whip(), content=offer, headers=sdp_headers(keys, scene.stranger))
+    site = scene.whip(scene.site_streams[0])
+    assert live.post(site, content=offer, headers=sdp_headers(keys, scene.assistant)).status_code == 201
+    refused = live.post(site, content=offer, headers=sdp_headers(keys, colleague))
     assert (refused.status_code, code_of(refused)) == (409, "stream.taken")
-    lesson.teacher_id = scene.teacher.id
-    session.commit()
-    again = live.post(scene.whip(), content=offer, headers=sdp_headers(keys, scene.teacher))
+    mine = sdp_headers(keys, scene.teacher)
+    refused = live.post(scene.whip(), content=offer, headers={**mine, "If-None-Match": "*"})
+    assert (refused.status_code, code_of(refused)) == (412, "stream.taken")
+    again = live.post(scene.whip(), content=offer, headers=mine)
     assert again.status_code == 201
     replaced = live.delete(published.headers["location"])
     assert (replaced.status_code, code_of(replaced)) == (410, "session.replaced")
     assert live.delete(again.headers["location"]).status_code == 200
+    free = live.post(scene.whip(), content=offer, headers={**mine, "If-None-Match": "*"})
+    assert free.status_code == 201
 
 
 # --- the session URL ---
