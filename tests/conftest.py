@@ -1,5 +1,6 @@
 """Fixtures for the whole suite: fresh databases on SQLite and PostgreSQL, the application, a client."""
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+import structlog
 from anyio.from_thread import start_blocking_portal
 from fastapi import FastAPI
 from sqlalchemy import Engine
@@ -76,6 +78,20 @@ def _clean_environment() -> Iterator[None]:
         for name in [name for name in os.environ if name.startswith(PREFIX) and name != _POSTGRES_VARIABLE]:
             patch.delenv(name)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_found() -> Iterator[None]:
+    """A command sets up logging for its process; here it would go on into streams that were the test's own."""
+    root, configuration = logging.getLogger(), structlog.get_config()
+    handlers, level, configured = root.handlers[:], root.level, structlog.is_configured()
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)  # which forgets what loggers remember of it
+    if configured:
+        structlog.configure(**configuration)
+    else:
+        structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -66,7 +66,7 @@ def running_coturn(folder: Path) -> Iterator[Coturn]:
         yield coturn
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE)
 
 
 def _command(coturn: Coturn, folder: Path) -> list[str]:
@@ -90,7 +90,7 @@ def _wait_until_ready(coturn: Coturn, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            socket.create_connection(("127.0.0.1", coturn.port), 1).close()
+            socket.create_connection(("127.0.0.1", coturn.port)).close()
             return
         except OSError:
             time.sleep(0.05)  # another process: nothing of it can be awaited

@@ -12,7 +12,7 @@ from app.main import create_app
 from app.run import listen
 from app.settings import Settings
 from app.web_server import WebServer
-from tests.patience import patient
+from tests.patience import PATIENCE
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ def serving(settings: Settings) -> Iterator[Served]:
         thread = threading.Thread(target=asyncio.run, args=(serve(),), name="web server")
         thread.start()
         try:
-            assert up.wait(patient(60.0))
+            assert up.wait(PATIENCE)
             yield Served(app, server, listener.getsockname()[1])
         finally:
             server.should_exit = True
-            thread.join(patient(30.0))
+            thread.join(PATIENCE)

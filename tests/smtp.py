@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from app.mail import Security
+from tests.patience import PATIENCE
 
 
 @dataclass
@@ -28,10 +29,10 @@ class Inbox:
     taken: set[str] = field(default_factory=set)
     _came: Condition = field(default_factory=Condition)
 
-    def wait(self, number: int = 1, patience: float = 60) -> list[bytes]:
+    def wait(self, number: int = 1) -> list[bytes]:
         """The letters, once there are as many."""
         with self._came:
-            assert self._came.wait_for(lambda: len(self.letters) >= number, patience), "no mail came"
+            assert self._came.wait_for(lambda: len(self.letters) >= number, PATIENCE), "no mail came"
             return list(self.letters)
 
     async def handle_RCPT(
@@ -60,7 +61,7 @@ def mail_server(tls: ssl.SSLContext | None = None, security: Security = Security
         ways = {"ssl_context": tls}
     elif security is Security.STARTTLS:
         ways = {"tls_context": tls, "require_starttls": True}
-    controller = _Controller(inbox, hostname="127.0.0.1", port=0, ready_timeout=60, **ways)
+    controller = _Controller(inbox, hostname="127.0.0.1", port=0, ready_timeout=PATIENCE, **ways)
     controller.start()
     inbox.port = controller.port
     try:

@@ -20,6 +20,7 @@ from app.database import SessionFactory, make_engine, make_session_factory
 from app.housekeeping import chores_of
 from app.settings import Settings
 from tests import factories
+from tests.patience import PATIENCE
 
 OFTEN = timedelta(milliseconds=2)
 
@@ -38,7 +39,7 @@ def keep_until(works: dict[str, Callable[[], int]], enough: threading.Event) -> 
 
     async def scenario() -> None:
         keeping = asyncio.create_task(Chores(chores, factory(), registry).keep())
-        assert await asyncio.to_thread(enough.wait, 30)
+        assert await asyncio.to_thread(enough.wait, PATIENCE)
         keeping.cancel()
         await asyncio.wait((keeping,))
         assert keeping.cancelled()

@@ -21,6 +21,7 @@ from app.database import Id, SessionDep, SessionFactory, make_engine, measure_ta
 from app.errors import install_error_handlers
 from app.schools.models import OrgUnit
 from tests import factories
+from tests.patience import PATIENCE
 
 
 def test_an_instant_comes_back_as_utc(session: Session) -> None:
@@ -156,7 +157,7 @@ def test_a_crowd_of_readers_is_answered(shop: TestClient) -> None:
         transport = httpx2.ASGITransport(app=shop.app)
         async with (
             httpx2.AsyncClient(transport=transport, base_url="http://shop") as http,
-            asyncio.timeout(25),
+            asyncio.timeout(PATIENCE),
         ):
             return await asyncio.gather(*(http.get("/count") for _ in range(100)))
 

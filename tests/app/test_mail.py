@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from app.mail import Letter, MailRefused, MailServer, MailUnreachable, Postman, Security, mail_server_of
 from app.settings import Settings
+from tests.patience import PATIENCE
 from tests.smtp import Inbox, certificate, mail_server
 
 LETTER = Letter("wang@example.org", "新密码 A new password", "同堂\n.\nA line with a dot alone.\n")
@@ -97,7 +98,7 @@ def test_the_postman_sends_behind_the_request_and_tries_again() -> None:
 
     with mail_server() as inbox, postman(plain(inbox), pause=pause) as (man, registry):
         man.post(Letter("later@example.org", "x", "x"))
-        assert tried.wait(30)  # the server said: not now
+        assert tried.wait(PATIENCE)  # the server said: not now
         inbox.taken.add("later@example.org")
         go.set()
         man.post(LETTER)

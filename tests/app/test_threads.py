@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from app.threads import finish_in_threadpool
+from tests.patience import PATIENCE
 
 
 def test_what_the_work_returns_or_raises_comes_back() -> None:
@@ -20,14 +21,14 @@ def test_a_cancelled_caller_ends_after_its_work(fails: bool) -> None:
 
     def work() -> None:
         begun.set()
-        may_end.wait(10)
+        may_end.wait(PATIENCE)
         ended.set()
         if fails:
             raise ValueError
 
     async def scenario() -> None:
         task = asyncio.create_task(finish_in_threadpool(work))
-        await asyncio.to_thread(begun.wait, 10)
+        await asyncio.to_thread(begun.wait, PATIENCE)
         task.cancel()
         done, _ = await asyncio.wait((task,), timeout=0.05)
         assert not done

@@ -18,6 +18,7 @@ from playwright.sync_api import Playwright, sync_playwright
 from tests.browser.rooms import Room, launch
 from tests.browser.scenery import class_at_its_desks, teacher_at_the_blackboard, write_camera
 from tests.browser.server import ROOT, Server, running_server
+from tests.patience import PATIENCE
 
 IMAGES = ROOT / "docs" / "images"
 MOST_BYTES = 300_000
@@ -70,7 +71,11 @@ def _shoot(room: Room, name: str) -> None:
 def _topic(server: Server) -> str:
     """What the blackboard says: "The seasons" of "Grade 5 English · Unit 2: The seasons 五年级英语·四季"."""
     headers = {"Authorization": f"Bearer {server.token('wang')}"}
-    lesson = httpx.get(f"{server.origin}/api/v1/lessons/current", headers=headers).raise_for_status().json()
+    lesson = (
+        httpx.get(f"{server.origin}/api/v1/lessons/current", headers=headers, timeout=PATIENCE)
+        .raise_for_status()
+        .json()
+    )
     title: str = lesson["title"].rpartition(": ")[2]
     english, _, chinese = title.rpartition(" ")
     return f"{english}  {chinese.rpartition('·')[2]}"

@@ -8,6 +8,7 @@ from playwright.sync_api import Page
 from tests.browser.conftest import OpenRoom
 from tests.browser.server import Server
 from tests.browser.test_use import sign_in
+from tests.patience import PATIENCE
 
 NEW = "four words in a row"
 
@@ -15,7 +16,7 @@ NEW = "four words in a row"
 def admit(server: Server, login: str) -> str:
     """A teacher of the demo county with a password that somebody else chose."""
     headers = {"Authorization": f"Bearer {server.token('admin')}"}
-    with httpx.Client(base_url=server.origin, headers=headers) as client:
+    with httpx.Client(base_url=server.origin, headers=headers, timeout=PATIENCE) as client:
         units = client.get("/api/v1/org-units?kind=school").raise_for_status().json()["items"]
         duty = {"role": "teacher", "org_unit_id": units[0]["id"]}
         person = {

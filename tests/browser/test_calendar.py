@@ -9,6 +9,7 @@ import httpx
 from tests.browser.conftest import OpenRoom
 from tests.browser.server import Server
 from tests.browser.test_use import check_at_this_size
+from tests.patience import PATIENCE
 
 TERM = "Autumn to come"
 
@@ -19,14 +20,18 @@ def open_empty_term(server: Server) -> date:
     days = {"first_day": national_day - timedelta(days=20), "last_day": national_day + timedelta(days=20)}
     body = {"name": TERM, **{name: day.isoformat() for name, day in days.items()}}
     headers = {"Authorization": f"Bearer {server.token('admin')}"}
-    httpx.post(f"{server.origin}/api/v1/terms", headers=headers, json=body).raise_for_status()
+    httpx.post(
+        f"{server.origin}/api/v1/terms", headers=headers, json=body, timeout=PATIENCE
+    ).raise_for_status()
     return national_day
 
 
 def bring_back(server: Server, day: str) -> None:
     """Other tests share the server: the lessons of a day that was taken are held after all."""
     headers = {"Authorization": f"Bearer {server.token('admin')}"}
-    with httpx.Client(base_url=server.origin, headers=headers, params={"lessons": "follow"}) as client:
+    with httpx.Client(
+        base_url=server.origin, headers=headers, params={"lessons": "follow"}, timeout=PATIENCE
+    ) as client:
         client.delete(f"/api/v1/calendar-days/{day}").raise_for_status()
 
 

@@ -6,13 +6,14 @@ import httpx
 
 from tests.browser.conftest import OpenRoom
 from tests.browser.server import Server
+from tests.patience import PATIENCE
 
 PLAN = {"requirements": [{"grade": 4, "subject": "English", "periods_per_week": 3}]}
 
 
 def test_a_figure_leads_to_the_lessons_it_counts(server: Server, open_room: OpenRoom) -> None:
     headers = {"Authorization": f"Bearer {server.token('admin')}"}
-    with httpx.Client(base_url=server.origin, headers=headers) as client:
+    with httpx.Client(base_url=server.origin, headers=headers, timeout=PATIENCE) as client:
         terms = client.get("/api/v1/terms").raise_for_status().json()["items"]
         term = min(terms, key=lambda each: each["first_day"])["id"]
         units = client.get("/api/v1/org-units?kind=teaching_site").raise_for_status().json()["items"]

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Playwright
 from tests.browser.rooms import Room, launch
 from tests.browser.server import Server, running_server
 from tests.coturn import Coturn, running_coturn
+from tests.patience import PATIENCE
 
 # Stands for a firewall: nothing goes past the TURN server, and only the given way leads to it. Keeps what the page
 # asked for, to be compared with what it was told.
@@ -74,8 +75,12 @@ def carried(site: Room, way: str) -> int:
 def publishing(server: Server, stream: str) -> bool:
     """Whether a site's media arrive at the relay."""
     teacher = {"Authorization": f"Bearer {server.token('wang')}"}
-    lesson = httpx.get(f"{server.origin}/api/v1/lessons/current", headers=teacher).raise_for_status().json()
-    told = httpx.get(f"{server.origin}/api/v1/lessons/{lesson['id']}/join", headers=teacher)
+    lesson = (
+        httpx.get(f"{server.origin}/api/v1/lessons/current", headers=teacher, timeout=PATIENCE)
+        .raise_for_status()
+        .json()
+    )
+    told = httpx.get(f"{server.origin}/api/v1/lessons/{lesson['id']}/join", headers=teacher, timeout=PATIENCE)
     (offer,) = [offer for offer in told.raise_for_status().json()["watch"] if offer["stream"] == stream]
     return bool(offer["publishing"])
 

@@ -100,7 +100,7 @@ def test_the_server_speaks_tls_itself_and_takes_up_a_new_certificate(
             head_seconds=patient(1.0),
         )
         assert settings.public_url == "https://localhost:8000"
-        with serving(settings) as served, httpx.Client(verify=pair.client()) as client:
+        with serving(settings) as served, httpx.Client(verify=pair.client(), timeout=PATIENCE) as client:
             silent = socket.create_connection(("127.0.0.1", served.port))  # begins no handshake
             address = f"https://localhost:{served.port}/healthz"
             answer = client.get(address)
@@ -115,7 +115,7 @@ def test_the_server_speaks_tls_itself_and_takes_up_a_new_certificate(
             served.server.certificate.reload()
             assert serial_at(served.port) != before
             assert client.get(address).status_code == 200  # on the connection that was open
-            silent.settimeout(patient(20.0))
+            silent.settimeout(PATIENCE)
             assert silent.recv(1) == b""
             silent.close()
 
@@ -235,11 +235,13 @@ def nginx(folder: Path, pair: Pair, sqlite_databases: SqliteDatabases) -> Iterat
             process = start_nginx(folder, site)
             try:
                 wait_for(https)
-                with httpx.Client(verify=pair.client(), base_url=f"https://localhost:{https}") as client:
+                with httpx.Client(
+                    verify=pair.client(), base_url=f"https://localhost:{https}", timeout=PATIENCE
+                ) as client:
                     yield Behind(served, https, https + 1, client, pair.client())
             finally:
                 process.terminate()
-                process.wait(patient(10.0))
+                process.wait(PATIENCE)
 
 
 def start_nginx(folder: Path, site: str) -> subprocess.Popen[bytes]:
@@ -257,7 +259,7 @@ def start_nginx(folder: Path, site: str) -> subprocess.Popen[bytes]:
 
 
 def wait_for(port: int) -> None:
-    deadline = time.monotonic() + patient(20.0)
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         try:
             socket.create_connection(("127.0.0.1", port)).close()
@@ -273,7 +275,7 @@ def test_pages_and_answers_come_through(nginx: Behind) -> None:
     assert page.headers["strict-transport-security"] == "max-age=31536000"
     assert "script-src 'self'" in page.headers["content-security-policy"]
     assert "server" not in page.headers or page.headers["server"] == "nginx"
-    plain = httpx.get(f"http://localhost:{nginx.http}/teach?x=1")
+    plain = httpx.get(f"http://localhost:{nginx.http}/teach?x=1", timeout=PATIENCE)
     assert (plain.status_code, plain.headers["location"]) == (308, "https://localhost/teach?x=1")
     assert nginx.client.get("/metrics").status_code == 404
 
@@ -337,7 +339,7 @@ def test_the_channel_comes_through(nginx: Behind) -> None:
     path = "/api/v1/lessons/00000000-0000-0000-0000-000000000000/channel"
     with connect(f"wss://localhost:{nginx.https}{path}", ssl=nginx.tls) as socket:
         socket.send('{"type": "hello", "token": "nonsense"}')
-        assert '"type":"error"' in str(socket.recv(patient(10.0))).replace(" ", "")
+        assert '"type":"error"' in str(socket.recv(PATIENCE)).replace(" ", "")
 
 
 def test_large_uploads_end_at_the_proxy_and_tables_come_through(nginx: Behind) -> None:

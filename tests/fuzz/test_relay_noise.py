@@ -15,6 +15,7 @@ from media_relay.seams.srtp import SrtpError
 from tests.benchmarks import strangers
 from tests.fuzz import noise
 from tests.media_relay.clients import DELTA, KEYFRAME, Bench, Client, rtp
+from tests.patience import patient
 
 VIDEO = 0x11111111
 BURST = 200
@@ -125,7 +126,7 @@ def test_twenty_thousand_datagrams_a_second_from_strangers_leave_the_lesson_alon
         with pytest.raises(BlockingIOError):
             stranger.recv(2_048)
     assert lesson.drops() - before == sent == strangers.RATE
-    assert spent < 0.5, "seconds of the processor; on an idle machine it is a tenth of that"
+    assert spent < patient(0.5), "seconds of the processor; on an idle machine it is a tenth of that"
     assert all(site.undecodable == 0 for site in lesson.sites)
 
 

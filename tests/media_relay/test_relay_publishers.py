@@ -8,6 +8,7 @@ import pytest
 
 from media_relay.messages import SessionClosed
 from tests.media_relay.clients import DELTA, KEYFRAME, OPUS, Bench, Client, rtp
+from tests.patience import patient
 
 VIDEO = 0x11111111
 H264_KEYFRAME = b"\x65" + bytes(20)
@@ -105,7 +106,8 @@ def test_absurd_jumps_of_numbers_are_followed_in_bounded_time(bench: Bench) -> N
         number += 32_767
         teacher.send_rtp(rtp(VIDEO, number, 3_000 + step * 3_000, KEYFRAME if step % 5 == 0 else DELTA))
         bench.live(0.020)
-    assert time.thread_time() - began < 4.0
+    spent = time.thread_time() - began
+    assert spent < patient(4.0)
     assert bench.relay.counters.keyframe_requests > 5
     assert len(site.packets) >= 75, "the keyframes: what lies between them and a jump cannot be decoded"
     assert len(newcomer.packets) >= 18 and continuous(site) and continuous(newcomer)

@@ -33,6 +33,7 @@ from tests import factories
 from tests.app.test_permissions import made_scene
 from tests.counties import County
 from tests.databases import SqliteDatabases
+from tests.patience import PATIENCE
 
 
 def everything(url: str) -> dict[str, list[tuple[object, ...]]]:
@@ -184,7 +185,7 @@ def test_a_backup_is_of_one_moment_while_writes_go_on(
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        assert begun.wait(60)
+        assert begun.wait(PATIENCE)
         server.back_up(full, tmp_path / "b")
     finally:
         stop.set()

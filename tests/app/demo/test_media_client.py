@@ -14,6 +14,7 @@ from app.demo.playing import play
 from app.demo.sound import samples_of, tone_share
 from app.demo.test_card import Card, read_mark
 from tests.app.demo.doors import TOKEN, door
+from tests.patience import PATIENCE
 
 
 @pytest.mark.parametrize("codec", VideoCodec)
@@ -32,7 +33,7 @@ def test_publishes_what_was_encoded_beforehand(codec: VideoCodec) -> None:
             assert it.deleted == ["0"]
             assert session.ended
 
-    asyncio.run(asyncio.wait_for(scenario(), 20))
+    asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
 
 
 def test_offers_only_the_codec_of_the_clip() -> None:
@@ -42,7 +43,7 @@ def test_offers_only_the_codec_of_the_clip() -> None:
             await session.close()
             return it.offers[0]
 
-    offer = asyncio.run(asyncio.wait_for(scenario(), 20))
+    offer = asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
     names = {line.split(" ")[1].split("/")[0] for line in offer.splitlines() if line.startswith("a=rtpmap")}
     assert names == {"VP8", "rtx", "opus"}
 
@@ -61,7 +62,7 @@ def test_watches_picture_and_sound_and_counts_packets() -> None:
                 assert counts.lost == 0
             await session.close()
 
-    asyncio.run(asyncio.wait_for(scenario(), 20))
+    asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
 
 
 def test_the_end_is_noticed_when_the_other_side_closes() -> None:
@@ -73,10 +74,10 @@ def test_the_end_is_noticed_when_the_other_side_closes() -> None:
                 assert not session.ended
             for peer in it.peers.values():
                 await peer.close()
-            await asyncio.wait_for(asyncio.gather(watching.wait_ended(), publishing.wait_ended()), 3)
+            await asyncio.gather(watching.wait_ended(), publishing.wait_ended())
             await asyncio.gather(watching.close(), publishing.close())
 
-    asyncio.run(asyncio.wait_for(scenario(), 20))
+    asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
 
 
 def test_follows_a_redirect_of_the_load_balancer() -> None:
@@ -86,7 +87,7 @@ def test_follows_a_redirect_of_the_load_balancer() -> None:
             assert session.location == "http://door/whip/0"
             await session.close()
 
-    asyncio.run(asyncio.wait_for(scenario(), 20))
+    asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
 
 
 def test_a_refusal_carries_the_servers_code_and_words() -> None:
@@ -96,7 +97,7 @@ def test_a_refusal_carries_the_servers_code_and_words() -> None:
                 await publish(http, "/whip", "wrong", play(Clip(Card("A lesson"))))
             return caught.value
 
-    refusal = asyncio.run(asyncio.wait_for(scenario(), 20))
+    refusal = asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
     assert (refusal.status, refusal.code, refusal.detail) == (401, "auth.missing", "sign in first")
 
 
@@ -109,7 +110,7 @@ def test_a_silent_media_port_is_an_error_and_ends_the_session(monkeypatch: pytes
                 await watch(http, "/deaf", TOKEN)
             return it.deleted
 
-    assert asyncio.run(asyncio.wait_for(scenario(), 20)) == ["0"]
+    assert asyncio.run(asyncio.wait_for(scenario(), PATIENCE)) == ["0"]
 
 
 def test_a_server_that_is_not_there_is_an_error() -> None:
@@ -118,4 +119,4 @@ def test_a_server_that_is_not_there_is_an_error() -> None:
             with pytest.raises(MediaUnreachable, match="POST"):
                 await watch(http, "http://127.0.0.1:9/whep", TOKEN)
 
-    asyncio.run(asyncio.wait_for(scenario(), 20))
+    asyncio.run(asyncio.wait_for(scenario(), PATIENCE))

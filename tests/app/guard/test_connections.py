@@ -15,7 +15,7 @@ from websockets.asyncio.client import connect
 
 from app.guard.connections import MOST_HEAD_BYTES, Connections, GuardedHttp
 from app.guard.options import GuardOptions
-from tests.patience import patient
+from tests.patience import PATIENCE
 
 SHORT = 0.3
 LONG = 3000.0
@@ -108,7 +108,7 @@ async def door(
 
 def run(scenario: Callable[[], Awaitable[None]]) -> None:
     async def limited() -> None:
-        async with asyncio.timeout(patient(20.0)):
+        async with asyncio.timeout(PATIENCE):
             await scenario()
 
     asyncio.run(limited())

@@ -23,6 +23,7 @@ from app.settings import Settings
 from app.timetables.rules import Bell
 from tests import counties, factories
 from tests.databases import PostgresDatabases, SqliteDatabases
+from tests.patience import PATIENCE
 from tests.ports import free_port
 
 ALL_DAY = {
@@ -121,7 +122,7 @@ def live(app: FastAPI) -> Iterator[TestClient]:
     """A client of the application with its relay node running."""
     with TestClient(app, raise_server_exceptions=False) as client:
         assert client.portal is not None
-        client.portal.call(app.state.coordinator.wait_ready, 60.0)  # a busy machine takes its time
+        client.portal.call(app.state.coordinator.wait_ready, PATIENCE)
         yield client
 
 

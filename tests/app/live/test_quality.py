@@ -22,7 +22,7 @@ from app.live.sessions import Admission, MediaSession, Opened, SessionRegister, 
 from media_relay.messages import RungChanged, Sample
 from tests.app.live.test_coordinator import ENDS_AT, LESSON, SITE_ONE, WANG, camera, peer, publish, running
 from tests.app.live.test_speech import waiting
-from tests.patience import PATIENCE, patient
+from tests.patience import PATIENCE
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 LIVE = {"main", "board", "site-S1"}
@@ -266,7 +266,7 @@ def test_a_real_link_is_measured_and_told(monkeypatch: pytest.MonkeyPatch) -> No
     async def scenario() -> None:
         async with running() as coordinator, peer(*camera()) as teacher, peer() as site:
             member = coordinator.channels.join(LESSON, {"main"}, {"S1"}, "page-1")
-            await coordinator.wait_ready(patient(10))
+            await coordinator.wait_ready(PATIENCE)
             opened = await publish(coordinator, teacher)
             samples: asyncio.Queue[None] = asyncio.Queue()
             take = coordinator.quality.sampled
@@ -306,13 +306,13 @@ def test_a_preference_outlives_the_node_that_was_told() -> None:
         async with running() as coordinator, peer() as site, peer() as again:
             member = coordinator.channels.join(LESSON, {"main", "board"}, {"S1"}, "page-1")
             await coordinator.prefer(member, "board")
-            await coordinator.wait_ready(patient(10))
+            await coordinator.wait_ready(PATIENCE)
             await watch(coordinator, site, "page-1")
             await coordinator.prefer(member, "main")
             await coordinator._pool.stop()
             await coordinator.prefer(member, "board")
             coordinator.start()
-            await coordinator.wait_ready(patient(10))
+            await coordinator.wait_ready(PATIENCE)
             await watch(coordinator, again, "page-1")
             assert member.prefers == "board"
 

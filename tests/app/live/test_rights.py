@@ -39,7 +39,7 @@ from tests.app.live.conftest import Scene, make_scene, sdp_headers
 from tests.app.live.test_coordinator import camera, peer, picture, until
 from tests.counties import County
 from tests.databases import SqliteDatabases
-from tests.patience import patient
+from tests.patience import PATIENCE, patient
 from tests.ports import free_port
 from tests.roles import Place, Who, everybody
 
@@ -408,7 +408,7 @@ async def _seconds_until_dark(url: str, factory: SessionFactory) -> float:
     ends_at = datetime.now(UTC) + timedelta(hours=1)
     settings = Settings(database_url=url, media_port=free_port())
     async with on_air(settings, factory, rights) as coordinator, peer(*camera()) as sends, peer() as sees:
-        await coordinator.wait_ready(patient(20))
+        await coordinator.wait_ready(PATIENCE)
 
         async def connect(
             pc: RTCPeerConnection, direction: Direction, who: uuid.UUID, site: str | None

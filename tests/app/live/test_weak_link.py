@@ -17,7 +17,7 @@ from media_relay.load_test.running import LoadTest, Plan
 from tests.app.live.test_coordinator import ENDS_AT, LESSON, SITE_ONE, WANG, running
 from tests.emulator import Emulator
 from tests.link import Conditions
-from tests.patience import patient
+from tests.patience import PATIENCE
 
 WIDE, NARROW = Conditions(delay=0.020), Conditions(delay=0.020, rate=300_000)
 
@@ -49,7 +49,7 @@ class LessonDoor:
 
 async def rung(member: Member, *wanted: Rung) -> dict[str, Any]:
     """The news that the picture is one of these."""
-    async with asyncio.timeout(patient(10)):
+    async with asyncio.timeout(PATIENCE):
         while True:
             text = await member.next()
             assert isinstance(text, str)
@@ -64,7 +64,7 @@ def test_a_link_that_becomes_narrow_is_told_to_those_it_concerns() -> None:
 
     async def scenario() -> None:
         async with running() as coordinator:
-            await coordinator.wait_ready(patient(5))
+            await coordinator.wait_ready(PATIENCE)
             server = ("127.0.0.1", coordinator._pool.nodes[0].port)
             async with (
                 Emulator(server, up=WIDE, down=WIDE) as emulator,

@@ -30,6 +30,7 @@ from app.notices.outbox import Outbox
 from app.notices.posting import Outcome, Poster
 from app.notices.retrying import LEASE, MOST_ATTEMPTS, pause
 from tests import counties, factories
+from tests.patience import PATIENCE
 from tests.webhooks import signature
 
 QUICK = timedelta(milliseconds=50)
@@ -256,7 +257,7 @@ async def _hanging(scene: Scene, other: UUID, session: Session) -> None:
             scene.factory, CollectorRegistry(), scene.outbox._keys, Poster(HERE, 300), every=QUICK
         )
         delivering_all = asyncio.create_task(outbox.deliver())
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             for _ in range(2 * OF_ONE):
                 await receiver.told.get()
             put_down(other, receiver.url, 1, now)  # comes up while they hang
