@@ -224,8 +224,22 @@ class Problem(BaseModel):
 
 
 def responses(*errors: type[AppError]) -> dict[int | str, dict[str, Any]]:
-    """The `responses=` of a route that may raise these errors."""
-    return {error.status: {"model": Problem, "description": error.summary} for error in errors}
+    """The `responses=` of a route that may raise these errors.
+
+    Not by `model`: FastAPI would work the same class out anew for each of some six hundred answers.
+    """
+    return {error.status: {"description": error.summary, "content": problem_content()} for error in errors}
+
+
+def problem_content() -> dict[str, dict[str, Any]]:
+    """The `content` of an answer in the OpenAPI document that holds problem details."""
+    return {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+
+def problem_schemas() -> dict[str, Any]:
+    """The schemas that `problem_content` leads to, by name."""
+    schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
+    return {**schema.pop("$defs"), Problem.__name__: schema}
 
 
 def problem(

@@ -5,11 +5,10 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from app.errors import PROBLEM_JSON
+from app.errors import problem_content, problem_schemas
 
 _ENTITY_TAG = {"description": "Of this answer (RFC 9110 §8.8.3)", "schema": {"type": "string"}}
 _LOCATION = {"description": "The address of what was created", "schema": {"type": "string"}}
-_PROBLEM = {"$ref": "#/components/schemas/Problem"}
 
 NO_ADDRESS: Final = frozenset(
     {
@@ -78,6 +77,7 @@ class Api(FastAPI):
             if self.also_describe is not None:
                 self.also_describe(document)
             schemas = document["components"]["schemas"]
+            schemas |= problem_schemas()
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
         assert self.openapi_schema is not None
@@ -88,7 +88,7 @@ def _describe_guards(path: str, operation: dict[str, Any]) -> None:
     """What is answered whatever the operation: by the guards before the application (`app.guard`), by the gate, for a
     body or an address that is none."""
     said = operation["responses"]
-    problem = {"content": {PROBLEM_JSON: {"schema": _PROBLEM}}}
+    problem = {"content": problem_content()}
     retry = {"Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer"}}}
     said.setdefault("429", {"description": "Too many requests", **problem}).setdefault("headers", retry)
     if any(each["in"] == "query" for each in operation.get("parameters", ())):
@@ -115,11 +115,7 @@ def _describe_guards(path: str, operation: dict[str, Any]) -> None:
 
 
 def _describe_problems(operation_responses: dict[str, Any]) -> None:
-    for status, response in operation_responses.items():
-        content = response.get("content", {})
-        schema = content.get("application/json", {}).get("schema", {})
-        if status == "422" and schema.get("$ref", "").endswith("/HTTPValidationError"):
-            response["description"] = "Invalid content"
-            schema = _PROBLEM
-        if schema == _PROBLEM:
-            response["content"] = {PROBLEM_JSON: {**content.get(PROBLEM_JSON, {}), "schema": _PROBLEM}}
+    invalid = operation_responses.get("422", {})
+    schema = invalid.get("content", {}).get("application/json", {}).get("schema", {})
+    if schema.get("$ref", "").endswith("/HTTPValidationError"):
+        invalid |= {"description": "Invalid content", "content": problem_content()}

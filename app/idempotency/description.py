@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.errors import PROBLEM_JSON
+from app.errors import problem_content
 from app.idempotency.rules import KEPT_FOR
 
 _HOURS = int(KEPT_FOR.total_seconds() // 3600)
@@ -24,6 +24,5 @@ def describe_key(operation: dict[str, Any], *, kept: bool) -> None:
         "schema": schema,
     }
     operation.setdefault("parameters", []).append(parameter)
-    problem = {"content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
     for status, what in (("400", "Not a key"), ("409", "Conflict"), ("422", "Invalid content")):
-        operation["responses"].setdefault(status, {"description": what, **problem})
+        operation["responses"].setdefault(status, {"description": what, "content": problem_content()})

@@ -25,7 +25,7 @@ from app.timetables.schemas import NewTimetableEntry, ScheduledEntryOut
 router = APIRouter(prefix="/api/v1", tags=["timetables"])
 
 ON_PLAN = responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid)
-ON_PLAN[Conflict.status]["content"] = {PROBLEM_JSON: {"example": CLASH_EXAMPLE}}
+ON_PLAN[Conflict.status]["content"][PROBLEM_JSON]["example"] = CLASH_EXAMPLE
 
 Planner = Annotated[Principal, may(Action.ENTRY_PLAN)]
 
