@@ -17,6 +17,7 @@ from app.accounts.models import Person
 from app.accounts.rules import Role
 from app.keys import Keys
 from app.lessons.models import Lesson
+from app.live import coordinator
 from app.live.turn import IceServers
 from app.main import create_app
 from app.settings import Settings
@@ -63,6 +64,12 @@ class Scene:
 
     def whep(self, stream: str = "main") -> str:
         return f"/whep/{self.lesson_id}/{stream}"
+
+
+@pytest.fixture(autouse=True)
+def _nodes_may_be_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may take longer to start a node than people are kept waiting for one."""
+    monkeypatch.setattr(coordinator, "NODE_PATIENCE", PATIENCE)
 
 
 @pytest.fixture
