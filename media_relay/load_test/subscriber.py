@@ -9,7 +9,7 @@ from array import array
 from collections import deque
 from typing import Final
 
-from media_relay.core.packet import HEADER, MARKER
+from media_relay.core.packet import HEADER, HEADER_SIZE, MARKER, TRANSPORT_ELEMENT
 from media_relay.core.transport_feedback import TransportFeedback
 from media_relay.load_test.arrivals import Arrivals
 from media_relay.load_test.client import Client
@@ -31,7 +31,7 @@ _FEEDBACK_EVERY: Final = 0.1
 _STAMPS: Final = 64
 _NTP_EPOCH: Final = 2_208_988_800
 _NUMBER_ELEMENT: Final = next(i for i, uri in EXTENSIONS.items() if uri == TRANSPORT_SEQUENCE) << 4 | 1
-_LOOK: Final = struct.Struct("!BBHII4xBH")
+_LOOK: Final = struct.Struct(f"!BBHII{TRANSPORT_ELEMENT - HEADER_SIZE}xBH")
 """An RTP header and, behind the head of its extensions, the first: our relay puts the transport-wide number there."""
 _ORDINARY: Final = 0x90
 """First byte of a packet with extensions and without padding or CSRCs."""
