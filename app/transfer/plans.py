@@ -2,8 +2,8 @@
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from sqlalchemy.orm import Session
@@ -16,6 +16,7 @@ from app.schools.service import target_of
 from app.transfer.columns import Fault, Record, plain
 
 Model = TypeVar("Model", bound=BaseModel)
+Thing = TypeVar("Thing")
 NOBODY: Final = uuid.UUID(int=0)
 """Stands for an id that a row has none for, while its other cells are looked at."""
 
@@ -40,6 +41,46 @@ class Plan:
     unchanged: int
     faults: tuple[Fault, ...]
     carry_out: Callable[[Session], None]
+
+
+@dataclass
+class Gathered(Generic[Thing]):
+    """What the rows of a table of things would do, row by row."""
+
+    new: list[Thing] = field(default_factory=list)
+    changes: list[tuple[Thing, dict[str, Any]]] = field(default_factory=list)
+    unchanged: int = 0
+    faults: list[Fault] = field(default_factory=list)
+
+    def take(
+        self,
+        record: Record,
+        present: Thing | None,
+        values: Mapping[str, Any],
+        denied: Sequence[Fault],
+        make: Callable[[], Thing],
+        column: str,
+    ) -> None:
+        """Decide about a row whose cells are right: it changes nothing, or what is there, or adds what `make` makes.
+
+        `denied` says why somebody may do neither; what a rule of the domain refuses is a fault of that column.
+        """
+        changes = differing(record, present, values) if present is not None else {}
+        if present is not None and not changes:
+            self.unchanged += 1
+        elif denied:
+            self.faults += denied
+        elif present is not None:
+            self.changes.append((present, changes))
+        else:
+            try:
+                self.new.append(make())
+            except AppError as error:
+                self.faults.append(refused(record, column, error))
+
+    def plan(self, carry_out: Callable[[Session], None]) -> Plan:
+        """All of it, and how it is carried out."""
+        return Plan(len(self.new), len(self.changes), self.unchanged, tuple(self.faults), carry_out)
 
 
 def checked(

@@ -1,12 +1,12 @@
 """Rooms as a table: one row each, named by the codes of their unit and their own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from app.accounts.permissions import Action
 from app.accounts.rules import Principal
-from app.errors import AppError
 from app.schools import bulk
 from app.schools.models import OrgUnit, Room
 from app.schools.rules import RoomKind
@@ -14,7 +14,6 @@ from app.schools.schemas import NewRoom
 from app.schools.service import RoomDraft, room_in
 from app.transfer.columns import (
     Column,
-    Fault,
     Record,
     Words,
     Written,
@@ -24,7 +23,7 @@ from app.transfer.columns import (
     as_word,
     word_of,
 )
-from app.transfer.plans import NOBODY, Plan, by_code, checked, differing, not_allowed, refused, twice
+from app.transfer.plans import NOBODY, Gathered, Plan, by_code, checked, not_allowed, twice
 
 KINDS: Words = {
     RoomKind.MAIN.value: ("主课堂", "main"),
@@ -50,69 +49,54 @@ _PATTERNS = {"code": "cell.bad_code"}
 _RENAMED = {"org_unit_id": "org_unit"}
 
 
-class _Planning:
-    """The county's rooms as they are, and what the rows would make of them."""
-
-    def __init__(self, principal: Principal, units: Sequence[OrgUnit], rooms: Sequence[Room]) -> None:
-        self._principal = principal
-        self._units = by_code(units)
-        self._rooms = {(room.org_unit_id, room.code): room for room in rooms}
-        self.new: list[Room] = []
-        self.changes: list[tuple[Room, dict[str, object]]] = []
-        self.unchanged = 0
-        self.faults: list[Fault] = []
-
-    def take(self, record: Record) -> None:
-        """Decide about one row."""
-        values = record.values
-        unit = self._units.get(values["org_unit"])
-        if unit is None:
-            self.faults.append(record.fault("org_unit", "org_unit.not_found", value=values["org_unit"][:40]))
-        asked = {key: values[key] for key in ("code", "name", "kind", "link_mbps_declared", "equipment")}
-        checks = checked(
-            NewRoom, record, _PATTERNS, _RENAMED, org_unit_id=unit.id if unit else NOBODY, **asked
-        )
-        if isinstance(checks, list):
-            self.faults += checks
-        elif unit is not None:
-            self._place(record, unit, checks)
-
-    def _place(self, record: Record, unit: OrgUnit, new: NewRoom) -> None:
-        present = self._rooms.get((unit.id, new.code))
-        values = {"name": new.name, "link_mbps_declared": new.link_mbps_declared, "equipment": new.equipment}
-        changes = differing(record, present, values) if present else {}
-        if present is not None and present.kind is not new.kind:
-            self.faults.append(record.fault("kind", "room.kind_fixed"))
-        elif present is not None and not changes:
-            self.unchanged += 1
-        elif denied := not_allowed(self._principal, Action.ROOM_ADD, unit, record, "org_unit"):
-            self.faults += denied
-        elif present is not None:
-            self.changes.append((present, changes))
-        else:
-            draft = RoomDraft(unit.id, new.kind, new.code, new.name, new.link_mbps_declared, new.equipment)
-            try:
-                self.new.append(room_in(unit, draft))
-            except AppError as error:
-                self.faults.append(refused(record, "kind", error))
-
-
 def plan(session: Session, principal: Principal, records: Sequence[Record]) -> Plan:
     """What the rows would do to the county's rooms."""
-    county_id = principal.county_id
-    planning = _Planning(principal, bulk.all_units(session, county_id), bulk.all_rooms(session, county_id))
+    units = by_code(bulk.all_units(session, principal.county_id))
+    there = {(room.org_unit_id, room.code): room for room in bulk.all_rooms(session, principal.county_id)}
+    found = Gathered[Room]()
     again = twice(records, lambda record: (record.values["org_unit"], record.values["code"]), "code")
-    planning.faults += again.values()
+    found.faults += again.values()
     for record in records:
         if record.row not in again:
-            planning.take(record)
+            _take(found, principal, units, there, record)
 
     def carry_out(session: Session) -> None:
-        bulk.add_rooms(session, principal, planning.new)
-        bulk.change(session, principal, planning.changes)
+        bulk.add_rooms(session, principal, found.new)
+        bulk.change(session, principal, found.changes)
 
-    return Plan(
-        len(planning.new), len(planning.changes), planning.unchanged, tuple(planning.faults), carry_out
+    return found.plan(carry_out)
+
+
+def _take(
+    found: Gathered[Room],
+    principal: Principal,
+    units: Mapping[str, OrgUnit],
+    there: Mapping[tuple[UUID, str], Room],
+    record: Record,
+) -> None:
+    values = record.values
+    unit = units.get(values["org_unit"])
+    if unit is None:
+        found.faults.append(record.fault("org_unit", "org_unit.not_found", value=values["org_unit"][:40]))
+    asked = {key: values[key] for key in ("code", "name", "kind", "link_mbps_declared", "equipment")}
+    new = checked(NewRoom, record, _PATTERNS, _RENAMED, org_unit_id=unit.id if unit else NOBODY, **asked)
+    if isinstance(new, list):
+        found.faults += new
+        return
+    if unit is None:
+        return
+    present = there.get((unit.id, new.code))
+    if present is not None and present.kind is not new.kind:
+        found.faults.append(record.fault("kind", "room.kind_fixed"))
+        return
+    draft = RoomDraft(unit.id, new.kind, new.code, new.name, new.link_mbps_declared, new.equipment)
+    found.take(
+        record,
+        present,
+        {"name": new.name, "link_mbps_declared": new.link_mbps_declared, "equipment": new.equipment},
+        not_allowed(principal, Action.ROOM_ADD, unit, record, "org_unit"),
+        lambda: room_in(unit, draft),
+        "kind",
     )
 
 
