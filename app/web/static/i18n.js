@@ -62,7 +62,8 @@ export function wireLanguageButton() {
       return; // the link is down: better the words that are there than none
     }
     current = other;
-    document.cookie = `lang=${current}; path=/; max-age=31536000; SameSite=Lax`;
+    const secure = location.protocol === "https:" ? "; Secure" : "";
+    document.cookie = `lang=${current}; path=/; max-age=31536000; SameSite=Lax${secure}`;
     show();
   });
 }
