@@ -4,6 +4,8 @@ The header names the key (`kid`) and the kind (`typ`, RFC 8725 §3.11). Each kin
 named one: none can ever pass for another.
 """
 
+import json
+from base64 import urlsafe_b64decode
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -82,11 +84,26 @@ def read_one_of(
     return found, payload
 
 
+def _header_of(token: str) -> Mapping[str, Any]:
+    """What a token says of itself, unproven; `jwt.decode` looks at it again.
+
+    The library's own function for it reads the rest, too, as decoding does: that was a fifth of a check's time.
+    """
+    part = token.partition(".")[0]
+    try:
+        header = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (ValueError, RecursionError):
+        raise jwt.InvalidTokenError from None
+    if not isinstance(header, dict):
+        raise jwt.InvalidTokenError
+    return header
+
+
 def _opened(keys: Keys, token: str, now: datetime) -> tuple[TokenKind, dict[str, Any]]:
     try:
         if len(token) > _MAX_LENGTH:
             raise jwt.InvalidTokenError
-        header = jwt.get_unverified_header(token)
+        header = _header_of(token)
         kid, named = header.get("kid"), header.get("typ")
         key = keys.ring.find(kid, now) if isinstance(kid, str) else None
         kind = _KINDS.get(named) if isinstance(named, str) else None
