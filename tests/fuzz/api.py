@@ -129,11 +129,10 @@ class Run:
     def meant(self, operation: APIOperation[Any, Any, Any, Any], count: int) -> None:
         """So many requests as the walk over all permissions makes them, most of them changed in one place."""
         key = (operation.method.upper(), operation.path)
-        known = [each[key] for each in self.scene.asks if key in each]
-        for _ in range(count if known else 0):
-            ask = self.rng.choice(known)
-            if ask.file is None:
-                self._send(self._case(operation, ask), self.rng.choice(self.scene.askers))
+        known = [each[key] for each in self.scene.asks if key in each and each[key].file is None]
+        for _ in range(count):
+            ask = self.rng.choice(known or [Ask()])
+            self._send(self._case(operation, ask), self.rng.choice(self.scene.askers))
 
     def _case(self, operation: APIOperation[Any, Any, Any, Any], ask: Ask) -> Case[Any]:
         rng, body = self.rng, json.loads(json.dumps(ask.body))
@@ -213,10 +212,11 @@ def run(
     found.sort(key=lambda each: (_METHODS.index(each.method), each.path))
     asked = Run(app, client, rng, build(app))
     for number, operation in enumerate(found[part[0] - 1 :: part[1]], 1):
-        count = per_operation(len(found))
+        count, before = per_operation(len(found)), asked.findings.requests
         asked.generated(operation, GenerationMode.POSITIVE, max(1, count // 4))
         asked.generated(operation, GenerationMode.NEGATIVE, max(1, count // 4))
-        asked.meant(operation, count // 2)
+        # Of some, few can be generated: the rest is asked as it is meant.
+        asked.meant(operation, count - (asked.findings.requests - before))
         if number % anew == 0:
             asked.scene = build(app)
     return asked.findings
