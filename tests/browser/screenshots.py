@@ -1,10 +1,12 @@
-"""`make screenshots`: the README's pictures, from the real pages of a lesson with three sites.
+"""`make screenshots`: the README's pictures, from the real pages.
 
-The server, the relay and the browsers are real; what the cameras see is drawn by `scenery`.
+`lesson` takes those of a lesson with three sites: the server, the relay and the browsers are real; what the cameras see
+is drawn by `scenery`. `timetable` takes the week of a main classroom in the made-up county of full size.
 """
 
 from __future__ import annotations
 
+import argparse
 import io
 import sys
 import tempfile
@@ -27,12 +29,20 @@ SITES = ("site1", "site2", "site3")
 
 def main() -> int:
     """Take the pictures; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.browser.screenshots", description=__doc__)
+    parser.add_argument("which", nargs="*", choices=["lesson", "timetable"], help="both, unless named")
+    which = parser.parse_args().which or ["lesson", "timetable"]
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        server = stack.enter_context(running_server(folder))
-        playwright = stack.enter_context(sync_playwright())
-        _take_pictures(server, playwright, folder)
+    for name in which:
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            county = "jinzhai" if name == "timetable" else "small"
+            server = stack.enter_context(running_server(folder, county=county))
+            playwright = stack.enter_context(sync_playwright())
+            if name == "timetable":
+                _take_timetable(server, playwright)
+            else:
+                _take_pictures(server, playwright, folder)
     too_large = [image.name for image in IMAGES.glob("*.png") if image.stat().st_size > MOST_BYTES]
     if too_large:
         sys.stderr.write(f"over {MOST_BYTES} bytes: {', '.join(too_large)}\n")
@@ -61,8 +71,16 @@ def _take_pictures(server: Server, playwright: Playwright, folder: Path) -> None
     _shoot(sites[0], "site")
 
 
-def _shoot(room: Room, name: str) -> None:
-    room.page.wait_for_timeout(6000)  # until the pictures have become sharp
+def _take_timetable(server: Server, playwright: Playwright) -> None:
+    room = Room(launch(playwright), color_scheme="light")
+    room.page.set_viewport_size({"width": 1280, "height": 960})
+    room.page.goto(server.link("timetable?week=2", "jz-bureau"))
+    room.page.get_by_text("13 lessons this week").wait_for()
+    _shoot(room, "timetable", patience=0)
+
+
+def _shoot(room: Room, name: str, patience: int = 6000) -> None:
+    room.page.wait_for_timeout(patience)  # milliseconds, until the pictures have become sharp
     image = Image.open(io.BytesIO(room.page.screenshot()))
     # A palette is enough for drawn rooms, and a third of the weight.
     image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(IMAGES / f"{name}.png", optimize=True)

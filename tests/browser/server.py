@@ -56,9 +56,9 @@ class Server:
 
 @contextmanager
 def running_server(
-    folder: Path, *, demo: bool = False, settings: Mapping[str, str] | None = None
+    folder: Path, *, demo: bool = False, county: str = "small", settings: Mapping[str, str] | None = None
 ) -> Iterator[Server]:
-    """Start a server and end it; with `demo`, its synthetic teacher is on air."""
+    """Start a server and end it; with `demo`, its synthetic teacher is on air, else it has the seeded county."""
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     environment |= {
@@ -68,7 +68,7 @@ def running_server(
         **(settings or {}),
     }
     if not demo:
-        subprocess.run([sys.executable, "-m", "app", "seed", "small"], cwd=ROOT, env=environment, check=True)
+        subprocess.run([sys.executable, "-m", "app", "seed", county], cwd=ROOT, env=environment, check=True)
     with (folder / "server.log").open("w") as log:
         command = [sys.executable, "-m", "app", "run", *(["--demo"] if demo else [])]
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, text=True)

@@ -7,6 +7,7 @@ import { ask, get } from "./api.js";
 import * as choices from "./choices.js";
 import { isClash, showFindings } from "./clashes.js";
 import { addDays, longDay, mondayOf, weekdayName, weekdayOf } from "./dates.js";
+import { tellFault } from "./fault.js";
 import { closePanel, field, form, input, openPanel, select, ticks } from "./form.js";
 import { holds } from "./frame.js";
 import { say, text } from "./i18n.js";
@@ -29,14 +30,20 @@ export async function openChange(act, lesson, given) {
   const parts = form(body, `change.${act}.go`, () => carryOut(), (failure) => explain(failure));
   const scope = mayChangeSeries(act, lesson, given.me) ? scopes(parts.fields, lesson) : () => "one";
   const inside = child(parts.fields, "div", "fields");
+  const entry = `/api/v1/timetable-entries/${lesson.entry_id}`;
   const change = await CHANGES[act](inside, lesson, given);
   const showFor = () => change.scoped?.(scope() !== "one");
-  parts.fields.addEventListener("change", showFor);
+  parts.fields.addEventListener("change", ({ target }) => {
+    showFor();
+    if (target !== reason) foresee();
+  });
   showFor();
+  let asked = 0;
   const reason = field(parts.fields, act === "cancel" ? "change.reason.needed" : "change.reason", input("text", "", { maxLength: 200 }));
   parts.fields.querySelector("select, input")?.focus();
 
   async function carryOut() {
+    asked++; // what would happen is of no interest any more
     const why = reason.value.trim();
     if (act === "cancel" && !why) {
       reason.focus();
@@ -47,17 +54,34 @@ export async function openChange(act, lesson, given) {
       closePanel();
       return given.changed(`change.${act}.done`);
     }
-    const done = await askSeries(why);
+    const done = await series(why);
     closePanel();
     return given.changed("change.series.done", done);
   }
 
-  async function askSeries(why) {
-    const query = new URLSearchParams({ scope: scope(), ...(scope() === "following" ? { from: lesson.date } : {}) });
-    const entry = `/api/v1/timetable-entries/${lesson.entry_id}`;
+  async function series(why) {
+    const query = seriesQuery();
     if (act === "cancel") return ask("DELETE", `${entry}?${query}&${new URLSearchParams({ reason: why })}`);
-    const wanted = await change.series(() => get(entry));
-    return ask("PATCH", `${entry}?${query}`, { ...wanted, ...(why ? { reason: why } : {}) });
+    return ask("PATCH", `${entry}?${query}`, { ...(await change.series(() => get(entry))), ...(why ? { reason: why } : {}) });
+  }
+
+  const seriesQuery = () => new URLSearchParams({ scope: scope(), ...(scope() === "following" ? { from: lesson.date } : {}) });
+
+  // What a change of many lessons would do, before it is done: their number, or what is in the way.
+  async function foresee() {
+    const mine = ++asked;
+    parts.fault.hidden = true;
+    parts.findings.replaceChildren();
+    if (scope() === "one") return;
+    try {
+      const wanted = act === "cancel" ? null : await change.series(() => get(entry));
+      if (wanted && !Object.keys(wanted).length) return;
+      const path = `${entry}/${wanted ? "effects" : "delete/effects"}?${seriesQuery()}`;
+      const { total } = await ask("POST", path, wanted ?? undefined);
+      if (mine === asked) say(child(parts.findings, "p", "finding-sum free-slot"), "change.foreseen", total);
+    } catch (failure) {
+      if (mine === asked && !explain(failure)) tellFault(parts.fault, failure);
+    }
   }
 
   function explain(failure) {
@@ -133,17 +157,25 @@ export function periodWords({ number, starts_at: starts, ends_at: ends }) {
 }
 
 async function substitute(fields, lesson, { me }) {
-  const control = field(fields, "change.teacher", teacherChoice(await choices.teachers(me), lesson.school.id));
-  const other = [...control.options].find(({ value }) => value !== lesson.teacher.id);
-  if (other) control.value = other.value;
+  const [teachers, busy] = await Promise.all([choices.teachers(me), choices.teachingWhile(lesson)]);
+  const others = teachers.filter(({ id }) => id !== lesson.teacher.id);
+  if (lesson.substitute_for) others.unshift({ ...lesson.substitute_for, unit: lesson.school.id }); // naming them ends it
+  const control = field(fields, "change.teacher", teacherChoice(unique(others), lesson.school.id, busy));
   return { one: () => ({ teacher_id: control.value }), series: () => ({ teacher_id: control.value }) };
 }
 
-// Teachers of the school first.
-export function teacherChoice(teachers, school) {
+const unique = (people) => [...new Map(people.map((each) => [each.id, each])).values()];
+
+// Teachers of the school first; those who are known to teach at the time last.
+export function teacherChoice(teachers, school, busy = new Set()) {
   const control = document.createElement("select");
-  const own = teachers.filter(({ unit }) => unit === school);
-  for (const [key, some] of [["plan.teacher.own", own], ["plan.teacher.others", teachers.filter((each) => !own.includes(each))]]) {
+  const free = teachers.filter(({ id }) => !busy.has(id));
+  const parts = {
+    "plan.teacher.own": free.filter(({ unit }) => unit === school),
+    "plan.teacher.others": free.filter(({ unit }) => unit !== school),
+    "plan.teacher.busy": teachers.filter(({ id }) => busy.has(id)),
+  };
+  for (const [key, some] of Object.entries(parts)) {
     if (!some.length) continue;
     const part = child(control, "optgroup");
     part.label = text(key);

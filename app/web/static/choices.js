@@ -4,6 +4,8 @@ import { get, getAll } from "./api.js";
 import { holds } from "./frame.js";
 
 const PLACES = ["school", "teaching_site"];
+const GONE = ["cancelled", "moved", "missed", "ended", "archived"];
+const LONGEST_LESSON = 4 * 3_600_000;
 const kept = new Map();
 
 function once(key, ask) {
@@ -68,6 +70,15 @@ export function periods(unit, day) {
       throw failure;
     }
   });
+}
+
+// Who teaches while a lesson is on, by id; those in the lesson itself are not counted.
+export async function teachingWhile(lesson) {
+  const [starts, ends] = [new Date(lesson.starts_at), new Date(lesson.ends_at)];
+  const from = new Date(starts - LONGEST_LESSON).toISOString(); // the API selects by start
+  const found = await getAll(`/api/v1/lessons?${new URLSearchParams({ from, to: ends.toISOString() })}`);
+  const held = found.filter((other) => other.id !== lesson.id && !GONE.includes(other.state) && new Date(other.ends_at) > starts);
+  return new Set(held.map(({ teacher }) => teacher.id));
 }
 
 // The agreements of a main room that are active on a day.

@@ -57,7 +57,10 @@ class Planning {
     known.publish = ticks(wide, "radio", "plan.visible", publish);
     known.room.addEventListener("change", () => this.#attempt(() => this.#roomChanged(teachers)));
     known.first.addEventListener("change", () => this.#attempt(() => this.#weekChanged()));
-    known.subject.addEventListener("change", () => this.#attempt(() => this.#showPlaces()));
+    known.subject.addEventListener("change", () => {
+      this.#proposeTeacher();
+      this.#attempt(() => this.#showPlaces());
+    });
     this.#parts.whole.addEventListener("input", () => this.#checkSoon());
     await this.#roomChanged(teachers);
     known.subject.focus();
@@ -106,7 +109,18 @@ class Planning {
     teacher.replaceChildren(...teacherChoice(teachers, this.#school()).children);
     teacher.selectedIndex = 0;
     if (this.#start.by === "teacher") teacher.value = chosen;
-    if (await this.#showGround()) await this.#showPlaces();
+    if (!(await this.#showGround())) return;
+    this.#proposeTeacher();
+    await this.#showPlaces();
+  }
+
+  // Who gives the subject in this room already will most likely give this lesson, too.
+  #proposeTeacher() {
+    const { teacher, subject, room } = this.#controls;
+    if (this.#start.by === "teacher") return;
+    const like = this.#given.week?.lessons.find((each) => each.subject === subject.value && each.main_room.id === room.value);
+    const usual = like?.substitute_for ?? like?.teacher;
+    if (usual && [...teacher.options].some(({ value }) => value === usual.id)) teacher.value = usual.id;
   }
 
   // Another week may have other bells and other agreements; what was chosen stays as far as it can.
