@@ -114,6 +114,11 @@ def test_a_school_is_added_furnished_staffed_and_closed(server: Server, open_roo
     page.locator("#what").get_by_role("button", name="Reopen").click()
     page.get_by_text("Pine Hill School is open again.").wait_for()
 
+    page.get_by_role("link", name="People").click()
+    page.get_by_label("Find by the beginning of a name").fill("Ms. P")
+    page.get_by_role("heading", name="王芳 Wang Fang").wait_for(state="detached")
+    page.get_by_role("heading", name="Ms. Pine").wait_for()
+
 
 def test_what_one_may_not_do_is_not_offered_and_what_is_planned_is_in_the_way(
     server: Server, open_room: OpenRoom

@@ -1,25 +1,45 @@
 // The people an administrator looks after: a new password for whoever forgot theirs, accounts closed and opened.
 
 import { get, post } from "./api.js";
+import { todayIn } from "./dates.js";
 import { tellFault } from "./fault.js";
 import { isSignedIn, whoIsHere } from "./frame.js";
-import { say, text } from "./i18n.js";
+import { say } from "./i18n.js";
 import { byId, child } from "./page.js";
+import { pageOf } from "./units.js";
 
 const PAGE = 50;
+const PAUSE = 300; // after the last letter, before the search begins
 let next = null;
+let asked = 0;
+let timer = null;
 
 byId("more").addEventListener("click", () => attempt(load));
+byId("seek").addEventListener("input", () => {
+  clearTimeout(timer);
+  timer = setTimeout(() => attempt(anew), PAUSE);
+});
+byId("role").addEventListener("change", () => attempt(anew));
 if (isSignedIn) attempt(() => Promise.all([whoIsHere(), load()]));
 
+function anew() {
+  next = null;
+  return load();
+}
+
 async function load() {
-  const query = new URLSearchParams({ limit: PAGE });
-  if (next) query.set("after", next);
+  const [mine, after] = [++asked, next];
+  const wanted = { name: byId("seek").value.trim(), role: byId("role").value, after };
+  const query = new URLSearchParams({ limit: PAGE, sort: "name" });
+  for (const [name, value] of Object.entries(wanted)) if (value) query.set(name, value);
   const page = await get(`/api/v1/people?${query}`);
+  if (mine !== asked) return; // something else is looked for meanwhile
   next = page.next;
-  byId("empty").hidden = true;
   byId("more").hidden = !next;
+  if (!after) byId("people").replaceChildren();
   byId("people").append(...page.items.map((person) => row(person)));
+  byId("empty").hidden = byId("people").children.length > 0;
+  say(byId("empty"), "people.none");
 }
 
 function row(person) {
@@ -28,9 +48,8 @@ function row(person) {
   const who = child(item, "div");
   child(who, "h2", "row-title").textContent = person.name;
   child(who, "p", "row-who").textContent = person.login;
-  const roles = child(who, "p", "row-state");
-  if (!person.active) say(roles, "people.closed");
-  else sayRoles(roles, person);
+  if (person.active) addDuties(child(who, "ul", "row-state duties"), person);
+  else say(child(who, "p", "row-state"), "people.closed");
   const ways = child(item, "div", "row-ways");
   if (person.active) button(ways, "reset", person, () => reset(person));
   const change = person.active ? "close" : "open";
@@ -38,10 +57,14 @@ function row(person) {
   return item;
 }
 
-function sayRoles(element, { assignments }) {
-  const roles = [...new Set(assignments.map(({ role }) => role))];
-  const words = () => roles.map((role) => text(`role.${role}`)).join(" · ");
-  say(element, "people.roles", { roles: words });
+// Each role that is not over leads to where it is held.
+function addDuties(list, { assignments }) {
+  const today = todayIn(undefined);
+  for (const { role, org_unit_id: unit } of assignments.filter(({ valid_to: last }) => !last || last >= today)) {
+    const way = child(child(list, "li"), "a");
+    way.href = pageOf(unit);
+    say(way, `role.${role}`);
+  }
 }
 
 function button(parent, act, { name }, carryOut) {

@@ -12,7 +12,9 @@ const PAGE = 200;
 const MOST_PAGES = 5;
 const OVER = ["ended", "archived", "moved"];
 const REFRESH = 60_000;
+const MOST_SHOWN = 30;
 let subjects = null;
+let all = false; // whether somebody wants to see every lesson
 
 if (isSignedIn) {
   refresh();
@@ -54,7 +56,23 @@ function show(lessons, me) {
   say(byId("date"), "today.date", { date: day(new Date()) });
   byId("empty").hidden = lessons.length > 0;
   if (lessons.length === 0) say(byId("empty"), "today.none");
-  byId("lessons").replaceChildren(...lessons.map((lesson) => row(lesson, me)));
+  const shown = all ? lessons : urgent(lessons);
+  byId("lessons").replaceChildren(...shown.map((lesson) => row(lesson, me)));
+  byId("all").hidden = shown.length === lessons.length;
+  say(byId("all"), "today.all", { count: lessons.length });
+  byId("all").onclick = () => {
+    all = true;
+    show(lessons, me);
+    byId("lessons").querySelector("a")?.focus();
+  };
+}
+
+// Whoever oversees a county has more lessons in a day than can be looked through: those that are on come first.
+function urgent(lessons) {
+  if (lessons.length <= MOST_SHOWN) return lessons;
+  const now = Date.now();
+  const on = lessons.filter((lesson) => ["now", "soon"].includes(state(lesson, now)));
+  return on.length ? on : lessons.filter((lesson) => state(lesson, now) === "later").slice(0, MOST_SHOWN);
 }
 
 function row(lesson, me) {
