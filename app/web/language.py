@@ -30,6 +30,8 @@ class Part(StrEnum):
     ALL = ""
     OFFICE = ".office"
     """Those at a desk, beside the texts of all pages."""
+    COUNTY = ".county"
+    """Those of the county's units and people, beside the texts of a desk."""
 
 
 def choose(cookie: str | None, accept_language: str | None) -> Language:

@@ -8,8 +8,8 @@ const languages = { [current]: await load(current) };
 
 // The pages at a desk have texts of their own beside those of all pages: a classroom's link need not carry them.
 async function load(language) {
-  const part = document.documentElement.dataset.texts;
-  const files = [`./texts.${language}.js`, ...(part ? [`./texts.${language}.${part}.js`] : [])];
+  const parts = document.documentElement.dataset.texts?.split(" ") ?? [];
+  const files = [`./texts.${language}.js`, ...parts.map((part) => `./texts.${language}.${part}.js`)];
   const found = await Promise.all(files.map((file) => import(file)));
   return Object.assign({}, ...found.map(({ default: texts }) => texts));
 }
