@@ -179,8 +179,14 @@ class Publisher(Peer):
     ) -> int:
         """Take from redundant sound what is missing, and make the packet an ordinary one; where its payload begins."""
         last = end - view[end - 1] if view[start] & _PADDING else end
-        opened = red.unpack(view, payload, last)
         codecs = source.codecs
+        primary = red.single(view, payload, last)
+        if primary >= 0 and track.expects(source, view[start + 2] << 8 | view[start + 3]):
+            payload_type = view[payload + red.OVERHEAD - 1]
+            if codecs.get(payload_type) is Codec.OPUS:
+                view[start + 1] = view[start + 1] & MARKER | payload_type
+                return primary
+        opened = red.unpack(view, payload, last)
         if codecs.get(opened.payload_type) is not Codec.OPUS:
             raise PacketError("redundant sound of something else than Opus")
         first, second, number, timestamp, ssrc = HEADER.unpack_from(view, start)

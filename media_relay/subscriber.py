@@ -63,7 +63,13 @@ class Subscriber(Peer):
         self.viewer = session
         """Whoever shares a link with this session; by itself it shares with nobody."""
         self._fanout = fanout
-        self.subscriptions = {s.kind: Subscription(stream.layers[s.kind]) for s in offer.accepted}
+        self.subscriptions = {
+            s.kind: Subscription(
+                stream.layers[s.kind],
+                reads_entangled=Extension.DEPENDENCY_DESCRIPTOR in s.known_extensions().values(),
+            )
+            for s in offer.accepted
+        }
         self._sections = {s.kind: s for s in offer.accepted}
         self._asks_again = {s.kind for s in offer.accepted if any("nack" in p.feedback for p in s.payloads())}
         """The kinds of which it takes repairs."""

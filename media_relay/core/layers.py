@@ -10,6 +10,7 @@ import secrets
 from typing import Final
 
 from media_relay.core.layering import MAX_SPATIAL, MAX_TEMPORAL
+from media_relay.core.packet import Codec
 from media_relay.core.rendition import FULL, RUNGS, Rendition
 from media_relay.core.track import AUDIO_SLOTS, LOWER_SLOTS, VIDEO_SLOTS, Track
 
@@ -120,9 +121,17 @@ class Layers:
         rendition.limit(spatial, temporal)
         return rendition
 
-    def best(self, wanted: Rendition | None) -> Rendition | None:
+    @property
+    def entangled(self) -> bool:
+        """Whether all but the lowest rendition take the dependency descriptor to read: AV1 in spatial layers."""
+        full = self.full
+        return full.codec == Codec.AV1 and full.layering is not None and full.layering.layers()[0] > 1
+
+    def best(self, wanted: Rendition | None, *, reads_entangled: bool = True) -> Rendition | None:
         """The wanted rendition (by default the highest), or the next lower one that lives, or the next higher one."""
         renditions = self.renditions
+        if not reads_entangled and self.entangled:
+            renditions = renditions[:1]
         at = renditions.index(wanted) if wanted in renditions else len(renditions) - 1
         for rendition in (*reversed(renditions[: at + 1]), *renditions[at + 1 :]):
             if rendition.active:

@@ -66,6 +66,7 @@ class Subscription:
         "_layers",
         "_left_off",
         "_patience",
+        "_reads_entangled",
         "_resends",
         "_resent",
         "_segments",
@@ -80,8 +81,10 @@ class Subscription:
         "waiting",
     )
 
-    def __init__(self, layers: Layers) -> None:
+    def __init__(self, layers: Layers, *, reads_entangled: bool = True) -> None:
+        """``reads_entangled``: whether it can tell layers apart that are one picture: see :attr:`Layers.entangled`."""
         self._layers = layers
+        self._reads_entangled = reads_entangled
         self._wanted: Rendition | None = None
         self._asked_for_none = False
         self.waiting = True
@@ -136,7 +139,9 @@ class Subscription:
     @property
     def target(self) -> Rendition | None:
         """What it should be given, of what lives now."""
-        return None if self._asked_for_none else self._layers.best(self._wanted)
+        if self._asked_for_none:
+            return None
+        return self._layers.best(self._wanted, reads_entangled=self._reads_entangled)
 
     @property
     def refused(self) -> bool:

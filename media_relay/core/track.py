@@ -350,6 +350,10 @@ class Track:
             start = red.primary_of(history.view, start)
         return red.pack(Codec.OPUS, timestamp - before & 0xFFFFFFFF, history.view[start:end], present)
 
+    def expects(self, source: Source, number: int) -> bool:
+        """Whether the present source's packet with this 16-bit number is the next one: the one before it is there."""
+        return self.source is source and source.sequence is not None and number == source.highest + 1 & 0xFFFF
+
     def lacks(self, source: Source, number: int) -> bool:
         """Whether a packet of the present source, by its 16-bit number, is missing and would still be taken."""
         if self.source is not source or source.sequence is None:

@@ -19,7 +19,9 @@ typedef struct iovec iovec_t;
 /* srtp_protect and srtp_unprotect. */
 typedef int (*protect_t)(void *context, void *packet, int *length);
 
-enum { HEADER = 12, BLOCK = HEADER + 4, MARKER = 0x80, RED = 63, VP8 = 96 };
+enum { HEADER = 12, BLOCK = HEADER + 4, MARKER = 0x80, OPUS = 111, RED = 63, VP8 = 96 };
+/* core/red.py: the headers of one redundant and the primary block, the flag of the first, its length. */
+enum { RED_HEADERS = 5, RED_FOLLOWS = 0x80, RED_LENGTH = 0x3FF };
 enum { TRANSPORT_ELEMENT = BLOCK + 1, TRANSPORT_NUMBER = BLOCK + 2, TRANSPORT_SIZE = 4 };
 /* What an Ethernet frame carries over UDP and IPv6; most bytes of one message with segmentation offload. */
 enum { MAX_SEGMENT = 1452, MAX_MESSAGE = 65000 };
@@ -96,6 +98,31 @@ static void join(tt_batch *batch, int32_t tag, int32_t max_segments)
     batch->messages = message - batch->message + 1;
 }
 
+/* core/forwarding.py, _render_red: sound with its repetition under the payload types of the subscriber, or without it.
+   The length of the copy; -1 for what core/red.py did not pack. */
+static int32_t copy_red(uint8_t *copy, const uint8_t *packet, int32_t length, const tt_wire *wire)
+{
+    const int sound = wire->payload_types[OPUS], redundant = wire->payload_types[RED];
+    const int32_t at = BLOCK + 4 * (packet[HEADER + 2] << 8 | packet[HEADER + 3]);
+
+    if (at + RED_HEADERS > length)
+        return -1;
+    const int32_t primary = at + RED_HEADERS + ((packet[at + 2] << 8 | packet[at + 3]) & RED_LENGTH);
+    if (primary > length)
+        return -1;
+    if (redundant) {
+        memcpy(copy, packet, length);
+        copy[at] = RED_FOLLOWS | sound;
+        copy[at + RED_HEADERS - 1] = sound;
+    } else {
+        memcpy(copy, packet, at);
+        memcpy(copy + at, packet + primary, length - primary);
+        length -= primary - at;
+    }
+    copy[1] = (packet[1] & MARKER) | (redundant ? redundant : sound);
+    return length;
+}
+
 int tt_render(const uint8_t *stored, const uint16_t *lengths, int32_t history, const int32_t *slots, int32_t count,
               const tt_wire *wire, int32_t max_segments, tt_batch *out)
 {
@@ -107,15 +134,21 @@ int tt_render(const uint8_t *stored, const uint16_t *lengths, int32_t history, c
         if (slot < 0 || slot >= history)
             return -1;
         const uint8_t *packet = stored + (int64_t)slot * TT_SLOT;
-        const int32_t length = lengths[slot];
+        int32_t length = lengths[slot];
         const int codec = packet[1] & 0x7F;
-        if (codec == RED || length < BLOCK + TRANSPORT_SIZE || length > TT_SLOT)
+        if (length < BLOCK + TRANSPORT_SIZE || length > TT_SLOT)
             return -1;
-        if (!wire->payload_types[codec])
+        if (!wire->payload_types[codec == RED && !wire->payload_types[RED] ? OPUS : codec])
             continue; /* not negotiated */
         uint8_t *copy = out->bytes + position;
-        memcpy(copy, packet, length);
-        copy[1] = (packet[1] & MARKER) | wire->payload_types[codec];
+        if (codec == RED) {
+            length = copy_red(copy, packet, length, wire);
+            if (length < 0)
+                return -1;
+        } else {
+            memcpy(copy, packet, length);
+            copy[1] = (packet[1] & MARKER) | wire->payload_types[codec];
+        }
         translate(copy, length, wire);
         out->packet[packets].offset = position;
         out->packet[packets].length = length;

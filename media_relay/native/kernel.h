@@ -119,7 +119,8 @@ void tt_sizes(int32_t sizes[12]);
 void tt_follow(tt_known *known, tt_source *source);
 void tt_drop(tt_known *known, tt_source *source);
 
-/* Writes the packets of `slots` in wire form to `out`. 0, or -1 for what is left to Python: redundant sound. */
+/* Writes the packets of `slots` in wire form to `out`. 0, or -1 for what cannot be laid out, and is left to
+ * Python. */
 int tt_render(const uint8_t *stored, const uint16_t *lengths, int32_t history, const int32_t *slots, int32_t count,
               const tt_wire *wire, int32_t max_segments, tt_batch *out);
 

@@ -108,6 +108,7 @@ def redundant(data: bytes) -> None:
         return
     assert 0 < opened.primary <= len(data) and len(opened.redundant) <= 8
     assert all(0 < b.start <= b.end <= opened.primary and b.offset < 1 << 14 for b in opened.redundant)
+    assert red.single(view, 0, len(data)) == (opened.primary if len(opened.redundant) == 1 else -1)
     packed = red.pack(111, 960, view[opened.primary :], view)
     if packed is not None:
         again = red.unpack(memoryview(packed), 0, len(packed))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 
 from media_relay.core.descriptors import av1
 from media_relay.core.packet import Codec, Extensions
+from media_relay.core.subscription import Subscription
+from media_relay.subscriber import Subscriber
 from tests.media_relay.core.packets import packet
 from tests.media_relay.dependencies import frames_of, structure_of
 from tests.media_relay.layered import Viewer
@@ -224,6 +227,25 @@ def test_spatial_layers_are_left_with_any_picture_and_taken_up_with_a_keyframe(m
             range(len(mode.key) if rung == "full" else 1)
         )
     assert_decodable(camera, viewer)
+
+
+def test_who_cannot_read_descriptors_is_given_the_lowest_spatial_layer() -> None:
+    """A client without the extension cannot tell where a layer ends; with temporal layers alone it need not."""
+    for mode, layers in ((L3T3, {0}), (L1T3, {0})):
+        camera = Av1Camera(mode)
+        viewer = camera.watch()
+        viewer.subscriptions["video"] = Subscription(camera.stream.layers["video"], reads_entangled=False)
+        camera.stream.welcome(cast(Subscriber, viewer), camera.now)
+        for i in range(8):
+            camera.shoot(key=i == 0)
+        camera.steer()
+        mark = len(viewer.seen)
+        for i in range(8):
+            camera.shoot(key=i == 4)
+        assert {spatial for spatial, _ in shown(viewer, mark)} == layers
+        assert len(viewer.seen) == mark + 8
+        assert all(seen.marker for seen in viewer.seen[mark:])
+        assert_seamless(viewer.seen)
 
 
 @settings(max_examples=100)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pylibsrtp import Policy
 
 from media_relay import native
+from media_relay.core import red
 from media_relay.core.forwarding import WireFormat, render
 from media_relay.core.history import SLOT, History
 from media_relay.core.packet import Codec, canonical_block, dependency_block, extension_table
@@ -42,7 +43,7 @@ blocks = st.one_of(
     carried.map(canonical_block),
     st.builds(dependency_block, carried, st.binary(min_size=1, max_size=60)),
 )
-packets = st.builds(
+ordinary = st.builds(
     packet,
     st.integers(0, 65_535),
     st.integers(0, 2**32 - 1),
@@ -51,6 +52,20 @@ packets = st.builds(
     marker=st.booleans(),
     block=blocks,
 )
+redundant = st.builds(
+    lambda number, former, present, block: packet(
+        number,
+        number * 960,
+        red.pack(Codec.OPUS, 960, memoryview(former), memoryview(present)) or b"",
+        payload_type=Codec.RED,
+        block=block,
+    ),
+    st.integers(0, 65_535),
+    st.binary(min_size=1, max_size=100),
+    st.binary(max_size=100),
+    blocks,
+)
+packets = st.one_of(ordinary, ordinary, redundant)
 wires = st.builds(
     WireFormat,
     payload_types=st.dictionaries(st.sampled_from(list(Codec)), st.integers(1, 127)).map(
@@ -96,11 +111,13 @@ def test_a_batch_is_laid_out_as_python_does(
 
 
 def test_what_the_kernel_does_not_know_is_left_to_python(built: Any) -> None:
-    redundant = packet(1, 1, bytes(20), payload_type=Codec.RED, block=canonical_block(b""))
-    assert Kernel(built, 64).render(filled([redundant]), [0], EVERYTHING) is None
+    kernel = Kernel(built, 64)
+    for payload in (bytes(4), b"\xef\0\0\x09\x6fshort"):
+        torn = packet(1, 1, payload, payload_type=Codec.RED, block=canonical_block(b""))
+        assert kernel.render(filled([torn]), [0], EVERYTHING) is None
     with pytest.raises((IndexError, OverflowError)):
-        Kernel(built, 64).render(filled([redundant]), range(200), EVERYTHING)
-    assert Kernel(built, 64).render(filled([redundant]), [SLOTS], EVERYTHING) is None
+        kernel.render(filled([torn]), range(200), EVERYTHING)
+    assert kernel.render(filled([torn]), [SLOTS], EVERYTHING) is None
 
 
 def test_what_the_kernel_has_seen_can_be_thrown_away(built: Any) -> None:
