@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from media_relay.core.forwarding import WireFormat
 from media_relay.core.layers import Layers
+from media_relay.core.pacing import first_window
 from media_relay.core.packet import Codec
 from media_relay.core.rendition import Path, Rendition
-from media_relay.core.replay import Replay, worth_replaying
+from media_relay.core.replay import Replay, picture_octets, worth_replaying
 from media_relay.core.subscription import Subscription
 from media_relay.core.thinning import Thinning
 from media_relay.core.track import SenderTime, Track
@@ -288,6 +289,7 @@ class Stream:
             ):
                 subscription.begin(rendition, keyframe)
                 subscription.replay = Replay(keyframe)
+                subscriber.first_window = first_window(picture_octets(track.history, keyframe, track.highest))
                 return True
         return False
 

@@ -84,6 +84,8 @@ class Subscriber(Peer):
         self.paced = False
         """Whether its pictures follow the stream at a pace of their own, because its link is narrow."""
         self.welcomed_at = now
+        self.first_window = FIRST_WINDOW
+        """Bytes that it may be sent before its first feedback."""
         self.estimate: int | None = None
         """Bits a second that its link carries, all sessions of its page together; ``None`` while nobody has to ask."""
         self._room: int | None = None
@@ -160,7 +162,7 @@ class Subscriber(Peer):
             return 0
         granted = self.pace.allowance(self._cost, self._room, now)
         if self.transport.octets and not self.transport.heard and now - self.welcomed_at < FIRST_FEEDBACK:
-            granted = min(granted, FIRST_WINDOW - self.transport.octets)
+            granted = min(granted, self.first_window - self.transport.octets)
         return granted
 
     def pad(self, octets: int) -> None:

@@ -11,8 +11,13 @@ from typing import Final
 UNKNOWN: Final = 8_000_000
 """Bits a second for a link that nothing is known of: three times a lesson's rate, what a line of 10 Mbit/s takes."""
 FIRST_WINDOW: Final = 48_000
-"""Bytes sent to a newcomer before its first feedback: a keyframe or most of one. A narrow link is found out before
-more than that has piled up in front of the sound."""
+"""Bytes sent to a newcomer before its first feedback. A narrow link is found out before more than that has piled up in
+front of the sound."""
+FIRST_PICTURE: Final = 80_000
+"""The same, so that a keyframe comes whole: to wait for feedback in the middle of it takes 100 ms. 62,000 bytes are the
+usual one at 2.6 Mbit/s; what would not fit anyway gets no more than others."""
+_SOUND: Final = 4_000
+"""Bytes of sound that are sent in the meantime, and then some."""
 FIRST_FEEDBACK: Final = 0.4
 """Seconds to wait for it: not everybody gives any."""
 _ABOVE_MEAN: Final = 1.02
@@ -22,6 +27,11 @@ _LONGEST: Final = 0.040
 """Seconds that can be made up for: a late tick must not become a burst."""
 _USUAL: Final = 0.020
 _MOST_OWED: Final = 20_000
+
+
+def first_window(picture: int) -> int:
+    """Bytes to send to a newcomer before its first feedback where the first picture has so many."""
+    return max(FIRST_WINDOW, picture + _SOUND) if picture + _SOUND <= FIRST_PICTURE else FIRST_WINDOW
 
 
 class Pace:

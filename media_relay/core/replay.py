@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from media_relay.core.history import History
+from media_relay.core.history import SLOT, History
+from media_relay.core.packet import HEADER
 from media_relay.core.thinning import Thinning
 
 MAX_AGE: Final = 2.5
 """Seconds: a picture older than that is further behind than waiting for a new one would be."""
 MAX_PACKETS: Final = 600
 _SPARE: Final = 64
+_TAG: Final = 16
+"""Bytes that SRTP adds to a packet."""
 
 
 class Replay:
@@ -65,6 +68,21 @@ class Replay:
     def done(self, highest: int) -> bool:
         """Whether the subscriber has caught up."""
         return self._next > highest
+
+
+def picture_octets(history: History, keyframe: int, highest: int) -> int:
+    """About how many bytes the picture has on the wire that begins with the packet of this extended number."""
+    octets, timestamp = 0, None
+    for number in range(keyframe, min(highest, keyframe + MAX_PACKETS) + 1):
+        slot = history.find(number)
+        if slot < 0:
+            continue
+        _, _, _, at, _ = HEADER.unpack_from(history.view, slot * SLOT)
+        if timestamp not in (None, at):
+            break
+        timestamp = at
+        octets += history.lengths[slot] + _TAG
+    return octets
 
 
 def worth_replaying(keyframe: int, began_at: float, highest: int, now: float) -> bool:

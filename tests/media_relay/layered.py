@@ -88,6 +88,7 @@ class Viewer:
     paced: bool = False
     held: bool = False
     welcomed_at: float = 0.0
+    first_window: int = 0
 
     def __post_init__(self) -> None:
         self.subscriptions = {"video": Subscription(self.stream.layers["video"])}

@@ -87,6 +87,21 @@ def test_the_past_comes_at_a_bounded_pace_and_the_present_in_order(bench: Bench)
     assert late.undecodable == 0
 
 
+def test_a_first_picture_comes_whole_before_the_newcomer_has_said_a_word(bench: Bench) -> None:
+    """62 kB, the keyframe of an ordinary lesson; what follows waits until its link has proven itself."""
+    teacher = bench.publisher()
+    for number in range(100):
+        payload = (DELTA if number else KEYFRAME) + bytes(1_090)
+        teacher.send_rtp(rtp(CAMERA, number, 3_000 * (number >= 57), payload))
+        bench.pump()
+    late = bench.subscriber("late")
+    bench.live(0.3)
+    assert 57 <= len(late.packets) < 65
+    late.send_transport_feedback()
+    bench.live(0.2)
+    assert len(late.packets) == 100
+
+
 def test_what_was_lost_on_the_way_here_is_left_out_and_can_be_asked_for(bench: Bench) -> None:
     camera = Camera(bench)
     camera.send(6, key=True, skip=(3,))

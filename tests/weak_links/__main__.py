@@ -31,6 +31,13 @@ def main() -> None:
     parser.add_argument("--warm-up", type=float, default=15.0, help="seconds for the publisher to get going")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--no-load-tool", action="store_true", help="Chromium alone")
+    parser.add_argument(
+        "--without",
+        nargs="*",
+        default=(),
+        metavar="WORDS",
+        help="leave lines with these words out of Chromium's offer",
+    )
     parser.add_argument("--json", action="store_true", help="all figures, one JSON line a phase")
     asyncio.run(_run(parser.parse_args()))
 
@@ -52,7 +59,12 @@ async def _run(options: argparse.Namespace) -> None:
                 if options.only not in row.name:
                     continue
                 outcomes = await run_row(
-                    node, browser, row, load_tool=not options.no_load_tool, seed=options.seed
+                    node,
+                    browser,
+                    row,
+                    load_tool=not options.no_load_tool,
+                    seed=options.seed,
+                    without=options.without,
                 )
                 for outcome in outcomes:
                     _say(json.dumps(_flat(outcome)) if options.json else _line(outcome))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from media_relay.core.pacing import UNKNOWN, Pace
+from media_relay.core.pacing import FIRST_PICTURE, FIRST_WINDOW, UNKNOWN, Pace, first_window
 
 TICK = 0.020
 
@@ -35,3 +35,9 @@ def test_a_late_tick_is_no_burst_and_repairs_are_taken_off() -> None:
     assert pace.allowance(0, 1_000_000, 5.0) <= 2 * usual
     pace.owe(10 * usual)
     assert pace.allowance(0, 1_000_000, 5.020) == 0
+
+
+def test_a_first_picture_comes_whole_unless_it_is_too_large_anyway() -> None:
+    assert first_window(10_000) == FIRST_WINDOW
+    assert 62_000 < first_window(62_000) <= FIRST_PICTURE
+    assert first_window(FIRST_PICTURE) == FIRST_WINDOW
