@@ -12,7 +12,6 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import uvloop
 from fastapi import FastAPI
 
 from app import migrate
@@ -44,8 +43,7 @@ def serve(settings: Settings) -> int:
         migrate.upgrade(settings.database_url)
         demo = _prepare_demo(api) if settings.demo else None
         gc.freeze()  # neither is it looked through while lessons run
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(api, listener, demo))
+        asyncio.run(_serve(api, listener, demo))
     return 0
 
 
