@@ -41,6 +41,7 @@ WITHOUT_GATE: Final[Mapping[str, str]] = {
     "/api/v1/mail-confirmations": "the mailed link's secret of 256 bits, good once",
     "/sign-in/provider": "open: leads to the identity provider",
     "/sign-in/provider/back": "what the identity provider vouches for, to an attempt of the same browser; rated",
+    "/sign-in/provider/sign-out": "the provider's own signature; each token counts once, and false ones are rated",
     "/api/v1/terminal-pairings": _DEVICE,
     "/api/v1/terminal-pairings/state": "its secret of 256 bits, told to the device only",
     "/api/v1/terminals/{terminal_id}/challenge": _DEVICE,

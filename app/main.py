@@ -12,6 +12,7 @@ import app.accounts.appointment_routes
 import app.accounts.audit_routes
 import app.accounts.factor_routes
 import app.accounts.mail_routes
+import app.accounts.own_sign_in_routes
 import app.accounts.privacy_routes
 import app.accounts.routes
 import app.accounts.session_routes
@@ -92,6 +93,7 @@ ROUTERS = (
     app.accounts.token_routes.router,
     app.accounts.factor_routes.router,
     app.accounts.audit_routes.router,
+    app.accounts.own_sign_in_routes.router,
     app.accounts.terminal_routes.router,
     app.oidc.routes.router,
     app.oidc.own_routes.router,

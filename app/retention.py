@@ -28,8 +28,8 @@ KEPT: tuple[Kept, ...] = (
         "`erase-closed-accounts`",
     ),
     Kept(
-        "sign-in of a browser",
-        "it runs out ({session_minutes} minutes), or is signed out",
+        "sign-in of a browser: its device's kind and address, last seen",
+        "four hours after it runs out ({session_minutes} minutes), so that a lesson goes on; or it is signed out",
         "`forget-sessions`",
     ),
     Kept(

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
 from app.accounts.digests import digest
-from app.accounts.models import AccessToken, Assignment, GuestLink, Person, RoomTerminal
+from app.accounts.models import AccessToken, Assignment, GuestLink, Person, RoomTerminal, TokenFamily
 from app.accounts.passwords import hash_password
 from app.accounts.rules import GuestRole, Role
 from app.accounts.service import issue_person_token
@@ -124,6 +124,20 @@ def access_token(session: Session, person: Person, *scopes: str, secret: str = "
         created_at=now,
         expires_at=now + timedelta(hours=1),
         last_used_at=None,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def program_sign_in(session: Session, person: Person) -> TokenFamily:
+    """A program in which this person is signed in, for an hour."""
+    now = datetime.now(UTC)
+    row = TokenFamily(
+        person_id=person.id,
+        secret_hash=digest(f"secret {next(_numbers)}"),
+        created_at=now,
+        expires_at=now + timedelta(hours=1),
     )
     session.add(row)
     session.flush()

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
+from flask import Flask, g
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
@@ -27,6 +28,12 @@ class RealProvider:
     """An OpenID provider with people of our choice."""
 
     issuer: str
+    key: RSAKey
+    """What it signs with."""
+
+    def signed(self, claims: dict[str, Any], **header: Any) -> str:
+        """A token of its own, for what it does not say by itself."""
+        return jwt.encode({"alg": "RS256", **header}, claims, self.key)
 
     def knows(self, subject: str, **claims: object) -> None:
         """Somebody has an account there, with these claims from now on."""
@@ -43,7 +50,13 @@ class RealProvider:
 def real_provider() -> Iterator[RealProvider]:
     """One on a free port, in a thread."""
     with run_server_in_thread() as server:
-        yield RealProvider(f"http://localhost:{server.server_port}")
+        yield RealProvider(f"http://localhost:{server.server_port}", _key_of(cast(Flask, server.app)))
+
+
+def _key_of(app: Flask) -> RSAKey:
+    with app.test_request_context("/"):
+        app.preprocess_request()
+        return RSAKey.import_key(g.oidc_provider_mock_storage.jwk.as_dict(is_private=True))
 
 
 @dataclass

@@ -42,7 +42,7 @@ VERBS |= {"ground", "changes", "on_the_day", "publishing", "deciding", "agreemen
 VERBS |= {"diary", "news", "spreading", "subjects", "headcounts"}
 VERBS |= {"delivering", "webhooks", "mailing", "tallies"}
 VERBS |= {"curriculum", "coverage"}
-VERBS |= {"claimed", "sign_in", "page_sign_in", "factors"}
+VERBS |= {"claimed", "sign_in", "page_sign_in", "factors", "own_sign_ins"}
 VERBS |= {"many", "series", "replanning", "week_view", "finding", "bells"}
 PUBLIC = VERBS | {
     "schemas",

@@ -1,20 +1,46 @@
 """Use cases of browser sessions: a page signs in, and scripts never see what proves it."""
 
+import contextlib
 import secrets
 import uuid
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from app.accounts import queries
+from app.accounts import queries, sign_in_queries
 from app.accounts.digests import digest
 from app.accounts.models import BrowserSession
-from app.accounts.rules import Principal
+from app.accounts.rules import Principal, Used
 from app.accounts.service import principal_of
+from app.database import SessionFactory
 from app.errors import Unauthenticated
+
+SEEN_EVERY: Final = timedelta(minutes=10)
+KEPT: Final = timedelta(hours=4)
+"""A sign-in that ran out stays so long: a lesson that it joined goes on to its end."""
+LONGEST_SID: Final = 255
+MOST: Final = 100
+"""Sign-ins of one person's pages; the oldest end first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """How a browser was signed in, as its owner will see it in a list."""
+
+    device: str = ""
+    address: str = ""
+    second_factor: bool = False
+    """The identity provider asked for one."""
+    by_provider: bool = False
+    provider_sid: str | None = None
+    """What the provider calls its own session, if it says so."""
+
+
+UNKNOWN: Final = Circumstances()
 
 
 class Opened(NamedTuple):
@@ -25,20 +51,22 @@ class Opened(NamedTuple):
 
 
 def open_session(
-    session: Session, person_id: uuid.UUID, life: timedelta, now: datetime, *, second_factor: bool = False
+    session: Session, person_id: uuid.UUID, life: timedelta, now: datetime, how: Circumstances = UNKNOWN
 ) -> Opened:
-    """Sign a browser in; what ran out of the person's other sessions is forgotten.
-
-    `second_factor`: the identity provider asked for one.
-    """
-    queries.forget_sessions(session, person_id, now)
+    """Sign a browser in; what ran out of the person's other sessions is forgotten."""
+    queries.forget_sessions(session, person_id, now - KEPT, MOST - 1)
     secret = secrets.token_urlsafe(32)
     opened = BrowserSession(
         person_id=person_id,
         secret_hash=digest(secret),
         created_at=now,
         expires_at=now + life,
-        second_factor=second_factor,
+        second_factor=how.second_factor,
+        by_provider=how.by_provider,
+        provider_sid=how.provider_sid,
+        device=how.device or None,
+        address=how.address or None,
+        seen_at=now,
     )
     session.add(opened)
     session.flush()
@@ -51,7 +79,7 @@ def principal_of_session(session: Session, secret: str, now: datetime) -> Princi
     if found is None or found.expires_at <= now:
         raise Unauthenticated("session.over", "Signed out", "This sign-in is over; sign in again.")
     principal = principal_of(session, found.person_id, now, issued_at=found.created_at.timestamp())
-    return replace(principal, second_factor=True) if found.second_factor else principal
+    return replace(principal, second_factor=found.second_factor, browser=Used(found.id, found.seen_at))
 
 
 def end_session(session: Session, secret: str) -> None:
@@ -61,7 +89,16 @@ def end_session(session: Session, secret: str) -> None:
 
 def forget_expired(session: Session, now: datetime) -> int:
     """Delete what ran out of everybody's sessions; says how many."""
-    return queries.forget_all_sessions(session, now)
+    return queries.forget_all_sessions(session, now - KEPT)
+
+
+def note_seen(factory: SessionFactory, used: Used | None, now: datetime) -> None:
+    """Write down that a page is in use, unless that was done a moment ago."""
+    if used is None or (used.last_noted is not None and now < used.last_noted + SEEN_EVERY):
+        return
+    # The next use is noted if the database is too busy for this one.
+    with contextlib.suppress(OperationalError), factory.begin() as session:
+        sign_in_queries.note_seen(session, used.id, now)
 
 
 def over(session: Session, secrets_by_name: dict[str, str], now: datetime) -> Collection[str]:

@@ -50,7 +50,15 @@ class _Parts(NamedTuple):
     hash: str
 
 
-def open_family(session: Session, person_id: uuid.UUID, life: timedelta, now: datetime) -> Given:
+def open_family(
+    session: Session,
+    person_id: uuid.UUID,
+    life: timedelta,
+    now: datetime,
+    *,
+    device: str = "",
+    address: str = "",
+) -> Given:
     """Begin with a sign-in; nothing that comes of it lasts longer than this life."""
     queries.forget_families(session, person_id, MOST - 1)
     family_id = uuid.uuid4()
@@ -62,6 +70,9 @@ def open_family(session: Session, person_id: uuid.UUID, life: timedelta, now: da
             secret_hash=digest(token),
             created_at=now,
             expires_at=now + life,
+            device=device or None,
+            address=address or None,
+            seen_at=now,
         )
     )
     session.flush()
@@ -81,7 +92,7 @@ def turn(session: Session, token: str, now: datetime) -> Turned | None:
     fresh = _new_token(family.id)
     person = find_person(session, family.person_id)
     assert person is not None  # the foreign key sees to it
-    if not queries.turn_family(session, family.id, parts.hash, digest(fresh)):
+    if not queries.turn_family(session, family.id, parts.hash, digest(fresh), now):
         queries.end_family(session, family.id)
         note_person(session, Act.TOKEN_REPLAYED, None, person, after={"family": family.id})
         return None

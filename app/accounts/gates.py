@@ -22,7 +22,7 @@ from starlette.requests import HTTPConnection
 
 from app.accounts import cookies
 from app.accounts.access_tokens import note_use
-from app.accounts.browsers import principal_of_session
+from app.accounts.browsers import note_seen, principal_of_session
 from app.accounts.permissions import NOT_KEPT, Action, require_somewhere
 from app.accounts.rules import Principal
 from app.accounts.service import authenticate, lacks_second_factor
@@ -81,7 +81,9 @@ def current_principal(connection: HTTPConnection, token: Annotated[str | None, D
     """
     with reading(connection.app.state.session_factory) as session:
         principal = identify(session, connection, token, connection.headers.get(cookies.HEADER))
-    note_use(connection.app.state.session_factory, principal.access_token, datetime.now(UTC))
+    now = datetime.now(UTC)
+    note_use(connection.app.state.session_factory, principal.access_token, now)
+    note_seen(connection.app.state.session_factory, principal.browser, now)
     reads = connection.scope.get("method") in READS
     require_pace(connection, principal, Limit.ACCOUNT_READS if reads else Limit.ACCOUNT_WRITES)
     return principal

@@ -44,6 +44,11 @@ class BrowserSession(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     second_factor: Mapped[bool] = mapped_column(default=False, server_default=false())  # of the provider
+    by_provider: Mapped[bool] = mapped_column(default=False, server_default=false())
+    provider_sid: Mapped[str | None] = mapped_column(String(255), index=True)  # what the provider calls it
+    device: Mapped[str | None] = mapped_column(String(60))
+    address: Mapped[str | None] = mapped_column(String(64))
+    seen_at: Mapped[datetime | None]
 
 
 class TokenFamily(Base):
@@ -60,6 +65,9 @@ class TokenFamily(Base):
     secret_hash: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
+    device: Mapped[str | None] = mapped_column(String(60))
+    address: Mapped[str | None] = mapped_column(String(64))
+    seen_at: Mapped[datetime | None]
 
 
 class AccessToken(Base):

@@ -46,6 +46,8 @@ class Action(StrEnum):
     MAIL_ADDRESS_SET = "mail_address.set"
     IDENTITY_SHOW = "identity.show"
     IDENTITY_SET = "identity.set"
+    SIGN_IN_LIST = "sign_in.list"
+    SIGN_IN_END = "sign_in.end"
     ACCESS_TOKEN_MINT = "access_token.mint"
     ACCESS_TOKEN_LIST = "access_token.list"
     ACCESS_TOKEN_REVOKE = "access_token.revoke"
@@ -245,6 +247,8 @@ OF_ONESELF = frozenset(
         Action.MAIL_ADDRESS_SET,
         Action.IDENTITY_SHOW,
         Action.IDENTITY_SET,
+        Action.SIGN_IN_LIST,
+        Action.SIGN_IN_END,
         Action.ACCESS_TOKEN_MINT,
         Action.ACCESS_TOKEN_LIST,
         Action.ACCESS_TOKEN_REVOKE,
@@ -266,6 +270,8 @@ IN_PERSON = frozenset(
         Action.IDENTITY_SET,
         Action.PERSON_RESET,
         Action.PERSON_RESET_FACTOR,
+        Action.SIGN_IN_LIST,
+        Action.SIGN_IN_END,
         Action.ACCESS_TOKEN_MINT,
         Action.ACCESS_TOKEN_LIST,
         Action.ACCESS_TOKEN_REVOKE,

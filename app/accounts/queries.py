@@ -178,15 +178,22 @@ def renew_hash(session: Session, person_id: uuid.UUID, old: str, new: str) -> No
 class SignedInBrowser:
     """Who is signed in with a browser, since when and until when."""
 
+    id: uuid.UUID
     person_id: uuid.UUID
     created_at: datetime
     expires_at: datetime
     second_factor: bool
+    seen_at: datetime | None
 
 
 _sessions = BrowserSession.__table__.c
 _BROWSER = select(
-    _sessions.person_id, _sessions.created_at, _sessions.expires_at, _sessions.second_factor
+    _sessions.id,
+    _sessions.person_id,
+    _sessions.created_at,
+    _sessions.expires_at,
+    _sessions.second_factor,
+    _sessions.seen_at,
 ).where(_sessions.secret_hash == bindparam("secret_hash"))
 
 
@@ -207,24 +214,27 @@ def end_session(session: Session, secret_hash: str) -> None:
     session.execute(delete(BrowserSession).where(BrowserSession.secret_hash == secret_hash))
 
 
-def forget_sessions(session: Session, person_id: uuid.UUID, now: datetime) -> None:
-    """Delete those of a person's sessions that ran out."""
-    over = (BrowserSession.person_id == person_id, BrowserSession.expires_at <= now)
-    session.execute(delete(BrowserSession).where(*over))
+def forget_sessions(session: Session, person_id: uuid.UUID, before: datetime, keep: int) -> None:
+    """Delete those of a person's sessions that ran out before then, and all but the newest."""
+    own = BrowserSession.person_id == person_id
+    newest = select(BrowserSession.id).where(own).order_by(BrowserSession.created_at.desc()).limit(keep)
+    over = or_(BrowserSession.expires_at <= before, BrowserSession.id.not_in(newest))
+    session.execute(delete(BrowserSession).where(own, over))
 
 
-def forget_all_sessions(session: Session, now: datetime) -> int:
-    return rows_of(session.execute(delete(BrowserSession).where(BrowserSession.expires_at <= now)))
+def forget_all_sessions(session: Session, before: datetime) -> int:
+    return rows_of(session.execute(delete(BrowserSession).where(BrowserSession.expires_at <= before)))
 
 
 def token_family(session: Session, family_id: uuid.UUID) -> TokenFamily | None:
     return session.get(TokenFamily, family_id)
 
 
-def turn_family(session: Session, family_id: uuid.UUID, old: str, new: str) -> bool:
+def turn_family(session: Session, family_id: uuid.UUID, old: str, new: str, now: datetime) -> bool:
     """Put the next refresh token's hash in the place of the last one's; False when it was not the last one."""
     last = (TokenFamily.id == family_id, TokenFamily.secret_hash == old)
-    turned = update(TokenFamily).where(*last).values(secret_hash=new).returning(TokenFamily.id)
+    fresh = {"secret_hash": new, "seen_at": now}
+    turned = update(TokenFamily).where(*last).values(**fresh).returning(TokenFamily.id)
     return session.scalar(turned) is not None
 
 
@@ -254,8 +264,10 @@ def access_token(session: Session, secret_hash: str) -> AccessToken | None:
 
 
 def living_bases(session: Session, bases: Collection[Basis], now: datetime) -> set[Basis]:
-    """Those that are there and have not run out."""
-    found: set[Basis] = set()
+    """Those that are there and have not run out. A page's sign-in that ran out lets nobody in, and ends nothing."""
+    pages = [basis.id for basis in bases if basis.kind is BasisKind.BROWSER]
+    there = select(BrowserSession.id).where(BrowserSession.id.in_(pages))
+    found = {Basis(BasisKind.BROWSER, each) for each in session.scalars(there)} if pages else set()
     for kind, table_ in ((BasisKind.ACCESS_TOKEN, AccessToken), (BasisKind.FAMILY, TokenFamily)):
         ids = [basis.id for basis in bases if basis.kind is kind]
         if ids:

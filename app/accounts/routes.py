@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request, Response
 
 from app.accounts import managing, service
+from app.accounts.browsers import Circumstances
 from app.accounts.gates import may
 from app.accounts.models import Person
 from app.accounts.page_sign_in import let_in
@@ -155,10 +156,10 @@ async def change_password(
         body.new_password.get_secret_value(),
         address_of(request),
     )
-    if principal.basis is None and "authorization" not in request.headers:
+    if principal.browser is not None:
         # Who typed the password a moment ago, on a page whose sign-in had all that is asked for, is not asked again.
-        now, proven = datetime.now(UTC), principal.second_factor
-        opened = await let_in(request, response, principal.person_id, now, second_factor=proven)
+        how = Circumstances(second_factor=principal.second_factor)
+        opened = await let_in(request, response, principal.person_id, datetime.now(UTC), how)
         response.headers["X-Sign-In"] = opened.sign_in
 
 

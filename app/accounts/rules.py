@@ -90,21 +90,22 @@ class Holder(NamedTuple):
 
 
 class BasisKind(StrEnum):
-    """What a program shows that lasts."""
+    """What somebody was let in by, and that may be ended by itself."""
 
     ACCESS_TOKEN = "access_token"
-    FAMILY = "family"  # a sign-in that is refreshed
+    FAMILY = "family"  # a program's sign-in that is refreshed
+    BROWSER = "browser"  # a page's sign-in
 
 
 class Basis(NamedTuple):
-    """What somebody's program was let in by, by kind and id: what it opened ends with it."""
+    """What somebody's page or program was let in by, by kind and id: what it opened ends with it."""
 
     kind: BasisKind
     id: uuid.UUID
 
 
 class Used(NamedTuple):
-    """An access token that was shown: its id, and when its use was noted last."""
+    """An access token or a page's sign-in that was shown: its id, and when its use was noted last."""
 
     id: uuid.UUID
     last_noted: datetime | None
@@ -133,6 +134,8 @@ class Principal:
     """The access token they show; None: they signed in."""
     family_id: uuid.UUID | None = None
     """The sign-in of a program whose bearer token they show."""
+    browser: Used | None = None
+    """The sign-in of a page."""
     void_before: datetime | None = None
     """What was given to them before then is void: the password was changed since."""
     held: Pass | None = None
@@ -144,9 +147,11 @@ class Principal:
 
     @property
     def basis(self) -> Basis | None:
-        """What a program was let in by; None for pages, screens and guests."""
+        """What a page or program was let in by; None for screens and guests."""
         if self.access_token is not None:
             return Basis(BasisKind.ACCESS_TOKEN, self.access_token.id)
+        if self.browser is not None:
+            return Basis(BasisKind.BROWSER, self.browser.id)
         return Basis(BasisKind.FAMILY, self.family_id) if self.family_id is not None else None
 
     @property

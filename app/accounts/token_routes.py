@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from app.accounts import access_tokens, families, service
+from app.accounts.devices import device_of
 from app.accounts.families import Given, Turned
 from app.accounts.gates import may
 from app.accounts.models import Person
@@ -58,7 +59,8 @@ async def token(
     elif form.grant_type == "password" and form.username and form.password:
         person = await sign_in(door, form.username, form.password, address, form.code)
         life = timedelta(hours=settings.refresh_hours)
-        turned = await run_in_threadpool(_begin, door, person, life)
+        device = device_of(request.headers.get("user-agent", ""))
+        turned = await run_in_threadpool(_begin, door, person, life, device, address)
     else:
         raise _unusable(form.grant_type)
     response.headers["Cache-Control"] = "no-store"  # RFC 6749 §5.1
@@ -127,9 +129,12 @@ def revoke_access_token(
     access_tokens.revoke(session, principal, access_token_id)
 
 
-def _begin(door: Door, person: Person, life: timedelta) -> Turned:
+def _begin(door: Door, person: Person, life: timedelta, device: str, address: str) -> Turned:
+    now = datetime.now(UTC)
     with door.factory.begin() as session:
-        return Turned(person, families.open_family(session, person.id, life, datetime.now(UTC)))
+        return Turned(
+            person, families.open_family(session, person.id, life, now, device=device, address=address)
+        )
 
 
 def _turn(door: Door, token: str, address: str) -> Turned:

@@ -51,8 +51,8 @@ def admit(
     """Leave to open a media session, for the bearer of a person's token or of a lesson grant.
 
     Whoever only looks in leaves a line in the trail first; when it cannot be written, nobody looks in. For the
-    others' grants the database is asked only if nothing is known of its holder's part in the lesson, or if a program
-    was given it, whose sign-in may be over. An admin's second factor was asked for when a grant was given.
+    others' grants the database is asked only if nothing is known of its holder's part in the lesson, or of the sign-in
+    it was given to. An admin's second factor was asked for when a grant was given.
     `asks` is told who it is, as soon as that is known.
     """
     if token.startswith(ACCESS_TOKEN) or token_kind(keys, token, now=now) is not TokenKind.GRANT:
@@ -67,9 +67,10 @@ def admit(
         grant = read_grant(keys, token, now)
         asks(Asker(grant.holder.id, None))
         _require_this(grant, key, direction)
-        if grant.basis is not None:  # a program's, and it may be over since
+        if grant.basis is not None and not rights.is_good(grant.lesson_id, grant.basis):
             with reading(factory) as session:
                 require_basis(session, grant.basis, now)
+            rights.note_basis(grant.lesson_id, grant.basis)
         standing, admission = _admit_grant(factory, rights, grant, key, direction, now)
     if standing.part.role is ParticipantRole.OBSERVER:
         with factory.begin() as session:

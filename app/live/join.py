@@ -68,6 +68,7 @@ def join_lesson(
     )
     if lessons.takes_media(lesson, now):
         state = request.app.state
+        state.rights.note_basis(lesson.id, principal.basis)
         state.rights.note(Claim(lesson.id, principal.holder), Standing.of(lesson, part, principal))
         ice_servers: IceServers = state.ice_servers
         expires_at = lesson.ends_at + timedelta(minutes=state.settings.grant_minutes)

@@ -2,7 +2,7 @@
 
 Every two seconds all claims on lessons with media, listeners or grants are held against the database in a few queries,
 whatever the reason may be that one has ended: a lesson that is over or cancelled, a site that was dropped, an account
-that was closed, a role that ran out, a token of a program that was revoked.
+that was closed, a role that ran out, a sign-in that was ended, a token that was revoked.
 """
 
 import uuid
@@ -37,7 +37,7 @@ class Removed(StrEnum):
     """Why somebody is not in a lesson any more, as pages are told."""
 
     ACCOUNT_CLOSED = "account_closed"
-    SIGNED_OUT = "signed_out"  # the password was changed since
+    SIGNED_OUT = "signed_out"  # the sign-in was ended, or the password changed since
     SITE_DROPPED = "site_dropped"
     PART_ENDED = "part_ended"
     TERMINAL_REMOVED = "terminal_removed"
@@ -53,7 +53,7 @@ class Findings:
     standing: dict[Claim, Standing] = field(default_factory=dict)
     lost: dict[Claim, Removed] = field(default_factory=dict)
     ended: set[Basis] = field(default_factory=set)
-    """What programs were let in by, and is over."""
+    """What pages and programs were let in by, and is over."""
 
 
 async def review(coordinator: Coordinator, rights: Rights, factory: SessionFactory, now: datetime) -> None:
@@ -62,7 +62,7 @@ async def review(coordinator: Coordinator, rights: Rights, factory: SessionFacto
     lesson_ids = coordinator.lessons() | {claim.lesson_id for claim in claims}
     if not lesson_ids:
         return
-    bases = coordinator.bases()
+    bases = coordinator.bases() | rights.bases()
     found = await finish_in_threadpool(_look, factory, rights, claims, lesson_ids, bases, now)
     for lesson_id, why in found.closed.items():
         rights.drop_lesson(lesson_id)
@@ -75,8 +75,9 @@ async def review(coordinator: Coordinator, rights: Rights, factory: SessionFacto
         rights.renew(claim, standing)
         await _narrow(coordinator, claim, standing)
     if found.ended:
+        rights.drop_bases(found.ended)
         for lesson_id in lesson_ids:
-            await _remove_programs(coordinator, lesson_id, found.ended)
+            await _remove_of(coordinator, lesson_id, found.ended)
 
 
 def _look(
@@ -160,8 +161,8 @@ async def _remove(coordinator: Coordinator, claim: Claim, reason: Removed) -> No
     )
 
 
-async def _remove_programs(coordinator: Coordinator, lesson_id: uuid.UUID, ended: Collection[Basis]) -> None:
-    """End what was opened by tokens and sign-ins of programs that are over."""
+async def _remove_of(coordinator: Coordinator, lesson_id: uuid.UUID, ended: Collection[Basis]) -> None:
+    """End what was opened by tokens and sign-ins that are over."""
     for member in list(coordinator.channels.members(lesson_id)):
         if member.basis in ended:
             member.remove(Removed.SIGNED_OUT)

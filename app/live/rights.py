@@ -8,11 +8,12 @@ nothing is known here; the first grant of each holder is then checked with the d
 import threading
 import uuid
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from app.accounts.rules import Holder, Principal
+from app.accounts.rules import Basis, Holder, Principal
 from app.lessons import service as lessons
 from app.lessons.models import Lesson
 from app.lessons.rules import OnAirWindow, Participation
@@ -55,7 +56,29 @@ class Rights:
     def __init__(self, most: int = 20_000) -> None:
         self._most = most
         self._standing: OrderedDict[Claim, Standing] = OrderedDict()
+        self._bases: dict[uuid.UUID, set[Basis]] = {}
         self._lock = threading.Lock()
+
+    def note_basis(self, lesson_id: uuid.UUID, basis: Basis | None) -> None:
+        """What somebody with grants for this lesson was let in by: good now, and looked at again by each review."""
+        if basis is not None:
+            with self._lock:
+                self._bases.setdefault(lesson_id, set()).add(basis)
+
+    def is_good(self, lesson_id: uuid.UUID, basis: Basis) -> bool:
+        """Whether it is known to be good; else the database knows."""
+        return basis in self._bases.get(lesson_id, ())
+
+    def bases(self) -> set[Basis]:
+        """All that are known."""
+        with self._lock:
+            return set().union(*self._bases.values())
+
+    def drop_bases(self, ended: Collection[Basis]) -> None:
+        """Forget those that are over."""
+        with self._lock:
+            for known in self._bases.values():
+                known.difference_update(ended)
 
     def note(self, claim: Claim, standing: Standing) -> None:
         """What a claim is good for, from now on."""
@@ -83,6 +106,7 @@ class Rights:
     def drop_lesson(self, lesson_id: uuid.UUID) -> None:
         """Forget all claims of a lesson that is over."""
         with self._lock:
+            self._bases.pop(lesson_id, None)
             for claim in [each for each in self._standing if each.lesson_id == lesson_id]:
                 del self._standing[claim]
 

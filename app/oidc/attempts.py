@@ -9,7 +9,7 @@ import secrets
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from app.accounts.tokens import TokenKind, read, sign
 from app.errors import Unauthenticated
@@ -63,14 +63,23 @@ def recognised(keys: Keys, cookie: str, now: datetime) -> Attempt | None:
     )
 
 
-def halfway(keys: Keys, person_id: uuid.UUID, now: datetime) -> str:
+class Halfway(NamedTuple):
+    """Who owes a code, and what the provider calls its session."""
+
+    person_id: uuid.UUID
+    sid: str | None
+
+
+def halfway(keys: Keys, person_id: uuid.UUID, sid: str | None, now: datetime) -> str:
     """What a cookie holds until the code was given."""
-    return sign(keys, TokenKind.HALFWAY, {"sub": str(person_id)}, now=now, until=now + LIFE)
+    claims = {"sub": str(person_id), **({"sid": sid} if sid else {})}
+    return sign(keys, TokenKind.HALFWAY, claims, now=now, until=now + LIFE)
 
 
-def who_is_halfway(keys: Keys, cookie: str, now: datetime) -> uuid.UUID | None:
+def who_is_halfway(keys: Keys, cookie: str, now: datetime) -> Halfway | None:
     """Who owes a code; None when the cookie is not ours or too old."""
     try:
-        return uuid.UUID(read(keys, TokenKind.HALFWAY, cookie, now=now)["sub"])
+        claims = read(keys, TokenKind.HALFWAY, cookie, now=now)
     except Unauthenticated:
         return None
+    return Halfway(uuid.UUID(claims["sub"]), claims.get("sid"))

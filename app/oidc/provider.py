@@ -43,7 +43,7 @@ ALGORITHMS: Final = (
 )
 """Signatures by a key pair only: with `none` or a shared secret others could sign, too (RFC 8725 §3.1)."""
 _WORDS: Final = {"iss": "issuer", "aud": "audience", "azp": "audience", "nonce": "nonce", "sub": "subject"}
-_OF_THE_SIGN_IN: Final = frozenset({"amr", "acr", "auth_time"})
+_OF_THE_SIGN_IN: Final = frozenset({"amr", "acr", "auth_time", "sid"})
 """Claims about how somebody signed in, which stand in ID tokens only."""
 
 Clock = Callable[[], float]
@@ -134,6 +134,25 @@ class Provider:
                 claims = await self._and_more(client, known, claims, answer)
             return claims
 
+    async def signed_claims(self, raw: str) -> tuple[Json, Json]:
+        """The claims and the header of a token that the provider signed; what they say is not looked at."""
+        async with self._exchange() as client:
+            known = await self._learn(client)
+            try:
+                try:
+                    token = _decoded(raw, known)
+                except InvalidKeyIdError:
+                    known = await self._learn(client, not_before=self._clock() - KEYS_AGAIN_SECONDS)
+                    token = _decoded(raw, known)
+            except (JoseError, ValueError, TypeError):
+                raise TokenRefused("signature") from None
+            return dict(token.claims), dict(token.header)
+
+    @property
+    def client_id(self) -> str:
+        """What the provider calls this server."""
+        return self._registration.client_id
+
     @asynccontextmanager
     async def _exchange(self) -> AsyncIterator[AsyncOAuth2Client]:
         if self._busy >= MOST_AT_ONCE:
@@ -217,8 +236,7 @@ class Provider:
             "access_token": answer.get("access_token"),
         }
         try:
-            registry = JWSRegistry(algorithms=list(ALGORITHMS), strict_check_header=False)
-            token = jwt.decode(raw, known.keys, registry=registry)
+            token = _decoded(raw, known)
             claims = CodeIDToken(token.claims, token.header, options, about)
             claims.validate(now=int(now.timestamp()), leeway=LEEWAY)
         except InvalidKeyIdError:
@@ -244,6 +262,11 @@ class Provider:
         if more.get("sub") != claims["sub"]:
             raise TokenRefused("subject")
         return {**{name: each for name, each in more.items() if name not in _OF_THE_SIGN_IN}, **claims}
+
+
+def _decoded(raw: str, known: _Known) -> jwt.Token:
+    registry = JWSRegistry(algorithms=list(ALGORITHMS), strict_check_header=False)
+    return jwt.decode(raw, known.keys, registry=registry)
 
 
 async def _get_json(

@@ -3,26 +3,31 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from app.accounts import cookies
+from app.accounts.browsers import Circumstances
 from app.accounts.page_sign_in import let_in
 from app.accounts.schemas import SignedIn
 from app.accounts.sign_in import require_code
 from app.database import address_of
 from app.errors import (
+    BadRequest,
     Forbidden,
     TooManyRequests,
     Unauthenticated,
+    Unavailable,
     no_such_address,
     responses,
 )
 from app.oidc import attempts
 from app.oidc.attempts import COOKIE, LIFE, Attempt
+from app.oidc.logout import LONGEST_TOKEN, NotALogout
+from app.oidc.provider import ProviderDown, TokenRefused
 from app.oidc.rules import Outcome
 from app.oidc.schemas import OwedCode
-from app.oidc.welcome import BACK, Answer, ProviderDesk
+from app.oidc.welcome import BACK, SIGN_OUT, Answer, ProviderDesk
 
 router = APIRouter(tags=["accounts"])
 _Part = Annotated[str, Query(max_length=4096)]
@@ -61,7 +66,7 @@ async def come_back(
     outcome, person_id = done.arrival.outcome, done.arrival.person_id
     if outcome is Outcome.CODE_NEEDED and person_id is not None:
         response = _to("/#code")
-        owed = attempts.halfway(request.app.state.keys, person_id, now)
+        owed = attempts.halfway(request.app.state.keys, person_id, done.sid, now)
         cookies.hand_out_brief(request, response, COOKIE, owed, LIFE)
         return response
     if outcome is not Outcome.ACCEPTED or person_id is None:
@@ -70,10 +75,33 @@ async def come_back(
         response = _to("/access#connected")
     else:
         response = _to("/")
-        signed_in = await let_in(request, response, person_id, now, second_factor=done.second_factor)
+        how = Circumstances(second_factor=done.second_factor, by_provider=True, provider_sid=done.sid)
+        signed_in = await let_in(request, response, person_id, now, how)
         response.headers["Location"] = f"/#as={signed_in.sign_in}"
     cookies.take_back(request, response, COOKIE)
     return response
+
+
+@router.post(SIGN_OUT, include_in_schema=False)
+async def sign_out(
+    request: Request, logout_token: Annotated[str, Form(max_length=LONGEST_TOKEN)] = ""
+) -> Response:
+    """What the provider calls when somebody signs out there (OpenID Connect Back-Channel Logout 1.0 §2.5)."""
+    desk: ProviderDesk | None = request.app.state.provider_desk
+    if desk is None:
+        return no_such_address()
+    try:
+        await desk.sign_out(logout_token, address_of(request), datetime.now(UTC))
+    except ProviderDown:
+        raise Unavailable("provider.unavailable", "Not now", "The provider's keys cannot be had.") from None
+    except (NotALogout, TokenRefused) as error:
+        raise BadRequest(
+            "logout.refused",
+            "Logout token refused",
+            f"This logout token does not count: {error.why}.",
+            error="invalid_request",  # §2.8
+        ) from None
+    return Response(status_code=200, headers={"Cache-Control": "no-store"})
 
 
 @router.post(
@@ -86,11 +114,12 @@ async def give_code(body: OwedCode, request: Request, response: Response) -> Sig
     """Sign a page in for whose person the identity provider vouched a moment ago, and who has a second factor here."""
     cookies.require_own_origin(request)
     now = datetime.now(UTC)
-    person_id = attempts.who_is_halfway(request.app.state.keys, cookies.brief(request, COOKIE), now)
-    if person_id is None:
+    owing = attempts.who_is_halfway(request.app.state.keys, cookies.brief(request, COOKIE), now)
+    if owing is None:
         raise Unauthenticated("sign_in.not_begun", "Not begun", "Sign in by the identity provider first.")
-    await require_code(request.app.state.door, person_id, body.code, address_of(request))
-    signed_in = await let_in(request, response, person_id, now)
+    await require_code(request.app.state.door, owing.person_id, body.code, address_of(request))
+    how = Circumstances(by_provider=True, provider_sid=owing.sid)
+    signed_in = await let_in(request, response, owing.person_id, now, how)
     cookies.take_back(request, response, COOKIE)
     return signed_in
 

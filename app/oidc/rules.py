@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
+from app.accounts.browsers import LONGEST_SID
 from app.accounts.rules import LOGIN, Role
 
 MOST_VALUES: Final = 1000
@@ -116,6 +117,12 @@ def proves_second_factor(claims: Mapping[str, Any], words: Collection[str]) -> b
     """Whether the provider says, in one of these words, that it asked for a second factor (RFC 8176)."""
     said = {*values_of(claims, "amr"), *values_of(claims, "acr")}
     return not said.isdisjoint(words)
+
+
+def sid_of(claims: Mapping[str, Any]) -> str | None:
+    """What the provider calls the session somebody signed in to there; None when it does not say."""
+    sid = claims.get("sid")
+    return sid if isinstance(sid, str) and 0 < len(sid) <= LONGEST_SID else None
 
 
 def login_of(claims: Mapping[str, Any]) -> str | None:

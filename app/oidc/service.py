@@ -9,8 +9,9 @@ from typing import Any, Final
 import structlog
 from sqlalchemy.orm import Session
 
-from app.accounts import claimed
+from app.accounts import claimed, own_sign_ins
 from app.accounts import service as accounts
+from app.accounts.digests import digest
 from app.accounts.models import Person
 from app.accounts.rules import PLACES, Duty, Principal, Role
 from app.accounts.service import PersonDraft
@@ -21,6 +22,7 @@ from app.database import take_turns
 from app.errors import Conflict, NotFound
 from app.oidc import queries
 from app.oidc.attempts import LIFE
+from app.oidc.logout import Logout, NotALogout
 from app.oidc.models import ProviderIdentity
 from app.oidc.rules import Outcome, RoleMapping, login_of, name_of
 
@@ -119,6 +121,22 @@ def disconnect(session: Session, principal: Principal, issuer: str) -> None:
     session.delete(own)
     person = claimed.settle(session, principal.person_id, (), principal.today)
     accounts.note_person(session, Act.IDENTITY_DISCONNECTED, person.id, person)
+
+
+def sign_out(session: Session, issuer: str, wanted: Logout, now: datetime) -> int:
+    """End the page sign-ins that the provider let in and says are over; says how many. What they opened ends with them.
+
+    Raises `NotALogout` for a token that came before.
+    """
+    if not queries.use_state(session, digest(f"logout {wanted.jti}"), now):
+        raise NotALogout("replayed")
+    person_id = None
+    if wanted.subject is not None:
+        known = queries.identity(session, issuer, wanted.subject)
+        if known is None:
+            return 0
+        person_id = known.person_id
+    return own_sign_ins.end_by_provider(session, person_id, wanted.sid)
 
 
 def note_entry(session: Session, person_id: uuid.UUID) -> None:

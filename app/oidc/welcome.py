@@ -19,14 +19,17 @@ from app.accounts.sign_in import Door
 from app.database import CALLER_ADDRESS
 from app.oidc import service
 from app.oidc.attempts import Attempt
+from app.oidc.logout import NotALogout, logout_of
 from app.oidc.mapping import read_mapping
 from app.oidc.provider import Provider, ProviderDown, Registration, TokenRefused
-from app.oidc.rules import Outcome, RoleMapping, proves_second_factor
+from app.oidc.rules import Outcome, RoleMapping, proves_second_factor, sid_of
 from app.oidc.service import Arrival, Vouched
 from app.settings import Settings
 
 _log = structlog.stdlib.get_logger(__name__)
 BACK: Final = "/sign-in/provider/back"
+SIGN_OUT: Final = "/sign-in/provider/sign-out"
+"""Where the provider itself says that somebody signed out there."""
 T = TypeVar("T")
 
 
@@ -45,6 +48,8 @@ class Welcome(NamedTuple):
     arrival: Arrival
     second_factor: bool = False
     """Whether the provider asked for one."""
+    sid: str | None = None
+    """What the provider calls its session."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +62,15 @@ class ProviderDesk:
     door: Door
     registry: CollectorRegistry
     ended: Counter = field(init=False)
+    logouts: Counter = field(init=False)
 
     def __post_init__(self) -> None:
         words = "Sign-ins by the identity provider, by how they ended"
         counter = Counter("tongtang_provider_sign_ins", words, ["result"], registry=self.registry)
         object.__setattr__(self, "ended", counter)
+        words = "Times the identity provider said that somebody signed out there"
+        counter = Counter("tongtang_provider_logouts", words, ["result"], registry=self.registry)
+        object.__setattr__(self, "logouts", counter)
 
     async def address_for(self, attempt: Attempt) -> str | None:
         """Where to send the browser; None when the provider cannot be reached."""
@@ -99,7 +108,7 @@ class ProviderDesk:
         proven = proves_second_factor(claims, self.second_factor_words)
         arrive = partial(self._arrive, person_id=attempt.person_id, vouched=vouched, proven=proven, now=now)
         arrival = await self._in_transaction(address, arrive)
-        return self._ended(Welcome(arrival, proven))
+        return self._ended(Welcome(arrival, proven, sid_of(claims)))
 
     def _arrive(
         self, session: Session, person_id: uuid.UUID | None, vouched: Vouched, proven: bool, now: datetime
@@ -112,6 +121,28 @@ class ProviderDesk:
                 return Arrival(Outcome.CODE_NEEDED, arrival.person_id)
             service.note_entry(session, arrival.person_id)
         return arrival
+
+    async def sign_out(self, raw: str, address: str, now: datetime) -> None:
+        """End the sign-ins that the provider says are over.
+
+        Raises `NotALogout` or `TokenRefused` for a token that does not say so, `ProviderDown` without its keys.
+        """
+        limits = self.door.limits
+        if limits.attempt_from(address):
+            raise NotALogout("limited")
+        try:
+            claims, header = await self.provider.signed_claims(raw)
+            wanted = logout_of(
+                claims, header, issuer=self.provider.issuer, client_id=self.provider.client_id, now=now
+            )
+            done = partial(service.sign_out, issuer=self.provider.issuer, wanted=wanted, now=now)
+            ended = await self._in_transaction(address, done)
+        except (NotALogout, TokenRefused):
+            limits.refused_from(address)
+            self.logouts.labels("refused").inc()
+            raise
+        self.logouts.labels("done").inc()
+        _log.info("signed out by the provider", sessions=ended)
 
     async def _in_transaction(self, address: str, work: Callable[[Session], T]) -> T:
         def done() -> T:

@@ -57,6 +57,7 @@ def made_scene(session: Session) -> Scene:
         "person_id": teacher.id,
         "assignment_id": teacher.assignments[0].id,
         "access_token_id": factories.access_token(session, teacher).id,
+        "sign_in_id": factories.program_sign_in(session, teacher).id,
         "org_unit_id": county.school.id,
         "pupil_id": consents.pupil(session, county.school, county.bureau).id,
         "pupil_group_id": groups.create_group(session, GroupDraft(county.school.id, "3", (3,), 40)).id,

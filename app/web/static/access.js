@@ -1,10 +1,11 @@
-// One's own ways in: a second factor, and access tokens for scripts and encoders.
+// One's own ways in: a second factor, where one is signed in, and access tokens for scripts and encoders.
 
 import { ApiError, get, post, send } from "./api.js";
 import { tellFault } from "./fault.js";
 import { isSignedIn, whoIsHere } from "./frame.js";
 import { say } from "./i18n.js";
 import { byId, child } from "./page.js";
+import { showPlaces } from "./places.js";
 import { signInHeader } from "./session.js";
 
 const FACTOR = "/api/v1/me/second-factor";
@@ -22,7 +23,9 @@ const FAULTS = {
 };
 const CONNECTING = ["cancelled", "unavailable", "taken", "closed"];
 
-if (isSignedIn) attempt(() => Promise.all([whoIsHere(), showFactor(), showIdentity(), showMail(), showTokens()]));
+if (isSignedIn) {
+  attempt(() => Promise.all([whoIsHere(), showFactor(), showIdentity(), showMail(), showPlaces(attempt), showTokens()]));
+}
 if (location.hash.startsWith("#failed=")) tellFailure(location.hash.slice("#failed=".length));
 if (location.hash) history.replaceState(null, "", location.pathname);
 

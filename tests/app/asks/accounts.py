@@ -32,6 +32,9 @@ def asks(scene: Scene) -> Asks:
         ("POST", "/api/v1/me/identity/remove"): Ask(
             {"password": factories.PASSWORD}, at_home=True, gone=True
         ),
+        ("GET", "/api/v1/me/sign-ins"): Ask(at_home=True),
+        ("DELETE", "/api/v1/me/sign-ins/{sign_in_id}"): Ask(gone=True),
+        ("POST", "/api/v1/me/sign-ins/end-others"): Ask(at_home=True),
         ("POST", "/api/v1/me/access-tokens"): Ask(script, at_home=True),
         ("GET", "/api/v1/me/access-tokens"): Ask(at_home=True),
         ("DELETE", "/api/v1/me/access-tokens/{access_token_id}"): Ask(),
