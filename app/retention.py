@@ -23,7 +23,7 @@ class Kept:
 
 KEPT: tuple[Kept, ...] = (
     Kept(
-        "account: name, login, roles; a mail address if its owner gave one, for forgotten passwords only",
+        "account: name, login, roles; a mail address if the owner or an admin gave one",
         "on request, or {keep_closed_accounts_months} months after it was closed",
         "`erase-closed-accounts`",
     ),

@@ -1,7 +1,7 @@
 """Use cases of roles after admission: giving one, and ending one, at once or on a day."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 
 from sqlalchemy.orm import Session
@@ -146,6 +146,18 @@ def require_office(principal: Principal, role: Role, org_unit_id: uuid.UUID, pat
             "Not yours to give",
             f"You may not give or end the role {role.value} on org unit {org_unit_id}.",
         )
+
+
+def require_all_offices(principal: Principal, person: Person, paths: Mapping[uuid.UUID, Path]) -> None:
+    """Raise `Forbidden` unless each role that somebody has, or will, is theirs to give; `paths` are of its units."""
+    for item in person.assignments:
+        lasts = item.valid_to is None or item.valid_to >= principal.today
+        if lasts and not may_appoint(principal, item.role, paths[item.org_unit_id]):
+            raise Forbidden(
+                "person.may_not_manage",
+                "Not yours to change",
+                f"They hold the role {item.role} beyond your office.",
+            )
 
 
 def _overlap(one: Assignment, other: Duty) -> bool:

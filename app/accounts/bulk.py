@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 
 from sqlalchemy.orm import Session
 
-from app.accounts import appointing, bulk_queries, queries
+from app.accounts import appointing, bulk_queries, given_mail, queries
 from app.accounts.models import Assignment, Person
 from app.accounts.passwords import NO_PASSWORD
 from app.accounts.rules import Duty, Principal
@@ -45,7 +45,9 @@ def lasting_admins(session: Session, county_id: uuid.UUID, today: date) -> set[u
     return queries.bureau_admins(session, county_id, today)
 
 
-def new_person(principal: Principal, login: str, name: str, duties: Sequence[Duty]) -> Person:
+def new_person(
+    principal: Principal, login: str, name: str, duties: Sequence[Duty], email: str | None
+) -> Person:
     """Somebody of the county who has no password yet, not stored."""
     return Person(
         id=new_id(),
@@ -53,6 +55,8 @@ def new_person(principal: Principal, login: str, name: str, duties: Sequence[Dut
         login=login,
         name=name,
         password_hash=NO_PASSWORD,
+        email=email,
+        email_proven=email is None,
         active=True,
         created_at=datetime.now(UTC),
         assignments=[assignment_of(duty) for duty in duties],
@@ -89,6 +93,13 @@ def give(session: Session, principal: Principal, given: Sequence[tuple[Person, D
     session.flush()
     for person, role in roles:
         appointing.note_given(session, principal, person, role)
+
+
+def give_mail(session: Session, principal: Principal, entered: Sequence[tuple[Person, str]]) -> None:
+    """Enter mail addresses for people who have none."""
+    for person, address in entered:
+        ANY.require(session, person)
+        given_mail.store(session, principal, person, address)
 
 
 def end(session: Session, principal: Principal, endings: Sequence[Ending]) -> None:

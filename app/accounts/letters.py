@@ -75,6 +75,22 @@ If it is not, do nothing.
     )
 
 
+def address_was_given(to: str, login: str) -> Letter:
+    """Word to an address that an administrator entered it."""
+    return Letter(
+        to,
+        "同堂：已登记您的邮箱 · Tongtang: your mail address was entered",
+        f"""\
+管理员为用户 {login} 登记了这个邮箱，忘记密码时可以用它找回。如果您不认识这个用户，请告知管理员或当地教育局。
+
+--
+
+An administrator entered this address for {login}: it leads back into the account when the password is forgotten.
+If you do not know this account, tell the administrator or the local education bureau.
+""",
+    )
+
+
 def address_was_changed(to: str, login: str) -> Letter:
     """Word to the address that counted until now."""
     return Letter(

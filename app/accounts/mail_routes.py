@@ -1,16 +1,18 @@
 """HTTP of mailed links: a new password for whoever forgot it, and one's own mail address."""
 
 import time
+import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, BackgroundTasks, Request
+from fastapi import APIRouter, BackgroundTasks, Request, Response
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import State
 
-from app.accounts import mailed
+from app.accounts import given_mail, mailed
 from app.accounts.gates import may
 from app.accounts.mail_schemas import (
     ForgottenPassword,
@@ -18,13 +20,17 @@ from app.accounts.mail_schemas import (
     MailedPassword,
     MailedSecret,
     NewMailAddress,
+    PersonPatch,
 )
 from app.accounts.passwords import require_strong
 from app.accounts.permissions import Action
 from app.accounts.rules import Principal
+from app.accounts.schemas import PersonOut
 from app.accounts.sign_in import Door, require_own_password
 from app.database import CALLER_ADDRESS, SessionDep, address_of, reading
+from app.entity_tags import IfMatch, tagged
 from app.errors import (
+    Conflict,
     Forbidden,
     Invalid,
     NotFound,
@@ -115,7 +121,10 @@ def show_address(
     """The address that letters about the own account go to."""
     found = mailed.standing(session, principal, datetime.now(UTC))
     return MailAddressOut(
-        offered=request.app.state.postman.works, address=found.address, waiting=found.waiting
+        offered=request.app.state.postman.works,
+        address=found.address,
+        waiting=found.waiting,
+        proven=found.proven,
     )
 
 
@@ -147,6 +156,30 @@ async def change_address(
             return mailed.ask_for_address(session, principal, body.address, state.settings.public_url, now)
 
     _post(state.postman, await run_in_threadpool(work))
+
+
+@router.patch(
+    "/people/{person_id}",
+    summary="Change a person",
+    response_model=PersonOut,
+    responses=responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid),
+)
+def change_person(
+    person_id: uuid.UUID,
+    body: PersonPatch,
+    request: Request,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.PERSON_CHANGE)],
+    seen: IfMatch,
+    later: BackgroundTasks,
+) -> Response:
+    """Enter the mail address of somebody one looks after. The one from before is told; links that wait there are void.
+
+    Nobody else's access token is good for this, and one's own address takes one's own password.
+    """
+    entered = given_mail.enter(session, principal, person_id, body.email, seen)
+    _post_later(later, request.app.state.postman, entered.letters)
+    return tagged(PersonOut.model_validate(entered.person))
 
 
 @router.post(
@@ -183,6 +216,12 @@ def _write_to(state: State, who: str, address: str) -> None:
             _post(state.postman, letter)
     except SQLAlchemyError as error:
         _log.error("the database is away, a letter was not written", error=type(error).__name__)
+
+
+def _post_later(later: BackgroundTasks, postman: Postman, letters: Sequence[Letter]) -> None:
+    """After the transaction; a server without mail tells nobody."""
+    for letter in letters if postman.works else ():
+        later.add_task(postman.post, letter)
 
 
 def _post(postman: Postman, letter: Letter | None) -> None:

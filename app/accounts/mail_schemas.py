@@ -2,22 +2,12 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
-from app.accounts.schemas import Password
+from app.accounts.schemas import MailAddress, Password
 from app.mail import LONGEST_ADDRESS
 from app.schemas import Input, Output, example
-from app.settings import MAIL_ADDRESS
 
-
-def _is_an_address(value: str) -> str:
-    if not MAIL_ADDRESS.fullmatch(value) or "." not in value.rpartition("@")[2]:
-        raise PydanticCustomError("mail_address", "is not like wang@example.org")
-    return value.lower()  # nobody tells two mailboxes apart by that, and people type it either way
-
-
-MailAddress = Annotated[str, Field(max_length=LONGEST_ADDRESS), AfterValidator(_is_an_address)]
 Secret = Annotated[str, Field(min_length=20, max_length=100)]
 
 
@@ -48,6 +38,16 @@ class MailedSecret(Input):
     model_config = example({"secret": "q1Zk0pT4mXb2r8yQf6uWc3nLs7vHd5jE"})
 
 
+class PersonPatch(Input):
+    """What an administrator changes about somebody."""
+
+    email: MailAddress | None = Field(
+        description="For a forgotten password; null for none. Those who look after others have to prove it first"
+    )
+
+    model_config = example({"email": "wang@example.org"})
+
+
 class NewMailAddress(Input):
     """Where one gets letters about the own account."""
 
@@ -63,5 +63,6 @@ class MailAddressOut(Output):
     offered: bool = Field(description="Whether this server sends mail at all")
     address: str | None
     waiting: str | None = Field(description="The address whose letter was not opened yet")
+    proven: bool = Field(description="False for one that an administrator entered: no notices go there")
 
-    model_config = example({"offered": True, "address": "wang@example.org", "waiting": None})
+    model_config = example({"offered": True, "address": "wang@example.org", "waiting": None, "proven": True})

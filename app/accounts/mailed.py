@@ -17,8 +17,8 @@ from app.accounts import letters, mail_queries
 from app.accounts.digests import digest
 from app.accounts.managing import set_by_link
 from app.accounts.models import MailedLink, Person
-from app.accounts.rules import LOGIN, MailPurpose, Principal
-from app.accounts.service import find_person, get_person, note_person
+from app.accounts.rules import LOGIN, Duty, MailPurpose, Principal, mail_opens
+from app.accounts.service import county_today, find_person, get_person, note_person
 from app.audit.rules import Act
 from app.errors import NotFound
 from app.mail import Letter
@@ -36,6 +36,8 @@ class Standing:
     address: str | None
     waiting: str | None
     """The one they have yet to confirm."""
+    proven: bool
+    """False for an address that an administrator entered."""
 
 
 def whom_to_write(session: Session, who: str) -> Sequence[Person]:
@@ -52,6 +54,11 @@ def ask_for_password(session: Session, person_id: uuid.UUID, origin: str, now: d
     """A letter with a link to a new password, which voids those from before; None when nobody can be written to."""
     person = find_person(session, person_id)
     if person is None or not person.active or person.email is None:
+        return None
+    duties = [
+        Duty(each.role, each.org_unit_id, each.valid_from, each.valid_to) for each in person.assignments
+    ]
+    if not mail_opens(person.email_proven, duties, county_today(session, person.county_id, now)):
         return None
     mail_queries.forget_links(session, person.id, MailPurpose.PASSWORD)
     secret = _add(session, person, MailPurpose.PASSWORD, person.email, now)
@@ -82,7 +89,8 @@ def set_password(session: Session, secret: str, new_hash: str, now: datetime) ->
 def standing(session: Session, principal: Principal, now: datetime) -> Standing:
     """One's own address, and the one to be confirmed."""
     person = get_person(session, principal, principal.person_id)
-    return Standing(person.email, mail_queries.waiting_address(session, person.id, now))
+    waiting = mail_queries.waiting_address(session, person.id, now)
+    return Standing(person.email, waiting, person.email_proven)
 
 
 def ask_for_address(
@@ -112,7 +120,7 @@ def remove_address(session: Session, principal: Principal) -> Letter | None:
 
 
 def _change(session: Session, person: Person, address: str | None) -> Letter | None:
-    before, person.email = person.email, address
+    before, person.email, person.email_proven = person.email, address, True
     mail_queries.forget_links(session, person.id, MailPurpose.PASSWORD)  # they lie in the other mailbox
     session.flush()
     note_person(session, Act.MAIL_ADDRESS_CHANGED, person.id, person, after={"has_one": address is not None})

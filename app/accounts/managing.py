@@ -8,12 +8,13 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from app.accounts import mail_queries, queries
+from app.accounts.appointing import require_all_offices
 from app.accounts.models import Person
-from app.accounts.permissions import Action, Target, may_appoint, require
+from app.accounts.permissions import Action, Target, require
 from app.accounts.rules import MailPurpose, Principal
 from app.accounts.service import get_person, note_person
 from app.audit.rules import Act
-from app.errors import Conflict, Forbidden, NotFound
+from app.errors import Conflict, NotFound
 from app.versions import ANY, Seen
 
 _CONSONANTS: Final = "bdfghjklmnprstvz"
@@ -109,14 +110,7 @@ def managed(session: Session, principal: Principal, action: Action, person_id: u
         raise Conflict("person.erased", "Erased", "This person was erased; that cannot be undone.")
     if person.id == principal.person_id:
         raise Conflict("person.oneself", "Your own account", "Somebody else has to do this to your account.")
-    for item in person.assignments:
-        lasts = item.valid_to is None or item.valid_to >= principal.today
-        if lasts and not may_appoint(principal, item.role, units[item.org_unit_id].org_path):
-            raise Forbidden(
-                "person.may_not_manage",
-                "Not yours to change",
-                f"They hold the role {item.role} beyond your office.",
-            )
+    require_all_offices(principal, person, {unit_id: unit.org_path for unit_id, unit in units.items()})
     return person
 
 

@@ -3,7 +3,7 @@
 import uuid
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, false, func
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, false, func, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.accounts.rules import GuestRole, MailPurpose, Role, Source
@@ -20,7 +20,10 @@ class Person(Versioned, Base):
     county_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("org_units.id"), index=True)
     login: Mapped[str] = mapped_column(String(64), unique=True)
     name: Mapped[str] = mapped_column(String(200))
-    email: Mapped[str | None] = mapped_column(String(254), index=True)  # that they proved to be theirs
+    email: Mapped[str | None] = mapped_column(String(254), index=True)
+    email_proven: Mapped[bool] = mapped_column(
+        default=True, server_default=true()
+    )  # else an admin entered it
     password_hash: Mapped[str] = mapped_column(String(200))
     must_change_password: Mapped[bool] = mapped_column(default=False)  # somebody else chose it
     active: Mapped[bool] = mapped_column(default=True)

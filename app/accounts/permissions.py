@@ -33,6 +33,7 @@ class Action(StrEnum):
     PERSON_ADMIT = "person.admit"
     PERSON_LIST = "person.list"
     PERSON_SHOW = "person.show"
+    PERSON_CHANGE = "person.change"
     PERSON_RESET = "person.reset_password"
     PERSON_RESET_FACTOR = "person.reset_second_factor"
     PERSON_CLOSE = "person.close"
@@ -126,6 +127,7 @@ _ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None, Scope | N
     Action.PERSON_ADMIT: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.PERSON_LIST: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.PERSON_SHOW: (_COUNTY, _SUBTREE, _NO, _NO),
+    Action.PERSON_CHANGE: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.PERSON_RESET: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.PERSON_RESET_FACTOR: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.PERSON_CLOSE: (_COUNTY, _SUBTREE, _NO, _NO),
@@ -268,6 +270,7 @@ IN_PERSON = frozenset(
         Action.SECOND_FACTOR_SET,
         Action.MAIL_ADDRESS_SET,
         Action.IDENTITY_SET,
+        Action.PERSON_CHANGE,
         Action.PERSON_RESET,
         Action.PERSON_RESET_FACTOR,
         Action.SIGN_IN_LIST,
@@ -309,6 +312,7 @@ SEEN_BY: Mapping[Action, Action] = {
     Action.FEED_ADD: Action.ROOM_SHOW,
     Action.TERM_ADD: Action.TERM_SHOW,
     Action.CALENDAR_SET: Action.CALENDAR_SHOW,
+    Action.PERSON_CHANGE: Action.PERSON_SHOW,
     Action.PERSON_RESET: Action.PERSON_SHOW,
     Action.PERSON_RESET_FACTOR: Action.PERSON_SHOW,
     Action.PERSON_CLOSE: Action.PERSON_SHOW,

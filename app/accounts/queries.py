@@ -413,7 +413,7 @@ def holders(
 
 def mail_addresses(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
     """The addresses that people with an open account have proved to be theirs."""
-    query = select(Person.id, Person.email).where(Person.id.in_(ids), Person.active)
+    query = select(Person.id, Person.email).where(Person.id.in_(ids), Person.active, Person.email_proven)
     return {person_id: address for person_id, address in session.execute(query) if address is not None}
 
 

@@ -4,9 +4,9 @@ import uuid
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
 
-from app.accounts import managing, service
+from app.accounts import given_mail, managing, service
 from app.accounts.browsers import Circumstances
 from app.accounts.gates import may
 from app.accounts.models import Person
@@ -61,9 +61,11 @@ async def me(principal: Annotated[Principal, may(Action.ME_SHOW)]) -> Me:
 )
 def admit_person(
     body: NewPerson,
+    request: Request,
     session: SessionDep,
     principal: Annotated[Principal, may(Action.PERSON_ADMIT)],
     response: Response,
+    later: BackgroundTasks,
 ) -> Person:
     """Create a person with roles: bureau admins do so in their county, school admins in their school."""
     password = body.password.get_secret_value()
@@ -73,11 +75,15 @@ def admit_person(
         name=body.name,
         password_hash=hash_password(password),  # before the transaction begins, with its first statement
         must_change_password=body.must_change_password,
+        email=body.email,
         assignments=tuple(
             (item.role, item.org_unit_id, item.valid_from, item.valid_to) for item in body.assignments
         ),
     )
     person = service.admit_person(session, principal, draft)
+    if request.app.state.postman.works:
+        for letter in given_mail.welcome(person):
+            later.add_task(request.app.state.postman.post, letter)  # after the transaction
     response.headers["Location"] = f"/api/v1/people/{person.id}"
     return person
 

@@ -4,15 +4,26 @@ import uuid
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.accounts.rules import LOGIN, Role, Source
+from app.mail import LONGEST_ADDRESS
 from app.schemas import Input, Name, Output, VersionedOutput, example
+from app.settings import MAIL_ADDRESS
 
 Login = Annotated[str, StringConstraints(to_lower=True, strip_whitespace=True, pattern=f"^{LOGIN.pattern}$")]
 # How good it is, is judged later (`passwords.require_strong`); a bound keeps hashing cheap.
 Password = Annotated[SecretStr, Field(min_length=1, max_length=1024)]
+
+
+def _is_an_address(value: str) -> str:
+    if not MAIL_ADDRESS.fullmatch(value) or "." not in value.rpartition("@")[2]:
+        raise PydanticCustomError("mail_address", "is not like wang@example.org")
+    return value.lower()  # nobody tells two mailboxes apart by that, and people type it either way
+
+
+MailAddress = Annotated[str, Field(max_length=LONGEST_ADDRESS), AfterValidator(_is_an_address)]
 
 _SCHOOL = "7c1f4c0e-6a2b-4d0e-9b53-0d7a3f0c5a11"
 _COUNTY = "0b1de0c2-51a5-4d1c-8a55-6f0d1c2b3a44"
@@ -94,12 +105,14 @@ class NewPerson(Input):
     must_change_password: bool = Field(
         True, description="Whether they choose another one at the first sign-in; false for programs"
     )
+    email: MailAddress | None = Field(None, description="For a forgotten password")
     assignments: list[NewAssignment] = Field(min_length=1, max_length=20)
 
     model_config = example(
         {
             "login": "wang",
             "name": "王老师 Wang",
+            "email": "wang@example.org",
             "password": "a long password",
             "must_change_password": True,
             "assignments": [_TEACHER],
@@ -129,6 +142,8 @@ class PersonOut(VersionedOutput):
     county_id: uuid.UUID
     active: bool = Field(description="False once the account was closed")
     must_change_password: bool
+    email: str | None
+    email_proven: bool = Field(description="False for one that an administrator entered")
     created_at: datetime
     assignments: list[AssignmentOut]
 
@@ -141,6 +156,8 @@ class PersonOut(VersionedOutput):
             "county_id": _COUNTY,
             "active": True,
             "must_change_password": False,
+            "email": "wang@example.org",
+            "email_proven": True,
             "created_at": "2026-09-01T00:00:00Z",
             "assignments": [_TEACHER_GIVEN],
         }

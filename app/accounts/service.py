@@ -43,6 +43,8 @@ class PersonDraft:
     password_hash: str
     assignments: tuple[tuple[Role, uuid.UUID, date | None, date | None], ...]
     must_change_password: bool = False
+    email: str | None = None
+    """As an administrator entered it."""
 
 
 # --- knowing who asks ---------------------------------------------------------------------------------------
@@ -189,6 +191,8 @@ def create_person(session: Session, county_id: uuid.UUID, draft: PersonDraft, to
         name=draft.name,
         password_hash=draft.password_hash,
         must_change_password=draft.must_change_password,
+        email=draft.email,
+        email_proven=draft.email is None,
         created_at=datetime.now(UTC),
         assignments=[
             Assignment(role=role, org_unit_id=unit, valid_from=first or today, valid_to=last)
@@ -309,7 +313,7 @@ def active_people(session: Session, ids: Collection[uuid.UUID]) -> set[uuid.UUID
 
 
 def mail_addresses(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
-    """Where those of the people can be written to who have an open account and proved an address."""
+    """Where those of the people can be written to who have an open account and proved an address to be theirs."""
     return queries.mail_addresses(session, ids)
 
 

@@ -11,11 +11,18 @@ from datetime import date, timedelta
 from sqlalchemy.orm import Session
 
 from app.accounts import bulk
-from app.accounts.appointing import MOST, require_changeable, require_endable, require_free, require_office
+from app.accounts.appointing import (
+    MOST,
+    require_all_offices,
+    require_changeable,
+    require_endable,
+    require_free,
+    require_office,
+)
 from app.accounts.models import Assignment, Person
 from app.accounts.permissions import Action, Target, allows, reach
 from app.accounts.rules import Duty, Principal, Role
-from app.accounts.schemas import Login, NewAssignment
+from app.accounts.schemas import Login, MailAddress, NewAssignment
 from app.accounts.service import require_fitting
 from app.errors import AppError
 from app.schemas import Input, Name
@@ -48,6 +55,8 @@ COLUMNS = (
            ("字母、数字、点、下划线、连字符;不区分大小写", "Letters, digits, dots, dashes; small letters count"),
            as_code, required=True),
     Column("name", ("姓名", "Name"), ("姓名", "As people call them"), as_text, required=True, width=20),
+    Column("email", ("电子邮箱", "Mail address"),
+           ("用于找回密码,可空", "For a forgotten password; may be empty"), as_code, width=28),
     Column("role", ("角色", "Role"), ("县级管理员、学校管理员、教师或教学点助教",
            "bureau admin, school admin, teacher or site assistant"), as_word(ROLES), word_of(ROLES), required=True),
     Column("org_unit", ("单位编码", "Code of the org unit"), ("角色所在单位的编码", "Where the role is held"), as_code,
@@ -56,9 +65,9 @@ COLUMNS = (
     Column("valid_to", ("结束日期", "Last day"), ("空着表示长期", "Empty: it lasts"), as_day),
 )  # fmt: skip
 EXAMPLES: Sequence[Sequence[Written]] = (
-    ("wang", "王老师", "teacher", "3415240012", date(2026, 9, 1), None),
-    ("zhao", "赵老师", "site_assistant", "3415240112", date(2026, 9, 1), date(2027, 7, 31)),
-    ("zhao", "赵老师", "teacher", "3415240112", date(2026, 9, 1), None),
+    ("wang", "王老师", "wang@example.org", "teacher", "3415240012", date(2026, 9, 1), None),
+    ("zhao", "赵老师", None, "site_assistant", "3415240112", date(2026, 9, 1), date(2027, 7, 31)),
+    ("zhao", "赵老师", None, "teacher", "3415240112", date(2026, 9, 1), None),
 )
 _PATTERNS = {"login": "cell.bad_login"}
 _RENAMED = {"org_unit_id": "org_unit", "": "valid_to"}
@@ -69,6 +78,7 @@ class _Named(Input):
 
     login: Login
     name: Name
+    email: MailAddress | None
 
 
 class _Planning:
@@ -84,6 +94,8 @@ class _Planning:
         self._taken = bulk.taken_logins(session, strangers)
         self._admins = bulk.lasting_admins(session, principal.county_id, principal.today)
         self._names: dict[str, tuple[int, str]] = {}
+        self._mails: dict[str, tuple[int, str]] = {}
+        self.mails: list[tuple[Person, str]] = []
         self._admitted: dict[str, tuple[str, list[Duty]]] = {}
         self._given: dict[str, list[Duty]] = defaultdict(list)
         self.given: list[tuple[Person, Duty]] = []
@@ -95,7 +107,7 @@ class _Planning:
     def new(self) -> list[Person]:
         """Those who are to be admitted, with all their roles."""
         return [
-            bulk.new_person(self._principal, login, name, duties)
+            bulk.new_person(self._principal, login, name, duties, self._mails.get(login, (0, None))[1])
             for login, (name, duties) in self._admitted.items()
         ]
 
@@ -105,7 +117,9 @@ class _Planning:
         unit = self._units.get(values["org_unit"])
         if unit is None:
             self.faults.append(record.fault("org_unit", "org_unit.not_found", value=values["org_unit"][:40]))
-        named = checked(_Named, record, _PATTERNS, login=values["login"], name=values["name"])
+        named = checked(
+            _Named, record, _PATTERNS, login=values["login"], name=values["name"], email=values.get("email")
+        )
         days = checked(
             NewAssignment, record, {}, _RENAMED, role=values["role"], org_unit_id=unit.id if unit else NOBODY,
             valid_from=values["valid_from"] or (values["valid_to"] and self._principal.today),
@@ -118,6 +132,10 @@ class _Planning:
         row, first_name = self._names.setdefault(named.login, (record.row, named.name))
         if first_name != named.name:
             self.faults.append(record.fault("name", "person.names_differ", first=row))
+            return
+        first_mail = self._mails.setdefault(named.login, (record.row, named.email)) if named.email else None
+        if first_mail is not None and first_mail[1] != named.email:
+            self.faults.append(record.fault("email", "person.mails_differ", first=first_mail[0]))
             return
         try:
             self._decide(record, unit, named, days)
@@ -136,6 +154,7 @@ class _Planning:
         elif plain(person.name) != named.name:
             self.faults.append(record.fault("name", "person.other_name", value=named.login))
         else:
+            self._enter_mail(record, person, named.email)
             self._compare(record, unit, person, duty)
 
     def _admit(self, record: Record, unit: OrgUnit, named: _Named, duty: Duty) -> None:
@@ -161,6 +180,23 @@ class _Planning:
                 self.given.append((person, duty))
         else:
             self._end(record, person, there, duty.valid_to)
+
+    def _enter_mail(self, record: Record, person: Person, address: str | None) -> None:
+        """For somebody who has none: one that counts already is changed where its owner is told of it."""
+        if address is None or address == person.email or self._mails[person.login][0] != record.row:
+            return
+        if person.email is not None:
+            self.faults.append(record.fault("email", "person.other_mail", value=person.login))
+            return
+        require_changeable(self._principal, person)
+        paths = {
+            each.org_unit_id: target_of(self._by_id[each.org_unit_id]).paths[0] for each in person.assignments
+        }
+        if not allows(self._principal, Action.PERSON_CHANGE, Target(person.county_id, tuple(paths.values()))):
+            self.faults.append(record.fault("email", "access.denied"))
+            return
+        require_all_offices(self._principal, person, paths)
+        self.mails.append((person, address))
 
     def _sees(self, person: Person) -> bool:
         """Whether somebody is there at all for whoever imports, as REST tells it."""
@@ -196,6 +232,7 @@ _COLUMN_OF = {
     "assignment.there": "valid_from",
     "person.erased": "login",
     "person.oneself": "login",
+    "person.may_not_manage": "email",
 }
 
 
@@ -232,10 +269,15 @@ def plan(session: Session, principal: Principal, records: Sequence[Record]) -> P
     def carry_out(session: Session) -> None:
         bulk.add_people(session, principal, planning.new)
         bulk.give(session, principal, planning.given)
+        bulk.give_mail(session, principal, planning.mails)
         bulk.end(session, principal, planning.endings)
 
     return Plan(
-        planning.created, len(planning.endings), planning.unchanged, tuple(planning.faults), carry_out
+        planning.created,
+        len(planning.endings) + len(planning.mails),
+        planning.unchanged,
+        tuple(planning.faults),
+        carry_out,
     )
 
 
@@ -247,6 +289,7 @@ def rows(session: Session, principal: Principal) -> list[Sequence[Written]]:
         (
             person.login,
             person.name,
+            person.email,
             role.role.value,
             units[role.org_unit_id].code,
             role.valid_from,

@@ -29,6 +29,7 @@ _CODES: Final = {
     "less_than_equal": "cell.out_of_range",
     "time_zone": "cell.bad_time_zone",
     "days_in_order": "days_in_order",
+    "mail_address": "cell.bad_mail",
 }
 
 

@@ -150,6 +150,7 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "登录名只能用英文字母、数字、点、下划线和连字符,以字母或数字开头,最多 64 个。",
         "A login has letters A to Z, digits, dots, dashes and underscores, up to 64; the first is a letter or digit.",
     ),
+    "cell.bad_mail": ("请填写类似 wang@example.org 的邮箱。", "Write an address like wang@example.org."),
     "cell.bad_text": (
         "太长,或含有换行等控制字符。",
         "This is too long, or has line breaks or other control characters in it.",
@@ -194,6 +195,18 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "person.names_differ": (
         "同一登录名在第 {first} 行是另一个姓名。",
         "Row {first} has another name for this login.",
+    ),
+    "person.mails_differ": (
+        "同一登录名在第 {first} 行是另一个邮箱。",
+        "Row {first} has another mail address for this login.",
+    ),
+    "person.other_mail": (
+        "“{value}”已有另一个邮箱,请在“人员”页更改。",
+        "“{value}” has another mail address; change it on the page People.",
+    ),
+    "person.may_not_manage": (
+        "此人还有您职权之外的角色。",
+        "They also hold a role beyond your office.",
     ),
     "person.erased": ("此人已被删除,不能恢复。", "This person was erased; that cannot be undone."),
     "person.oneself": ("您自己的账号须由他人更改。", "Somebody else has to do this to your account."),

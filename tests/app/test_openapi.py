@@ -124,6 +124,7 @@ def test_every_schema_comes_with_an_example(document: dict[str, Any]) -> None:
 # Short by nature, or answered whole: what somebody has, a lesson's links, what a report counts.
 WHOLE_LISTS = {
     "/api/v1/me/access-tokens",
+    "/api/v1/me/sign-ins",
     "/api/v1/subjects",
     "/api/v1/webhooks",
     "/api/v1/relay-nodes",

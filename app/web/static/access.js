@@ -103,9 +103,9 @@ async function showIdentity() {
 }
 
 async function showMail() {
-  const { offered, address, waiting } = await get(MAIL);
+  const { offered, address, waiting, proven } = await get(MAIL);
   byId("mail").hidden = !offered;
-  const words = waiting ? "access.mail.waiting" : address ? "access.mail.on" : "access.mail.off";
+  const words = waiting ? "access.mail.waiting" : address ? (proven ? "access.mail.on" : "access.mail.given") : "access.mail.off";
   say(byId("mail-state"), words, { address: waiting ?? address });
   byId("address").value = waiting ?? address ?? "";
 }

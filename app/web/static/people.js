@@ -1,6 +1,6 @@
 // The people an administrator looks after: a new password for whoever forgot theirs, accounts closed and opened.
 
-import { get, post } from "./api.js";
+import { ApiError, ask as change, get, post } from "./api.js";
 import { todayIn } from "./dates.js";
 import { tellFault } from "./fault.js";
 import { isSignedIn, whoIsHere } from "./frame.js";
@@ -51,7 +51,11 @@ function row(person) {
   if (person.active) addDuties(child(who, "ul", "row-state duties"), person);
   else say(child(who, "p", "row-state"), "people.closed");
   const ways = child(item, "div", "row-ways");
-  if (person.active) button(ways, "reset", person, () => reset(person));
+  if (person.email) child(who, "p", "row-who").textContent = person.email;
+  if (person.active) {
+    plainButton(ways, "mail").addEventListener("click", () => enterMail(person, item));
+    button(ways, "reset", person, () => reset(person));
+  }
   const change = person.active ? "close" : "open";
   button(ways, change, person, () => turn(person, change, item));
   return item;
@@ -67,10 +71,35 @@ function addDuties(list, { assignments }) {
   }
 }
 
-function button(parent, act, { name }, carryOut) {
+function plainButton(parent, act) {
   const made = child(parent, "button", "button");
   made.type = "button";
   say(child(made, "span"), `people.${act}`);
+  return made;
+}
+
+// An address leads back into the account: a dialog that says so, and stays open while it is wrong.
+function enterMail(person, item) {
+  say(byId("mail-of"), "people.mail.of", { name: person.name });
+  byId("mail-address").value = person.email ?? "";
+  byId("mail-fault").hidden = true;
+  byId("mail-no").onclick = () => byId("mailing").close();
+  byId("mail-form").onsubmit = async (event) => {
+    event.preventDefault();
+    try {
+      const email = byId("mail-address").value.trim() || null;
+      item.replaceWith(row(await change("PATCH", `/api/v1/people/${person.id}`, { email })));
+      byId("mailing").close();
+    } catch (failure) {
+      const wrong = failure instanceof ApiError && failure.status === 422;
+      tellFault(byId("mail-fault"), wrong ? { words: "people.mail.wrong" } : failure);
+    }
+  };
+  byId("mailing").showModal();
+}
+
+function button(parent, act, { name }, carryOut) {
+  const made = plainButton(parent, act);
   made.addEventListener("click", () => ask(`people.${act}.ask`, name).then((sure) => sure && attempt(carryOut)));
 }
 

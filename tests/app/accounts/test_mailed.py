@@ -22,6 +22,60 @@ NEW = "four words in a row"
 ASK, FINISH, MINE = "/api/v1/password-resets", "/api/v1/password-resets/finish", "/api/v1/me/mail-address"
 
 
+def test_an_admin_enters_an_address_that_counts_and_whoever_had_one_is_told(
+    settings: Settings, session: Session
+) -> None:
+    county = factories.county(session)
+    school = factories.school(session, county)
+    head = factories.person(session, school, Role.SCHOOL_ADMIN)
+    bureau = factories.person(session, county, Role.BUREAU_ADMIN)
+    wang = factories.person(session, school, Role.TEACHER, login="wang")
+    session.commit()
+    with mail_server() as inbox:
+        given = {"mail_host": "127.0.0.1", "mail_port": inbox.port, "mail_security": "none"}
+        given |= {"mail_sender": "tongtang@example.org", "public_url": "http://testserver"}
+        app = create_app(Settings.model_validate(settings.model_dump() | given))
+        client = TestClient(app)
+        as_head, as_bureau, own = (factories.sign_in(client, who) for who in (head, bureau, wang))
+
+        def enter(who: Person, address: str | None, headers: dict[str, str]) -> tuple[int, str]:
+            answer = client.patch(f"/api/v1/people/{who.id}", json={"email": address}, headers=headers)
+            return answer.status_code, answer.json().get("code") or str(answer.json()["email_proven"])
+
+        assert enter(wang, "wang", as_head)[0] == 422
+        assert enter(wang, "Wang@example.org", as_head) == (200, "False")
+        to, text, secret = newest(inbox, 1)
+        assert (to, secret) == ("wang@example.org", "") and "An administrator entered" in text
+        mine = client.get(MINE, headers=own).json()
+        assert (mine["address"], mine["proven"]) == ("wang@example.org", False)
+        client.post(ASK, json={"who": "wang"})
+        _to, _text, waiting = newest(inbox, 2)
+        # Another address: the link that waits is void, and the one from before is told.
+        assert enter(wang, "wang.fang@example.org", as_head) == (200, "False")
+        assert newest(inbox, 3)[0] == "wang@example.org" and "no longer" in newest(inbox, 3)[1]
+        assert newest(inbox, 4)[0] == "wang.fang@example.org"
+        form = {"secret": waiting, "new_password": NEW}
+        assert client.post(FINISH, json=form).json()["code"] == "link.over"
+        client.post(ASK, json={"who": "wang"})
+        form["secret"] = newest(inbox, 5)[2]
+        assert client.post(FINISH, json=form).status_code == 204
+        newest(inbox, 6)
+        # Who looks after others has to prove it: nobody gets in by what somebody else entered.
+        assert enter(head, "head@example.org", as_bureau) == (200, "False")
+        newest(inbox, 7)
+        client.post(ASK, json={"who": head.login})
+        assert enter(bureau, "me@example.org", as_bureau) == (409, "person.oneself")
+        assert enter(bureau, "bureau@example.org", as_head)[0] == 404
+        assert enter(wang, None, as_head) == (200, "True")
+        assert newest(inbox, 8)[0] == "wang.fang@example.org", "the admin got no letter before"
+        changed = session.scalars(
+            select(AuditEvent.person_id).where(AuditEvent.act == Act.MAIL_ADDRESS_CHANGED)
+        ).all()
+        assert sorted(map(str, changed)) == sorted(map(str, [head.id] * 3 + [bureau.id]))
+        session.rollback()
+        app.state.engine.dispose()
+
+
 def newest(inbox: Inbox, number: int) -> tuple[str, str, str]:
     """To whom the letter of this number went, its text, and the secret of its link."""
     letter = message_from_bytes(inbox.wait(number)[number - 1], policy=policy.default)
@@ -58,7 +112,12 @@ def test_whoever_forgot_the_password_gets_back_in_by_a_proven_address(
         assert client.put(MINE, json=change, headers=header).status_code == 204
         to, _text, secret = newest(inbox, 1)
         assert to == "wang@example.org"
-        assert client.get(MINE, headers=header).json() == {"offered": True, "address": None, "waiting": to}
+        assert client.get(MINE, headers=header).json() == {
+            "offered": True,
+            "address": None,
+            "waiting": to,
+            "proven": True,
+        }
         assert client.post(ASK, json={"who": "wang"}).status_code == 202  # nobody can be written to yet
         assert client.post(FINISH, json={"secret": secret, "new_password": NEW}).json()["code"] == "link.over"
         confirm = "/api/v1/mail-confirmations"

@@ -43,6 +43,7 @@ def asks(scene: Scene) -> Asks:
         ("POST", "/api/v1/people"): Ask(person),
         ("GET", "/api/v1/people"): Ask(finds="person_id"),
         ("GET", "/api/v1/people/{person_id}"): Ask(),
+        ("PATCH", "/api/v1/people/{person_id}"): Ask({"email": "wang@example.org"}),
         ("POST", "/api/v1/people/{person_id}/reset-password"): Ask(),
         ("POST", "/api/v1/people/{person_id}/close"): Ask(),
         ("POST", "/api/v1/people/{person_id}/open"): Ask(),

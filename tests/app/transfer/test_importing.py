@@ -246,6 +246,24 @@ def test_rights_roles_and_bounds(
         Assignment.person_id == county.teacher.id
     )
     assert set(look(session_factory, roles)) == {(date(2020, 1, 1), today), (today, None)}
+    # A mail address for whoever has none; somebody else's is left alone, and so are admins beyond one's office.
+    mails = (
+        "login,name,email,role,org_unit\n"
+        f"{county.teacher.login},{county.teacher.name},Wang@example.org,teacher,{there}\n"
+        f"fresh,f,fresh@example.org,teacher,{here}\nfresh,f,other@example.org,site_assistant,{here}\n"
+        f"bad,b,b at c,teacher,{here}\n"
+    )
+    assert bureau.faults("people", mails) == [(4, "C4", "person.mails_differ"), (5, "C5", "cell.bad_mail")]
+    good = "".join(mails.splitlines(keepends=True)[:3])
+    assert bureau.send("people", good, dry_run=False)[1]["changed"] == 1
+    assert bureau.send("people", good)[1]["unchanged"] == 2
+    addresses = select(Person.email, Person.email_proven).where(Person.email.is_not(None))
+    assert set(look(session_factory, addresses)) == {
+        ("wang@example.org", False),
+        ("fresh@example.org", False),
+    }
+    changed = good.replace("fresh@", "new@")
+    assert bureau.faults("people", changed) == [(3, "C3", "person.other_mail")]
     renamed = f"org_unit,code,name,kind,link_mbps_declared\n{here},{county.main_room.code},Studio,main,50\n"
     assert bureau.send("rooms", renamed, dry_run=False)[1]["changed"] == 1
     room = select(Room.name, Room.equipment).where(Room.id == county.main_room.id)

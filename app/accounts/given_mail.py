@@ -1,0 +1,58 @@
+"""Use cases of mail addresses that an administrator enters for somebody.
+
+Whoever can enter one could as well give the person a password (`managing.managed`): so it takes the same right, is told
+to the trail and to the address from before, and voids every link that waits in a mailbox. It counts for a forgotten
+password at once, but not for those who look after others (`rules.mail_opens`); notices go to proven addresses only.
+"""
+
+import uuid
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy.orm import Session
+
+from app.accounts import letters, mail_queries
+from app.accounts.managing import managed
+from app.accounts.models import Person
+from app.accounts.permissions import Action
+from app.accounts.rules import MailPurpose, Principal
+from app.accounts.service import note_person
+from app.audit.rules import Act
+from app.mail import Letter
+from app.versions import Seen
+
+
+class Entered(NamedTuple):
+    """Somebody with another mail address, and the letters to post once that is stored."""
+
+    person: Person
+    letters: Sequence[Letter]
+
+
+def enter(
+    session: Session, principal: Principal, person_id: uuid.UUID, address: str | None, seen: Seen
+) -> Entered:
+    """Give somebody one looks after a mail address, or none; raises `NotFound`, `Forbidden` or `Conflict`."""
+    person = managed(session, principal, Action.PERSON_CHANGE, person_id)
+    seen.require(session, person)
+    before = person.email
+    if before == address:
+        return Entered(person, ())
+    store(session, principal, person, address)
+    told = [letters.address_was_changed(before, person.login)] if before else []
+    return Entered(person, [*told, *welcome(person)])
+
+
+def store(session: Session, principal: Principal, person: Person, address: str | None) -> None:
+    """Put an address in the place of the one from before; every mailed link of the person is void."""
+    person.email, person.email_proven = address, address is None
+    for purpose in MailPurpose:
+        mail_queries.forget_links(session, person.id, purpose)
+    session.flush()
+    facts = {"has_one": address is not None, "by": "admin"}
+    note_person(session, Act.MAIL_ADDRESS_CHANGED, principal.person_id, person, after=facts)
+
+
+def welcome(person: Person) -> Sequence[Letter]:
+    """Word to an address that it was entered, so that a stranger's owner can say so."""
+    return [letters.address_was_given(person.email, person.login)] if person.email else []
