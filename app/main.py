@@ -32,6 +32,7 @@ import app.lessons.planning_routes
 import app.lessons.routes
 import app.lessons.series_routes
 import app.live.routes
+import app.notices.letter_routes
 import app.notices.routes
 import app.notices.webhook_routes
 import app.oidc.own_routes
@@ -122,6 +123,7 @@ ROUTERS = (
     app.lessons.guest_routes.router,
     app.feeds.routes.router,
     app.notices.routes.router,
+    app.notices.letter_routes.router,
     app.notices.webhook_routes.router,
     app.lessons.series_routes.router,
     app.reports.routes.router,

@@ -111,6 +111,8 @@ class Action(StrEnum):
     WEBHOOK_SHOW = "webhook.show"
     WEBHOOK_CHANGE = "webhook.change"
     WEBHOOK_REMOVE = "webhook.remove"
+    LETTER_SHOW = "letter.show"
+    LETTER_SEND = "letter.send"
     TABLE_IMPORT = "table.import"
     TABLE_EXPORT = "table.export"
     REPORT_SHOW = "report.show"
@@ -191,6 +193,8 @@ _ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None, Scope | N
     Action.WEBHOOK_SHOW: (_COUNTY, _NO, _NO, _NO),
     Action.WEBHOOK_CHANGE: (_COUNTY, _NO, _NO, _NO),
     Action.WEBHOOK_REMOVE: (_COUNTY, _NO, _NO, _NO),
+    Action.LETTER_SHOW: (_COUNTY, _NO, _NO, _NO),
+    Action.LETTER_SEND: (_COUNTY, _NO, _NO, _NO),
     # Each row also takes what adding it, or showing it, takes.
     Action.TABLE_IMPORT: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.TABLE_EXPORT: (_COUNTY, _SUBTREE, _NO, _NO),

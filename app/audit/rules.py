@@ -105,6 +105,7 @@ class Act(StrEnum):
     WEBHOOK_ADDED = "webhook.added"
     WEBHOOK_REMOVED = "webhook.removed"
     DELIVERY_SENT_AGAIN = "webhook.delivery_sent_again"
+    LETTERS_SENT_AGAIN = "letter.sent_again"
     TABLE_IMPORTED = "table.imported"
     AUDIT_EXPORTED = "audit.exported"
     AUDIT_CUT = "audit.cut"

@@ -2,15 +2,44 @@
 
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, tuple_, update
 from sqlalchemy.orm import Session
 
+from app.accounts.models import Person
+from app.database import rows_of
 from app.notices.models import Notice, NoticeLetter, NoticeSettings
+from app.notices.retrying import DeliveryState
 
 _WAITING = NoticeLetter.done_at.is_(None)
 """The same as the state of that name, in the words of the index."""
+
+UNWANTED: Final = "no longer wanted, or no address"
+"""Why a letter was dropped that nobody waits for; all others that were given up could not be sent."""
+_GIVEN_UP: Final = (NoticeLetter.state == DeliveryState.DEAD, NoticeLetter.problem != UNWANTED)
+_Given = tuple[NoticeLetter, str]
+
+
+def given_up(
+    session: Session, county_id: UUID, before: tuple[dt.datetime, UUID] | None, limit: int
+) -> Sequence[_Given]:
+    """Letters to a county's people that could not be sent, the newest first, and to whom."""
+    query = select(NoticeLetter, Person.name).join(Person, Person.id == NoticeLetter.person_id)
+    query = query.where(Person.county_id == county_id, *_GIVEN_UP)
+    if before is not None:
+        query = query.where(tuple_(NoticeLetter.created_at, NoticeLetter.id) < tuple_(*before))
+    newest = (NoticeLetter.created_at.desc(), NoticeLetter.id.desc())
+    return [(letter, name) for letter, name in session.execute(query.order_by(*newest).limit(limit))]
+
+
+def revive(session: Session, county_id: UUID, since: dt.datetime, now: dt.datetime) -> int:
+    """Let those wait again that were made since then and could not be sent; says how many."""
+    people = select(Person.id).where(Person.county_id == county_id)
+    gone = (NoticeLetter.person_id.in_(people), NoticeLetter.created_at >= since, *_GIVEN_UP)
+    anew = {"state": DeliveryState.WAITING, "done_at": None, "attempts": 0, "next_at": now}
+    return rows_of(session.execute(update(NoticeLetter).where(*gone).values(anew)))
 
 
 def settings(session: Session, person_ids: Collection[UUID]) -> dict[UUID, NoticeSettings]:

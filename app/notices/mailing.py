@@ -97,7 +97,7 @@ def claim(session: Session, now: datetime, origin: str) -> list[Post]:
             values = {
                 "state": DeliveryState.DEAD,
                 "done_at": now,
-                "problem": "no longer wanted, or no address",
+                "problem": queries.UNWANTED,
             }
             queries.settle(session, ids, values)
     return posts

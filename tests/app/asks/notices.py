@@ -14,6 +14,8 @@ def asks(scene: Scene) -> Asks:
         ("POST", "/api/v1/me/notices/{notice_id}/read"): Ask(),
         ("GET", "/api/v1/me/notices/settings"): Ask(at_home=True),
         ("PUT", "/api/v1/me/notices/settings"): Ask({"mail": False}, at_home=True),
+        ("GET", "/api/v1/undelivered-letters"): Ask(at_home=True),
+        ("POST", "/api/v1/undelivered-letters/send-again"): Ask(at_home=True),
         ("POST", "/api/v1/webhooks"): Ask(webhook, at_home=True),
         ("GET", "/api/v1/webhooks"): Ask(finds="webhook_id"),
         ("POST", "/api/v1/webhooks/{webhook_id}/test"): Ask(),

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
 from app.accounts.models import Person
+from app.accounts.rules import Role
 from app.database import SessionFactory
 from app.keys import Keys
 from app.lessons.models import Lesson
@@ -45,6 +46,7 @@ def test_whoever_wants_it_is_mailed_one_letter_of_all_that_happened(
     for person, address in ((teacher, "teacher@x.org"), (refused, "refused@x.org"), (later, "later@x.org")):
         person.email = address
     session.flush()
+    abroad = factories.person(session, factories.county(session), Role.BUREAU_ADMIN)
     plan = county.schedule(session, weekday=counties.tomorrow().isoweekday())
     lessons = session.scalars(
         select(Lesson).where(Lesson.entry_id == plan.entry.id).order_by(Lesson.starts_at)
@@ -93,7 +95,17 @@ def test_whoever_wants_it_is_mailed_one_letter_of_all_that_happened(
         assert text.count("课次已取消:Grade 3 English") == 2 and "https://lessons.example.org" in text
         gave_up = {"teacher@x.org": {"delivered"}, "refused@x.org": {"dead"}, "later@x.org": {"waiting"}}
         assert states() == gave_up
+        lost = client.get("/api/v1/undelivered-letters?limit=1", headers=bureau).json()
+        assert lost["next"] and lost["items"][0]["person_id"] == str(refused.id)
+        assert "address" in lost["items"][0]["problem"] and lost["items"][0]["attempts"] == 1
+        following = client.get(f"/api/v1/undelivered-letters?after={lost['next']}", headers=bureau).json()
+        assert len(following["items"]) == 1 and following["next"] is None
+        again = "/api/v1/undelivered-letters/send-again"
+        assert client.post(again, headers=factories.bearer(keys, abroad)).json() == {"letters": 0}
+        assert client.post(again, headers=bureau).json() == {"letters": 2}
+        assert states()["refused@x.org"] == {"waiting"}
         act()
+        assert states() == gave_up, "it was tried, and the server still does not take it"
         assert len(inbox.letters) == 1, "told once, and the other has to wait"
 
         inbox.taken.add("later@x.org")
