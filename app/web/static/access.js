@@ -145,6 +145,8 @@ async function revoke({ id }) {
   await showTokens();
 }
 
+byId("telling").addEventListener("cancel", (event) => event.preventDefault()); // what is shown once is not gone by a slip
+
 function tell(key, secret) {
   say(byId("tell"), key);
   byId("secret").textContent = secret;
