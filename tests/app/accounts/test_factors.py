@@ -166,5 +166,5 @@ def test_no_other_text_is_a_code(text: str) -> None:
 
 def test_recovery_codes_are_hard_to_guess_and_easy_to_read() -> None:
     codes = new_recovery_codes()
-    assert all(len(code) == 19 and not set(code) & set("ilo01") for code in codes)
+    assert all(len(code) == 29 and not set(code) & set("ilo01") for code in codes)
     assert len({*codes, *new_recovery_codes(), str(uuid.uuid4())}) == 21
