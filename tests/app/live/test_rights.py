@@ -279,6 +279,34 @@ def test_what_a_program_opened_ends_with_its_token_and_nothing_else_does(
     assert live.delete(kept.headers["location"]).status_code == 200
 
 
+def test_what_a_page_opened_ends_with_its_sign_in_and_not_with_anothers(
+    app: FastAPI, live: TestClient, keys: Keys, scene: Scene, offer: str, session_factory: SessionFactory
+) -> None:
+    def page() -> dict[str, str]:
+        body = {"login": scene.assistant.login, "password": factories.PASSWORD}
+        origin = {"Origin": "http://testserver"}
+        name = live.post("/api/v1/session", json=body, headers=origin).json()["sign_in"]
+        return {"X-Sign-In": name, **origin}
+
+    pages = [page(), page()]
+    doors = [
+        live.get(f"/api/v1/lessons/{scene.lesson_id}/join", headers=who).json()["watch"][0] for who in pages
+    ]
+
+    def watch(door: dict[str, str]) -> Response:
+        headers = {"Authorization": f"Bearer {door['token']}", "Content-Type": "application/sdp"}
+        return live.post(door["url"], content=offer, headers=headers)
+
+    lost, kept = map(watch, doors)
+    assert live.post("/api/v1/me/sign-ins/end-others", headers=pages[1]).json() == {"ended": 1}
+    look_again(app, live, session_factory)
+    assert live.delete(lost.headers["location"]).json()["code"] == "right.ended"
+    refused = watch(doors[0])
+    assert (refused.status_code, refused.json()["code"]) == (401, "token.void")
+    assert live.delete(kept.headers["location"]).status_code == 200
+    assert watch(doors[1]).status_code == 201
+
+
 def test_an_admin_without_the_second_factor_that_is_asked_for_opens_no_media(
     app: FastAPI, live: TestClient, keys: Keys, scene: Scene, offer: str
 ) -> None:
