@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from app.accounts import queries, sign_in_queries
+from app.accounts import sign_in_queries as queries
 from app.accounts.digests import digest
 from app.accounts.models import BrowserSession
 from app.accounts.rules import Principal, Used
@@ -98,7 +98,7 @@ def note_seen(factory: SessionFactory, used: Used | None, now: datetime) -> None
         return
     # The next use is noted if the database is too busy for this one.
     with contextlib.suppress(OperationalError), factory.begin() as session:
-        sign_in_queries.note_seen(session, used.id, now)
+        queries.note_seen(session, used.id, now)
 
 
 def over(session: Session, secrets_by_name: dict[str, str], now: datetime) -> Collection[str]:

@@ -1,15 +1,69 @@
-"""SQL of a person's own sign-ins: those of pages, and those of programs."""
+"""SQL of sign-ins: of the browser that shows one, and of a person's own, those of pages and those of programs."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.models import BrowserSession, TokenFamily
+from app.database import rows_of
 
 Row = BrowserSession | TokenFamily
+
+
+@dataclass(frozen=True, slots=True)
+class SignedInBrowser:
+    """Who is signed in with a browser, since when and until when."""
+
+    id: uuid.UUID
+    person_id: uuid.UUID
+    created_at: datetime
+    expires_at: datetime
+    second_factor: bool
+    seen_at: datetime | None
+
+
+_sessions = BrowserSession.__table__.c
+_BROWSER = select(
+    _sessions.id,
+    _sessions.person_id,
+    _sessions.created_at,
+    _sessions.expires_at,
+    _sessions.second_factor,
+    _sessions.seen_at,
+).where(_sessions.secret_hash == bindparam("secret_hash"))
+
+
+def browser_session(session: Session, secret_hash: str) -> SignedInBrowser | None:
+    row = session.execute(_BROWSER, {"secret_hash": secret_hash}).one_or_none()
+    return None if row is None else SignedInBrowser(*row)
+
+
+def live_sessions(session: Session, secret_hashes: Collection[str], now: datetime) -> set[str]:
+    """Those of the hashes that belong to a session which is not over."""
+    query = select(BrowserSession.secret_hash).where(
+        BrowserSession.secret_hash.in_(secret_hashes), BrowserSession.expires_at > now
+    )
+    return set(session.scalars(query))
+
+
+def end_session(session: Session, secret_hash: str) -> None:
+    session.execute(delete(BrowserSession).where(BrowserSession.secret_hash == secret_hash))
+
+
+def forget_sessions(session: Session, person_id: uuid.UUID, before: datetime, keep: int) -> None:
+    """Delete those of a person's sessions that ran out before then, and all but the newest."""
+    own = BrowserSession.person_id == person_id
+    newest = select(BrowserSession.id).where(own).order_by(BrowserSession.created_at.desc()).limit(keep)
+    over = or_(BrowserSession.expires_at <= before, BrowserSession.id.not_in(newest))
+    session.execute(delete(BrowserSession).where(own, over))
+
+
+def forget_all_sessions(session: Session, before: datetime) -> int:
+    return rows_of(session.execute(delete(BrowserSession).where(BrowserSession.expires_at <= before)))
 
 
 def sign_ins_of(session: Session, person_id: uuid.UUID, since: datetime | None, now: datetime) -> list[Row]:
