@@ -10,7 +10,8 @@ from tests.app.demo.doors import SHOWN, TOKEN, door
 from tests.patience import PATIENCE, patient
 
 
-async def _watch(source: int, seconds: float) -> Observation:
+async def _watch(source: int) -> Observation:
+    """Two seconds of the stream, however long they take to come."""
     async with door() as (it, http):
         watcher = Watcher(source, [None] * FRAMES)
         await watcher.open(http, "/whep", TOKEN)
@@ -18,28 +19,30 @@ async def _watch(source: int, seconds: float) -> Observation:
         watcher.handed_at = it.shown.handed_at
         if source == SHOWN.source:
             await watcher.first_picture()
-        await asyncio.sleep(seconds)
-        return await watcher.stop()
+        while True:  # counts tell nobody when they change
+            await asyncio.sleep(0.05)
+            if watcher._pictures.count + watcher._unreadable >= 2 * FPS and watcher._sounds.count >= 50:
+                return await watcher.stop()
 
 
 def test_notes_pictures_sound_delay_and_loss() -> None:
-    seen = asyncio.run(asyncio.wait_for(_watch(SHOWN.source, 2.0), PATIENCE))
-    assert FPS < seen.frames <= 2 * FPS + 5
+    seen = asyncio.run(asyncio.wait_for(_watch(SHOWN.source), PATIENCE))
+    assert 2 * FPS <= seen.frames <= (seen.seconds + 1) * FPS
     assert seen.unreadable == 0
     assert seen.first_frame_ms is not None
     assert 0 < seen.first_frame_ms < patient(3_000)
     assert len(seen.latencies_ms) == seen.frames
     slowest = patient(1_000)
     assert all(0 < latency < slowest for latency in seen.latencies_ms)
-    assert seen.longest_freeze < patient(0.5)
-    assert seen.sound_frames > 40
-    assert seen.longest_silence < patient(0.5)
+    assert seen.longest_freeze < patient(1.0)
+    assert seen.sound_frames >= 50
+    assert seen.longest_silence < patient(1.0)
     assert seen.tone_share > 0.9
     assert seen.lost_packets == 0
 
 
 def test_another_senders_picture_and_sound_do_not_count() -> None:
-    seen = asyncio.run(asyncio.wait_for(_watch(SHOWN.source + 1, 2.0), PATIENCE))
+    seen = asyncio.run(asyncio.wait_for(_watch(SHOWN.source + 1), PATIENCE))
     assert seen.frames == 0
     assert seen.unreadable > FPS // 2
     assert seen.first_frame_ms is None

@@ -132,7 +132,7 @@ def test_a_flood_of_messages_ends_the_conversation(live: TestClient, keys: Keys,
     with live.websocket_connect(address(scene)) as socket:
         socket.send_json(hello(keys, scene.teacher))
         assert socket.receive_json()["type"] == "welcome"
-        for _ in range(channel.MESSAGES_AT_ONCE + 20):
+        for _ in range(channel.MESSAGES_AT_ONCE + 200):
             socket.send_json({"type": "pong"})
         assert refusal(socket) == ("channel.too_fast", 4400)
 
@@ -147,7 +147,9 @@ def test_a_cancelled_lesson_says_goodbye(
             lessons.get_lesson(session, scene.lesson_id).state = LessonState.CANCELLED
         assert live.portal is not None
         live.portal.call(sweep, app.state.coordinator, app.state.rights, session_factory, datetime.now(UTC))
-        assert socket.receive_json() == {"type": "lesson_ended", "reason": "cancelled"}
+        while (message := socket.receive_json())["type"] in ("quality", "ping"):
+            pass  # which come by the clock
+        assert message == {"type": "lesson_ended", "reason": "cancelled"}
         with pytest.raises(WebSocketDisconnect) as closed:
             socket.receive_json()
         assert closed.value.code == 1000
