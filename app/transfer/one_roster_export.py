@@ -116,7 +116,7 @@ def _people(session: Session, principal: Principal) -> dict[str, list[Row]]:
     """Users and their roles; the first role of each is the primary one."""
     users: dict[str, Row] = {}
     roles: list[Row] = []
-    for login, name, role, code, first, last in people.rows(session, principal):
+    for login, name, _mail, role, code, first, last in people.rows(session, principal):
         login, name, code = str(login), str(name), str(code)
         kind = "secondary" if login in users else "primary"
         given, family = _given_and_family(name)
