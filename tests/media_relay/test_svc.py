@@ -78,6 +78,9 @@ class Camera:
         self.track = self.stream.layers["video"].full
         self.source = Source(5, {PAYLOAD_TYPES[self.codec]: self.codec}, 90_000)
 
+    def expect(self) -> None:
+        """As a publisher is told: here no kernel takes packets that would have to know."""
+
     def shoot(self, *, key: bool = False, parts: int = 1, hold: tuple[int, int] | None = None) -> None:
         """One picture in all its layers; ``hold`` (spatial layer, part) does not arrive yet."""
         self.now += 1 / 30
