@@ -274,6 +274,11 @@ class Sender:
 
     def queue(self, address: Address, start: int, size: int, segment: int) -> None:
         """Queue ``memory[start : start + size]``; ``segment`` is the size of each datagram but the last, or 0."""
+        if address.source and isinstance(address, ConnectionAddress):
+            # It takes no message, so there is room for it in a queue that is full.
+            address.connection.write(self.view[start : start + size], segment)
+            self._written.add(address.connection)
+            return
         index = self._count
         vector = self._vector[index]
         vector.iov_base = self.memory + start
@@ -292,10 +297,6 @@ class Sender:
             header.msg_control = ffi.NULL
             header.msg_controllen = 0
         if address.source:
-            if isinstance(address, ConnectionAddress):
-                address.connection.write(self.view[start : start + size], segment)
-                self._written.add(address.connection)
-                return
             self._add_source(index, address.source, bool(segment))
         self._count = index + 1
 

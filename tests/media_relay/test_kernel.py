@@ -26,7 +26,7 @@ from media_relay.counters import Counters
 from media_relay.fanout import Fanout, Group
 from media_relay.seams import kernel as seam
 from media_relay.seams.ancillary import send_from
-from media_relay.seams.datagrams import MAX_GSO_BYTES, Address, Sender, ffi
+from media_relay.seams.datagrams import MAX_GSO_BYTES, Address, ConnectionAddress, Sender, ffi
 from media_relay.seams.kernel import Kernel, KernelError
 from media_relay.seams.srtp import SrtpContext
 from tests.media_relay.core.packets import packet
@@ -249,6 +249,34 @@ def test_a_full_queue_is_sent_and_filled_again(built: Any) -> None:
             half.sender.flush()
             received.append(read_all(other))
         assert len(received[0]) == 12 * 9
+        assert received[0] == received[1]
+
+
+class Kept:
+    """A connection that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.data: list[bytes] = []
+
+    def write(self, data: memoryview, segment: int) -> None:
+        self.data.append(bytes(data))
+
+    def flush(self) -> None:
+        """There is nothing in its way."""
+
+
+def test_a_queue_that_datagrams_fill_to_the_brim_has_room_for_connections(built: Any) -> None:
+    for one, two, other in halves(built, messages=16, sites=17):
+        path = track_with(frame(1, 1)).base
+        received = []
+        for half in (one, two):
+            kept = Kept()
+            half.sites[0].destination = ConnectionAddress(kept, ("127.0.0.1", 1))
+            half.fanout.forward(path, [0], EVERYTHING, half.sites)
+            half.sender.flush()
+            received.append((kept.data, read_all(other)))
+            assert half.counters.packets_forwarded == 17
+        assert [len(data) for data in received[0]] == [1, 16]
         assert received[0] == received[1]
 
 
