@@ -60,6 +60,8 @@ class Layering:
             flags = begins * BEGINS | (begins and sync) * SWITCH
         else:
             spatial, temporal, flags = self._of_dependency(slot, dependency)
+        if codec != Codec.AV1:
+            self.structure, self.reach[slot] = None, 0  # of a codec that came before
         spatial, temporal = min(spatial, MAX_SPATIAL - 1), min(temporal, MAX_TEMPORAL - 1)
         self.spatial[slot], self.temporal[slot], self.flags[slot] = spatial, temporal, flags
         self.octets[spatial][temporal] += end - start
@@ -85,6 +87,11 @@ class Layering:
                 if count:
                     spatial, temporal = max(spatial, s + 1), max(temporal, t + 1)
         return spatial, temporal
+
+    @property
+    def top_temporal(self) -> int:
+        """The highest temporal layer that is sent now, where that is said (AV1); else the highest so far."""
+        return self.layers()[1] - 1 if self.structure is None else max(self.structure.tops)
 
     def carried(self, spatial: int, temporal: int) -> tuple[int, int]:
         """Packets and bytes of payload so far of these layers and those below."""

@@ -147,7 +147,7 @@ class Rendition:
         if layering is None or self.spatial > former.spatial:
             return -1
         rises = self.temporal > former.temporal
-        top = min(self.temporal, layering.layers()[1] - 1)
+        top = min(self.temporal, layering.top_temporal)
         for index, slot in enumerate(slots):
             spatial, temporal, flags = layering.spatial[slot], layering.temporal[slot], layering.flags[slot]
             if spatial or not flags & BEGINS or temporal > self.temporal or sequence(slot) <= after:
