@@ -15,15 +15,18 @@ EVENTS_PER_SECOND: Final = 1 / 60
 """Beyond this the trail is told how many, not which: whoever has many addresses or accounts does not fill it."""
 
 
+def _pace() -> Throttle:
+    return Throttle(burst=EVENTS_AT_ONCE, per_second=EVENTS_PER_SECOND)
+
+
 @dataclass
 class RefusalClerk:
     """Writes what was refused to the trail, no faster than it can be read."""
 
     factory: SessionFactory
     refusals: Refusals
-    _pace: Throttle = field(
-        default_factory=lambda: Throttle(burst=EVENTS_AT_ONCE, per_second=EVENTS_PER_SECOND)
-    )
+    _of_known: Throttle = field(default_factory=_pace)
+    _of_strangers: Throttle = field(default_factory=_pace)
     _left_out: int = 0
 
     def look(self, now: float) -> None:
@@ -31,7 +34,8 @@ class RefusalClerk:
         taken, left_out = self.refusals.take(MOST_AT_ONCE)
         self._left_out += left_out
         for refusal in taken:
-            if self._pace.wait(None, now) > 0:
+            pace = self._of_known if refusal.asker else self._of_strangers
+            if pace.wait(None, now) > 0:
                 self._left_out += 1
             else:
                 self._write(refusal)

@@ -64,7 +64,10 @@ class Refusals:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._seen: OrderedDict[object, tuple[float, int]] = OrderedDict()
-        self._unwritten: deque[Refusal] = deque()
+        self._known: deque[Refusal] = deque()
+        self._strangers: deque[Refusal] = (
+            deque()
+        )  # apart: nobody with many addresses is in the way of the others
         self._left_out = 0
         self._lock = Lock()
 
@@ -80,15 +83,18 @@ class Refusals:
                 self._seen.popitem(last=False)
             if times + 1 != at:
                 return
-            if len(self._unwritten) < MOST_UNWRITTEN:
-                self._unwritten.append(refusal(at))
+            told = refusal(at)
+            unwritten = self._known if told.asker else self._strangers
+            if len(unwritten) < MOST_UNWRITTEN:
+                unwritten.append(told)
             else:
                 self._left_out += 1
 
     def take(self, most: int) -> tuple[list[Refusal], int]:
-        """Up to `most` that are to be written, and how many were left out because there were too many."""
+        """Up to `most` to be written, known askers first, and how many were left out because there were too many."""
         with self._lock:
-            taken = [self._unwritten.popleft() for _ in range(min(most, len(self._unwritten)))]
+            taken = [self._known.popleft() for _ in range(min(most, len(self._known)))]
+            taken += [self._strangers.popleft() for _ in range(min(most - len(taken), len(self._strangers)))]
             left_out, self._left_out = self._left_out, 0
             return taken, left_out
 

@@ -220,3 +220,22 @@ def test_strangers_choose_neither_how_much_is_remembered_nor_how_much_the_trail_
     ask(denied, 30_000)
     clerk.look(3600.0)
     assert '"others_not_noted":30' in str(tried.events()[-1].after)
+
+
+def test_forged_tokens_from_many_networks_hide_nobody_who_is_signed_in(tried: Tried) -> None:
+    refusals = Refusals(lambda: 0.0)
+    watch = Watch(refusals, CollectorRegistry())
+    for number in range(MOST_UNWRITTEN + 100):
+        scope: Mapping[str, Any] = {"type": "http", "method": "GET", "headers": []}
+        address = f"10.{number // 250}.{number % 250}.1"
+        watch(HTTPConnection({**scope, "client": (address, 1)}), Unauthenticated("token.invalid", "", ""))
+    clerk = RefusalClerk(tried.app.state.session_factory, refusals)
+    for _ in range(5):  # the pace of strangers is spent
+        clerk.look(0.0)
+    insider = Asker(uuid.UUID(int=7), None)
+    denied = HTTPConnection(
+        {"type": "http", "method": "GET", "client": ("10.0.0.1", 1), "headers": [], ASKER: insider}
+    )
+    watch(denied, Forbidden("a", "", ""))
+    clerk.look(0.0)
+    assert tried.events()[-1].person_id == insider.id
