@@ -12,10 +12,10 @@ from app.accounts.rules import MailPurpose
 
 
 def people_with_mail(session: Session, login: str | None, address: str | None, most: int) -> Sequence[Person]:
-    """People who can be written to, by login or by address."""
+    """People who can be written to, by login or by address; first those who proved that it is theirs."""
     query = select(Person).where(Person.active.is_(True), Person.email.is_not(None))
     query = query.where(Person.login == login if login is not None else Person.email == address)
-    return session.scalars(query.order_by(Person.login).limit(most)).all()
+    return session.scalars(query.order_by(Person.email_proven.desc(), Person.login).limit(most)).all()
 
 
 def link(session: Session, secret_hash: str, purpose: MailPurpose, now: datetime) -> MailedLink | None:

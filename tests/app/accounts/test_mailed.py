@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
+from app.accounts.mailed import whom_to_write
 from app.accounts.models import MailedLink, Person
 from app.accounts.rules import Role
 from app.audit.models import AuditEvent
@@ -217,3 +218,12 @@ def test_a_link_that_waits_ends_with_the_password_it_was_asked_for_by(
 def test_without_a_mail_server_the_admin_is_asked(client: TestClient) -> None:
     assert client.post(ASK, json={"who": "wang"}).json()["code"] == "mail.none"
     assert 'href="/forgot"' not in client.get("/").text
+
+
+def test_addresses_that_nobody_proved_do_not_crowd_out_the_owner(session: Session) -> None:
+    county = factories.county(session)
+    for login in ("a1", "a2", "a3", "zhao"):
+        made = factories.person(session, county, Role.TEACHER, login=login)
+        made.email, made.email_proven = "zhao@example.org", login == "zhao"
+    session.flush()
+    assert [each.login for each in whom_to_write(session, "zhao@example.org")] == ["zhao", "a1", "a2"]
