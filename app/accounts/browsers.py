@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.accounts import sign_in_queries as queries
@@ -17,7 +16,7 @@ from app.accounts.models import BrowserSession
 from app.accounts.rules import Principal, Used
 from app.accounts.service import principal_of
 from app.database import SessionFactory
-from app.errors import Unauthenticated
+from app.errors import DATABASE_TROUBLE, Unauthenticated
 
 SEEN_EVERY: Final = timedelta(minutes=10)
 KEPT: Final = timedelta(hours=4)
@@ -97,7 +96,7 @@ def note_seen(factory: SessionFactory, used: Used | None, now: datetime) -> None
     if used is None or (used.last_noted is not None and now < used.last_noted + SEEN_EVERY):
         return
     # The next use is noted if the database is too busy for this one.
-    with contextlib.suppress(OperationalError), factory.begin() as session:
+    with contextlib.suppress(*DATABASE_TROUBLE), factory.begin() as session:
         queries.note_seen(session, used.id, now)
 
 

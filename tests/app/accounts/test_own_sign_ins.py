@@ -1,17 +1,22 @@
 """Where one is signed in: seen in a list, and ended from it."""
 
 import uuid
+from datetime import UTC, datetime
 
 import pytest
 from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
 from starlette.testclient import TestClient
 
+from app.accounts.browsers import note_seen
 from app.accounts.devices import LONGEST, device_of
-from app.accounts.rules import Role
+from app.accounts.rules import Role, Used
 from app.audit.rules import Act
+from app.database import SessionFactory
 from app.keys import Keys
 from tests import factories
 
@@ -89,3 +94,10 @@ def test_one_sees_where_one_is_signed_in_and_ends_what_one_does_not_know(
         "/api/v1/audit-events", params={"act": Act.SIGNED_OUT}, headers=factories.bearer(keys, bureau)
     ).json()["items"]
     assert [event["after"]["by"] for event in trail] == ["list", "list"]
+
+
+def test_a_page_is_answered_though_no_connection_is_free_to_note_its_use() -> None:
+    engine = create_engine("sqlite://", poolclass=QueuePool, pool_size=1, max_overflow=0, pool_timeout=0)
+    with engine.connect():
+        note_seen(SessionFactory(engine), Used(uuid.uuid4(), None), datetime.now(UTC))
+    engine.dispose()
