@@ -23,6 +23,7 @@ _OF_THE_TRAIL: Final = {
     "audit_cuts": "",  # `audit_cut` cuts
     "alembic_version": "",
 }
+_RIGHTS: Final = ("INSERT", "UPDATE", "DELETE", "TRUNCATE", "TRIGGER")
 _CUT: Final = "audit_cut(uuid, integer, text, timestamptz)"
 
 
@@ -62,12 +63,7 @@ def serve_as(url: str, account: str) -> None:
         with engine.begin() as connection:
             _require_lesser(connection, account)
             _grant(connection, engine.dialect.identifier_preparer.quote(account))
-            if connection.scalar(
-                text("SELECT has_schema_privilege(:who, current_schema(), 'CREATE')"), {"who": account}
-            ):
-                raise StartupError(
-                    f"{account} may still make tables: it has a right to that from somewhere else"
-                )
+            _require_no_more(connection, account)
     except DBAPIError as error:
         reason = str(error.orig).strip().splitlines()[0]
         raise StartupError(f"{account} cannot be let serve: {reason}") from None
@@ -78,7 +74,8 @@ def serve_as(url: str, account: str) -> None:
 def _require_lesser(connection: Connection, account: str) -> None:
     """Whoever owns the tables, or may act as who does, cannot be kept from anything."""
     query = text(
-        "SELECT rolsuper OR pg_has_role(oid, (SELECT relowner FROM pg_class WHERE oid = to_regclass('audit_events')), "
+        "SELECT rolsuper OR rolcreaterole OR "
+        "pg_has_role(oid, (SELECT relowner FROM pg_class WHERE oid = to_regclass('audit_events')), "
         "'MEMBER') FROM pg_roles WHERE rolname = :who"
     )
     owns = connection.scalar(query, {"who": account})
@@ -86,6 +83,33 @@ def _require_lesser(connection: Connection, account: str) -> None:
         raise StartupError(f"the database has no account {account}: CREATE ROLE {account} LOGIN PASSWORD …")
     if owns:
         raise StartupError(f"{account} owns the tables, or may do everything: name another account")
+
+
+def _require_no_more(connection: Connection, account: str) -> None:
+    """What it was not given here it may have from a group, PUBLIC or a role like `pg_write_all_data`."""
+    if connection.scalar(
+        text("SELECT has_schema_privilege(:who, current_schema(), 'CREATE')"), {"who": account}
+    ):
+        raise StartupError(f"{account} may still make tables: it has a right to that from somewhere else")
+    beyond = text(
+        "SELECT has_table_privilege(:who, :trail, :right) OR CASE WHEN :right IN ('INSERT', 'UPDATE') "
+        "THEN has_any_column_privilege(:who, :trail, :right) ELSE false END"
+    )
+    # A role that it may become without inheriting from it counts as well.
+    roles = text(
+        "SELECT rolname, rolsuper OR rolcreaterole FROM pg_roles WHERE pg_has_role(:who, oid, 'MEMBER')"
+    )
+    for role, may_all in connection.execute(roles, {"who": account}).all():
+        if may_all:
+            raise StartupError(f"{account} may become {role}, which may give itself every right")
+        for table, given in _OF_THE_TRAIL.items():
+            for right in _RIGHTS:
+                if right not in given.split(", ") and connection.scalar(
+                    beyond, {"who": role, "trail": table, "right": right}
+                ):
+                    raise StartupError(
+                        f"{account} may still {right} {table}: it has a right to that from {role}"
+                    )
 
 
 def _grant(connection: Connection, account: str) -> None:

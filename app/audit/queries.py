@@ -68,10 +68,14 @@ def cuts(session: Session) -> dict[uuid.UUID, Head]:
 
 
 def last_before(session: Session, county_id: uuid.UUID, before: datetime, most: int) -> Head | None:
-    """The newest event from before then, at most so many after the oldest one; None when there is none so old."""
+    """The last event before the first younger one, at most `most` after the oldest; None: there is none so old."""
     oldest = select(func.min(AuditEvent.number)).where(AuditEvent.county_id == county_id).scalar_subquery()
     old = (AuditEvent.county_id == county_id, AuditEvent.at < before, AuditEvent.number < oldest + most)
-    query = select(AuditEvent.number, AuditEvent.hash).where(*old)
+    younger = select(func.min(AuditEvent.number)).where(
+        AuditEvent.county_id == county_id, AuditEvent.at >= before, AuditEvent.number < oldest + most
+    )  # a clock may once have been wrong: what is younger stays, with all that came after it
+    end = func.coalesce(younger.scalar_subquery(), oldest + most)
+    query = select(AuditEvent.number, AuditEvent.hash).where(*old, AuditEvent.number < end)
     found = session.execute(query.order_by(AuditEvent.number.desc()).limit(1)).one_or_none()
     return Head(*found) if found is not None else None
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy import make_url, text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
 from app.__main__ import main
@@ -16,6 +17,7 @@ from app.audit import queries, service
 from app.audit.rules import SERVER_CHAIN, Act, Event, seal
 from app.database import SessionFactory, make_engine, reading
 from app.main import create_app
+from app.migrate import upgrade
 from app.settings import Settings
 
 OWNER, SERVER = (f"tongtang_{what}_{os.getpid()}" for what in ("owner", "server"))
@@ -29,6 +31,8 @@ FORBIDDEN = (
     "DELETE FROM audit_chains",
     "INSERT INTO audit_cuts SELECT county_id, number, hash, at FROM audit_events",
     "DELETE FROM audit_cuts",
+    "INSERT INTO audit_events (county_id, number, at, act, previous, hash) "
+    "SELECT county_id, number + 9, now() - interval '2 hours', act, previous, hash FROM audit_events",
     "CREATE OR REPLACE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END'",
     "DROP TABLE people",
     "CREATE TABLE of_mine (id integer)",
@@ -81,6 +85,7 @@ def test_a_server_does_its_work_without_a_right_to_change_tables_or_the_trail(
         main(["migrate", *where, "--database-url", owner, "--serve-as", SERVER]) == 0
     )  # after each migration
     capsys.readouterr()
+    write_what_is_old(owner)
 
     arguments = ["create-county", "341524", "Jinzhai", "--admin", "chen", "--password-stays"]
     assert main([*arguments, *where, "--database-url", lesser]) == 0
@@ -108,9 +113,56 @@ def test_a_server_does_its_work_without_a_right_to_change_tables_or_the_trail(
     for statement in FORBIDDEN:
         with (
             engine.connect() as connection,
-            pytest.raises(ProgrammingError, match="permission denied|must be owner"),
+            pytest.raises(DBAPIError, match="permission denied|must be owner|audit_is_of_now"),
         ):
             connection.execute(text(statement))
+    engine.dispose()
+
+
+def test_an_account_with_rights_from_elsewhere_is_not_let_serve(
+    urls: tuple[str, str], postgres_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    owner, _ = urls
+    upgrade(owner)
+    serve = ["migrate", "--data-dir", str(tmp_path), "--database-url", owner, "--serve-as", SERVER]
+    group = f"{SERVER}_group"
+    cases = (
+        ([f"ALTER ROLE {SERVER} CREATEROLE"], [f"ALTER ROLE {SERVER} NOCREATEROLE"]),
+        ([f"GRANT pg_write_all_data TO {SERVER}"], [f"REVOKE pg_write_all_data FROM {SERVER}"]),
+        (
+            [f"CREATE ROLE {group} CREATEROLE", f"GRANT {group} TO {SERVER}"],
+            [f"ALTER ROLE {group} NOCREATEROLE"],
+        ),
+        (
+            [f"GRANT UPDATE (hash) ON audit_events TO {group}", f"ALTER ROLE {SERVER} NOINHERIT"],
+            [f"DROP OWNED BY {group}", f"DROP ROLE {group}"],
+        ),
+    )
+    engine = make_engine(make_url(postgres_url).set(database=OWNER).render_as_string(hide_password=False))
+    for wrong, mended in cases:
+        with engine.begin() as connection:
+            for statement in wrong:
+                connection.execute(text(statement))
+        assert main(serve) == 2
+        assert (
+            "every right" in (said := capsys.readouterr().err)
+            or "may still" in said
+            or "name another" in said
+        )
+        with engine.begin() as connection:
+            for statement in mended:
+                connection.execute(text(statement))
+    engine.dispose()
+    assert main(serve) == 0
+
+
+def write_what_is_old(owner: str) -> None:
+    """An event from 400 days ago: only the tables' owner writes of another time than now."""
+    engine = make_engine(owner)
+    with Session(engine) as session, session.begin():
+        head = queries.lock_head(session, SERVER_CHAIN)
+        event = Event(Act.KEYS_ROTATED, SERVER_CHAIN)
+        queries.append(session, [seal(event, head, datetime.now(UTC) - timedelta(days=400))])
     engine.dispose()
 
 
@@ -118,9 +170,6 @@ def cut_what_is_old(factory: SessionFactory) -> None:
     """The retention rule still deletes, by the function of the tables' owner, and what is young stays."""
     now = datetime.now(UTC)
     with factory.begin() as session:
-        head = queries.lock_head(session, SERVER_CHAIN)
-        old = seal(Event(Act.KEYS_ROTATED, SERVER_CHAIN), head, now - timedelta(days=400))
-        queries.append(session, [old])
         service.note(session, Act.KEYS_ROTATED, SERVER_CHAIN, None)
     with factory.begin() as session:
         assert service.cut_old(session, SERVER_CHAIN, now - timedelta(days=300), now) == 1

@@ -88,6 +88,21 @@ def test_a_cut_that_somebody_else_makes_is_refused_or_found(session: Session, co
     session.rollback()
 
 
+def test_one_that_is_dated_back_takes_nothing_young_with_it(session: Session, county_id: uuid.UUID) -> None:
+    head = queries.lock_head(session, county_id)
+    queries.append(session, [seal(Event(Act.ROOM_ADDED, county_id), head, NOW - timedelta(days=400))])
+    session.commit()
+    digest = queries.event_hash(session, county_id, head.number + 1) or ""
+    with pytest.raises(DBAPIError, match="audit_is_append_only"):
+        queries.cut(session, county_id, Head(head.number + 1, digest), NOW)
+    session.rollback()
+    assert cut(session, county_id, 350) == 6
+    end = Head(head.number + 1, digest)  # nor does a cut that is already there move over young ones
+    with pytest.raises(DBAPIError, match="audit_is_append_only"):
+        queries.cut(session, county_id, end, NOW)
+    session.rollback()
+
+
 def test_a_cut_is_not_taken_back(session: Session, county_id: uuid.UUID) -> None:
     cut(session, county_id, 550)
     for words in ("DELETE FROM audit_cuts", "UPDATE audit_cuts SET number = 2"):
