@@ -57,7 +57,8 @@ export async function teachers(me) {
 
 export async function groups() {
   const [found, of] = await Promise.all([list("/api/v1/pupil-groups"), units(...PLACES)]);
-  return found.map(({ id, name, org_unit_id: unit }) => ({ id, unit, name: within(of, name, unit) })).sort(byName);
+  const shown = ({ id, name, org_unit_id: unit, closed_from: closed }) => ({ id, unit, closed, name: within(of, name, unit) });
+  return found.map(shown).sort(byName);
 }
 
 // The periods of a unit's bells on a day; none where no bells are in force.

@@ -157,7 +157,8 @@ class Planning {
     this.#controls.sites = ticks(places, "checkbox", "change.sites.which", rooms.map((each) => ({ ...each, checked: isWanted(each) })));
     if (!rooms.length) say(child(this.#controls.sites.set, "p", "hint"), "plan.no_sites");
     const units = [this.#school(), ...rooms.map(({ unit }) => unit)];
-    const near = groups.filter(({ unit }) => units.includes(unit));
+    const day = this.#day();
+    const near = groups.filter(({ unit, closed }) => units.includes(unit) && (!closed || closed > day));
     this.#controls.groups = near.length ? ticks(places, "checkbox", "plan.groups", near.map((each) => ({ ...each, checked: each.id === this.#start.whose }))) : null;
     for (const box of places.querySelectorAll("input")) box.checked = ticked.get(box.value) ?? box.checked;
     this.#checkSoon();

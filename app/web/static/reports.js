@@ -56,7 +56,7 @@ async function open() {
 // The term of today, else the last one.
 function current(terms) {
   const today = new Date().toISOString().slice(0, 10);
-  const byStart = terms.toSorted((a, b) => a.first_day.localeCompare(b.first_day));
+  const byStart = [...terms].sort((a, b) => a.first_day.localeCompare(b.first_day));
   return byStart.findLast(({ first_day: first }) => first <= today) ?? byStart[0];
 }
 
@@ -120,7 +120,7 @@ function sorted(rows, by, { column, down }) {
   const name = (row) => nameOf(row, by)();
   const rate = ({ figures }) => figures[column] ?? 2; // where nothing is required, nothing is lacking
   const byName = (one, other) => name(one).localeCompare(name(other), "zh", { numeric: true });
-  const found = rows.toSorted((one, other) => (column === "name" ? 0 : rate(one) - rate(other)) || byName(one, other));
+  const found = [...rows].sort((one, other) => (column === "name" ? 0 : rate(one) - rate(other)) || byName(one, other));
   return down ? found.reverse() : found;
 }
 

@@ -8,6 +8,8 @@ import { byId, child } from "./page.js";
 import { loadSubjects, titleOf } from "./subjects.js";
 
 const MOST = 8;
+const OF_GROUP = "pupil_group.still_planned"; // which names no pairings
+const STILL_PLANNED = ["room.still_planned", OF_GROUP];
 
 // Empties a section but for its heading; returns the place for what comes.
 export function refill(name) {
@@ -35,7 +37,7 @@ export function table(parent, ...heads) {
   return child(whole, "tbody");
 }
 
-// Asks from which day on a unit or room is no more. What is planned there is in the way, and is named.
+// Asks from which day on a unit, room or pupil group is no more. What is planned there is in the way, and is named.
 export function askClosing(path, { name, version }, hint, changed) {
   const parts = form(openPanel("unit.close.of", { name }), "unit.close", () => close(), (failure) => explain(failure));
   say(child(parts.fields, "p", "hint"), hint);
@@ -49,9 +51,9 @@ export function askClosing(path, { name, version }, hint, changed) {
   }
 
   async function explain({ code, problem }) {
-    if (code !== "room.still_planned") return false;
+    if (!STILL_PLANNED.includes(code)) return false;
     await loadSubjects();
-    const { lessons, pairings, total_lessons: count, total_pairings: agreed } = problem;
+    const { lessons, pairings = [], total_lessons: count, total_pairings: agreed = 0 } = problem;
     const place = parts.findings;
     if (count) {
       say(child(place, "p", "finding-sum"), "unit.close.lessons", { count });
@@ -63,7 +65,7 @@ export function askClosing(path, { name, version }, hint, changed) {
     }
     const last = pairings.map(({ valid_to: to }) => to).sort().at(-1);
     if (agreed) say(child(place, "p", "finding-sum"), "unit.close.pairings", { count: agreed, day: longDay(last) });
-    say(child(place, "p"), "unit.close.way_out");
+    say(child(place, "p"), code === OF_GROUP ? "pupils.group.close.way_out" : "unit.close.way_out");
     return true;
   }
 }

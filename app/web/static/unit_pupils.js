@@ -5,10 +5,12 @@ import { todayIn } from "./dates.js";
 import { button, field, form, input, openPanel, select, ticks } from "./form.js";
 import { say } from "./i18n.js";
 import { byId, child } from "./page.js";
-import { refill, table } from "./unit_parts.js";
+import { askClosing, refill, reopening, table } from "./unit_parts.js";
+import { notesOn } from "./units.js";
 
 const GRADES = Array.from({ length: 12 }, (_, index) => index + 1);
 const HAVE_PUPILS = ["school", "teaching_site"];
+const pathOf = ({ id }) => `/api/v1/pupil-groups/${id}`;
 let term = null;
 
 // Heads are shown to those who look after the unit; groups to everybody who plans with them.
@@ -25,17 +27,26 @@ export async function showPupils(given) {
   const own = groups.filter(({ org_unit_id: id }) => id === unit.id).sort(byName);
   say(child(body, "h3"), "pupils.groups");
   if (own.length) {
-    const rows = table(body, "pupils.group", "pupils.grades", "reports.pupils");
-    for (const { name, grades, headcount } of own) {
-      const row = child(rows, "tr");
-      const head = child(row, "th");
-      head.scope = "row";
-      head.textContent = name;
-      say(child(row, "td"), grades.length > 1 ? "pupils.combined" : "pupils.grade", { grades: grades.join("+") });
-      child(row, "td").textContent = headcount;
-    }
+    const rows = table(body, "pupils.group", "pupils.grades", "reports.pupils", ...(mine ? [null] : []));
+    for (const group of own) showGroup(child(rows, "tr"), group, given);
   } else say(child(body, "p", "hint"), "pupils.groups.none");
   if (mine && !unit.closed_from) button(child(body, "div", "ways"), "pupils.group.add", () => addGroup(given));
+}
+
+function showGroup(row, group, given) {
+  const { mine, attempt, changed } = given;
+  const head = child(row, "th");
+  head.scope = "row";
+  child(head, "span").textContent = group.name;
+  for (const [key, values] of notesOn(group)) say(child(head, "p", "badge"), key, values);
+  const key = group.grades.length > 1 ? "pupils.combined" : "pupils.grade";
+  say(child(row, "td"), key, { grades: group.grades.join("+") });
+  child(row, "td").textContent = group.headcount;
+  if (!mine) return;
+  const ways = child(child(row, "td"), "div", "ways");
+  button(ways, "unit.change", () => changeGroup(group, given));
+  if (group.closed_from) button(ways, "unit.reopen", () => attempt(reopening(pathOf(group), group, changed)));
+  else button(ways, "unit.close", () => askClosing(pathOf(group), group, "pupils.group.close.hint", changed));
 }
 
 // The term of today, else the next, else the last.
@@ -92,20 +103,37 @@ function change(heads, { unit, changed }) {
   counts[0].box.focus();
 }
 
+function changeGroup(group, { changed }) {
+  const parts = form(openPanel("unit.change.of", { name: group.name }), "unit.save", async () => {
+    await ask("PATCH", pathOf(group), wanted(), group.version);
+    await changed("unit.saved");
+  });
+  const wanted = groupFields(parts.fields, group);
+}
+
 function addGroup({ unit, changed }) {
   const parts = form(openPanel("pupils.group.add.to", { name: unit.name }), "pupils.group.add", async () => {
+    const { name } = await ask("POST", "/api/v1/pupil-groups", { org_unit_id: unit.id, ...wanted() });
+    await changed("unit.added", { name });
+  });
+  const wanted = groupFields(parts.fields, { name: "", grades: [], headcount: "" });
+}
+
+// What is said of a group; answers how to read it.
+function groupFields(place, group) {
+  const name = field(place, "pupils.group.name", input("text", group.name, { maxLength: 100, autocomplete: "off" }));
+  const items = GRADES.map((grade) => {
+    return { id: grade, key: "reports.grade", given: { grade }, checked: group.grades.includes(grade) };
+  });
+  const { set, chosen } = ticks(place, "checkbox", "pupils.group.grades", items);
+  set.classList.add("many");
+  const heads = field(place, "reports.pupils", input("number", group.headcount, { min: 0, max: 10_000, step: 1 }));
+  name.focus();
+  return () => {
     const grades = chosen().map(Number);
     if (!name.value.trim()) throw { words: "unit.no_name" };
     if (!grades.length) throw { words: "pupils.no_grade" };
     if (!heads.value || !heads.validity.valid) throw { words: "pupils.wrong" };
-    const body = { org_unit_id: unit.id, name: name.value.trim(), grades, headcount: Number(heads.value) };
-    await ask("POST", "/api/v1/pupil-groups", body);
-    await changed("unit.added", { name: body.name });
-  });
-  const name = field(parts.fields, "pupils.group.name", input("text", "", { maxLength: 100, autocomplete: "off" }));
-  const items = GRADES.map((grade) => ({ id: grade, key: "reports.grade", given: { grade } }));
-  const { set, chosen } = ticks(parts.fields, "checkbox", "pupils.group.grades", items);
-  set.classList.add("many");
-  const heads = field(parts.fields, "reports.pupils", input("number", "", { min: 0, max: 10_000, step: 1 }));
-  name.focus();
+    return { name: name.value.trim(), grades, headcount: Number(heads.value) };
+  };
 }
