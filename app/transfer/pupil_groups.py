@@ -13,6 +13,7 @@ from app.schools.groups import GroupDraft, group_in
 from app.schools.models import OrgUnit, PupilGroup
 from app.transfer.columns import (
     Column,
+    Fault,
     Record,
     Value,
     Written,
@@ -82,15 +83,24 @@ def _take(
     if isinstance(new, list):
         found.faults += new
     elif unit is not None:
+        present = there.get((unit.id, new.name))
         draft = GroupDraft(unit.id, new.name, tuple(new.grades), new.headcount)
         found.take(
             record,
-            there.get((unit.id, new.name)),
+            present,
             {"grades": new.grades, "headcount": new.headcount},
-            not_allowed(principal, Action.PUPIL_GROUP_ADD, unit, record, "org_unit"),
+            not_allowed(principal, Action.PUPIL_GROUP_ADD, unit, record, "org_unit")
+            or _closed(present, record),
             lambda: group_in(unit, draft),
             "org_unit",
         )
+
+
+def _closed(present: PupilGroup | None, record: Record) -> list[Fault]:
+    """The fault of a row that would change a closed group: of a class that left, not of that of the same name now."""
+    if present is None or present.closed_from is None:
+        return []
+    return [record.fault("name", "pupil_group.closed", value=present.name, day=str(present.closed_from))]
 
 
 def rows(session: Session, principal: Principal) -> list[Sequence[Written]]:
