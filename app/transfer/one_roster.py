@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from app.transfer import tables
-from app.transfer.columns import BadValue, Fault, Record, as_day, narrow, plain
+from app.transfer.columns import BadValue, Fault, Record, as_day, narrow, plain, unguarded
 from app.transfer.csv_files import csv_rows
 from app.transfer.kinds import KINDS, Kind
 from app.transfer.tables import MOST_COLUMNS, BadFile
@@ -77,7 +77,7 @@ class Line:
     values: Mapping[str, str]
 
     def __getitem__(self, column: str) -> str:
-        return plain(self.values.get(column, ""))
+        return plain(unguarded(self.values.get(column, "")))
 
     @property
     def stays(self) -> bool:

@@ -8,7 +8,8 @@
 | subject of the county's list | course |
 | pupil group | class of type homeroom, without members: no pupil is named |
 
-Ids are the codes and logins by which tables know them, so that they stay the same from one export to the next.
+Ids are the codes and logins by which tables know them, or ours where names may change (terms and classes), so that they
+stay the same from one export to the next.
 """
 
 import csv
@@ -24,7 +25,7 @@ from app.accounts.rules import Principal
 from app.schools import bulk, subjects
 from app.schools.rules import OrgUnitKind
 from app.timetables import service as timetables
-from app.transfer import people, pupil_groups
+from app.transfer import people
 from app.transfer.columns import guarded
 from app.transfer.one_roster import in_chinese
 
@@ -166,11 +167,12 @@ def _classes(session: Session, principal: Principal) -> list[Row]:
     terms = ",".join(
         str(term.id) for term in timetables.terms_meeting(session, principal.county_id, date.min, date.max)
     )
+    codes = {unit.id: unit.code for unit in bulk.all_units(session, principal.county_id)}
     found: list[Row] = []
-    for code, name, grades, _headcount in pupil_groups.rows(session, principal):
-        listed = ",".join(f"{int(each):02}" for each in str(grades).split("、"))
+    for group in bulk.all_groups(session, principal.county_id):
+        grades, code = ",".join(f"{each:02}" for each in group.grades), codes[group.org_unit_id]
         found.append(
-            (f"{code}/{name}", str(name), listed, _HOMEROOM, "", "homeroom", "", str(code), terms, "", "", "")
+            (str(group.id), group.name, grades, _HOMEROOM, "", "homeroom", "", code, terms, "", "", "")
         )
     return found
 

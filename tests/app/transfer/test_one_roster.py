@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
 from app.accounts.models import Assignment, Person
+from app.accounts.rules import Role
 from app.audit.models import AuditEvent
 from app.database import SessionFactory
 from app.keys import Keys
@@ -108,6 +109,13 @@ def test_a_bundle_comes_in(
     assert stored(Headcount.grade, Headcount.pupils) == {(1, 2), (2, 1)}
     assert "秘密" not in str(stored(Person.name) | stored(AuditEvent.after))
 
+    # What a spreadsheet would take for a formula, and names with blanks, come back as they are.
+    school = factories.school(session, county.county)
+    school.name = "+1小学"
+    for name in ("李 娜", "=Ann  Lee", "@ 王"):
+        factories.person(session, school, Role.TEACHER, name=name)
+    group = session.scalars(select(PupilGroup)).one()
+    session.commit()
     given_out = client.get("/api/v1/exports/oneroster.zip", headers=headers).content
     with zipfile.ZipFile(io.BytesIO(given_out)) as archive:
         files = {name: archive.read(name).decode() for name in archive.namelist()}
@@ -119,12 +127,21 @@ def test_a_bundle_comes_in(
     rows = {name: list(csv.DictReader(io.StringIO(text))) for name, text in files.items()}
     assert {row["type"]: row["title"] for row in rows["academicSessions.csv"]} == {"term": "Autumn"}
     assert "English" in {row["courseCode"] for row in rows["courses.csv"]}
-    assert [(row["title"], row["grades"], row["classType"]) for row in rows["classes.csv"]] == [
-        ("一二年级复式班", "01,02", "homeroom")
-    ]
+    assert [
+        (row["sourcedId"], row["title"], row["grades"], row["classType"]) for row in rows["classes.csv"]
+    ] == [(str(group.id), "一二年级复式班", "01,02", "homeroom")]
     back = send(files, False)
     assert (back["errors"], back["created"], back["changed"]) == ([], 0, 0), back
     assert stored(PupilGroup.name, PupilGroup.headcount) == {("一二年级复式班", 4)}
+
+    group.closed_from = today
+    session.commit()
+    closed = send(
+        {**V1_2, "enrollments.csv": V1_2["enrollments.csv"].replace("e1,", "e1,tobedeleted", 1)}, False
+    )
+    assert [each["code"] for each in closed["report"]["errors"]] == ["pupil_group.closed"]
+    group.closed_from = None
+    session.commit()
 
     again = send(V1_2, False)
     assert (again["created"], again["changed"], again["unchanged"]) == (0, 0, report["created"])
