@@ -146,10 +146,15 @@ def _own_class() -> tuple[ColumnElement[bool], ...]:
 
 def _counts(now: dt.datetime, reached: ColumnElement[bool] | None) -> tuple[ColumnElement[int], ...]:
     """All, those that are over, and those that were held and reached whom they are for."""
-    over = func.sum(case((Lesson.ends_at <= now, 1), else_=0))
+    over = func.sum(case((_over(now), 1), else_=0))
     held = Lesson.state.in_(HELD)
     delivered = func.sum(case((held if reached is None else and_(held, reached), 1), else_=0))
     return func.count(), over, delivered
+
+
+def _over(now: dt.datetime) -> ColumnElement[bool]:
+    """By the clock, or ended before that: whatever is delivered is due."""
+    return or_(Lesson.ends_at <= now, Lesson.state.in_(HELD))
 
 
 def _minutes(
@@ -159,9 +164,7 @@ def _minutes(
     first = case((began < Lesson.starts_at, Lesson.starts_at), else_=began)
     last = case((ended > Lesson.ends_at, Lesson.ends_at), else_=ended)
     ran = and_(delivered, first < last)
-    due = func.sum(
-        case((Lesson.ends_at <= now, _seconds(Lesson.ends_at) - _seconds(Lesson.starts_at)), else_=0)
-    )
+    due = func.sum(case((_over(now), _seconds(Lesson.ends_at) - _seconds(Lesson.starts_at)), else_=0))
     return due / 60.0, func.sum(case((ran, _seconds(last) - _seconds(first)), else_=0)) / 60.0
 
 

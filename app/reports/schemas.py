@@ -216,8 +216,8 @@ class RoomFiguresOut(Output):
     delivered: int
     due_minutes: int = Field(description="Minutes of the lessons that are due, as planned")
     delivered_minutes: int = Field(
-        description="Minutes that delivered lessons were on the air (of a receiving room: that it was there), within "
-        "their planned time"
+        description="Minutes that delivered lessons were on the air, within their planned time. Of a receiving room: "
+        "from its first join to its last leave, breaks between them included"
     )
     per_week: float | None = Field(description="planned ÷ weeks of the term")
     lessons: str
