@@ -11,8 +11,8 @@ from app.database import take_turns, violated
 from app.errors import Conflict
 from app.lessons import changes, queries
 from app.lessons.changes import Doing, Told, facts_of
-from app.lessons.clash_report import examine, refusal
-from app.lessons.models import OVERLAP_RULES, Lesson, LessonGroup, LessonSite
+from app.lessons.clash_report import examine, overtaken, refusal
+from app.lessons.models import Lesson, LessonGroup, LessonSite
 from app.lessons.rules import ChangeKind, SiteState, belongs, is_known
 from app.lessons.scheduling import resources_of
 from app.timetables.planning import EntryDraft, Plan, plan_days
@@ -59,9 +59,9 @@ def carry_out(session: Session, lesson: Lesson, plan: Plan, occurrence: Occurren
             _fit_sites(lesson, plan, occurrence)
             _fit_groups(lesson, plan, occurrence)
     except IntegrityError as error:
-        if violated(error) not in OVERLAP_RULES:
+        if (late := overtaken(session, plan, violated(error), [lesson.id])) is None:
             raise
-        raise refusal(session, examine(session, plan, [lesson.id])) from None
+        raise late from None
 
 
 def _fit(lesson: Lesson, plan: Plan, occurrence: Occurrence) -> None:

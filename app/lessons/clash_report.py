@@ -12,7 +12,10 @@ from sqlalchemy.orm import Session
 from app.errors import Conflict
 from app.lessons import booking_queries as queries
 from app.lessons.booking_queries import Needs
+from app.lessons.models import OVERLAP_RULES
+from app.schools import service as schools
 from app.timetables.clashes import Booking, Clash, Resource, find_clashes
+from app.timetables.ground import refuse_closed_groups
 from app.timetables.planning import Plan
 from app.timetables.rules import Interval, Occurrence
 
@@ -121,6 +124,27 @@ def refusal(session: Session, findings: Findings) -> Conflict:
     if findings.plan.apart and not findings.clashes:
         return Conflict("timetable.bells_apart", "Bells apart", _apart_summary(findings.plan), **details)
     return Conflict("timetable.clash", "Already taken", _summary(findings, details["clashes"]), **details)
+
+
+def overtaken(session: Session, plan: Plan, rule: str, apart_from: Collection[UUID] = ()) -> Conflict | None:
+    """The answer to whoever was a moment late, by the rule with which the database refused the plan.
+
+    None where the rule is about something else.
+    """
+    if rule in OVERLAP_RULES:
+        return refusal(session, examine(session, plan, apart_from))
+    last_day = max(each.day for each in plan.occurrences)
+    rooms = [plan.main_room, *(site.room for site in plan.sites)] if rule == "room_closed" else []
+    groups = plan.groups if rule == "group_closed" else ()
+    try:
+        for thing in (*rooms, *groups):
+            session.refresh(thing, ["closed_from"])
+        for room in rooms:
+            schools.refuse_closed_room(room, last_day)
+        refuse_closed_groups(groups, last_day)
+    except Conflict as closed:
+        return closed
+    return None
 
 
 def described(session: Session, findings: Findings) -> dict[str, Any]:

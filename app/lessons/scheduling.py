@@ -17,8 +17,7 @@ from app.lessons import booking_queries as queries
 from app.lessons import changes
 from app.lessons.booking_queries import Rows
 from app.lessons.changes import Doing
-from app.lessons.clash_report import Findings, examine, needs_of, refusal
-from app.lessons.models import OVERLAP_RULES
+from app.lessons.clash_report import Findings, examine, needs_of, overtaken, refusal
 from app.lessons.rules import LessonState, SiteState
 from app.schools import service as schools
 from app.timetables.ground import BELL_SKEW
@@ -94,9 +93,9 @@ def put_down(session: Session, plan: Plan, rows: Rows, apart_from: Sequence[UUID
             queries.add_lessons(session, rows)
     except IntegrityError as error:
         # Somebody who did not take turns was faster; the database saw it, and by now so do we.
-        if violated(error) not in OVERLAP_RULES:
+        if (late := overtaken(session, plan, violated(error), apart_from)) is None:
             raise
-        raise refusal(session, examine(session, plan, apart_from)) from None
+        raise late from None
 
 
 def resources_of(plan: Plan) -> list[UUID]:

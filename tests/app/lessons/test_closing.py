@@ -13,12 +13,16 @@ from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
 from app.accounts.rules import Role
+from app.errors import Conflict
 from app.keys import Keys
 from app.lessons.models import Lesson, LessonGroup, LessonSite
 from app.lessons.rules import LessonState
+from app.lessons.scheduling import put_down, rows_of
 from app.schools import groups
 from app.schools.groups import GroupDraft
+from app.schools.models import PupilGroup, Room
 from app.schools.rules import EARTH_RADIUS_KM, distance_km
+from app.timetables import planning
 from tests import counties, factories
 from tests.counties import FIRST_DAY
 
@@ -168,6 +172,21 @@ def test_a_class_that_leaves_is_planned_for_no_more(client: TestClient, session:
     with pytest.raises(DBAPIError, match=r"group_closed|group that is not closed"), session.begin_nested():
         session.add(held)
         session.flush()
+
+
+@pytest.mark.parametrize("what", ["room", "pupil_group"])
+def test_whoever_plans_while_it_is_closed_is_told_so(session: Session, what: str) -> None:
+    """A plan was made while all was open; by the time of storing it is not."""
+    county = counties.county(session, sites=1)
+    group = groups.create_group(session, GroupDraft(county.school.id, "三(1)", (3,), 40))
+    plan = planning.plan_entry(session, county.draft(pupil_group_ids=(group.id,)), counties.NOW)
+    planning.store(session, plan)
+    closing: Room | PupilGroup = county.main_room if what == "room" else group
+    closing.closed_from = FIRST_DAY
+    session.flush()
+    with pytest.raises(Conflict) as refused:
+        put_down(session, plan, rows_of(plan, LessonState.PUBLISHED))
+    assert refused.value.code == f"{what}.closed"
 
 
 def test_the_database_keeps_lessons_out_of_closed_rooms(session: Session) -> None:
