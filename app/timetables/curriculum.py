@@ -97,11 +97,12 @@ def copy_curriculum(
     """
     county = schools.require_at(session, principal, Action.CURRICULUM_SET, principal.county_id)
     term, source = (get_term(session, each, county.id) for each in (term_id, from_term_id))
-    there = {row.org_unit_id for row in queries.requirements_of(session, term.id)}
     said: dict[UUID, dict[tuple[int, str], Periods]] = {}
     for row in queries.requirements_of(session, source.id):
         periods = Periods(row.periods_per_week, row.own_periods)
         said.setdefault(row.org_unit_id, {})[row.grade, row.subject] = periods
+    take_turns(session, said.keys())  # before it is read which of them say something there
+    there = {row.org_unit_id for row in queries.requirements_of(session, term.id)}
     for unit in schools.org_units(session, said.keys() - there).values():
         before = put_curriculum(session, term, unit, said[unit.id])
         _note(session, principal, term, unit, before, said[unit.id])
