@@ -109,11 +109,12 @@ class MediaPort:
 
     def drops(self) -> dict[str, int]:
         """Datagrams that the socket did not take or bring whole, by reason."""
-        sender = self.sender
+        sender, inboxes = self.sender, [inbox for inbox in (self._receiver, self._feedback) if inbox]
         return {
+            "receive_full": sum(inbox.overflowed for inbox in inboxes),
             "send_full": sender.dropped,
             "send_rejected": sender.rejected,
-            "truncated": self._receiver.truncated + (self._feedback.truncated if self._feedback else 0),
+            "truncated": sum(inbox.truncated for inbox in inboxes),
         }
 
     def fileno(self) -> int:

@@ -10,6 +10,7 @@ import errno
 import itertools
 import select
 import socket
+import struct
 from typing import Any, Final, Protocol
 
 from cffi import FFI
@@ -53,6 +54,9 @@ _CONTROL_SIZE: Final = ffi.offsetof("mmsghdr_t", "msg_hdr", "msg_controllen") //
 
 _SOL_UDP: Final = 17
 _UDP_SEGMENT: Final = 103
+_SO_MEMINFO: Final = 55
+_MEMINFO: Final = struct.Struct("9I")
+"""``SK_MEMINFO_VARS`` numbers of sock_diag(7), of which the last is ``SK_MEMINFO_DROPS``."""
 _MSG_DONTWAIT: Final = socket.MSG_DONTWAIT
 _MSG_TRUNC: Final = int(socket.MSG_TRUNC)
 # cmsg_len counts the header and the two bytes of the segment size, not the padding (CMSG_LEN).
@@ -66,6 +70,7 @@ class Receiver:
     """Receives up to ``batch`` datagrams a call into one buffer of ``batch`` slots of :data:`SLOT` bytes."""
 
     def __init__(self, sock: socket.socket, batch: int = 128) -> None:
+        self._socket = sock
         self._fd = sock.fileno()
         self._batch = batch
         self.memory: Any = ffi.new("uint8_t[]", batch * SLOT)
@@ -122,6 +127,16 @@ class Receiver:
                     self.truncated += 1
                     lengths[index] = 0
         return lengths
+
+    @property
+    def overflowed(self) -> int:
+        """Datagrams so far that the kernel dropped because this process had not read those before them."""
+        try:
+            found = self._socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
+        except OSError:  # a kernel before 4.12
+            return 0
+        dropped: int = _MEMINFO.unpack(found)[-1]
+        return dropped
 
     @property
     def batch(self) -> int:

@@ -115,6 +115,16 @@ def test_a_datagram_too_long_for_a_slot_counts_as_truncated(
     assert receiver.receive() == []
 
 
+def test_what_comes_while_the_buffer_is_full_is_counted(pair: tuple[socket.socket, socket.socket]) -> None:
+    one, other = pair
+    other.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8_192)
+    receiver = Receiver(other)
+    assert receiver.overflowed == 0
+    for _ in range(100):
+        one.sendto(bytes(1_000), other.getsockname())
+    assert 0 < receiver.overflowed == 100 - len(receiver.receive())
+
+
 def test_an_empty_datagram_is_received_as_empty(pair: tuple[socket.socket, socket.socket]) -> None:
     one, other = pair
     receiver = Receiver(other, batch=4)
