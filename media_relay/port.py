@@ -254,6 +254,7 @@ class MediaPort:
             counters.drops["publisher_flood"] += 1
             return
         start = index * SLOT
+        repair = peer.is_repair(inbox.view, start)
         try:
             taken = peer.rtp(inbox.view, start, start + size[0], now, inbox.arrival(index) or now)
         except PacketError:
@@ -265,7 +266,7 @@ class MediaPort:
             counters.drops["left_out"] += 1
             return
         self._touched.add(peer.stream)
-        if self.kernel is not None and isinstance(inbox, Receiver):
+        if self.kernel is not None and isinstance(inbox, Receiver) and not repair:
             peer.follow(self.kernel.known, inbox.name(index), inbox.view, start)
         if not peer.started:
             peer.start(now)

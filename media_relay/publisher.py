@@ -131,6 +131,10 @@ class Publisher(Peer):
             for level in opened.levels:
                 self.voice.hear(level, now)
 
+    def is_repair(self, view: memoryview, start: int) -> bool:
+        """Whether the packet, as it came, repeats another: what comes next looks like that one."""
+        return view[start + 1] & 0x7F in self._repairs
+
     def follow(self, known: Known, name: bytes, view: memoryview, start: int) -> None:
         """After :meth:`rtp` took the packet: the kernel may take the next ones, if they look like it."""
         first, second, _, _, ssrc = HEADER.unpack_from(view, start)

@@ -18,7 +18,7 @@ from media_relay.publisher import Publisher
 from media_relay.seams import kernel as seam
 from media_relay.seams.kernel import Kernel
 from media_relay.seams.known import Opened
-from tests.media_relay.clients import DELTA, KEYFRAME, OPUS, VP8, Bench, Client, relay_bench
+from tests.media_relay.clients import DELTA, KEYFRAME, OPUS, RTX, VP8, WITH_RTX, Bench, Client, relay_bench
 from tests.media_relay.core.packets import one_byte_block, packet, two_byte_block
 from tests.media_relay.test_relay_red import RedClient
 
@@ -224,3 +224,27 @@ def test_arrival_times_are_those_of_the_operating_system(pair: tuple[Half, Half]
     assert feedback is not None
     inbox = half.bench.relay.port._receiver
     assert list(feedback._arrivals.values())[-3:] == [inbox.arrival(index) for index in range(3)]
+
+
+def test_a_repair_does_not_make_the_kernel_forget_the_source(built: Any) -> None:
+    with relay_bench() as bench:
+        bench.relay.port.kernel = kernel = Kernel(built, 64)
+        client = bench.join(Client("p", publishing=True), video=WITH_RTX)
+        pictures = [
+            packet(
+                number, 9, KEYFRAME + b"x", ssrc=PICTURES, payload_type=VP8,
+                block=one_byte_block([(FEEDBACK, bytes((0, number)))]),
+            )
+            for number in (1, 2, 3)
+        ]  # fmt: skip
+        repair = packet(1, 9, bytes((0, 2)) + KEYFRAME + b"x", ssrc=99, payload_type=RTX)
+        known: list[list[int]] = []
+
+        def next_came() -> bool:
+            return bench.relay.counters.packets_received > len(known)
+
+        for plain in (pictures[0], pictures[2], repair):
+            client.send(client.outbound.protect(plain))
+            bench.until(next_came)
+            known.append(list(kernel.known.by_index))
+        assert len(known[0]) == 1 and known[0] == known[1] == known[2]
