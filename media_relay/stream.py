@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 from media_relay.core.forwarding import WireFormat
 from media_relay.core.layers import Layers
-from media_relay.core.pacing import first_window
 from media_relay.core.packet import Codec
 from media_relay.core.rendition import Path, Rendition
 from media_relay.core.replay import Replay, picture_octets, worth_replaying
@@ -289,7 +288,7 @@ class Stream:
             ):
                 subscription.begin(rendition, keyframe)
                 subscription.replay = Replay(keyframe)
-                subscriber.first_window = first_window(picture_octets(track.history, keyframe, track.highest))
+                subscriber.begin_with(picture_octets(track.history, keyframe, track.highest), now)
                 return True
         return False
 

@@ -34,6 +34,9 @@ _HEADERS: Final = 28
 class LinkControl(Protocol):
     """Whoever decides what a subscriber's link can carry: see :class:`media_relay.viewers.Viewers`."""
 
+    def first_window(self, session: str, picture: int, now: float) -> int:
+        """Bytes that may be sent before the first feedback where the first picture has so many."""
+
     def transport_feedback(self, session: str, fci: bytes, now: float) -> None:
         """Transport-wide feedback came."""
 
@@ -155,6 +158,11 @@ class Subscriber(Peer):
         """How its pictures are paced: in ``room`` bits a second, if that is known, of which they take ``cost``."""
         self._room, self._cost, self._held = room, cost, held
         self.paced = room is not None
+
+    def begin_with(self, picture: int, now: float) -> None:
+        """A picture of so many bytes is the first that it is sent."""
+        if self.link is not None:
+            self.first_window = self.link.first_window(self.session, picture, now)
 
     def allowance(self, now: float) -> int:
         """Bytes of pictures that may be sent now to a subscriber that follows at a pace of its own."""

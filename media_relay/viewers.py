@@ -79,6 +79,11 @@ class Viewers:
             del self._pages[subscriber.stream.lesson, subscriber.viewer]
             self._narrow.pop(id(page), None)
 
+    def first_window(self, session: str, picture: int, now: float) -> int:
+        """Bytes that a session may be sent before its first feedback where its first picture has so many."""
+        page, mine = self._by_session[session]
+        return page.viewer.first_window(mine.member, picture, now)
+
     def prefer(self, lesson: str, viewer: str, stream: str, now: float) -> None:
         """This stream matters most to the viewer from now on."""
         key = lesson, viewer

@@ -16,6 +16,7 @@ from media_relay.core.allocation import NO_PICTURE, Demand, allocate, importance
 from media_relay.core.congestion import SILENCE, Trouble
 from media_relay.core.feedback_reader import Feedback
 from media_relay.core.member import AUDIO_ONLY, Member
+from media_relay.core.pacing import FIRST_FEEDBACK, FIRST_WINDOW, first_window
 from media_relay.core.probing import Probing
 
 _FLOOR: Final = 50_000
@@ -64,6 +65,8 @@ class Viewer:
         """Why the last decision was made: ``start``, ``congestion``, ``loss``, ``recovered``, ``publisher``,
         ``preferred``."""
         self.probing = Probing()
+        self._first_window: tuple[Member, float] | None = None
+        """Who was last given a larger one than usual, and when."""
         self._trouble_at = 0.0
         self._quiet_until = 0.0
         self._forgiven_at = float("-inf")
@@ -88,6 +91,21 @@ class Viewer:
     def leave(self, member: Member) -> None:
         """A session ended."""
         self.members.remove(member)
+
+    def first_window(self, member: Member, picture: int, now: float) -> int:
+        """Bytes to send a session before its first feedback where the first picture has so many.
+
+        Only one at a time is given more than usual: two such pictures on a narrow link keep the sound waiting for
+        seconds.
+        """
+        window = first_window(picture)
+        if window > FIRST_WINDOW:
+            if self._first_window is not None:
+                other, since = self._first_window
+                if other in self.members and not other.log.heard and now - since < FIRST_FEEDBACK:
+                    return FIRST_WINDOW
+            self._first_window = member, now
+        return window
 
     def prefer(self, stream: str, now: float) -> None:
         """This stream matters most from now on."""

@@ -88,7 +88,6 @@ class Viewer:
     paced: bool = False
     held: bool = False
     welcomed_at: float = 0.0
-    first_window: int = 0
 
     def __post_init__(self) -> None:
         self.subscriptions = {"video": Subscription(self.stream.layers["video"])}
@@ -102,6 +101,9 @@ class Viewer:
 
     def allowance(self, now: float) -> int:
         return 0 if self.held else 3_000 if self.paced else 20_000
+
+    def begin_with(self, picture: int, now: float) -> None:
+        """It is sent as much in one go as :meth:`allowance` says."""
 
     def takes(self, track: Track) -> bool:
         return True

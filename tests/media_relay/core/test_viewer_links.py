@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from media_relay.core.pacing import FIRST_FEEDBACK, FIRST_WINDOW
 from tests.link import Conditions
 from tests.media_relay.core.bandwidth_lab import Heard, Lab
 
 NEAR = 0.020
+LARGE = 62_000
+"""Bytes of a keyframe."""
 CALM_CHANGES_A_MINUTE = 2
 
 
@@ -196,3 +199,16 @@ def test_whoever_joins_a_viewer_with_a_narrow_link_gets_what_is_left() -> None:
     assert site.rungs[0][1:] == ("low", "start")
     lab.run(40)
     assert site.late_sound(20, 40) <= 0.01
+
+
+def test_only_one_session_of_a_page_at_a_time_begins_with_a_large_picture() -> None:
+    lab = Lab(Conditions(rate=300e3, delay=NEAR))
+    viewer, one, two = lab.viewer, lab.join("main").member, lab.join("board").member
+    assert viewer.first_window(one, LARGE, 0.0) > FIRST_WINDOW
+    assert viewer.first_window(two, LARGE, 0.1) == FIRST_WINDOW
+    assert viewer.first_window(two, LARGE, FIRST_FEEDBACK) > FIRST_WINDOW, "the other's is over by time"
+    assert viewer.first_window(one, LARGE, 0.5) == FIRST_WINDOW
+    two.log.heard = True
+    assert viewer.first_window(one, LARGE, 0.6) > FIRST_WINDOW, "the other's is over by its feedback"
+    viewer.leave(one)
+    assert viewer.first_window(two, LARGE, 0.7) > FIRST_WINDOW, "the other is gone"
