@@ -9,6 +9,7 @@ OpenID Connect Core 1.0 with the authorization code and PKCE (RFC 7636). All it 
 """
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -94,6 +95,9 @@ class Provider:
         self._clock = clock
         self._known: _Known | None = None
         self._busy = 0
+        self._learning = asyncio.Lock()
+        self._asked_again = -math.inf
+        """When keys were last asked for because a token named one that is not known, whatever came of it."""
 
     @property
     def issuer(self) -> str:
@@ -181,9 +185,18 @@ class Provider:
 
     async def _learn(self, client: AsyncOAuth2Client, not_before: float | None = None) -> _Known:
         """The description and the keys, asked for unless they are known from `not_before` or later."""
-        oldest = self._clock() - KEPT_SECONDS if not_before is None else not_before
-        if self._known is not None and self._known.at >= oldest:
+        async with self._learning:  # whoever waits finds what the one before them learnt
+            oldest = self._clock() - KEPT_SECONDS if not_before is None else not_before
+            if self._known is not None and self._known.at >= oldest:
+                return self._known
+            if not_before is not None:
+                if self._known is not None and self._asked_again >= not_before:
+                    return self._known
+                self._asked_again = self._clock()
+            self._known = await self._ask(client)
             return self._known
+
+    async def _ask(self, client: AsyncOAuth2Client) -> _Known:
         issuer = self._registration.issuer
         about = await _get_json(client, f"{issuer.rstrip('/')}/.well-known/openid-configuration")
         if about.get("issuer") != issuer:  # OpenID Connect Discovery 1.0 §4.3
@@ -194,8 +207,7 @@ class Provider:
             keys = KeySet.import_key_set(cast(Any, await _get_json(client, about["jwks_uri"])))
         except (JoseError, ValueError, KeyError, TypeError):
             raise ProviderDown("the provider's keys cannot be read") from None
-        self._known = _Known(about, keys, self._clock())
-        return self._known
+        return _Known(about, keys, self._clock())
 
     async def _redeem(self, client: AsyncOAuth2Client, known: _Known, code: str, attempt: Attempt) -> Json:
         methods = known.about.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]

@@ -208,3 +208,25 @@ def test_what_is_known_is_asked_once_and_new_keys_are_found(liar: LyingProvider)
     address = asyncio.run(provider.address_for(ATTEMPT))
     assert re.search(r"code_challenge=[\w-]{43}&code_challenge_method=S256", address)
     assert ATTEMPT.verifier not in address
+
+
+def test_many_at_once_and_keys_that_nobody_has_ask_the_provider_once(liar: LyingProvider) -> None:
+    now = [1000.0]
+    provider = Provider(
+        Registration(liar.issuer, CLIENT_ID, "", "http://here/back", "openid"), clock=lambda: now[0]
+    )
+
+    async def many() -> None:
+        await asyncio.gather(*(provider.address_for(ATTEMPT) for _ in range(5)))
+
+    asyncio.run(many())
+    assert liar.asked.count("/jwks_uri") == 1
+    now[0] += providers.KEYS_AGAIN_SECONDS + 1
+    liar.special = respond(500, b"")
+    junk = liar.signed({}, kid="nobody's")
+    with pytest.raises(ProviderDown):
+        asyncio.run(provider.signed_claims(junk))
+    before = len(liar.asked)
+    with pytest.raises(TokenRefused):
+        asyncio.run(provider.signed_claims(junk))
+    assert len(liar.asked) == before
