@@ -152,6 +152,17 @@ def create_app(settings: Settings) -> FastAPI:
         routes=[route for router in ROUTERS for route in router.routes],
     )
     api.also_describe = partial(gatekeeping.describe_keys, api.routes)
+    _furnish(api, settings)
+    install_error_handlers(api, api.state.watch)
+    api.add_exception_handler(404, app.web.routes.no_such_page)
+    gatekeeping.check(api.routes)
+    route_by_words(api)
+    _surround(api, settings)
+    return api
+
+
+def _furnish(api: FastAPI, settings: Settings) -> None:
+    """Lay out what the routes find in the application's state."""
     engine = make_engine(settings.database_url, settings.database_wait_seconds)
     api.state.settings = settings
     api.state.keys = load_keys(settings.data_dir)
@@ -181,10 +192,10 @@ def create_app(settings: Settings) -> FastAPI:
         mail_server_of(settings),
         settings.public_url,
     )
-    install_error_handlers(api, api.state.watch)
-    api.add_exception_handler(404, app.web.routes.no_such_page)
-    gatekeeping.check(api.routes)
-    route_by_words(api)
+
+
+def _surround(api: FastAPI, settings: Settings) -> None:
+    """Put the middlewares around the routes."""
     # The last one added is the outermost.
     api.add_middleware(OnlyOnce, watch=api.state.watch)
     api.add_middleware(BodyBound, larger={"/api/v1/imports": MOST_BYTES + MAX_BODY})
@@ -197,7 +208,6 @@ def create_app(settings: Settings) -> FastAPI:
     api.add_middleware(SafeHeaders, options=settings)
     api.add_middleware(RequestLog, observe=api.state.metrics.observe)
     api.add_middleware(TrustedProxies, options=settings)
-    return api
 
 
 @asynccontextmanager
