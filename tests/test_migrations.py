@@ -1,14 +1,21 @@
 """The database's shape: every revision goes up and down, and matches the models."""
 
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, inspect, text, update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
-from app.database import Base, make_engine
+from app.database import Base, SessionFactory, make_engine
 from app.migrate import alembic_config, is_up_to_date, newest_revision
+from app.schools import groups
+from app.schools.groups import GroupDraft
+from app.schools.models import PupilGroup
+from tests import counties
 
 OVERLAP_RULES = {
     "ex_terms_county",
@@ -79,6 +86,56 @@ def test_the_pairing_and_closing_rules_are_in_force_at_the_newest_revision(engin
         found = set(connection.scalars(text(query)))
     assert {name for name in found if name.startswith("pairing_")} == PAIRING_RULES
     assert {name for name in found if name.startswith("closed_room_")} == CLOSING_RULES
+
+
+def test_names_of_closed_groups_become_free_and_are_told_apart_on_the_way_back(
+    database_url: str, session_factory: SessionFactory
+) -> None:
+    """With groups, a lesson that is for one, and the triggers that watch over them: all of it is there afterwards."""
+    config = alembic_config(database_url)
+    this, before_it = "20261123_names", "20261123_names-1"
+    with session_factory.begin() as session:
+        county = counties.county(session, sites=1, weeks=1)
+        old, other = (
+            groups.create_group(session, GroupDraft(county.school.id, name, (3,), 40)).id
+            for name in ("三(1)", "三(2)")
+        )
+        county.schedule(session, pupil_group_ids=(other,))
+        session.execute(update(PupilGroup).where(PupilGroup.id == old).values(closed_from=counties.FIRST_DAY))
+
+    def stored() -> tuple[object, ...]:
+        with session_factory() as session:
+            rows = session.execute(text("SELECT * FROM pupil_groups ORDER BY id")).mappings()
+            found = [sorted((key, str(value)) for key, value in row.items()) for row in rows]
+            return found, session.scalar(text("SELECT count(*) FROM lesson_groups")), _triggers(session)
+
+    command.downgrade(config, this)
+    before = stored()
+    command.downgrade(config, before_it)
+    assert stored() == before
+    command.upgrade(config, "head")
+    with session_factory.begin() as session:
+        new = groups.create_group(session, GroupDraft(county.school.id, "三(1)", (3,), 38)).id
+        with (
+            pytest.raises(DBAPIError, match=r"group_closed|group that is not closed"),
+            session.begin_nested(),
+        ):
+            session.execute(update(PupilGroup).values(closed_from=counties.FIRST_DAY))
+    command.downgrade(config, before_it)
+    with session_factory() as session:
+        rows = session.execute(text("SELECT id, name FROM pupil_groups"))
+        names = {UUID(str(group_id)): name for group_id, name in rows}
+    assert (names[new], names[other]) == ("三(1)", "三(2)")
+    assert names[old].startswith("三(1) ") and len(names[old]) > 30
+    command.upgrade(config, "head")
+    command.check(config)
+
+
+def _triggers(session: Session) -> set[str]:
+    query = "SELECT name || tbl_name || sql FROM sqlite_master WHERE type = 'trigger'"
+    if session.get_bind().dialect.name == "postgresql":
+        query = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal"
+    return set(session.scalars(text(query)))
 
 
 def test_there_is_one_line_of_revisions() -> None:

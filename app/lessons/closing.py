@@ -83,12 +83,14 @@ def close_group(
 
 
 def reopen_group(session: Session, principal: Principal, group_id: UUID, seen: Seen = ANY) -> PupilGroup:
-    """Let lessons be for a group again; its unit has to be open."""
+    """Let lessons be for a group again; its unit has to be open, and its name not another's by now."""
     group = groups.require_group(session, principal, Action.PUPIL_GROUP_CHANGE, group_id)
-    schools.refuse_closed(schools.get_org_unit(session, group.org_unit_id))
+    unit = schools.get_org_unit(session, group.org_unit_id)
+    schools.refuse_closed(unit)
     seen.require(session, group)
-    before, group.closed_from = group.closed_from, None
-    session.flush()
+    before = group.closed_from
+    with groups.named_once(session, unit, group.name):
+        group.closed_from = None
     _note(session, principal, Act.PUPIL_GROUP_REOPENED, group, before)
     return group
 

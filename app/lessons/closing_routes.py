@@ -51,6 +51,7 @@ def close_group(
     pupil_group_id: UUID, body: Closing, session: SessionDep, principal: Groups, seen: IfMatch
 ) -> Response:
     """Let no lesson be for a group from a day on; reports of later terms leave it out, those of earlier ones keep it.
+    Its name is free for another one at once.
 
     Lessons that lie after the day are in the way: 409 `pupil_group.still_planned` names them.
     """
@@ -65,7 +66,10 @@ def close_group(
     responses=_ON_CLOSE,
 )
 def reopen_group(pupil_group_id: UUID, session: SessionDep, principal: Groups, seen: IfMatch) -> Response:
-    """Let lessons be for a group again; its unit has to be open."""
+    """Let lessons be for a group again; its unit has to be open.
+
+    Where another group has its name by now, one of them is renamed first: 409 `pupil_group.name_taken`.
+    """
     return tagged(
         PupilGroupOut.model_validate(closing.reopen_group(session, principal, pupil_group_id, seen))
     )

@@ -6,6 +6,7 @@ here it is written in a few statements, and every one of them is told to the tra
 
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -30,9 +31,12 @@ def all_rooms(session: Session, county_id: uuid.UUID) -> Sequence[Room]:
     return bulk_queries.rooms(session, county_id)
 
 
-def all_groups(session: Session, county_id: uuid.UUID) -> Sequence[PupilGroup]:
-    """All pupil groups of a county, by the unit's code and their name."""
-    return bulk_queries.groups(session, county_id)
+def groups_on(session: Session, county_id: uuid.UUID, day: date) -> Sequence[PupilGroup]:
+    """The pupil groups of a county that are not closed on a day, by the unit's code and their name.
+
+    Of two with the same name, the one that closes some day comes first.
+    """
+    return bulk_queries.groups_on(session, county_id, day)
 
 
 def add_units(session: Session, principal: Principal, units: Sequence[OrgUnit]) -> None:

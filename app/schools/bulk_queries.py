@@ -2,8 +2,9 @@
 
 import uuid
 from collections.abc import Sequence
+from datetime import date
 
-from sqlalchemy import select
+from sqlalchemy import case, or_, select
 from sqlalchemy.orm import Session
 
 from app.schools.models import OrgUnit, PupilGroup, Room
@@ -18,7 +19,9 @@ def rooms(session: Session, county_id: uuid.UUID) -> Sequence[Room]:
     return session.scalars(query.order_by(OrgUnit.code, Room.code)).all()
 
 
-def groups(session: Session, county_id: uuid.UUID) -> Sequence[PupilGroup]:
+def groups_on(session: Session, county_id: uuid.UUID, day: date) -> Sequence[PupilGroup]:
+    is_open = PupilGroup.closed_from.is_(None)
     query = select(PupilGroup).join(OrgUnit, OrgUnit.id == PupilGroup.org_unit_id)
-    query = query.where(OrgUnit.county_id == county_id)
-    return session.scalars(query.order_by(OrgUnit.code, PupilGroup.name)).all()
+    query = query.where(OrgUnit.county_id == county_id, or_(is_open, PupilGroup.closed_from > day))
+    order = OrgUnit.code, PupilGroup.name, case((is_open, 1), else_=0), PupilGroup.closed_from, PupilGroup.id
+    return session.scalars(query.order_by(*order)).all()

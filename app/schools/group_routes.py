@@ -57,8 +57,8 @@ def change_group(
     seen: IfMatch,
 ) -> Response:
     """Change the name, the grades or the headcount of a group: bureau admins in their county, school admins in their
-    school and its sites. Reports count its lessons for the grades it has now; for those of a new year give it another
-    name (closed groups keep theirs, too), close it, and add another one."""
+    school and its sites. Reports count its lessons for the grades it has now; for those of a new year close it, and
+    add another one, of the same name if need be."""
     group = groups.change_group(session, principal, pupil_group_id, body.fields(), seen)
     return tagged(PupilGroupOut.model_validate(group))
 

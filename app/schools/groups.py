@@ -75,13 +75,14 @@ def create_group(session: Session, draft: GroupDraft) -> PupilGroup:
     """Name a group without asking who wants it: for seeds."""
     unit = get_org_unit(session, draft.org_unit_id)
     group = group_in(unit, draft)
-    with _named_once(session, unit, draft.name):
+    with named_once(session, unit, draft.name):
         session.add(group)
     return group
 
 
 @contextmanager
-def _named_once(session: Session, unit: OrgUnit, name: str) -> Iterator[None]:
+def named_once(session: Session, unit: OrgUnit, name: str) -> Iterator[None]:
+    """What is done within may find a name taken by another group that is not closed: a `Conflict` then."""
     try:
         with session.begin_nested():
             yield
@@ -89,7 +90,9 @@ def _named_once(session: Session, unit: OrgUnit, name: str) -> Iterator[None]:
         if violated(error) != "uq_pupil_groups_org_unit_id_name":
             raise
         raise Conflict(
-            "pupil_group.name_taken", "Name taken", f"{unit.name} already has a group {name}."
+            "pupil_group.name_taken",
+            "Name taken",
+            f"{unit.name} already has a group {name}. Choose another name, or close or rename that one first.",
         ) from None
 
 
@@ -101,7 +104,7 @@ def change_group(
     seen.require(session, group)
     unit = get_org_unit(session, group.org_unit_id)
     before = facts_of(group)
-    with _named_once(session, unit, wanted.get("name", group.name)):
+    with named_once(session, unit, wanted.get("name", group.name)):
         for name, value in wanted.items():
             setattr(group, name, value)
     subject = Subject("pupil_group", group.id, unit.id)

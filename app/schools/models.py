@@ -103,7 +103,15 @@ class PupilGroup(Versioned, Base):
 
     __tablename__ = "pupil_groups"
     __table_args__ = (
-        UniqueConstraint("org_unit_id", "name"),
+        # A class that left keeps its name, and leaves it to another one.
+        Index(
+            "uq_pupil_groups_org_unit_id_name",
+            "org_unit_id",
+            "name",
+            unique=True,
+            sqlite_where=text("closed_from IS NULL"),
+            postgresql_where=text("closed_from IS NULL"),
+        ),
         CheckConstraint("headcount >= 0", name="headcount_not_negative"),
     )
 

@@ -169,7 +169,7 @@ def _classes(session: Session, principal: Principal) -> list[Row]:
     )
     codes = {unit.id: unit.code for unit in bulk.all_units(session, principal.county_id)}
     found: list[Row] = []
-    for group in bulk.all_groups(session, principal.county_id):
+    for group in bulk.groups_on(session, principal.county_id, principal.today):
         grades, code = ",".join(f"{each:02}" for each in group.grades), codes[group.org_unit_id]
         found.append(
             (str(group.id), group.name, grades, _HOMEROOM, "", "homeroom", "", code, terms, "", "", "")

@@ -1,4 +1,7 @@
-"""Pupil groups as a table: one row each, named by the code of their unit and their name. No pupil is named."""
+"""Pupil groups as a table: one row each, named by the code of their unit and their name. No pupil is named.
+
+Those that are closed are none of it: their names may be others' by now.
+"""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID
@@ -13,7 +16,6 @@ from app.schools.groups import GroupDraft, group_in
 from app.schools.models import OrgUnit, PupilGroup
 from app.transfer.columns import (
     Column,
-    Fault,
     Record,
     Value,
     Written,
@@ -48,9 +50,8 @@ EXAMPLES: Sequence[Sequence[Written]] = (
 def plan(session: Session, principal: Principal, records: Sequence[Record]) -> Plan:
     """What the rows would do to the county's pupil groups."""
     units = by_code(bulk.all_units(session, principal.county_id))
-    there = {
-        (group.org_unit_id, group.name): group for group in bulk.all_groups(session, principal.county_id)
-    }
+    present = bulk.groups_on(session, principal.county_id, principal.today)
+    there = {(group.org_unit_id, group.name): group for group in present}
     found = Gathered[PupilGroup]()
     again = twice(records, lambda record: (record.values["org_unit"], record.values["name"]), "name")
     found.faults += again.values()
@@ -89,18 +90,10 @@ def _take(
             record,
             present,
             {"grades": new.grades, "headcount": new.headcount},
-            not_allowed(principal, Action.PUPIL_GROUP_ADD, unit, record, "org_unit")
-            or _closed(present, record),
+            not_allowed(principal, Action.PUPIL_GROUP_ADD, unit, record, "org_unit"),
             lambda: group_in(unit, draft),
             "org_unit",
         )
-
-
-def _closed(present: PupilGroup | None, record: Record) -> list[Fault]:
-    """The fault of a row that would change a closed group: of a class that left, not of that of the same name now."""
-    if present is None or present.closed_from is None:
-        return []
-    return [record.fault("name", "pupil_group.closed", value=present.name, day=str(present.closed_from))]
 
 
 def rows(session: Session, principal: Principal) -> list[Sequence[Written]]:
@@ -108,5 +101,5 @@ def rows(session: Session, principal: Principal) -> list[Sequence[Written]]:
     codes = {unit.id: unit.code for unit in bulk.all_units(session, principal.county_id)}
     return [
         (codes[group.org_unit_id], group.name, "、".join(map(str, group.grades)), group.headcount)
-        for group in bulk.all_groups(session, principal.county_id)
+        for group in bulk.groups_on(session, principal.county_id, principal.today)
     ]

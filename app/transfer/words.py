@@ -188,10 +188,6 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "person.role_does_not_fit": ("该角色不能设在这种单位。", "This role is not held on a unit of that kind."),
     "person.may_not_appoint": ("您无权在该单位授予这个角色。", "You may not give this role on that unit."),
     "person.login_taken": ("登录名“{value}”已被占用。", "The login “{value}” is taken."),
-    "pupil_group.closed": (
-        "“{value}”已于 {day} 停用；请先在单位页面给它改名或重新启用。",
-        "“{value}” is closed from {day}. Rename or reopen it on the page of its unit first.",
-    ),
     "person.other_name": (
         "登录名“{value}”已属于另一个姓名;若是同名不同人,请换一个登录名。",
         "The login “{value}” belongs to another name. Choose another login for somebody else.",

@@ -138,6 +138,7 @@ def test_a_class_that_leaves_is_planned_for_no_more(client: TestClient, session:
     bureau, address = factories.bearer(keys, county.bureau), f"/api/v1/pupil-groups/{group.id}"
     day, after = first_day + timedelta(weeks=1), county.term.last_day + timedelta(days=1)
     coverage = f"/api/v1/org-units/{county.school.id}/headcounts?term_id={county.term.id}"
+    new = {"org_unit_id": str(county.school.id), "name": "三(1)", "grades": [3], "headcount": 38}
     session.commit()
 
     def post(path: str, body: Any = None) -> Any:
@@ -159,6 +160,17 @@ def test_a_class_that_leaves_is_planned_for_no_more(client: TestClient, session:
     assert post(f"{address}/close", {"closed_from": str(first_day)})["closed_from"] == str(first_day)
     assert client.get(coverage, headers=bureau).json()["bands"] == []
     assert post("/api/v1/timetable-entries", body | {"period": 2})["code"] == "pupil_group.closed"
+    # The next class has the name of the one that left, which is asked for another one if it comes back.
+    assert post("/api/v1/pupil-groups", new)["headcount"] == 38
+    assert post("/api/v1/pupil-groups", new)["code"] == "pupil_group.name_taken"
+    assert post(f"{address}/reopen")["code"] == "pupil_group.name_taken"
+    assert client.patch(address, headers=bureau, json={"name": "三(1) 2026"}).json()["name"] == "三(1) 2026"
+    assert post(f"{address}/reopen")["closed_from"] is None
+    assert (
+        client.patch(address, headers=bureau, json={"name": "三(1)"}).json()["code"]
+        == "pupil_group.name_taken"
+    )
+    assert post(f"{address}/close", {"closed_from": str(first_day)})["closed_from"] == str(first_day)
     others = post("/api/v1/timetable-entries", body | {"period": 2, "pupil_group_ids": []})["id"]
     lesson = session.scalars(select(Lesson).where(Lesson.entry_id == uuid.UUID(others))).first()
     assert lesson is not None
