@@ -86,8 +86,10 @@ class Findings:
         self.by_role.setdefault(asker.name, Counter())[status // 100] += 1
 
     def note(self, kind: str, example: str) -> None:
-        """Something is wrong."""
-        self.wrong.setdefault(kind, example)
+        """Something is wrong: said at once, for a long run may be cut short."""
+        if kind not in self.wrong:
+            self.wrong[kind] = example
+            _tell(f"{kind}\n    {example}")
 
 
 @dataclass
@@ -218,6 +220,7 @@ def run(
         # Of some, few can be generated: the rest is asked as it is meant.
         asked.meant(operation, count - (asked.findings.requests - before))
         if number % anew == 0:
+            _tell(f"{asked.findings.requests} requests to {number} operations so far")
             asked.scene = build(app)
     return asked.findings
 
@@ -237,6 +240,10 @@ def _fresh_database(folder: Path, postgresql: bool) -> Iterator[str]:
         return
     with postgres_server() as server, PostgresDatabases(server).fresh(folder) as url:
         yield url
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _part(text: str) -> tuple[int, int]:
