@@ -47,6 +47,10 @@ DATABASE_TROUBLE: Final = (OperationalError, PoolTimeout)
 """A lock not had in time, a deadlock, a database that is away; no connection to it that became free in time."""
 
 
+class ClocksApart(OperationalError):
+    """The database takes no event of this time: its clock and this machine's are more than an hour apart."""
+
+
 class StartupError(Exception):
     """The process cannot start. The message is one line that says what to change."""
 
@@ -313,6 +317,14 @@ def database_trouble(error: Exception) -> Unavailable:
         detail = "More is asked of the database than it can answer, and nothing was changed; try again in a moment."
         return Unavailable("database.busy", Unavailable.summary, detail, headers=headers)
     _log.error("database trouble", error=str(getattr(error, "orig", error)).strip())
+    if isinstance(error, ClocksApart):
+        return Unavailable(
+            "clock.apart",
+            Unavailable.summary,
+            "The clocks of this server and of its database are more than an hour apart, so nothing can be noted in "
+            "the trail, and nothing was changed; tell whoever runs the server to set both, best by NTP.",
+            headers={"Retry-After": "60"},
+        )
     detail = "The database is busy or cannot be reached, and nothing was changed; try again in a moment."
     return Unavailable("database.unavailable", Unavailable.summary, detail, headers=headers)
 

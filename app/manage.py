@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from app import key_rotation
+from app import key_rotation, serving
 from app import migrate as migrations
 from app.accounts import erasing
 from app.accounts import service as accounts
@@ -34,8 +34,9 @@ def migrate(settings: Settings, revision: str, account: str) -> None:
     """Bring the database to a revision, and let another account serve it, if one is named."""
     _prepare(settings, revision)
     if account:
-        migrations.serve_as(settings.database_url, account)
-        sys.stdout.write(f"{account} may serve, and change neither tables nor the trail.\n")
+        serving.serve_as(settings.database_url, account)
+    for each in serving.accounts_of(settings.database_url):
+        sys.stdout.write(f"{each} may serve, and change neither tables nor the trail.\n")
     sys.stdout.write("The database is up to date.\n")
 
 

@@ -18,7 +18,7 @@ from prometheus_client import (
 from pydantic import Field
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import __version__, migrate
+from app import __version__, migrate, serving
 from app.errors import Forbidden, responses
 from app.schemas import Output, example
 
@@ -73,9 +73,11 @@ class Readiness(Output):
     """What lessons depend on, and whether it is there."""
 
     ready: bool
-    checks: dict[str, bool] = Field(description="database, migrations, relay")
+    checks: dict[str, bool] = Field(description="database, migrations, clock, relay")
 
-    model_config = example({"ready": True, "checks": {"database": True, "migrations": True, "relay": True}})
+    model_config = example(
+        {"ready": True, "checks": {"database": True, "migrations": True, "clock": True, "relay": True}}
+    )
 
 
 @router.get("/healthz", summary="Is the process up")
@@ -86,7 +88,7 @@ async def healthz() -> Health:
 
 @router.get("/readyz", summary="Is everything ready for lessons", responses={503: {"model": Readiness}})
 def readyz(request: Request, response: Response) -> Readiness:
-    """200 when the database is there and migrated and a relay node is up, else 503 with what is missing."""
+    """200 when the database is there, migrated and of our time, and a relay node is up; else 503 and what is not."""
     state = request.app.state
     checks = _check_database(state)
     checks["relay"] = state.coordinator is not None and state.coordinator.ready
@@ -113,10 +115,14 @@ def metrics(request: Request) -> Response:
 
 def _check_database(state: Any) -> dict[str, bool]:
     try:
-        return {"database": True, "migrations": migrate.is_up_to_date(state.engine)}
+        return {
+            "database": True,
+            "migrations": migrate.is_up_to_date(state.engine),
+            "clock": serving.clocks_agree(state.engine),
+        }
     except SQLAlchemyError as error:
         _log.warning("database not reachable", error=type(error).__name__)
-        return {"database": False, "migrations": False}
+        return {"database": False, "migrations": False, "clock": False}
 
 
 def _is_near(address: str) -> bool:

@@ -73,7 +73,7 @@ PUBLIC = VERBS | {
 # Modules that belong to all domains; they know none of them.
 GROUND = {
     "bounds", "chores", "database", "errors", "keyring", "keys", "logs", "mail", "metrics", "migrate", "openapi",
-    "oidc_options", "schemas", "settings", "uploads", "threads", "versions", "entity_tags", "listing",
+    "oidc_options", "schemas", "serving", "settings", "uploads", "threads", "versions", "entity_tags", "listing",
 }  # fmt: skip
 # A package of the ground: what stands before the application.
 GUARD = "guard"

@@ -7,13 +7,16 @@ from datetime import datetime
 
 from sqlalchemy import Integer, String, Uuid, column, delete, func, insert, select, table, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
 from app.audit.models import AuditChain, AuditCut, AuditEvent
 from app.audit.rules import Act, Event, Head, Sealed
 from app.database import rows_of
+from app.errors import ClocksApart
 
 _BATCH = 1000
+_NOT_OF_NOW = "audit_is_of_now"  # as the trigger on PostgreSQL says
 # The tree belongs to a domain that builds on this one; here only a county's code is read.
 _org_units = table("org_units", column("id", Uuid()), column("code", String()))
 
@@ -41,8 +44,13 @@ def lock_head(session: Session, county_id: uuid.UUID) -> Head:
 
 
 def append(session: Session, events: Sequence[Sealed]) -> None:
-    """Add events to the end of their one chain, and move its head."""
-    session.execute(insert(AuditEvent), [_row(each) for each in events])
+    """Add events to the end of their one chain, and move its head. Raises `ClocksApart`."""
+    try:
+        session.execute(insert(AuditEvent), [_row(each) for each in events])
+    except ProgrammingError as error:
+        if _NOT_OF_NOW not in str(error.orig):
+            raise
+        raise ClocksApart(error.statement, error.params, error.orig or error, hide_parameters=True) from None
     last = events[-1]
     chain = update(AuditChain).where(AuditChain.county_id == last.event.county_id)
     session.execute(chain.values(number=last.number, hash=last.hash))

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from alembic import command
 from sqlalchemy import Connection, Engine, Table, func, make_url, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -154,8 +153,7 @@ def _bring_database_to_empty(settings: Settings, replace: bool) -> None:
     migrate.upgrade(settings.database_url)
     if replace:
         # The trail's rows cannot be deleted, by design; its tables can.
-        command.downgrade(migrate.alembic_config(settings.database_url), "base")
-        migrate.upgrade(settings.database_url)
+        migrate.anew(settings.database_url)
 
 
 def _require_empty(settings: Settings) -> None:

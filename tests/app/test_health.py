@@ -19,7 +19,7 @@ def test_not_ready_without_a_relay_node(client: TestClient) -> None:
     assert answer.status_code == 503
     assert answer.json() == {
         "ready": False,
-        "checks": {"database": True, "migrations": True, "relay": False},
+        "checks": {"database": True, "migrations": True, "clock": True, "relay": False},
     }
 
 
@@ -31,7 +31,12 @@ def test_not_ready_without_tables_or_database(tmp_path: Path, url: str, reachabl
     app = create_app(Settings(data_dir=tmp_path, database_url=url.format(folder=tmp_path)))
     answer = TestClient(app).get("/readyz")
     assert answer.status_code == 503
-    assert answer.json()["checks"] == {"database": reachable, "migrations": False, "relay": False}
+    assert answer.json()["checks"] == {
+        "database": reachable,
+        "migrations": False,
+        "clock": reachable,
+        "relay": False,
+    }
     assert TestClient(app).get("/healthz").status_code == 200
     app.state.engine.dispose()
 

@@ -19,6 +19,7 @@ from app.database import SessionFactory, make_engine, reading
 from app.main import create_app
 from app.migrate import upgrade
 from app.settings import Settings
+from tests.ports import free_port
 
 OWNER, SERVER = (f"tongtang_{what}_{os.getpid()}" for what in ("owner", "server"))
 FORBIDDEN = (
@@ -92,7 +93,8 @@ def test_a_server_does_its_work_without_a_right_to_change_tables_or_the_trail(
     password = capsys.readouterr().out.split()[-1]
     app = create_app(Settings(data_dir=tmp_path, database_url=lesser))
     client = TestClient(app, client=("127.0.0.1", 50000))
-    assert client.get("/readyz").json()["checks"] == {"database": True, "migrations": True, "relay": False}
+    checks = client.get("/readyz").json()["checks"]
+    assert checks == {"database": True, "migrations": True, "clock": True, "relay": False}
     token = client.post("/api/v1/token", data={"username": "chen", "password": password}).json()
     header = {"Authorization": f"Bearer {token['access_token']}"}
     county = client.get("/api/v1/org-units", headers=header).json()["items"][0]["id"]
@@ -154,6 +156,68 @@ def test_an_account_with_rights_from_elsewhere_is_not_let_serve(
                 connection.execute(text(statement))
     engine.dispose()
     assert main(serve) == 0
+
+
+def test_a_migration_by_the_owner_and_a_restore_leave_the_server_what_it_needs(
+    urls: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    owner, lesser = urls
+    where = ["--data-dir", str(tmp_path / "data"), "--database-url"]
+    upgrade(owner)
+    assert main(["migrate", *where, lesser]) == 2  # nobody said that it may
+    assert f"run python -m app migrate --serve-as {SERVER} with the URL of the tables' owner" in (
+        capsys.readouterr().err
+    )
+    assert main(["migrate", *where, owner, "--serve-as", SERVER]) == 0
+    with_plain(owner, "CREATE TABLE of_the_next_version (id integer)")
+    capsys.readouterr()
+    for command in (["migrate"], ["run", "--http-port", str(free_port()), "--media-port", str(free_port())]):
+        assert main([*command, *where, lesser]) == 2
+        assert capsys.readouterr().err.splitlines()[-1] == (
+            f"tongtang: {SERVER} may not use of_the_next_version: "
+            f"run python -m app migrate --serve-as {SERVER} with the URL of the tables' owner"
+        )
+    assert main(["migrate", *where, owner]) == 0  # whom it is for, the tables know
+    assert f"{SERVER} may serve" in capsys.readouterr().out
+    assert main(["migrate", *where, lesser]) == 0
+    assert main(["admin", "backup", str(tmp_path / "b"), *where, lesser]) == 0
+    with_plain(owner, "DROP TABLE of_the_next_version")
+    assert main(["admin", "restore", str(tmp_path / "b"), "--replace", *where, owner]) == 0
+    assert main(["admin", "rotate-keys", *where, lesser]) == 0
+
+    a_database_of_another_hour(owner)
+    capsys.readouterr()
+    assert main(["migrate", *where, lesser]) == 2
+    assert "clock is 2:00:00 behind the database's" in (said := capsys.readouterr().err)
+    assert "best by NTP" in said
+    app = create_app(Settings(data_dir=tmp_path / "data", database_url=lesser))
+    client = TestClient(app, raise_server_exceptions=False, client=("127.0.0.1", 50000))
+    assert client.get("/readyz").json()["checks"]["clock"] is False
+    refused = client.post("/api/v1/token", data={"username": "chen", "password": "a wrong one"})
+    assert (refused.status_code, refused.json()["code"]) == (503, "clock.apart")
+    app.state.engine.dispose()
+    assert main(["migrate", *where, owner]) == 0  # what the owner writes is taken
+    assert "clocks are apart" in capsys.readouterr().err
+
+
+def with_plain(url: str, *statements: str) -> None:
+    """Say something to PostgreSQL."""
+    engine = make_engine(url)
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+def a_database_of_another_hour(owner: str) -> None:
+    """Let PostgreSQL believe that it is two hours later, in what it says and in what its trigger asks for."""
+    with_plain(
+        owner,
+        "CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS "
+        "$$SELECT pg_catalog.clock_timestamp() + interval '2 hours'$$",
+        "ALTER FUNCTION audit_events_of_now() SET search_path = public, pg_catalog",
+        f"ALTER DATABASE {OWNER} SET search_path = public, pg_catalog",
+    )
 
 
 def write_what_is_old(owner: str) -> None:
