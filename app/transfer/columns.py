@@ -19,6 +19,7 @@ _MOST_EXACT: Final = 10**15
 _DAY: Final = re.compile(
     r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?(?:[ T]00:00(?::00(?:\.0+)?)?)?"
 )
+_SEPARATORS: Final = re.compile(r"[,，、;；\n]+")
 _COMPACT_DAY: Final = re.compile(r"((?:19|20|21)\d{2})(\d{2})(\d{2})")
 
 
@@ -285,6 +286,37 @@ def word_of(words: Words) -> Writes:
         return chinese if language is Language.CHINESE else english
 
     return write
+
+
+def listed(cell: Cell) -> list[str]:
+    """The parts of a cell that holds several things, in the order in which they were written."""
+    parts = (plain(part) for part in _SEPARATORS.split(as_text(cell)))
+    return [part for part in parts if part]
+
+
+def as_words(words: Words) -> Reads:
+    """Reads several of some words, each once."""
+    one = as_word(words)
+
+    def read(cell: Cell) -> list[str]:
+        return sorted({one(part) for part in listed(cell)})
+
+    return read
+
+
+def words_of(words: Words) -> Writes:
+    """Writes several of some words in a language."""
+    one = word_of(words)
+
+    def write(values: Value, language: Language) -> str:
+        return separated([str(one(value, language)) for value in values], language)
+
+    return write
+
+
+def separated(parts: Iterable[str], language: Language) -> str:
+    """Several things in one cell, as a language lists them."""
+    return ("、" if language is Language.CHINESE else ", ").join(parts)
 
 
 def _digits(number: float) -> str:

@@ -147,6 +147,7 @@ class _Reading:
         self._found = Bundle()
         self._codes: dict[str, str] = {}  # by sourcedId; `COUNTY` for what stands for it
         self._districts: set[str] = set()
+        self._townships: set[str] = set()  # districts below a district: nobody looks after them here
         self._cells = 0
 
     def bundle(self) -> Bundle:
@@ -204,8 +205,11 @@ class _Reading:
         for line in lines:
             own = line["sourcedId"]
             self._codes[own] = COUNTY if line["type"] in _ABOVE else _code(line["identifier"] or own)
-            if line["type"] in _DISTRICTS:
-                self._districts.add(own)
+        districts = {line["sourcedId"] for line in lines if line["type"] in _DISTRICTS} - {""}
+        for line in lines:
+            if line["sourcedId"] in districts:
+                below = line["parentSourcedId"] in districts
+                (self._townships if below else self._districts).add(line["sourcedId"])
         records = []
         for line in lines:
             if line["type"] != "school":
@@ -273,7 +277,8 @@ class _Reading:
             role = self._role(each, code)
             key = (each.user, role, code, each.first)
             if role is None:
-                self._found.skipped["oneroster.roles"] += 1
+                of_township = each.org in self._townships and each.role in _TAKEN_ROLES
+                self._found.skipped["oneroster.township_roles" if of_township else "oneroster.roles"] += 1
             elif key not in again:  # two of their roles may be one of ours
                 again.add(key)
                 self._person(file, records, users[each.user], each, role, code)
@@ -281,7 +286,7 @@ class _Reading:
         self._portion(Kind.PEOPLE, file, their, records)
 
     def _role(self, held: _Holding, code: str) -> str | None:
-        """What a role is here: the county's only at an org that says it is a district."""
+        """What a role is here: the county's only at a district that stands below no other one."""
         if code != COUNTY:
             return _ROLES.get(held.role)
         return _ABOVE_ROLES.get(held.role) if held.org in self._districts else None

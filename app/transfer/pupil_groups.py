@@ -3,8 +3,7 @@
 Those that are closed are none of it: their names may be others' by now.
 """
 
-from collections.abc import Mapping, Sequence
-from uuid import UUID
+from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
@@ -16,7 +15,6 @@ from app.schools.groups import GroupDraft, group_in
 from app.schools.models import OrgUnit, PupilGroup
 from app.transfer.columns import (
     Column,
-    Record,
     Value,
     Written,
     as_code,
@@ -24,7 +22,7 @@ from app.transfer.columns import (
     as_whole,
 )
 from app.transfer.grades import as_grades
-from app.transfer.plans import NOBODY, Gathered, Plan, by_code, checked, not_allowed, twice
+from app.transfer.in_units import InUnits
 from app.web.language import Language
 
 
@@ -47,53 +45,21 @@ EXAMPLES: Sequence[Sequence[Written]] = (
 )
 
 
-def plan(session: Session, principal: Principal, records: Sequence[Record]) -> Plan:
-    """What the rows would do to the county's pupil groups."""
-    units = by_code(bulk.all_units(session, principal.county_id))
-    present = bulk.groups_on(session, principal.county_id, principal.today)
-    there = {(group.org_unit_id, group.name): group for group in present}
-    found = Gathered[PupilGroup]()
-    again = twice(records, lambda record: (record.values["org_unit"], record.values["name"]), "name")
-    found.faults += again.values()
-    for record in records:
-        if record.row not in again:
-            _take(found, principal, units, there, record)
-
-    def carry_out(session: Session) -> None:
-        bulk.add_groups(session, principal, found.new)
-        bulk.change(session, principal, found.changes)
-
-    return found.plan(carry_out)
+def _group(unit: OrgUnit, new: NewPupilGroup) -> PupilGroup:
+    return group_in(unit, GroupDraft(unit.id, new.name, tuple(new.grades), new.headcount))
 
 
-def _take(
-    found: Gathered[PupilGroup],
-    principal: Principal,
-    units: Mapping[str, OrgUnit],
-    there: Mapping[tuple[UUID, str], PupilGroup],
-    record: Record,
-) -> None:
-    values = record.values
-    unit = units.get(values["org_unit"])
-    if unit is None:
-        found.faults.append(record.fault("org_unit", "org_unit.not_found", value=values["org_unit"][:40]))
-    asked = {key: values[key] for key in ("name", "grades", "headcount")}
-    new = checked(
-        NewPupilGroup, record, {}, {"org_unit_id": "org_unit"}, org_unit_id=unit.id if unit else NOBODY, **asked
-    )  # fmt: skip
-    if isinstance(new, list):
-        found.faults += new
-    elif unit is not None:
-        present = there.get((unit.id, new.name))
-        draft = GroupDraft(unit.id, new.name, tuple(new.grades), new.headcount)
-        found.take(
-            record,
-            present,
-            {"grades": new.grades, "headcount": new.headcount},
-            not_allowed(principal, Action.PUPIL_GROUP_ADD, unit, record, "org_unit"),
-            lambda: group_in(unit, draft),
-            "org_unit",
-        )
+plan = InUnits(
+    schema=NewPupilGroup,
+    known_by="name",
+    may_change=("grades", "headcount"),
+    adds=Action.PUPIL_GROUP_ADD,
+    refused_at="org_unit",
+    there=lambda session, principal: bulk.groups_on(session, principal.county_id, principal.today),
+    make=_group,
+    store=bulk.add_groups,
+).plan
+"""What the rows would do to the county's pupil groups."""
 
 
 def rows(session: Session, principal: Principal) -> list[Sequence[Written]]:

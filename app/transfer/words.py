@@ -80,6 +80,10 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "{number} 个角色(家长、辅导员等)未导入:这里没有对应的角色。",
         "Roles left out, such as of parents and counselors: {number}.",
     ),
+    "oneroster.township_roles": (
+        "{number} 个乡镇（学区）级的角色未导入：这里没有乡镇管理员，请让他们在所属学校担任管理员。",
+        "Roles at townships left out, which have no admins here; make these people admins of their schools: {number}.",
+    ),
     "oneroster.classes": (
         "{number} 个课程班未导入:学生班组只取行政班(homeroom)。",
         "Classes of courses left out, since pupil groups are homerooms: {number}.",

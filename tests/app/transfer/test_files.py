@@ -1,6 +1,7 @@
 """Files as they come: whatever encoding and spreadsheet program, and some that were made to do harm."""
 
 import io
+import json
 import zipfile
 from collections.abc import Callable
 from datetime import date
@@ -12,7 +13,9 @@ import xlsxwriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.transfer import columns, csv_files, tables, xlsx_files
+from app import web
+from app.schools.rules import EquipmentKind
+from app.transfer import columns, csv_files, rooms, tables, xlsx_files
 from app.transfer.columns import BadValue, Column, as_code, as_day, as_it_is, as_number, as_text, as_whole
 from app.transfer.csv_files import read_csv
 from app.transfer.grades import as_grades
@@ -297,3 +300,13 @@ def test_columns_go_by_any_of_their_names_and_none_is_lost() -> None:
     header, _ = columns.find_header(table, COLUMNS)
     assert header is not None
     assert [fault.code for fault in columns.records(table, header, COLUMNS)[1]] == ["row.beyond_columns"]
+
+
+def test_tables_call_equipment_as_the_pages_do() -> None:
+    texts = [
+        json.loads((Path(web.__file__).parent / "texts" / f"{language}.county.json").read_text("utf-8"))
+        for language in ("zh", "en")
+    ]
+    assert {kind.value: tuple(each[f"equipment.{kind}"] for each in texts) for kind in EquipmentKind} == dict(
+        rooms.EQUIPMENT
+    )

@@ -24,9 +24,9 @@ T1-1,响洪甸教学点,教学点,S1,
 S1,梅山镇中心小学,学校,T1,
 Ｔ1,梅山镇,乡镇,,
 """
-ROOMS = """单位编码,教室编码,名称,类型,申报带宽(Mbit/s),设备
-S1,M1,主教室,主课堂,200,双机位
-T1-1,R1,教室,接收教室,,'=1+1
+ROOMS = """单位编码,教室编码,名称,类型,申报带宽(Mbit/s),座位数,设备种类,设备
+S1,M1,主教室,主课堂,200,45,智慧黑板、teacher camera;教师摄像机,双机位
+T1-1,R1,教室,接收教室,,,,'=1+1
 """
 PEOPLE = """登录名,姓名,角色,单位编码,开始日期,结束日期
 Wang,王老师,教师,S1,2026年9月1日,
@@ -103,6 +103,8 @@ def test_a_county_by_tables(
         signing_in = {"username": "wang", "password": password}
         assert client.post("/api/v1/token", data=signing_in).json()["code"] == "sign_in.refused"
     assert look(session_factory, select(Room.equipment).where(Room.code == "R1")) == [("=1+1",)]
+    furnished = select(Room.seats, Room.equipment_kinds).where(Room.name == "主教室")
+    assert look(session_factory, furnished) == [(45, ["smart_blackboard", "teacher_camera"])]
     imported = select(AuditEvent.after).where(AuditEvent.act == "table.imported").order_by(AuditEvent.number)
     first = json.loads(look(session_factory, imported)[0][0])
     assert (first["kind"], first["created"], len(first["sha256"])) == ("org-units", 3, 64)
@@ -148,9 +150,10 @@ def test_bad_rows_are_all_listed_and_none_is_stored(
     assert look(session_factory, select(OrgUnit.id)) == before
 
     table = (
-        "Code of the org unit,Code,Name,Kind,Declared link (Mbit/s)\n"
+        "Code of the org unit,Code,Name,Kind,Declared link (Mbit/s),Seats,Kinds of equipment\n"
         f"{school},M1,a,main,-1\n{school},M2,b,main,many\n{county.county.code},R1,c,receiving,\nX,R2,d,main,\n"
-        f"{school},{county.main_room.code},e,recording,\n{school},R3,f,main,1,surplus\n"
+        f"{school},{county.main_room.code},e,recording,\n{school},R3,f,main,1,,,surplus\n"
+        f"{school},R4,g,main,,0,\n{school},R5,h,main,,9,大屏、television\n"
     )
     assert bureau.faults("rooms", table) == [
         (2, "E2", "cell.out_of_range"),
@@ -159,6 +162,8 @@ def test_bad_rows_are_all_listed_and_none_is_stored(
         (5, "A5", "org_unit.not_found"),
         (6, "D6", "room.kind_fixed"),
         (7, None, "row.beyond_columns"),
+        (8, "F8", "cell.out_of_range"),
+        (9, "G9", "cell.unknown_word"),
     ]
     people = (
         "login,name,role,org_unit,valid_from,valid_to\n"

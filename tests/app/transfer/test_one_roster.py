@@ -201,6 +201,10 @@ def test_the_county_is_given_only_to_administrators_of_an_org_that_says_it_is_a_
         return [(each.values["role"], each.values["org_unit"]) for each in people], faults
 
     assert read("d", "st", "s2") == ([("bureau_admin", COUNTY), ("school_admin", "S-2")], [])
+    # A township has no admins here; least of all is whoever looks after one an admin of the county.
+    orgs += "t,,,Township,local,,d\n"
+    assert read("d", "t") == ([("bureau_admin", COUNTY)], [])
+    assert read_bundle(path).skipped["oneroster.township_roles"] == 1
     empty = (2, "orgSourcedId", "cell.empty")
     assert read("") == ([], [empty])
     assert read("-" * 33) == ([], [empty])
