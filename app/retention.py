@@ -29,7 +29,7 @@ KEPT: tuple[Kept, ...] = (
     ),
     Kept(
         "sign-in of a browser: its device's kind and address, last seen",
-        "four hours after it runs out ({session_minutes} minutes), so that a lesson goes on; or it is signed out",
+        "it runs out ({session_minutes} minutes; in a lesson up to four hours more), or it is signed out",
         "`forget-sessions`",
     ),
     Kept(

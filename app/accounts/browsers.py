@@ -19,8 +19,8 @@ from app.database import SessionFactory
 from app.errors import DATABASE_TROUBLE, Unauthenticated
 
 SEEN_EVERY: Final = timedelta(minutes=10)
-KEPT: Final = timedelta(hours=4)
-"""A sign-in that ran out stays so long: a lesson that it joined goes on to its end."""
+LONGER: Final = timedelta(hours=4)
+"""So much longer than others a sign-in may last that is in a lesson: nobody is put out of one by the clock."""
 LONGEST_SID: Final = 255
 MOST: Final = 100
 """Sign-ins of one person's pages; the oldest end first."""
@@ -37,39 +37,80 @@ class Circumstances:
     by_provider: bool = False
     provider_sid: str | None = None
     """What the provider calls its own session, if it says so."""
+    family_id: uuid.UUID | None = None
+    """The sign-in of the program whose token opened it, and with which it ends."""
 
 
 UNKNOWN: Final = Circumstances()
 
 
 class Opened(NamedTuple):
-    """A session that was just opened: its public name, and the secret for the cookie."""
+    """A session that was just opened: its public name, the secret for the cookie, and its end."""
 
     name: str
     secret: str
+    expires_at: datetime
 
 
 def open_session(
     session: Session, person_id: uuid.UUID, life: timedelta, now: datetime, how: Circumstances = UNKNOWN
 ) -> Opened:
-    """Sign a browser in; what ran out of the person's other sessions is forgotten."""
-    queries.forget_sessions(session, person_id, now - KEPT, MOST - 1)
+    """Sign a browser in; what ran out of the person's other sessions is forgotten.
+
+    Raises `Unauthenticated` when the program's sign-in that lets it in has ended meanwhile.
+    """
+    queries.forget_sessions(session, person_id, now, MOST - 1)
     secret = secrets.token_urlsafe(32)
+    expires_at = now + life
+    if how.family_id is not None:
+        until = queries.hold_family(session, how.family_id)
+        if until is None or until <= now:
+            raise Unauthenticated("token.void", "Token void", "This sign-in was ended; sign in again.")
+        expires_at = min(expires_at, until)
     opened = BrowserSession(
         person_id=person_id,
         secret_hash=digest(secret),
         created_at=now,
-        expires_at=now + life,
+        expires_at=expires_at,
         second_factor=how.second_factor,
         by_provider=how.by_provider,
         provider_sid=how.provider_sid,
+        family_id=how.family_id,
         device=how.device or None,
         address=how.address or None,
         seen_at=now,
     )
     session.add(opened)
     session.flush()
-    return Opened(opened.id.hex[:12], secret)
+    return Opened(_name(opened.id), secret, expires_at)
+
+
+def renew(
+    session: Session, used: Used, life: timedelta, now: datetime, address: str | None = None
+) -> Opened | None:
+    """Give a page's sign-in another secret and a whole life, for somebody who just showed their password.
+
+    It stays what it was: where it was opened, and that the identity provider vouched, so that it ends when they sign
+    out there. None when it was ended meanwhile.
+    """
+    secret = secrets.token_urlsafe(32)
+    fresh = {
+        "secret_hash": digest(secret),
+        "created_at": now,
+        "expires_at": now + life,
+        "family_id": None,  # a program's token was the reason until the password was
+        "address": address,
+        "seen_at": now,
+    }
+    return Opened(_name(used.id), secret, now + life) if queries.renew(session, used.id, fresh) else None
+
+
+def stay(factory: SessionFactory, used: Used | None, until: datetime, life: timedelta) -> None:
+    """Let a page that is in a lesson stay signed in until then, at most `LONGER` than its life."""
+    if used is None or until <= used.expires_at:
+        return
+    with factory.begin() as session:
+        queries.prolong(session, used.id, until, life + LONGER)
 
 
 def principal_of_session(session: Session, secret: str, now: datetime) -> Principal:
@@ -78,7 +119,9 @@ def principal_of_session(session: Session, secret: str, now: datetime) -> Princi
     if found is None or found.expires_at <= now:
         raise Unauthenticated("session.over", "Signed out", "This sign-in is over; sign in again.")
     principal = principal_of(session, found.person_id, now, issued_at=found.created_at.timestamp())
-    return replace(principal, second_factor=found.second_factor, browser=Used(found.id, found.seen_at))
+    return replace(
+        principal, second_factor=found.second_factor, browser=Used(found.id, found.seen_at, found.expires_at)
+    )
 
 
 def end_session(session: Session, secret: str) -> None:
@@ -88,7 +131,11 @@ def end_session(session: Session, secret: str) -> None:
 
 def forget_expired(session: Session, now: datetime) -> int:
     """Delete what ran out of everybody's sessions; says how many."""
-    return queries.forget_all_sessions(session, now - KEPT)
+    return queries.forget_all_sessions(session, now)
+
+
+def _name(session_id: uuid.UUID) -> str:
+    return session_id.hex[:12]
 
 
 def note_seen(factory: SessionFactory, used: Used | None, now: datetime) -> None:

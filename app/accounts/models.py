@@ -49,6 +49,9 @@ class BrowserSession(Base):
     second_factor: Mapped[bool] = mapped_column(default=False, server_default=false())  # of the provider
     by_provider: Mapped[bool] = mapped_column(default=False, server_default=false())
     provider_sid: Mapped[str | None] = mapped_column(String(255), index=True)  # what the provider calls it
+    family_id: Mapped[uuid.UUID | None] = mapped_column(  # of the program whose token opened it
+        ForeignKey("token_families.id", ondelete="CASCADE"), index=True
+    )
     device: Mapped[str | None] = mapped_column(String(60))
     address: Mapped[str | None] = mapped_column(String(64))
     seen_at: Mapped[datetime | None]

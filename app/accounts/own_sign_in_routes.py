@@ -30,6 +30,9 @@ class SignInOut(Output):
     signed_in_at: datetime
     last_seen_at: datetime | None = Field(description="Within ten minutes; for a program, its last refresh")
     expires_at: datetime
+    opened_by_id: uuid.UUID | None = Field(
+        description="The program's sign-in whose token opened the page, and with which it ends"
+    )
     current: bool = Field(description="It is the one that asks")
 
     model_config = example(
@@ -42,6 +45,7 @@ class SignInOut(Output):
             "signed_in_at": "2026-11-23T00:12:00Z",
             "last_seen_at": "2026-11-23T01:02:00Z",
             "expires_at": "2026-11-23T12:12:00Z",
+            "opened_by_id": None,
             "current": True,
         }
     )
@@ -77,7 +81,10 @@ def list_sign_ins(
 def end_sign_in(
     sign_in_id: uuid.UUID, session: SessionDep, principal: Annotated[Principal, may(Action.SIGN_IN_END)]
 ) -> None:
-    """Sign a device out; sound and picture that it opened end within five seconds."""
+    """Sign a device out; sound and picture that it opened end within five seconds.
+
+    With a program's sign-in all pages end that its tokens opened.
+    """
     own_sign_ins.end(session, principal, sign_in_id, datetime.now(UTC))
 
 
@@ -85,5 +92,8 @@ def end_sign_in(
     "/end-others", summary="End one's other sign-ins", responses=responses(Unauthenticated, Forbidden)
 )
 def end_others(session: SessionDep, principal: Annotated[Principal, may(Action.SIGN_IN_END)]) -> EndedSignIns:
-    """Sign every device out but this one. Access tokens stay: they are revoked one by one."""
+    """Sign every device out but this one, and the program whose token opened this page, if one did.
+
+    Access tokens stay: they are revoked one by one.
+    """
     return EndedSignIns(ended=own_sign_ins.end_others(session, principal, datetime.now(UTC)))

@@ -9,7 +9,7 @@ from enum import StrEnum
 from sqlalchemy.orm import Session
 
 from app.accounts import sign_in_queries as queries
-from app.accounts.models import BrowserSession
+from app.accounts.models import BrowserSession, TokenFamily
 from app.accounts.rules import Principal
 from app.accounts.service import find_person, get_person, note_person
 from app.accounts.sign_in_queries import Row
@@ -36,6 +36,8 @@ class SignIn:
     signed_in_at: datetime
     last_seen_at: datetime | None
     expires_at: datetime
+    opened_by_id: uuid.UUID | None
+    """The program's sign-in whose token opened the page, and with which it ends."""
     current: bool
     """It is the one that asks."""
 
@@ -54,8 +56,12 @@ def end(session: Session, principal: Principal, sign_in_id: uuid.UUID, now: date
 
 
 def end_others(session: Session, principal: Principal, now: datetime) -> int:
-    """End all of one's own sign-ins but the one that asks; says how many."""
-    others = [row for row in _own(session, principal, now) if not _is_current(row, principal)]
+    """End all of one's own sign-ins but the one that asks, and the one it came of; says how many."""
+    rows = _own(session, principal, now)
+    kept = {principal.basis.id} if principal.basis else set()
+    kept |= {opened_by for row in rows if row.id in kept and (opened_by := _opened_by(row))}
+    # Pages first: those that a program opened end with it, and count, too.
+    others = sorted((row for row in rows if row.id not in kept), key=lambda row: isinstance(row, TokenFamily))
     return sum(_end(session, principal, row) for row in others)
 
 
@@ -86,6 +92,10 @@ def _is_current(row: Row, principal: Principal) -> bool:
     return principal.basis is not None and principal.basis.id == row.id
 
 
+def _opened_by(row: Row) -> uuid.UUID | None:
+    return row.family_id if isinstance(row, BrowserSession) else None
+
+
 def _shown(row: Row, principal: Principal) -> SignIn:
     page = isinstance(row, BrowserSession)
     return SignIn(
@@ -97,5 +107,6 @@ def _shown(row: Row, principal: Principal) -> SignIn:
         signed_in_at=row.created_at,
         last_seen_at=row.seen_at,
         expires_at=row.expires_at,
+        opened_by_id=_opened_by(row),
         current=_is_current(row, principal),
     )

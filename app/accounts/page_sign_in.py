@@ -12,6 +12,7 @@ from starlette.responses import Response
 from app.accounts import browsers, cookies
 from app.accounts.browsers import UNKNOWN, Circumstances, Opened
 from app.accounts.devices import device_of
+from app.accounts.rules import Used
 from app.accounts.schemas import SignedIn
 from app.database import SessionFactory, address_of
 
@@ -21,15 +22,35 @@ async def let_in(
 ) -> SignedIn:
     """Sign a browser in as this person; cookies of sign-ins that are over are taken back on the way."""
     state = request.app.state
-    life = timedelta(minutes=state.settings.session_minutes)
+    life = _life(request)
     known = cookies.secrets_of(request)
     how = replace(how, device=device_of(request.headers.get("user-agent", "")), address=address_of(request))
     opened, over = await run_in_threadpool(_open, state.session_factory, person_id, life, known, now, how)
-    cookies.hand_out(request, response, opened.name, opened.secret)
     for name in over:
         cookies.take_back(request, response, name)
+    return _handed_out(request, response, opened)
+
+
+async def renew(request: Request, response: Response, used: Used, now: datetime) -> SignedIn | None:
+    """Give the browser another secret of the same sign-in; None when that was ended meanwhile."""
+    factory: SessionFactory = request.app.state.session_factory
+
+    def work() -> Opened | None:
+        with factory.begin() as session:
+            return browsers.renew(session, used, _life(request), now, address_of(request) or None)
+
+    opened = await run_in_threadpool(work)
+    return _handed_out(request, response, opened) if opened is not None else None
+
+
+def _life(request: Request) -> timedelta:
+    return timedelta(minutes=request.app.state.settings.session_minutes)
+
+
+def _handed_out(request: Request, response: Response, opened: Opened) -> SignedIn:
+    cookies.hand_out(request, response, opened.name, opened.secret)
     response.headers["Cache-Control"] = "no-store"
-    return SignedIn(sign_in=opened.name, expires_at=now + life)
+    return SignedIn(sign_in=opened.name, expires_at=opened.expires_at)
 
 
 def _open(

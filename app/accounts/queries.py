@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
@@ -210,12 +210,17 @@ def access_token(session: Session, secret_hash: str) -> AccessToken | None:
     return session.scalar(select(AccessToken).where(AccessToken.secret_hash == secret_hash))
 
 
+_BASES: Final[dict[BasisKind, type[AccessToken] | type[TokenFamily] | type[BrowserSession]]] = {
+    BasisKind.ACCESS_TOKEN: AccessToken,
+    BasisKind.FAMILY: TokenFamily,
+    BasisKind.BROWSER: BrowserSession,
+}
+
+
 def living_bases(session: Session, bases: Collection[Basis], now: datetime) -> set[Basis]:
-    """Those that are there and have not run out. A page's sign-in that ran out lets nobody in, and ends nothing."""
-    pages = [basis.id for basis in bases if basis.kind is BasisKind.BROWSER]
-    there = select(BrowserSession.id).where(BrowserSession.id.in_(pages))
-    found = {Basis(BasisKind.BROWSER, each) for each in session.scalars(there)} if pages else set()
-    for kind, table_ in ((BasisKind.ACCESS_TOKEN, AccessToken), (BasisKind.FAMILY, TokenFamily)):
+    """Those that are there and have not run out."""
+    found = set()
+    for kind, table_ in _BASES.items():
         ids = [basis.id for basis in bases if basis.kind is kind]
         if ids:
             query = select(table_.id).where(table_.id.in_(ids), table_.expires_at > now)

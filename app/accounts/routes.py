@@ -7,10 +7,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
 
 from app.accounts import given_mail, managing, service
-from app.accounts.browsers import Circumstances
 from app.accounts.gates import may
 from app.accounts.models import Person
-from app.accounts.page_sign_in import let_in
+from app.accounts.page_sign_in import renew
 from app.accounts.passwords import hash_password, require_strong
 from app.accounts.permissions import Action
 from app.accounts.rules import Principal, Role
@@ -151,9 +150,10 @@ async def change_password(
     response: Response,
     principal: Annotated[Principal, may(Action.PASSWORD_CHANGE)],
 ) -> None:
-    """Choose another password, which takes the old one. Every token and sign-in from before is void, this one too.
+    """Choose another password, which takes the old one. Every token and sign-in from before is void.
 
-    A page is signed in anew on the way: `X-Sign-In` in the answer is the name of its next sign-in.
+    The page that asks gets another cookie on the way: `X-Sign-In` in the answer is the name of its sign-in. It is left
+    out when that was ended at the same moment.
     """
     await change_own_password(
         request.app.state.door,
@@ -164,9 +164,9 @@ async def change_password(
     )
     if principal.browser is not None:
         # Who typed the password a moment ago, on a page whose sign-in had all that is asked for, is not asked again.
-        how = Circumstances(second_factor=principal.second_factor)
-        opened = await let_in(request, response, principal.person_id, datetime.now(UTC), how)
-        response.headers["X-Sign-In"] = opened.sign_in
+        renewed = await renew(request, response, principal.browser, datetime.now(UTC))
+        if renewed is not None:
+            response.headers["X-Sign-In"] = renewed.sign_in
 
 
 @router.post("/people/{person_id}/reset-password", summary="Reset a password", responses=_ON_MANAGE)

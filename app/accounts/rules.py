@@ -117,10 +117,11 @@ class Basis(NamedTuple):
 
 
 class Used(NamedTuple):
-    """An access token or a page's sign-in that was shown: its id, and when its use was noted last."""
+    """An access token or a page's sign-in that was shown: its id, when its use was noted last, and its end."""
 
     id: uuid.UUID
     last_noted: datetime | None
+    expires_at: datetime
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,9 @@ def _principal_of_script(session: Session, token: str, now: datetime) -> Princip
         raise Unauthenticated("token.expired", "Token expired", "The access token has expired.")
     principal = principal_of(session, found.person_id, now, issued_at=found.created_at.timestamp())
     actions = actions_of_scopes(found.scopes.split())
-    return replace(principal, actions=actions, access_token=Used(found.id, found.last_used_at))
+    return replace(
+        principal, actions=actions, access_token=Used(found.id, found.last_used_at, found.expires_at)
+    )
 
 
 def lacks_second_factor(session: Session, principal: Principal) -> bool:

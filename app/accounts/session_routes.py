@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from app.accounts import browsers, cookies
+from app.accounts.browsers import UNKNOWN, Circumstances
 from app.accounts.gates import bearer
 from app.accounts.page_sign_in import let_in
 from app.accounts.rules import Principal
@@ -33,22 +34,25 @@ async def open_session(
 ) -> SignedIn:
     """Exchange a login and a password, or a person's bearer token, for an HttpOnly cookie.
 
+    What a bearer token opened ends with the sign-in that the token is of, and lasts no longer.
     The answer names the sign-in. Send that name as `X-Sign-In` with each request: without it no cookie counts.
     """
     if "origin" in request.headers:
         cookies.require_own_origin(request)
     state = request.app.state
     now = datetime.now(UTC)
+    how = UNKNOWN
     if body is not None:
         password = body.password.get_secret_value()
         person_id = (await sign_in(state.door, body.login, password, address_of(request), body.code)).id
     elif token is not None:
-        person_id = (await run_in_threadpool(_bearer_of, request, token)).person_id
+        principal = await run_in_threadpool(_bearer_of, request, token)
+        person_id, how = principal.person_id, Circumstances(family_id=principal.family_id)
     else:
         raise Unauthenticated(
             "token.missing", "Not signed in", "Send a login and a password, or a bearer token."
         )
-    return await let_in(request, response, person_id, now)
+    return await let_in(request, response, person_id, now, how)
 
 
 @router.delete("", status_code=204, summary="Sign a page out", responses=responses(Forbidden))

@@ -1,9 +1,9 @@
 """SQL of sign-ins: of the browser that shows one, and of a person's own, those of pages and those of programs."""
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, delete, or_, select, update
 from sqlalchemy.orm import Session
@@ -75,6 +75,31 @@ def sign_ins_of(session: Session, person_id: uuid.UUID, since: datetime | None, 
             query = query.where(table.created_at >= since)
         found += session.scalars(query)
     return sorted(found, key=lambda row: row.created_at, reverse=True)
+
+
+def hold_family(session: Session, family_id: uuid.UUID) -> datetime | None:
+    """When a program's sign-in runs out; None when it was ended. Whoever wants to end it waits for us."""
+    query = select(TokenFamily.expires_at).where(TokenFamily.id == family_id)
+    return session.scalar(query.with_for_update(read=True, key_share=True))
+
+
+def renew(session: Session, sign_in_id: uuid.UUID, fresh: Mapping[str, object]) -> bool:
+    """Whether it was there still."""
+    renewed = update(BrowserSession).where(BrowserSession.id == sign_in_id).values(**fresh)
+    return rows_of(session.execute(renewed)) > 0
+
+
+def prolong(session: Session, sign_in_id: uuid.UUID, until: datetime, longest: timedelta) -> None:
+    """Put off the end of a page's sign-in, unless a program's gives it one."""
+    found = select(BrowserSession.created_at).where(
+        BrowserSession.id == sign_in_id, BrowserSession.family_id.is_(None)
+    )
+    begun = session.scalar(found)
+    if begun is None:
+        return
+    end = min(until, begun + longest)
+    sooner = (BrowserSession.id == sign_in_id, BrowserSession.expires_at < end)
+    session.execute(update(BrowserSession).where(*sooner).values(expires_at=end))
 
 
 def note_seen(session: Session, sign_in_id: uuid.UUID, now: datetime) -> None:

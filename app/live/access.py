@@ -70,8 +70,9 @@ def admit(
         if grant.basis is not None and not rights.is_good(grant.lesson_id, grant.basis):
             with reading(factory) as session:
                 require_basis(session, grant.basis, now)
-            rights.note_basis(grant.lesson_id, grant.basis)
         standing, admission = _admit_grant(factory, rights, grant, key, direction, now)
+        # Only now: what opened nothing must not stay in memory, of lessons that are long over.
+        rights.note_basis(grant.lesson_id, grant.basis)
     if standing.part.role is ParticipantRole.OBSERVER:
         with factory.begin() as session:
             session.info[CALLER_ADDRESS] = address

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from app.accounts import browsers
 from app.accounts.gates import may
 from app.accounts.grants import issue_grant, new_viewer
 from app.accounts.permissions import Action
@@ -49,7 +50,7 @@ def join_lesson(
 
     Before the lesson opens and after it has closed the lists are empty; `lesson.opens_at` tells when to ask
     again. A grant is good until a little after the lesson, so a client may come back with it at any time; so
-    are the credentials of TURN servers.
+    are the credentials of TURN servers. A page stays signed in as long, at most four hours longer than else.
     """
     response.headers["Cache-Control"] = "no-store"
     now = datetime.now(UTC)
@@ -68,10 +69,12 @@ def join_lesson(
     )
     if lessons.takes_media(lesson, now):
         state = request.app.state
-        state.rights.note_basis(lesson.id, principal.basis)
         state.rights.note(Claim(lesson.id, principal.holder), Standing.of(lesson, part, principal))
+        state.rights.note_basis(lesson.id, principal.basis)
         ice_servers: IceServers = state.ice_servers
         expires_at = lesson.ends_at + timedelta(minutes=state.settings.grant_minutes)
+        life = timedelta(minutes=state.settings.session_minutes)
+        browsers.stay(state.session_factory, principal.browser, expires_at, life)
         join.ice_servers = ice_servers.for_person(principal.person_id, expires_at)
         grant = _granter(state.keys, lesson.id, principal, join.viewer, expires_at)
         live = coordinator_of(request).live_streams(lesson.id)

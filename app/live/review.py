@@ -59,7 +59,7 @@ class Findings:
 async def review(coordinator: Coordinator, rights: Rights, factory: SessionFactory, now: datetime) -> None:
     """End what nobody has a right to any more, and renew what is known of the rest."""
     claims = rights.claims() | coordinator.claims()
-    lesson_ids = coordinator.lessons() | {claim.lesson_id for claim in claims}
+    lesson_ids = coordinator.lessons() | rights.lessons() | {claim.lesson_id for claim in claims}
     if not lesson_ids:
         return
     bases = coordinator.bases() | rights.bases()

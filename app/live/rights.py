@@ -110,6 +110,11 @@ class Rights:
             for claim in [each for each in self._standing if each.lesson_id == lesson_id]:
                 del self._standing[claim]
 
+    def lessons(self) -> set[uuid.UUID]:
+        """All lessons of which something is known."""
+        with self._lock:
+            return {claim.lesson_id for claim in self._standing} | set(self._bases)
+
     def claims(self) -> set[Claim]:
         """All claims that are known."""
         with self._lock:

@@ -3,7 +3,7 @@
 import { ApiError, get, send } from "./api.js";
 import { say, wireLanguageButton } from "./i18n.js";
 import { byId, goHome, requireSignIn, showFault } from "./page.js";
-import { signIn, signInHeader } from "./session.js";
+import { askAgain, signIn, signInHeader } from "./session.js";
 
 const FAULTS = {
   "password.wrong": "password.wrong",
@@ -37,7 +37,9 @@ byId("form").addEventListener("submit", async (event) => {
     const headers = { ...signInHeader(), "Content-Type": "application/json" };
     const body = JSON.stringify({ old_password: old, new_password: fresh });
     const answer = await send("/api/v1/me/password", { method: "POST", headers, body });
-    signIn(answer.headers.get("X-Sign-In")); // every sign-in from before is void
+    const name = answer.headers.get("X-Sign-In"); // every sign-in from before is void
+    if (!name) return askAgain();
+    signIn(name);
     await goHome();
   } catch (failure) {
     const words = failure instanceof ApiError && FAULTS[failure.code];

@@ -32,6 +32,7 @@ function addRow(place, attempt) {
   say(child(what, "p", "row-who"), "access.place.since", times(place.signed_in_at));
   if (place.last_seen_at && !place.current) say(child(what, "p", "row-who"), "access.place.seen", times(place.last_seen_at));
   if (place.address) say(child(what, "p", "row-who"), "access.place.from", { address: place.address });
+  if (place.opened_by_id) say(child(what, "p", "row-who"), "access.place.opened_by");
   if (place.by_provider) say(child(what, "p", "row-who"), "access.place.provider");
   const button = child(child(item, "div", "row-ways"), "button", "button danger");
   button.type = "button";

@@ -112,13 +112,17 @@ def test_nobody_is_signed_in_from_another_site(client: TestClient, teacher: Pers
 
 
 def test_our_own_pages_change_what_they_may(client: TestClient, teacher: Person) -> None:
-    header = open_session(client)
+    header, other = open_session(client), open_session(client)
+    before = dict(client.cookies)
     change = {"old_password": factories.PASSWORD, "new_password": "four words in a row"}
     changed = client.post("/api/v1/me/password", json=change, headers={**header, **ORIGIN})
     assert changed.status_code == 204
-    # Every sign-in from before is void, this one too; the page is not asked for a code again that it gave.
-    assert me(client, header)[0] == 401
+    # Every sign-in from before is void, and this one's cookie; the page is not asked for a code again that it gave.
     assert me(client, {"X-Sign-In": changed.headers["x-sign-in"]}) == (200, "wang")
+    assert me(client, other)[0] == 401
+    client.cookies.clear()
+    client.cookies.update(before)
+    assert me(client, header)[0] == 401
 
 
 def test_a_cookie_of_another_county_and_a_login_that_looks_alike_are_nobodys(

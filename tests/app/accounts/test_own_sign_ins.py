@@ -86,18 +86,30 @@ def test_one_sees_where_one_is_signed_in_and_ends_what_one_does_not_know(
     assert client.delete(f"{LIST}/{listed[0]['id']}", headers=at_school).status_code == 204
     assert client.get("/api/v1/me", headers=at_home).status_code == 401
     assert client.get("/api/v1/me", headers=at_school).status_code == 200
-    assert client.post(f"{LIST}/end-others", headers=at_school).json() == {"ended": 1}
+    # From a page that the program's token opened, all others end but the program, with which it would end itself.
+    opened = client.post("/api/v1/session", headers={**as_program, **ORIGIN}).json()
+    opened_by_it = {"X-Sign-In": opened["sign_in"], **ORIGIN}
+    listed = client.get(LIST, headers=opened_by_it).json()["items"]
+    assert [each["opened_by_id"] for each in listed] == [listed[2]["id"], None, None]
+    assert opened["expires_at"] <= listed[2]["expires_at"]
+    assert client.post(f"{LIST}/end-others", headers=opened_by_it).json() == {"ended": 1}
+    assert client.get("/api/v1/me", headers=at_school).status_code == 401
+    assert client.get("/api/v1/me", headers=opened_by_it).status_code == 200
+    at_school = page(EDGE)
+    assert client.post(f"{LIST}/end-others", headers=at_school).json() == {"ended": 2}
+    assert client.get("/api/v1/me", headers=opened_by_it).status_code == 401
     assert client.get("/api/v1/me", headers=as_program).status_code == 401
     (left,) = client.get(LIST, headers=at_school).json()["items"]
     assert left["current"]
     trail = client.get(
         "/api/v1/audit-events", params={"act": Act.SIGNED_OUT}, headers=factories.bearer(keys, bureau)
     ).json()["items"]
-    assert [event["after"]["by"] for event in trail] == ["list", "list"]
+    assert [event["after"]["by"] for event in trail] == ["list"] * 4
 
 
 def test_a_page_is_answered_though_no_connection_is_free_to_note_its_use() -> None:
     engine = create_engine("sqlite://", poolclass=QueuePool, pool_size=1, max_overflow=0, pool_timeout=0)
     with engine.connect():
-        note_seen(SessionFactory(engine), Used(uuid.uuid4(), None), datetime.now(UTC))
+        now = datetime.now(UTC)
+        note_seen(SessionFactory(engine), Used(uuid.uuid4(), None, now), now)
     engine.dispose()

@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
-from app.accounts.models import AccessToken, Assignment, GuestLink, Person, RoomTerminal
+from app.accounts.browsers import LONGER
+from app.accounts.models import AccessToken, Assignment, BrowserSession, GuestLink, Person, RoomTerminal
 from app.accounts.rules import Pass, Role
 from app.accounts.scopes import ACCESS_TOKEN
 from app.accounts.service import issue_person_token
@@ -280,15 +281,30 @@ def test_what_a_program_opened_ends_with_its_token_and_nothing_else_does(
 
 
 def test_what_a_page_opened_ends_with_its_sign_in_and_not_with_anothers(
-    app: FastAPI, live: TestClient, keys: Keys, scene: Scene, offer: str, session_factory: SessionFactory
+    app: FastAPI,
+    live: TestClient,
+    keys: Keys,
+    scene: Scene,
+    offer: str,
+    session: Session,
+    session_factory: SessionFactory,
 ) -> None:
-    def page() -> dict[str, str]:
-        body = {"login": scene.assistant.login, "password": factories.PASSWORD}
-        origin = {"Origin": "http://testserver"}
-        name = live.post("/api/v1/session", json=body, headers=origin).json()["sign_in"]
-        return {"X-Sign-In": name, **origin}
+    origin = {"Origin": "http://testserver"}
+    credentials = {"login": scene.assistant.login, "password": factories.PASSWORD}
 
-    pages = [page(), page()]
+    def page(**shown: Any) -> dict[str, str]:
+        answer = live.post("/api/v1/session", **{"json": credentials, "headers": origin, **shown})
+        return {"X-Sign-In": answer.json()["sign_in"], **origin}
+
+    form = {"username": scene.assistant.login, "password": factories.PASSWORD}
+    program = live.post("/api/v1/token", data=form).json()
+    of_program = {"Authorization": f"Bearer {program['access_token']}"}
+    script = f"{ACCESS_TOKEN}{uuid.uuid4().hex}"
+    factories.access_token(session, scene.assistant, "all", secret=script)
+    session.commit()
+    refused = live.post("/api/v1/session", headers={"Authorization": f"Bearer {script}", **origin})
+    assert refused.status_code == 401, "a script's token opens no page"
+    pages = [page(), page(), page(json=None, headers={**of_program, **origin}), page()]
     doors = [
         live.get(f"/api/v1/lessons/{scene.lesson_id}/join", headers=who).json()["watch"][0] for who in pages
     ]
@@ -297,14 +313,55 @@ def test_what_a_page_opened_ends_with_its_sign_in_and_not_with_anothers(
         headers = {"Authorization": f"Bearer {door['token']}", "Content-Type": "application/sdp"}
         return live.post(door["url"], content=offer, headers=headers)
 
-    lost, kept = map(watch, doors)
+    lost, kept, opened_by, ran_out = map(watch, doors)
+    # What a program's token opened ends with that program, and no sooner.
+    listed = live.get("/api/v1/me/sign-ins", headers=pages[2]).json()["items"]
+    (by,) = [each["opened_by_id"] for each in listed if each["current"]]
+    assert by in [each["id"] for each in listed if each["kind"] == "program"]
+    assert live.post("/api/v1/token/revoke", data={"token": program["refresh_token"]}).status_code == 200
+    assert live.get("/api/v1/me", headers=pages[2]).json()["code"] == "session.over"
+    # What ran out is in no list, and opens nothing.
+    late = _page_of(session, scene.assistant)
+    late.expires_at = datetime.now(UTC) - timedelta(seconds=1)
+    session.commit()
+    listed = live.get("/api/v1/me/sign-ins", headers=pages[1]).json()["items"]
+    assert len(listed) == 2
     assert live.post("/api/v1/me/sign-ins/end-others", headers=pages[1]).json() == {"ended": 1}
     look_again(app, live, session_factory)
-    assert live.delete(lost.headers["location"]).json()["code"] == "right.ended"
-    refused = watch(doors[0])
-    assert (refused.status_code, refused.json()["code"]) == (401, "token.void")
+    for ended, door in ((lost, doors[0]), (opened_by, doors[2]), (ran_out, doors[3])):
+        assert live.delete(ended.headers["location"]).json()["code"] == "right.ended"
+        refused = watch(door)
+        assert (refused.status_code, refused.json()["code"]) == (401, "token.void")
     assert live.delete(kept.headers["location"]).status_code == 200
     assert watch(doors[1]).status_code == 201
+
+
+def test_nobody_is_put_out_of_a_lesson_by_the_clock_nor_signed_in_for_ever(
+    app: FastAPI, live: TestClient, scene: Scene, session: Session
+) -> None:
+    body = {"login": scene.assistant.login, "password": factories.PASSWORD}
+    origin = {"Origin": "http://testserver"}
+    header = {"X-Sign-In": live.post("/api/v1/session", json=body, headers=origin).json()["sign_in"]}
+    row = _page_of(session, scene.assistant)
+    life = timedelta(minutes=app.state.settings.session_minutes)
+    soon = datetime.now(UTC) + timedelta(minutes=5)
+
+    def end_after_joining(begun: datetime) -> datetime:
+        session.refresh(row)
+        row.created_at, row.expires_at = begun, soon
+        session.commit()
+        assert live.get(f"/api/v1/lessons/{scene.lesson_id}/join", headers=header).status_code == 200
+        (listed,) = live.get("/api/v1/me/sign-ins", headers=header).json()["items"]
+        return datetime.fromisoformat(listed["expires_at"])
+
+    assert end_after_joining(soon - life) > session.get_one(Lesson, scene.lesson_id).ends_at
+    assert end_after_joining(soon - life - LONGER) == soon
+
+
+def _page_of(session: Session, person: Person) -> BrowserSession:
+    """The newest sign-in of somebody's pages."""
+    newest = select(BrowserSession).where(BrowserSession.person_id == person.id)
+    return session.scalars(newest.order_by(BrowserSession.created_at.desc()).limit(1)).one()
 
 
 def test_an_admin_without_the_second_factor_that_is_asked_for_opens_no_media(
