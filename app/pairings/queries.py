@@ -59,6 +59,12 @@ def meeting(session: Session, county_id: UUID, first_day: date, last_day: date) 
     return session.scalars(query).all()
 
 
+def of_county(session: Session, county_id: UUID) -> Sequence[Pairing]:
+    """All agreements of a county, by first day."""
+    query = select(Pairing).where(Pairing.county_id == county_id)
+    return session.scalars(query.order_by(Pairing.valid_from, Pairing.id)).all()
+
+
 def between(session: Session, main_room_id: UUID, receiving_room_ids: Collection[UUID]) -> Sequence[Pairing]:
     """All agreements of a main room with these receiving rooms, the earliest first."""
     query = select(Pairing).where(

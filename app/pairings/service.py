@@ -1,6 +1,6 @@
 """Use cases of pairings: agreeing, looking up, and asking whether a lesson is covered."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -13,7 +13,7 @@ from app.accounts.rules import Principal
 from app.audit import service as audit
 from app.audit.rules import Act, Facts
 from app.audit.service import Subject
-from app.database import take_turns
+from app.database import new_id, take_turns
 from app.errors import Conflict, Invalid, NotFound
 from app.listing import Paging, Slice
 from app.pairings import queries
@@ -47,10 +47,15 @@ def add_pairing(session: Session, principal: Principal, draft: PairingDraft) -> 
     for room_id in (draft.main_room_id, draft.receiving_room_id):
         room = schools.require_with_room(session, principal, Action.PAIRING_ADD, room_id)
     pairing = create_pairing(session, draft)
-    subject = Subject("pairing", pairing.id, room.org_unit_id)
-    act = Act.PAIRING_PROPOSED if draft.is_proposal else Act.PAIRING_MADE
-    audit.note(session, act, pairing.county_id, principal.person_id, subject, after=_facts(pairing))
+    note_made(session, principal, pairing, room.org_unit_id)
     return pairing
+
+
+def note_made(session: Session, principal: Principal, pairing: Pairing, site_id: UUID) -> None:
+    """Tell the trail of a new agreement."""
+    act = Act.PAIRING_PROPOSED if pairing.state is PairingState.PROPOSED else Act.PAIRING_MADE
+    subject = Subject("pairing", pairing.id, site_id)
+    audit.note(session, act, pairing.county_id, principal.person_id, subject, after=_facts(pairing))
 
 
 def _facts(pairing: Pairing) -> Facts:
@@ -70,12 +75,10 @@ def _facts(pairing: Pairing) -> Facts:
 
 def create_pairing(session: Session, draft: PairingDraft) -> Pairing:
     """Make an agreement without asking who wants it: for seeds."""
-    if draft.valid_to < draft.valid_from:
-        raise Invalid(
-            "pairing.days_reversed", "Days in the wrong order", "valid_to must not be before valid_from."
-        )
-    main = _room_of_kind(session, draft.main_room_id, RoomKind.MAIN)
-    receiving = _room_of_kind(session, draft.receiving_room_id, RoomKind.RECEIVING)
+    main, receiving = (
+        schools.get_room(session, each) for each in (draft.main_room_id, draft.receiving_room_id)
+    )
+    check_terms(draft, main, receiving)
     county_id = schools.get_org_unit(session, main.org_unit_id).county_id
     if schools.get_org_unit(session, receiving.org_unit_id).county_id != county_id:
         raise Invalid(
@@ -83,10 +86,35 @@ def create_pairing(session: Session, draft: PairingDraft) -> Pairing:
         )
     county_subjects.require_known(session, county_id, draft.subjects)
     take_turns(session, [main.id, receiving.id])
+    others = queries.between(session, main.id, [receiving.id])
+    pairing = agreement_between(main, receiving, draft, county_id, others)
+    session.add(pairing)
+    session.flush()
+    return pairing
+
+
+def check_terms(draft: PairingDraft, main: Room, receiving: Room) -> None:
+    """Raise `Invalid` for days that cannot be, or rooms that are not what an agreement needs."""
+    if draft.valid_to < draft.valid_from:
+        raise Invalid(
+            "pairing.days_reversed", "Days in the wrong order", "valid_to must not be before valid_from."
+        )
+    _require_kind(main, RoomKind.MAIN)
+    _require_kind(receiving, RoomKind.RECEIVING)
+
+
+def agreement_between(
+    main: Room, receiving: Room, draft: PairingDraft, county_id: UUID, others: Iterable[Pairing]
+) -> Pairing:
+    """An agreement as it would be between two rooms, not stored yet; `others` are those that they have.
+
+    Raises `Conflict` where it may not be.
+    """
     for room in (main, receiving):
         schools.refuse_closed_room(room, draft.valid_to)
-    _refuse_second_agreement(session, draft, main, receiving)
+    _refuse_second_agreement(draft, main, receiving, others)
     pairing = Pairing(
+        id=new_id(),
         county_id=county_id,
         main_room_id=main.id,
         receiving_room_id=receiving.id,
@@ -103,8 +131,6 @@ def create_pairing(session: Session, draft: PairingDraft) -> Pairing:
     )
     if not draft.is_proposal:
         refuse_slow_link(pairing, receiving)
-    session.add(pairing)
-    session.flush()
     return pairing
 
 
@@ -223,9 +249,11 @@ def _refuse_beyond_capacity(main: Room, pairings: Collection[Pairing]) -> None:
         )
 
 
-def _refuse_second_agreement(session: Session, draft: PairingDraft, main: Room, receiving: Room) -> None:
+def _refuse_second_agreement(
+    draft: PairingDraft, main: Room, receiving: Room, others: Iterable[Pairing]
+) -> None:
     wanted = Terms(frozenset(draft.subjects), draft.valid_from, draft.valid_to)
-    for other in queries.between(session, main.id, [receiving.id]):
+    for other in others:
         claimed = other.agreement.claimed
         if claimed is not None and wanted.collide_with(Terms(frozenset(other.subjects), *claimed)):
             raise Conflict(
@@ -234,19 +262,19 @@ def _refuse_second_agreement(session: Session, draft: PairingDraft, main: Room, 
                 f"{main.name} and {receiving.name} already have an agreement from {other.valid_from} "
                 f"to {other.valid_to}; choose other days or other subjects.",
                 pairing_id=str(other.id),
+                valid_from=str(other.valid_from),
+                valid_to=str(other.valid_to),
             )
 
 
-def _room_of_kind(session: Session, room_id: UUID, kind: RoomKind) -> Room:
-    room = schools.get_room(session, room_id)
+def _require_kind(room: Room, kind: RoomKind) -> None:
     if room.kind is not kind:
         raise Invalid(
             f"pairing.not_a_{kind.value}_room",
             "Wrong kind of room",
             f"{room.name} is a {room.kind.value} room; a {kind.value} room is needed here.",
-            room_id=str(room_id),
+            room_id=str(room.id),
         )
-    return room
 
 
 def _carrying(pairing: Pairing) -> Terms:

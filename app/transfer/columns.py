@@ -77,7 +77,7 @@ class Fault:
     row: int
     column: str | None
     code: str
-    facts: Mapping[str, str | int]
+    facts: Mapping[str, str | int | float]
     detail: str = ""
     table: str = ""
 
@@ -117,7 +117,7 @@ def narrow(text: str) -> str:
 
 def find_header(table: Table, columns: tuple[Column, ...]) -> tuple[Header | None, list[Fault]]:
     """The row that names the columns, and what is wrong with it."""
-    known = {_bare(name): column.key for column in columns for name in (column.key, *column.names)}
+    known = {bare(name): column.key for column in columns for name in (column.key, *column.names)}
     rows = table.rows[:_HEAD_ROWS]
     head = max(rows, key=lambda row: sum(_name(cell) in known for cell in row.cells.values()))
     positions: dict[str, int] = {}
@@ -184,10 +184,11 @@ def read_cell(column: Column, cell: Cell) -> Value:
 
 
 def _name(cell: Cell) -> str:
-    return _bare(cell) if isinstance(cell, str) else ""
+    return bare(cell) if isinstance(cell, str) else ""
 
 
-def _bare(text: str) -> str:
+def bare(text: str) -> str:
+    """A name as it is compared: whatever people put between its letters, and however large they write them."""
     return re.sub(r"[\s*_-]+", "", narrow(text)).casefold()
 
 
@@ -266,11 +267,11 @@ Words = Mapping[str, tuple[str, str]]
 
 def as_word(words: Words) -> Reads:
     """Reads one of some words, in either language or as programs call it."""
-    known = {_bare(name): meant for meant, names in words.items() for name in (meant, *names)}
+    known = {bare(name): meant for meant, names in words.items() for name in (meant, *names)}
 
     def read(cell: Cell) -> str:
         text = as_code(cell)
-        if (meant := known.get(_bare(text))) is None:
+        if (meant := known.get(bare(text))) is None:
             options = ", ".join(f"{chinese} ({english})" for chinese, english in words.values())
             raise BadValue("cell.unknown_word", value=text[:40], words=options)
         return meant

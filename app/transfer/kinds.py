@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.permissions import Action
 from app.accounts.rules import Principal
-from app.transfer import headcounts, org_units, people, pupil_groups, rooms
+from app.transfer import headcounts, org_units, pairings, people, pupil_groups, rooms
 from app.transfer.columns import Column, Record, Written
 from app.transfer.plans import Plan
 
@@ -22,6 +22,7 @@ class Kind(StrEnum):
     PEOPLE = "people"
     PUPIL_GROUPS = "pupil-groups"
     HEADCOUNTS = "headcounts"
+    PAIRINGS = "pairings"
 
 
 class Imported(StrEnum):
@@ -32,6 +33,7 @@ class Imported(StrEnum):
     PEOPLE = Kind.PEOPLE.value
     PUPIL_GROUPS = Kind.PUPIL_GROUPS.value
     HEADCOUNTS = Kind.HEADCOUNTS.value
+    PAIRINGS = Kind.PAIRINGS.value
     ONE_ROSTER = "oneroster"
 
 
@@ -70,5 +72,9 @@ KINDS: Final[dict[Kind, TableKind]] = {
     Kind.HEADCOUNTS: TableKind(
         ("学生人数", "Headcounts"), headcounts.COLUMNS, headcounts.EXAMPLES, Action.HEADCOUNT_SET,
         Action.HEADCOUNT_SHOW, headcounts.plan, headcounts.rows,
+    ),
+    Kind.PAIRINGS: TableKind(
+        ("结对", "Pairings"), pairings.COLUMNS, pairings.EXAMPLES, Action.PAIRING_ADD, Action.PAIRING_SHOW,
+        pairings.plan, pairings.rows,
     ),
 }  # fmt: skip

@@ -119,7 +119,8 @@ def _refused(
 
 def refused(record: Record, column: str | None, error: AppError) -> Fault:
     """What a rule of a domain refused."""
-    return Fault(record.row, column, error.code, {}, error.detail)
+    facts = {name: value for name, value in error.extra.items() if isinstance(value, str | int | float)}
+    return Fault(record.row, column, error.code, facts, error.detail)
 
 
 def not_allowed(

@@ -228,13 +228,55 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "assignment.too_many": ("一个人的角色太多了。", "One person cannot have so many roles."),
     "days_in_order": ("结束日期早于开始日期。", "The last day is before the first."),
     "headcount.wrong_place": ("学生只能属于学校或教学点。", "Pupils belong to a school or teaching site."),
+    "room.not_found": ("没有编码为“{value}”的教室。", "There is no room “{value}”."),
+    "room.name_one": (
+        "“{value}”不止一间这种教室，请写明教室编码。",
+        "“{value}” has several rooms of this kind; name one by its code.",
+    ),
+    "room.no_main_room": ("“{value}”没有主课堂。", "“{value}” has no main classroom."),
+    "room.no_receiving_room": ("“{value}”没有接收教室。", "“{value}” has no receiving room."),
+    "room.closed": (
+        "教室自 {closed_from} 起停用，请换一间，或在此之前结束。",
+        "The room is closed from {closed_from}; name another one, or end before that day.",
+    ),
+    "subject.unknown": (
+        "本县学科表中没有“{value}”，请改正，或先在“学科”页添加。",
+        "“{value}” is not on the county's list of subjects; name another one, or add it there first.",
+    ),
+    "pairing.days_reversed": ("结束日期早于开始日期。", "The last day is before the first."),
+    "pairing.not_a_main_room": ("这间教室不是主课堂。", "This is no main classroom."),
+    "pairing.not_a_receiving_room": ("这间教室不是接收教室。", "This is no receiving room."),
+    "pairing.exists": (
+        "这两间教室在 {valid_from} 至 {valid_to} 已有涉及同一学科的协议。",
+        "These rooms have an agreement on one of these subjects from {valid_from} to {valid_to} already.",
+    ),
+    "pairing.exists_in_row": (
+        "与第 {first} 行是同样的教室和学科，日期重叠。",
+        "Row {first} is about the same rooms and one of these subjects on the same days.",
+    ),
+    "pairing.link_too_slow": (
+        "教学点线路申报 {declared_mbps} Mbit/s，低于要求的 {minimum_mbps} Mbit/s。",
+        "The site's line is declared with {declared_mbps} Mbit/s; {minimum_mbps} are asked for.",
+    ),
+    "pairing.fixed": (
+        "已有的协议不能更改；请在“结对”页结束它，再另立协议。",
+        "What was agreed does not change; end the agreement on the page Pairings, and make another one.",
+    ),
+    "pairing.state_fixed": (
+        "表格只能批准已提出的协议；其他决定请在“结对”页作出。",
+        "A table can approve what was proposed; decide anything else on the page Pairings.",
+    ),
+    "pairing.state_not_new": (
+        "新协议只能是“已提出”或“已批准”，没有停止日期。",
+        "A new agreement is proposed or approved, and has not been stopped.",
+    ),
     "term.not_found": ("没有名为“{value}”的学期。", "There is no term “{value}”."),
     "term.none_today": ("今天不在任何学期内,请填写学期名称。", "No term has today in it; name one."),
     "pupil_group.wrong_place": ("学生只能属于学校或教学点。", "Pupils belong to a school or teaching site."),
 }
 
 
-def text(code: str, language: Language, facts: Mapping[str, str | int], detail: str = "") -> str:
+def text(code: str, language: Language, facts: Mapping[str, str | int | float], detail: str = "") -> str:
     """What a code means in a language; `detail` stands in for a code that has no text."""
     chinese, english = TEXTS.get(code, ("{detail}", "{detail}"))
     words = chinese if language is Language.CHINESE else english

@@ -41,7 +41,18 @@ HEADS = """单位编码,年级,人数
 T1-1,一年级,5
 T1-1,2,4
 """
-TABLES = {"org-units": UNITS, "rooms": ROOMS, "people": PEOPLE, "pupil-groups": GROUPS, "headcounts": HEADS}
+PAIRINGS = """主课堂单位编码,教学点编码,接收教室编码,学科,开始日期,结束日期,状态
+S1,T1-1,R1,英语、Music,2026-09-01,2027年7月10日,
+S1,T1-1,,Art,2026-09-01,2027-07-10,已提出
+"""
+TABLES = {
+    "org-units": UNITS,
+    "rooms": ROOMS,
+    "people": PEOPLE,
+    "pupil-groups": GROUPS,
+    "headcounts": HEADS,
+    "pairings": PAIRINGS,
+}
 
 
 class Sender:

@@ -1,0 +1,122 @@
+"""What rows name of other tables: units and rooms by their codes, subjects by any of their names."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.accounts.rules import Principal
+from app.schools import bulk, subjects
+from app.schools.models import OrgUnit, Room, TaughtSubject
+from app.schools.rules import RoomKind
+from app.transfer.columns import Fault, Record, Value, bare, separated
+from app.transfer.plans import by_code
+from app.web.language import Language
+
+
+class Lacking(Exception):
+    """A row names what is not there."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.code)
+        self.fault = fault
+
+
+@dataclass(frozen=True)
+class References:
+    """A county's units, rooms and subjects, as rows name them. What is looked for in vain raises `Lacking`."""
+
+    units: dict[str, OrgUnit]
+    rooms: dict[tuple[UUID, str], Room]
+    subjects: dict[str, TaughtSubject]
+    """By their codes."""
+    _called: dict[str, str] = field(default_factory=dict)
+    _by_id: dict[UUID, Room] = field(default_factory=dict)
+    _codes: dict[UUID, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, session: Session, principal: Principal) -> "References":
+        """All of the county's."""
+        units = by_code(bulk.all_units(session, principal.county_id))
+        rooms = bulk.all_rooms(session, principal.county_id)
+        taught = subjects.list_subjects(session, principal.county_id)
+        names = ((name, each.code) for each in taught for name in (each.name_en, each.name_zh))
+        return cls(
+            units,
+            {(room.org_unit_id, room.code): room for room in rooms},
+            {each.code: each for each in taught},
+            {bare(name): code for name, code in (*names, *((each.code, each.code) for each in taught))},
+            {room.id: room for room in rooms},
+            {unit.id: unit.code for unit in units.values()},
+        )
+
+    def unit(self, record: Record, column: str) -> OrgUnit:
+        """The unit whose code a column holds."""
+        return self.unit_called(record, column, record.values[column])
+
+    def unit_called(self, record: Record, column: str, code: str) -> OrgUnit:
+        """The unit with a code that a column holds beside other things."""
+        if (found := self.units.get(code)) is None:
+            raise Lacking(record.fault(column, "org_unit.not_found", value=code[:40]))
+        return found
+
+    def room(self, record: Record, unit_column: str, room_column: str, kind: RoomKind) -> Room:
+        """The room whose codes two columns hold."""
+        unit, code = self.unit(record, unit_column), record.values[room_column]
+        return self._room_in(record, room_column, unit, code, kind)
+
+    def room_called(self, record: Record, column: str, name: str, kind: RoomKind) -> Room:
+        """The room that is named by the codes of its unit and its own with a slash between, or by the former alone."""
+        above, _, code = name.partition("/")
+        unit = self.unit_called(record, column, above.strip())
+        return self._room_in(record, column, unit, code.strip() or None, kind)
+
+    def _room_in(self, record: Record, column: str, unit: OrgUnit, code: str | None, kind: RoomKind) -> Room:
+        """A room of a unit; the only one of its kind needs no code."""
+        if code is not None:
+            room = self.rooms.get((unit.id, code))
+            if room is None:
+                raise Lacking(record.fault(column, "room.not_found", value=f"{unit.code}/{code}"[:60]))
+            return room
+        found = [room for room in self.rooms.values() if room.org_unit_id == unit.id and room.kind is kind]
+        if len(found) != 1:
+            lacks = "room.name_one" if found else f"room.no_{kind.value}_room"
+            raise Lacking(record.fault(column, lacks, value=unit.code))
+        return found[0]
+
+    def subject(self, record: Record, column: str, name: str) -> str:
+        """The code of a subject of the county's list."""
+        if name in self.subjects:
+            return name
+        if (code := self._called.get(bare(name))) is None:
+            raise Lacking(record.fault(column, "subject.unknown", value=name[:40]))
+        return code
+
+    def unit_of(self, room: Room) -> OrgUnit:
+        """The unit that a room belongs to."""
+        return self.units[self._codes[room.org_unit_id]]
+
+    def place_of(self, room_id: UUID) -> tuple[str, str]:
+        """The codes of a room's unit and its own."""
+        room = self._by_id[room_id]
+        return self._codes[room.org_unit_id], room.code
+
+    def subject_names(self, code: str) -> tuple[str, str]:
+        """A subject's names in Chinese and English."""
+        found = self.subjects[code]
+        return found.name_zh, found.name_en
+
+
+Names = Sequence[tuple[str, str]]
+"""Things by what each is called in Chinese and English."""
+
+
+def name_in(value: Value, language: Language) -> str:
+    """Writes what something is called in a language."""
+    return str(value[0] if language is Language.CHINESE else value[1])
+
+
+def names_in(values: Value, language: Language) -> str:
+    """Writes what several things are called."""
+    return separated([name_in(value, language) for value in values], language)
