@@ -1,10 +1,11 @@
 """Letting a page in, for whom somebody vouched: the session and its cookie."""
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,14 +19,30 @@ from app.database import SessionFactory, address_of
 
 
 async def let_in(
-    request: Request, response: Response, person_id: uuid.UUID, now: datetime, how: Circumstances = UNKNOWN
+    request: Request,
+    response: Response,
+    person_id: uuid.UUID,
+    now: datetime,
+    how: Circumstances = UNKNOWN,
+    require: Callable[[Session], None] | None = None,
 ) -> SignedIn:
-    """Sign a browser in as this person; cookies of sign-ins that are over are taken back on the way."""
+    """Sign a browser in as this person; cookies of sign-ins that are over are taken back on the way.
+
+    `require` raises what speaks against it, in the same transaction.
+    """
     state = request.app.state
     life = _life(request)
     known = cookies.secrets_of(request)
     how = replace(how, device=device_of(request.headers.get("user-agent", "")), address=address_of(request))
-    opened, over = await run_in_threadpool(_open, state.session_factory, person_id, life, known, now, how)
+
+    def work() -> tuple[Opened, Collection[str]]:
+        with state.session_factory.begin() as session:
+            if require is not None:
+                require(session)
+            opened = browsers.open_session(session, person_id, life, now, how)
+            return opened, browsers.over(session, known, now)
+
+    opened, over = await run_in_threadpool(work)
     for name in over:
         cookies.take_back(request, response, name)
     return _handed_out(request, response, opened)
@@ -51,16 +68,3 @@ def _handed_out(request: Request, response: Response, opened: Opened) -> SignedI
     cookies.hand_out(request, response, opened.name, opened.secret)
     response.headers["Cache-Control"] = "no-store"
     return SignedIn(sign_in=opened.name, expires_at=opened.expires_at)
-
-
-def _open(
-    factory: SessionFactory,
-    person_id: uuid.UUID,
-    life: timedelta,
-    known: dict[str, str],
-    now: datetime,
-    how: Circumstances,
-) -> tuple[Opened, Collection[str]]:
-    with factory.begin() as session:
-        opened = browsers.open_session(session, person_id, life, now, how)
-        return opened, browsers.over(session, known, now)

@@ -16,6 +16,8 @@ from app.guard.options import GuardOptions
 from app.guard.refusals import too_many
 from app.guard.throttle import Throttle
 
+LOGOUTS_PER_SECOND: Final = 1.0
+"""Logout tokens that do not count, from one address: what the provider signed is never one of them."""
 SECONDS_AT_ONCE: Final = 60
 """A bucket holds what may be asked for in so long: pages open all at once when the bell rings."""
 TOLD_AGAIN_SECONDS: Final = 600.0
@@ -36,6 +38,7 @@ class Limit(StrEnum):
     ACCOUNT_SOCKETS = "account.sockets"
     TOKEN_MEDIA = "token.media"
     LESSON_MEDIA = "lesson.media"
+    PROVIDER_LOGOUTS = "provider.logouts"
     SIGN_IN_PAIR = "sign_in.pair"
     SIGN_IN_ADDRESS = "sign_in.address"
     SIGN_IN_ACCOUNT = "sign_in.account"
@@ -112,6 +115,7 @@ class Traffic:
             Limit.ACCOUNT_SOCKETS: account / 10,
             Limit.TOKEN_MEDIA: account / 10,
             Limit.LESSON_MEDIA: options.media_per_second / 2,
+            Limit.PROVIDER_LOGOUTS: LOGOUTS_PER_SECOND,
         }
         self._buckets = {
             limit: Throttle(burst=max(1.0, rate * SECONDS_AT_ONCE), per_second=rate)

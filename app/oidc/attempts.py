@@ -8,7 +8,7 @@ import hmac
 import secrets
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from app.accounts.tokens import TokenKind, read, sign
@@ -64,14 +64,15 @@ def recognised(keys: Keys, cookie: str, now: datetime) -> Attempt | None:
 
 
 class Halfway(NamedTuple):
-    """Who owes a code, and what the provider calls its session."""
+    """Who owes a code, what the provider calls its session, and when it vouched."""
 
     person_id: uuid.UUID
     sid: str | None
+    vouched_at: datetime
 
 
 def halfway(keys: Keys, person_id: uuid.UUID, sid: str | None, now: datetime) -> str:
-    """What a cookie holds until the code was given."""
+    """What a cookie holds until the code was given; the provider vouched now."""
     claims = {"sub": str(person_id), **({"sid": sid} if sid else {})}
     return sign(keys, TokenKind.HALFWAY, claims, now=now, until=now + LIFE)
 
@@ -82,4 +83,5 @@ def who_is_halfway(keys: Keys, cookie: str, now: datetime) -> Halfway | None:
         claims = read(keys, TokenKind.HALFWAY, cookie, now=now)
     except Unauthenticated:
         return None
-    return Halfway(uuid.UUID(claims["sub"]), claims.get("sid"))
+    vouched_at = datetime.fromtimestamp(claims["iat"], UTC)
+    return Halfway(uuid.UUID(claims["sub"]), claims.get("sid"), vouched_at)

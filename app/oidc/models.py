@@ -24,7 +24,10 @@ class ProviderIdentity(Base):
 
 
 class UsedState(Base):
-    """The state of an attempt that came back, by its hash: it does not come back again."""
+    """The state of an attempt that came back, by its hash: it does not come back again.
+
+    Logout tokens that came, and who signed out at the provider when, are remembered here, too.
+    """
 
     __tablename__ = "used_states"
 

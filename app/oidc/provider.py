@@ -139,7 +139,15 @@ class Provider:
             return claims
 
     async def signed_claims(self, raw: str) -> tuple[Json, Json]:
-        """The claims and the header of a token that the provider signed; what they say is not looked at."""
+        """The claims and the header of a token that the provider signed; what they say is not looked at.
+
+        Anybody may send one. So the provider is asked only where its keys are not known, and only while most of
+        `MOST_AT_ONCE` are left to those who sign in.
+        """
+        if (token := self._decoded_by_known(raw)) is not None:
+            return dict(token.claims), dict(token.header)
+        if self._busy >= MOST_AT_ONCE // 4:
+            raise ProviderDown("too many wait for keys")
         async with self._exchange() as client:
             known = await self._learn(client)
             try:
@@ -151,6 +159,19 @@ class Provider:
             except (JoseError, ValueError, TypeError):
                 raise TokenRefused("signature") from None
             return dict(token.claims), dict(token.header)
+
+    def _decoded_by_known(self, raw: str) -> jwt.Token | None:
+        """A token by the keys that are known; None when they are too old, or do not have the one it names."""
+        if self._known is None or self._known.at < self._clock() - KEPT_SECONDS:
+            return None
+        try:
+            return _decoded(raw, self._known)
+        except InvalidKeyIdError:
+            if self._asked_again >= self._clock() - KEYS_AGAIN_SECONDS:  # a moment ago, and it was not there
+                raise TokenRefused("signature") from None
+            return None
+        except (JoseError, ValueError, TypeError):
+            raise TokenRefused("signature") from None
 
     @property
     def client_id(self) -> str:

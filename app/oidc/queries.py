@@ -88,5 +88,21 @@ def use_state(session: Session, state_hash: str, now: datetime) -> bool:
     return session.scalar(used.returning(UsedState.state_hash)) is not None
 
 
+def note_sign_out(session: Session, marks: Collection[str], now: datetime) -> None:
+    """Remember that what these marks stand for is over by now."""
+    insert = postgresql_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
+    rows = [{"state_hash": mark, "used_at": now} for mark in marks]
+    again = insert(UsedState).on_conflict_do_update(index_elements=["state_hash"], set_={"used_at": now})
+    session.execute(again, rows)
+
+
+def signed_out_at(session: Session, marks: Collection[str]) -> dict[str, datetime]:
+    """When what those of the marks stand for that are known was over."""
+    found = session.execute(
+        select(UsedState.state_hash, UsedState.used_at).where(UsedState.state_hash.in_(marks))
+    )
+    return dict(found.all())
+
+
 def forget_states(session: Session, before: datetime) -> int:
     return rows_of(session.execute(delete(UsedState).where(UsedState.used_at < before)))

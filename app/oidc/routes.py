@@ -76,8 +76,13 @@ async def come_back(
     else:
         response = _to("/")
         how = Circumstances(second_factor=done.second_factor, by_provider=True, provider_sid=done.sid)
-        signed_in = await let_in(request, response, person_id, now, how)
-        response.headers["Location"] = f"/#as={signed_in.sign_in}"
+        still = desk.still_in_there(person_id, done.sid, now)
+        try:
+            signed_in = await let_in(request, response, person_id, now, how, still)
+            response.headers["Location"] = f"/#as={signed_in.sign_in}"
+        except Unauthenticated:
+            await desk.turn_away("signed_out", address_of(request))
+            response = _to(_FAILED + Outcome.REFUSED)
     cookies.take_back(request, response, COOKIE)
     return response
 
@@ -114,12 +119,18 @@ async def give_code(body: OwedCode, request: Request, response: Response) -> Sig
     """Sign a page in for whose person the identity provider vouched a moment ago, and who has a second factor here."""
     cookies.require_own_origin(request)
     now = datetime.now(UTC)
+    desk: ProviderDesk | None = request.app.state.provider_desk
     owing = attempts.who_is_halfway(request.app.state.keys, cookies.brief(request, COOKIE), now)
-    if owing is None:
+    if owing is None or desk is None:
         raise Unauthenticated("sign_in.not_begun", "Not begun", "Sign in by the identity provider first.")
     await require_code(request.app.state.door, owing.person_id, body.code, address_of(request))
     how = Circumstances(by_provider=True, provider_sid=owing.sid)
-    signed_in = await let_in(request, response, owing.person_id, now, how)
+    still = desk.still_in_there(owing.person_id, owing.sid, owing.vouched_at)
+    try:
+        signed_in = await let_in(request, response, owing.person_id, now, how, still)
+    except Unauthenticated:
+        await desk.turn_away("signed_out", address_of(request))
+        raise
     cookies.take_back(request, response, COOKIE)
     return signed_in
 

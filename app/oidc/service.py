@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 import structlog
@@ -19,7 +19,7 @@ from app.audit import service as audit
 from app.audit.rules import SERVER_CHAIN, Act
 from app.audit.service import Subject
 from app.database import take_turns
-from app.errors import Conflict, NotFound
+from app.errors import Conflict, NotFound, Unauthenticated
 from app.oidc import queries
 from app.oidc.attempts import LIFE
 from app.oidc.logout import Logout, NotALogout
@@ -130,6 +130,8 @@ def sign_out(session: Session, issuer: str, wanted: Logout, now: datetime) -> in
     """
     if not queries.use_state(session, digest(f"logout {wanted.jti}"), now):
         raise NotALogout("replayed")
+    take_turns(session, (_turn_of(issuer),))
+    queries.note_sign_out(session, [_mark(issuer, wanted.subject, wanted.sid)], now)
     person_id = None
     if wanted.subject is not None:
         known = queries.identity(session, issuer, wanted.subject)
@@ -137,6 +139,38 @@ def sign_out(session: Session, issuer: str, wanted: Logout, now: datetime) -> in
             return 0
         person_id = known.person_id
     return own_sign_ins.end_by_provider(session, person_id, wanted.sid)
+
+
+def require_signed_in_there(
+    session: Session, issuer: str, person_id: uuid.UUID, sid: str | None, since: datetime
+) -> None:
+    """Raise `Unauthenticated` when somebody signed out at the provider since it vouched for them.
+
+    Asked in the transaction that lets them in: whoever signs out at the same moment finds what was opened, or is found.
+    """
+    take_turns(session, (_turn_of(issuer),))
+    own = queries.identity_of(session, person_id, issuer)
+    if own is not None:
+        there = _mark(issuer, own.subject, None)
+        # A session at the provider that is over never comes again; a person does.
+        sessions = {_mark(issuer, None, sid), _mark(issuer, own.subject, sid)} if sid else set()
+        ended = queries.signed_out_at(session, sessions | {there})
+        if not ended.keys() & sessions and ended.get(there, datetime.min.replace(tzinfo=UTC)) < since:
+            return
+    raise Unauthenticated(
+        "sign_in.not_begun",
+        "Signed out there",
+        "You signed out at the identity provider; sign in there again.",
+    )
+
+
+def _mark(issuer: str, subject: str | None, sid: str | None) -> str:
+    """What is remembered of a person's sign-out at the provider, of that of a session there, or of both."""
+    return digest("\n".join(("signed out", issuer, subject or "", sid or "")))
+
+
+def _turn_of(issuer: str) -> uuid.UUID:
+    return uuid.uuid5(uuid.NAMESPACE_URL, issuer)
 
 
 def note_entry(session: Session, person_id: uuid.UUID) -> None:

@@ -17,6 +17,7 @@ from app.accounts.factors import is_asked_for
 from app.accounts.passwords import unknowable_hash
 from app.accounts.sign_in import Door
 from app.database import CALLER_ADDRESS
+from app.guard.traffic import Limit
 from app.oidc import service
 from app.oidc.attempts import Attempt
 from app.oidc.logout import NotALogout, logout_of
@@ -125,11 +126,10 @@ class ProviderDesk:
     async def sign_out(self, raw: str, address: str, now: datetime) -> None:
         """End the sign-ins that the provider says are over.
 
-        Raises `NotALogout` or `TokenRefused` for a token that does not say so, `ProviderDown` without its keys.
+        Raises `NotALogout` or `TokenRefused` for a token that does not say so, `TooManyRequests` for too many of them
+        from one address, and `ProviderDown` without the provider's keys. What the provider signed always counts:
+        strangers who share its address keep nobody signed in.
         """
-        limits = self.door.limits
-        if limits.attempt_from(address):
-            raise NotALogout("limited")
         try:
             claims, header = await self.provider.signed_claims(raw)
             wanted = logout_of(
@@ -137,12 +137,27 @@ class ProviderDesk:
             )
             done = partial(service.sign_out, issuer=self.provider.issuer, wanted=wanted, now=now)
             ended = await self._in_transaction(address, done)
-        except (NotALogout, TokenRefused):
-            limits.refused_from(address)
+        except (NotALogout, TokenRefused) as refused:
             self.logouts.labels("refused").inc()
+            if refused.why != "replayed":  # which the provider itself does when it missed our answer
+                self.door.traffic.require_of_address(Limit.PROVIDER_LOGOUTS, address)
             raise
         self.logouts.labels("done").inc()
         _log.info("signed out by the provider", sessions=ended)
+
+    async def turn_away(self, why: str, address: str) -> None:
+        """Note that nobody was let in after all."""
+        await self._in_transaction(address, partial(service.note_refusal, why=why))
+        self.ended.labels(Outcome.REFUSED).inc()
+
+    def still_in_there(
+        self, person_id: uuid.UUID, sid: str | None, since: datetime
+    ) -> Callable[[Session], None]:
+        """What `let_in` asks first: whether somebody has not signed out at the provider since it vouched for them."""
+        issuer = self.provider.issuer
+        return partial(
+            service.require_signed_in_there, issuer=issuer, person_id=person_id, sid=sid, since=since
+        )
 
     async def _in_transaction(self, address: str, work: Callable[[Session], T]) -> T:
         def done() -> T:

@@ -1,9 +1,11 @@
 """The provider says that somebody signed out there: what of it counts, and what it ends."""
 
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+import pyotp
 import pytest
 from fastapi import FastAPI
 from hypothesis import given, settings
@@ -13,8 +15,13 @@ from joserfc.jwk import RSAKey
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from app.accounts.models import BrowserSession
+from app.accounts import factors
+from app.accounts.models import BrowserSession, Person, SecondFactor
 from app.accounts.rules import Role
+from app.accounts.service import find_by_login, principal_of
+from app.errors import TooManyRequests, Unauthenticated
+from app.guard.traffic import LOGOUTS_PER_SECOND, SECONDS_AT_ONCE, Limit
+from app.oidc import service
 from app.oidc.attempts import LIFE
 from app.oidc.logout import EVENT, LEEWAY, OLDEST, Logout, NotALogout, logout_of
 from app.oidc.welcome import SIGN_OUT
@@ -152,11 +159,69 @@ def test_who_signs_out_at_the_provider_is_signed_out_here(
     assert says(one) == (400, "replayed.")
     assert says(provider.signed(token("f", sub="hu"))) == (200, "")
     assert standing() == [401, 401, 401, 200]
+    # Strangers are stopped, and who the provider says is out is out, though they share an address.
+    for _ in range(int(LOGOUTS_PER_SECOND * SECONDS_AT_ONCE)):
+        with suppress(TooManyRequests):
+            app.state.traffic.require_of_address(Limit.PROVIDER_LOGOUTS, "testclient")
+    stopped = browser(app).post(SIGN_OUT, data={"logout_token": forged})
+    assert (stopped.status_code, stopped.json()["code"]) == (429, "limit.reached")
+    assert stopped.headers["retry-after"] == "1"
+    assert says(one) == (400, "replayed."), "the provider may not have had our answer"
+    again = header(arrive(browsers[0], provider, "hu"))
+    assert browsers[0].get("/api/v1/me", headers=again).status_code == 200
+    assert says(provider.signed(token("g", sub="hu"))) == (200, "")
+    assert browsers[0].get("/api/v1/me", headers=again).status_code == 401
     trail = {"act": "sign_in.ended"}
     admin = factories.person(session, session.get_one(OrgUnit, school.county_id), Role.BUREAU_ADMIN)
     session.commit()
     found = local.get("/api/v1/audit-events", params=trail, headers=factories.bearer(app.state.keys, admin))
-    assert [event["after"]["by"] for event in found.json()["items"]] == ["provider"] * 3
+    assert [event["after"]["by"] for event in found.json()["items"]] == ["provider"] * 4
+
+
+def test_who_signs_out_at_the_provider_while_a_code_is_owed_is_not_let_in(
+    app: FastAPI, provider: RealProvider, school: OrgUnit, session: Session
+) -> None:
+    provider.knows("deng", preferred_username="deng", groups=["teacher@S1"])
+    client = browser(app)
+    page = header(arrive(client, provider, "deng"))
+    deng = find_by_login(session, "deng")
+    assert deng is not None
+    made = factors.begin(session, app.state.keys, principal_of(session, deng.id), datetime.now(UTC))
+    factor = session.get_one(SecondFactor, deng.id)
+    factor.confirmed_at = datetime.now(UTC)
+    session.commit()
+    # A changed password makes no local sign-in of the provider's.
+    known = session.query(Person).filter_by(login="deng").one()
+    known.password_hash = session.query(Person).filter_by(login="local").one().password_hash
+    session.commit()
+    change = {"old_password": factories.PASSWORD, "new_password": "four words in a row"}
+    page["X-Sign-In"] = client.post("/api/v1/me/password", json=change, headers=page).headers["X-Sign-In"]
+    (listed,) = client.get("/api/v1/me/sign-ins", headers=page).json()["items"]
+    assert (listed["by_provider"], listed["current"]) == (True, True)
+
+    def finish() -> tuple[int, str]:
+        session.refresh(factor)
+        factor.last_step = 0  # so that the same code is good again
+        session.commit()
+        code = {"code": pyotp.TOTP(made.secret).now()}
+        answer = client.post("/api/v1/session/code", json=code, headers=ORIGIN)
+        return answer.status_code, answer.json().get("code", "")
+
+    assert arrive(client, provider, "deng") == "/#code"
+    ended = service.sign_out(session, provider.issuer, Logout("h", "deng", None), datetime.now(UTC))
+    session.commit()
+    assert ended == 1
+    assert client.get("/api/v1/me", headers=page).status_code == 401
+    assert finish() == (401, "sign_in.not_begun")
+    assert arrive(client, provider, "deng") == "/#code"
+    assert finish()[0] == 201
+    # A session there that is over lets nobody in, whenever that was; another one does.
+    service.sign_out(session, provider.issuer, Logout("i", None, "s-1"), datetime.now(UTC))
+    since = datetime.now(UTC)
+    service.require_signed_in_there(session, provider.issuer, deng.id, "s-2", since)
+    with pytest.raises(Unauthenticated):
+        service.require_signed_in_there(session, provider.issuer, deng.id, "s-1", since)
+    session.rollback()
 
 
 def test_used_tokens_are_remembered_for_longer_than_they_are_taken() -> None:
