@@ -38,7 +38,17 @@ LAYERS = ("routes", "service", "queries", "models")
 # its pure parts. Of models only the classes, as types.
 VERBS = {"service", "planning", "scheduling", "visits", "grants", "special_days", "calendar_changes"}
 VERBS |= {"appointing", "bulk"}
-VERBS |= {"ground", "changes", "on_the_day", "publishing", "deciding", "agreements", "suggesting", "groups"}
+VERBS |= {
+    "ground",
+    "stock",
+    "changes",
+    "on_the_day",
+    "publishing",
+    "deciding",
+    "agreements",
+    "suggesting",
+    "groups",
+}
 VERBS |= {"diary", "news", "spreading", "subjects", "headcounts"}
 VERBS |= {"delivering", "webhooks", "mailing", "tallies"}
 VERBS |= {"curriculum", "coverage"}

@@ -147,6 +147,11 @@ def person_with_assignments(session: Session, person_id: uuid.UUID) -> Person | 
     return session.scalar(query)
 
 
+def people_with_assignments(session: Session, ids: Collection[uuid.UUID]) -> Sequence[Person]:
+    query = select(Person).where(Person.id.in_(ids)).options(selectinload(Person.assignments))
+    return session.scalars(query).all()
+
+
 def lock_person(session: Session, person_id: uuid.UUID) -> None:
     """Let others who want to change somebody's roles wait for this transaction."""
     session.execute(select(Person.id).where(Person.id == person_id).with_for_update())

@@ -324,6 +324,11 @@ def find_person(session: Session, person_id: uuid.UUID) -> Person | None:
     return queries.person_with_assignments(session, person_id)
 
 
+def find_people(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Person]:
+    """The same of many, by id, those that exist."""
+    return {person.id: person for person in queries.people_with_assignments(session, ids)}
+
+
 def find_by_login(session: Session, login: str) -> Person | None:
     """A person by login, or None; for the command line and seeds."""
     return queries.person_by_login(session, login)

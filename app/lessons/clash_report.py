@@ -1,5 +1,6 @@
 """Whether a plan can be carried out, and what to tell whoever wanted it when it cannot."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,6 +51,33 @@ def examine(session: Session, plan: Plan, apart_from: Collection[UUID] = ()) -> 
     weeks = Interval(*_span(plan))
     taken = queries.bookings(session, needs_of(plan), weeks, apart_from)
     return Findings(plan, tuple(find_clashes(_wanted(plan, plan.occurrences), taken)), tuple(taken))
+
+
+def in_nobodys_way(session: Session, plans: Sequence[Plan]) -> list[bool]:
+    """Of each of many plans, whether it could be carried out after those before it that could: three statements."""
+    if not plans:
+        return []
+    each = [needs_of(plan) for plan in plans]
+    needs = Needs(
+        frozenset().union(*(one.teacher_ids for one in each)),
+        frozenset().union(*(one.main_room_ids for one in each)),
+        frozenset().union(*(one.receiving_room_ids for one in each)),
+        frozenset().union(*(one.pupil_group_ids for one in each)),
+    )
+    times = [occurrence.interval for plan in plans for occurrence in plan.occurrences]
+    span = Interval(min(time.starts_at for time in times), max(time.ends_at for time in times))
+    held: dict[tuple[Resource, UUID], list[Booking]] = defaultdict(list)
+    for booking in queries.bookings(session, needs, span):
+        held[booking.resource, booking.resource_id].append(booking)
+    free = []
+    for plan in plans:
+        wanted = _wanted(plan, plan.occurrences)
+        taken = [other for one in wanted for other in held[one.resource, one.resource_id]]
+        free.append(not plan.apart and not find_clashes(wanted, taken))
+        if free[-1]:
+            for booking in wanted:
+                held[booking.resource, booking.resource_id].append(booking)
+    return free
 
 
 def needs_of(plan: Plan) -> Needs:

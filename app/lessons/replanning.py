@@ -1,27 +1,31 @@
 """Letting lessons follow a calendar that changed behind them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.database import take_turns
 from app.errors import AppError
-from app.lessons import changes
+from app.lessons import booking_queries, changes
 from app.lessons import planning_queries as queries
+from app.lessons.booking_queries import Rows
 from app.lessons.carrying_out import call_off
 from app.lessons.changes import Doing
-from app.lessons.clash_report import examine, refusal
+from app.lessons.clash_report import examine, in_nobodys_way, refusal
 from app.lessons.models import Lesson
 from app.lessons.rules import CHANGEABLE, LessonState
 from app.lessons.scheduling import put_down, resources_of, rows_of
 from app.lessons.series import draft_of_entry
 from app.timetables import service as timetables
 from app.timetables.models import TimetableEntry
-from app.timetables.planning import plan_days
+from app.timetables.planning import Plan, plan_days, plan_days_on
+from app.timetables.stock import Stock, read_stock
 
+Missing = tuple[TimetableEntry, date]
 NO_SCHOOL = "放假 No lessons on this day"
 """Why the calendar cancels a lesson. It comes back when the calendar says so again."""
 
@@ -77,8 +81,8 @@ def replan_days(session: Session, county_id: UUID, days: Collection[date], doing
         if (entry.id, day) in wanted
         and all(_by_calendar(each, doing) for each in lessons.get((entry.id, day), ()))
     ]
-    unplanned = [each for entry, day in missing if (each := _add(session, entry, day, doing))]
-    return Replanned(len(missing) - len(unplanned), len(falling), tuple(unplanned))
+    unplanned = _add_all(session, county_id, missing, doing) if missing else ()
+    return Replanned(len(missing) - len(unplanned), len(falling), unplanned)
 
 
 def _by_calendar(lesson: Lesson, doing: Doing) -> bool:
@@ -86,6 +90,65 @@ def _by_calendar(lesson: Lesson, doing: Doing) -> bool:
     if lesson.state is not LessonState.CANCELLED or lesson.state_reason is None:
         return False
     return lesson.state_reason in (NO_SCHOOL, doing.reason)
+
+
+def _add_all(
+    session: Session, county_id: UUID, missing: Sequence[Missing], doing: Doing
+) -> tuple[Unplanned, ...]:
+    """Add lessons of entries on days, all that nothing is in the way of together; the others, and why they are not.
+
+    What is in nobody's way is found in memory, in the order in which they would be added one by one. The others are
+    tried by themselves afterwards, for the full reason; so are all of them if somebody was faster, whom only the
+    database saw.
+    """
+    stock = read_stock(session, county_id, [entry for entry, _ in missing], {day for _, day in missing})
+    planned: list[tuple[TimetableEntry, Plan]] = []
+    late: list[Missing] = []
+    unplanned: list[Unplanned] = []
+    for entry, day in missing:
+        try:
+            planned.append((entry, _plan_on(stock, entry, day, doing)))
+        except AppError as error:
+            unplanned.append(Unplanned(entry, day, error))
+    take_turns(session, {key for _, plan in planned for key in resources_of(plan)})
+    free = in_nobodys_way(session, [plan for _, plan in planned])
+    together = [(entry, plan) for (entry, plan), fits in zip(planned, free, strict=True) if fits]
+    late += [(entry, _day_of(plan)) for (entry, plan), fits in zip(planned, free, strict=True) if not fits]
+    try:
+        with session.begin_nested():
+            _put_down(session, together, doing)
+    except IntegrityError:
+        late = [(entry, _day_of(plan)) for entry, plan in planned]
+    unplanned += [each for entry, day in late if (each := _add(session, entry, day, doing))]
+    return tuple(sorted(unplanned, key=lambda each: missing.index((each.entry, each.day))))
+
+
+def _plan_on(stock: Stock, entry: TimetableEntry, day: date, doing: Doing) -> Plan:
+    term, taught = stock.terms[entry.term_id]
+    rooms = stock.rooms_of(entry)
+    return plan_days_on(stock, draft_of_entry(entry), term, rooms, taught, [day], doing.now, doing.skew)
+
+
+def _day_of(plan: Plan) -> date:
+    return plan.occurrences[0].day
+
+
+def _put_down(session: Session, together: Sequence[tuple[TimetableEntry, Plan]], doing: Doing) -> None:
+    """Store lessons, and let those of published entries be known."""
+    rows = Rows([], [], [])
+    told: dict[TimetableEntry, list[UUID]] = {}
+    for entry, plan in together:
+        state = LessonState.PUBLISHED if entry.published else LessonState.DRAFT
+        own = rows_of(plan, state, entry.id)
+        rows.lessons.extend(own.lessons)
+        rows.sites.extend(own.sites)
+        rows.groups.extend(own.groups)
+        if entry.published:
+            told.setdefault(entry, []).extend(row["id"] for row in own.lessons)
+    booking_queries.add_lessons(session, rows)
+    for entry, lesson_ids in told.items():
+        changes.lessons_planned(session, entry, lesson_ids, doing)
+    session.flush()
 
 
 def _add(session: Session, entry: TimetableEntry, day: date, doing: Doing) -> Unplanned | None:

@@ -73,6 +73,12 @@ def between(session: Session, main_room_id: UUID, receiving_room_ids: Collection
     return session.scalars(query.order_by(Pairing.valid_from, Pairing.id)).all()
 
 
+def of_main_rooms(session: Session, room_ids: Collection[UUID]) -> Sequence[Pairing]:
+    """All agreements of these main rooms, the earliest first."""
+    query = select(Pairing).where(Pairing.main_room_id.in_(room_ids))
+    return session.scalars(query.order_by(Pairing.valid_from, Pairing.id)).all()
+
+
 ORDERS = both_ways(valid_from=(Pairing.valid_from, Pairing.id), valid_to=(Pairing.valid_to, Pairing.id))
 
 

@@ -193,6 +193,14 @@ def list_pairings(
     return queries.pairings_page(session, search, paging)
 
 
+def of_main_rooms(session: Session, room_ids: Collection[UUID]) -> dict[UUID, list[Pairing]]:
+    """All agreements of some main rooms, by room, the earliest first."""
+    found: dict[UUID, list[Pairing]] = {room_id: [] for room_id in room_ids}
+    for pairing in queries.of_main_rooms(session, room_ids):
+        found[pairing.main_room_id].append(pairing)
+    return found
+
+
 def pairings_for(
     session: Session, main: Room, receiving: Collection[Room], subject: str, days: Collection[date]
 ) -> dict[UUID, Pairing]:
@@ -201,9 +209,17 @@ def pairings_for(
     Raises `Conflict` for the first room that has none, and when the main room would serve more rooms at once
     than its agreements allow.
     """
+    known = queries.between(session, main.id, [room.id for room in receiving])
+    return pairings_among(known, main, receiving, subject, days)
+
+
+def pairings_among(
+    known: Iterable[Pairing], main: Room, receiving: Collection[Room], subject: str, days: Collection[date]
+) -> dict[UUID, Pairing]:
+    """The same, of agreements of the main room that were read already, the earliest first."""
     active: dict[UUID, list[Pairing]] = {room.id: [] for room in receiving}
-    for pairing in queries.between(session, main.id, active):
-        if pairing.agreement.carried is not None:
+    for pairing in known:
+        if pairing.receiving_room_id in active and pairing.agreement.carried is not None:
             active[pairing.receiving_room_id].append(pairing)
     found = {room.id: _covering(active[room.id], main, room, subject, days) for room in receiving}
     _refuse_beyond_capacity(main, found.values())

@@ -188,9 +188,15 @@ def read_groups(
     session: Session, group_ids: Collection[UUID], rooms: Rooms, mode: LessonMode
 ) -> tuple[PupilGroup, ...]:
     """The pupil groups of a lesson: each belongs to its main school or to one of its sites."""
-    if not group_ids:
-        return ()
-    found = schools.pupil_groups(session, group_ids)
+    return fitting_groups(
+        schools.pupil_groups(session, group_ids) if group_ids else {}, group_ids, rooms, mode
+    )
+
+
+def fitting_groups(
+    found: Mapping[UUID, PupilGroup], group_ids: Collection[UUID], rooms: Rooms, mode: LessonMode
+) -> tuple[PupilGroup, ...]:
+    """The same, of groups that were read already."""
     school, sites = rooms.school.unit, {place.unit.id for _, place in rooms.receiving}
     for group_id in sorted(set(group_ids), key=str):
         group = found.get(group_id)
@@ -207,7 +213,26 @@ def read_groups(
                 f"A dedicated lesson teaches the sites only; leave {group.name} out, or make it synchronous.",
                 pupil_group_id=str(group_id),
             )
-    return tuple(found[group_id] for group_id in sorted(found, key=str))
+    return tuple(found[group_id] for group_id in sorted(set(group_ids), key=str))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The people, agreements and groups of one plan, asked of the database as they are needed."""
+
+    session: Session
+
+    def teacher(self, person_id: UUID, county_id: UUID) -> Person:
+        """Who shall teach; raises `NotFound`."""
+        return read_teacher(self.session, person_id, county_id)
+
+    def sites(self, rooms: Rooms, subject: str, days: Collection[date]) -> tuple[PlannedSite, ...]:
+        """The sites with their agreements; raises `Conflict`."""
+        return agreed_sites(self.session, rooms, subject, days)
+
+    def groups(self, group_ids: Collection[UUID], rooms: Rooms, mode: LessonMode) -> tuple[PupilGroup, ...]:
+        """The pupil groups; raises `NotFound` or `Invalid`."""
+        return read_groups(self.session, group_ids, rooms, mode)
 
 
 def refuse_closed_groups(groups: Iterable[PupilGroup], last_day: date) -> None:

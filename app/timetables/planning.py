@@ -22,16 +22,14 @@ from app.schools.models import PupilGroup, Room
 from app.timetables.ground import (
     BELL_SKEW,
     Apart,
+    Asked,
     Place,
     PlannedSite,
     Rooms,
-    agreed_sites,
     bells_apart,
     check_teacher,
-    read_groups,
     read_main_room,
     read_rooms,
-    read_teacher,
     refuse_closed_groups,
     teaches_on,
 )
@@ -49,7 +47,11 @@ from app.timetables.rules import (
     week_span,
 )
 from app.timetables.service import calendar_of, get_term
+from app.timetables.stock import Stock
 from app.timetables.weeks import WeekPattern, Weeks
+
+Ground = Asked | Stock
+"""Where the people, agreements and groups of a plan come from: asked for it, or read for many at once."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ def plan_entry(session: Session, draft: EntryDraft, now: datetime, skew: timedel
     days = slot.days(taught)
     if not days:
         raise _nothing_left(slot, ())
-    return _plan(session, draft, term, rooms, slot, taught, days, now, skew)
+    return _plan(Asked(session), draft, term, rooms, slot, taught, days, now, skew)
 
 
 def plan_days(
@@ -149,12 +151,26 @@ def plan_days(
 ) -> Plan:
     """The same for days that are chosen one by one, whatever the calendar says of them."""
     term, rooms = _where(session, draft)
+    taught = calendar_of(session, term).weekday_taught
+    return plan_days_on(Asked(session), draft, term, rooms, taught, days, now, skew)
+
+
+def plan_days_on(
+    ground: Ground,
+    draft: EntryDraft,
+    term: Term,
+    rooms: Rooms,
+    taught: Taught,
+    days: Collection[date],
+    now: datetime,
+    skew: timedelta,
+) -> Plan:
+    """The same on ground that was read already."""
     chosen = _slot(replace(draft, first_day=min(days), last_day=max(days)), term)
     # Other slots are looked for in the same weeks.
     monday, sunday = week_span(min(days), 1)[0], week_span(max(days), 1)[1]
     slot = replace(chosen, first_day=max(monday, term.first_day), last_day=min(sunday, term.last_day))
-    taught = calendar_of(session, term).weekday_taught
-    return _plan(session, draft, term, rooms, slot, taught, sorted(days), now, skew)
+    return _plan(ground, draft, term, rooms, slot, taught, sorted(days), now, skew)
 
 
 def store(session: Session, plan: Plan) -> TimetableEntry:
@@ -173,7 +189,7 @@ def _where(session: Session, draft: EntryDraft) -> tuple[Term, Rooms]:
 
 
 def _plan(
-    session: Session,
+    ground: Ground,
     draft: EntryDraft,
     term: Term,
     rooms: Rooms,
@@ -189,10 +205,10 @@ def _plan(
     days = [occurrence.day for occurrence in occurrences]
     for room in (rooms.main, *(room for room, _ in rooms.receiving)):
         schools.refuse_closed_room(room, max(days))
-    teacher = read_teacher(session, draft.teacher_id, term.county_id)
+    teacher = ground.teacher(draft.teacher_id, term.county_id)
     check_teacher(teacher, days)
-    sites = agreed_sites(session, rooms, draft.subject, days)
-    groups = read_groups(session, draft.pupil_group_ids, rooms, draft.mode)
+    sites = ground.sites(rooms, draft.subject, days)
+    groups = ground.groups(draft.pupil_group_ids, rooms, draft.mode)
     refuse_closed_groups(groups, max(days))
     return Plan(
         entry=_entry(draft, slot, term.county_id, sites),

@@ -1,16 +1,27 @@
 """A calendar that changes over planned lessons: a holiday announced late, and a Saturday that makes up for it."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
+from app.accounts import service as accounts
+from app.accounts.models import Person
+from app.accounts.rules import Role
 from app.keys import Keys
+from app.lessons import calendar_changes, scheduling
+from app.lessons.changes import Doing
 from app.lessons.models import Lesson, LessonChange
+from app.lessons.replanning import Replanned
 from app.lessons.rules import LessonState
+from app.timetables.calendar import DayKind, SpecialDay
+from app.timetables.special_days import DayDraft
 from tests import counties, factories
+from tests.counties import NOW
+from tests.statements import recorded
 
 
 def test_a_holiday_announced_late(client: TestClient, session: Session, keys: Keys) -> None:
@@ -121,3 +132,46 @@ def test_what_is_in_the_way_is_told_and_what_was_held_stays(
     status, refused = put(date=str(first_day), kind="holiday")
     assert (status, refused["code"], refused["total"]) == (409, "calendar.lessons_held", 1)
     assert refused["lessons"][0]["lesson_id"] == str(held.id)
+
+
+def test_a_day_of_many_lessons_takes_the_statements_of_one(session: Session) -> None:
+    """Drafts stay drafts; whoever is no teacher any more is left out with the reason, and alone."""
+    county = counties.county(session, sites=0, weeks=3)
+    principal = accounts.principal_of(session, county.bureau.id, counties.NOW)
+
+    def series(**changes: Any) -> Any:
+        main = factories.room(session, county.school)
+        teacher = factories.person(session, county.school, Role.TEACHER)
+        rooms = (counties.site(session, county.county, main, county.term).room.id,)
+        wanted = {"main_room_id": main.id, "teacher_id": teacher.id, "receiving_room_ids": rooms}
+        return county.schedule(session, **{**wanted, **changes})
+
+    def saturday(week: int) -> tuple[int, Replanned]:
+        day = counties.FIRST_DAY + timedelta(weeks=week, days=5)
+        special = DayDraft(SpecialDay(DayKind.MAKE_UP_DAY, 1))
+        session.flush()
+        session.expunge_all()
+        engine = session.get_bind()
+        assert isinstance(engine, Engine)
+        with recorded(engine) as statements:
+            done = calendar_changes.mark_days(session, principal, {day: special}, Doing(NOW), follow=True)
+            session.flush()
+        return len(statements), done.lessons
+
+    series()
+    alone, done = saturday(0)
+    assert (done.added, done.unplanned) == (1, ())
+    for _ in range(3):
+        series()
+    draft = scheduling.create_entry(
+        session, replace(county.draft(), receiving_room_ids=()), NOW, publish=False
+    )
+    together, done = saturday(1)
+    assert (done.added, done.unplanned, together) == (5, (), alone)
+    query = select(Lesson.state).where(
+        Lesson.entry_id == draft.entry.id, Lesson.date == NOW.date() + timedelta(days=13)
+    )
+    assert session.scalars(query).all() == [LessonState.DRAFT]
+    session.execute(update(Person).where(Person.id == draft.teacher.id).values(active=False))
+    _, done = saturday(2)
+    assert (done.added, [each.error.code for each in done.unplanned]) == (4, ["timetable.not_a_teacher"])
