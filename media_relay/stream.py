@@ -231,7 +231,9 @@ class Stream:
                 refused = refused or not subscription.waiting
                 continue
             target = subscription.target
-            if target is not None and subscriber.takes(target.track) and subscription.needs_keyframe:
+            if target is None or subscriber.blocked:
+                continue
+            if subscriber.takes(target.track) and subscription.needs_keyframe:
                 subscription.ask_keyframe(target, now)
         if refused:
             self.flush()

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from media_relay.core.forwarding import PADDING_SIZE, WireFormat
-from media_relay.core.member import AUDIO_ONLY
+from media_relay.core.member import AUDIO_ONLY, Member
 from media_relay.core.pacing import FIRST_FEEDBACK, FIRST_WINDOW, Pace
 from media_relay.core.packet import Extension, extension_table
 from media_relay.core.rendition import Path
 from media_relay.core.subscription import Subscription
 from media_relay.core.track import Track
 from media_relay.core.transport_log import TransportLog
+from media_relay.core.viewer import Viewer
 from media_relay.counters import Counters
 from media_relay.fanout import Fanout
 from media_relay.peer import Peer, PeerState
@@ -93,7 +94,8 @@ class Subscriber(Peer):
         """Bits a second that its link carries, all sessions of its page together; ``None`` while nobody has to ask."""
         self._room: int | None = None
         self._cost = 0
-        self._held = False
+        self._held = self._clearing = False
+        self._waits = 0.0
 
     def _settle(self, address: Address) -> None:
         super()._settle(address)
@@ -120,6 +122,11 @@ class Subscriber(Peer):
     def held(self) -> bool:
         """Whether its pictures are held back, until a queue on its link is gone."""
         return self._held
+
+    @property
+    def blocked(self) -> bool:
+        """The same for a while yet: a keyframe asked for now would come too early."""
+        return self._held and not self._clearing
 
     @property
     def rung_now(self) -> str:
@@ -154,10 +161,11 @@ class Subscriber(Peer):
         else:
             video.want(next((r for r in video.all_renditions if r.rung == rung), None))
 
-    def limit(self, room: int | None, cost: int, *, held: bool) -> None:
-        """How its pictures are paced: in ``room`` bits a second, if that is known, of which they take ``cost``."""
-        self._room, self._cost, self._held = room, cost, held
-        self.paced = room is not None
+    def limit(self, viewer: Viewer, member: Member) -> None:
+        """Pace its pictures as its viewer's link demands."""
+        self.estimate, self._room, self._cost = viewer.capacity, viewer.room(member), member.cost
+        self._held, self._clearing, self._waits = viewer.draining, viewer.clearing, viewer.waits
+        self.paced = self._room is not None
 
     def begin_with(self, picture: int, now: float) -> None:
         """A picture of so many bytes is the first that it is sent."""
@@ -231,6 +239,8 @@ class Subscriber(Peer):
         """For the layer that it is given, or waits for. One that has just begun is on its way."""
         subscription = self.subscriptions.get("video")
         rendition = subscription and (subscription.current or subscription.target)
+        if self.blocked:
+            return
         if subscription and rendition and now - rendition.track.keyframe_at > _ON_ITS_WAY:
             subscription.ask_keyframe(rendition, now)
 
@@ -249,24 +259,32 @@ class Subscriber(Peer):
                 self._resend(ssrc, numbers[: rtcp.MAX_NACKED], now)
 
     def _resend(self, ssrc: int, numbers: list[int], now: float) -> None:
+        """Send again what is asked for, where that does more good than harm.
+
+        Nothing into a queue that is to get shorter, not even sound: it would come too late to be heard. On a narrow
+        link no more of pictures than is allowed, and nothing that the next keyframe makes useless.
+        """
         kind = self._kinds.get(ssrc)
-        if kind is None or (self._held and kind == "video"):
+        if kind is None or self._held:
             return
         subscription = self.subscriptions[kind]
+        narrow = self.paced and kind == "video"
         found: dict[Path, list[int]] = {}
         for number in numbers:
-            whence = subscription.may_resend(number, now)
-            if whence is not None:
-                path, slot = whence
-                if subscription.is_stale(path, slot, now):
-                    self._counters.drops["nack_stale"] += 1
-                else:
-                    found.setdefault(path, []).append(slot)
+            if narrow and self.pace.in_debt:
+                break  # it is asked for again
+            whence = subscription.may_resend(number, now, self._waits)
+            if whence is None:
+                continue
+            path, slot = whence
+            if subscription.is_stale(path, slot, now) or (narrow and subscription.has_left(path)):
+                self._counters.drops["nack_stale"] += 1
+                continue
+            found.setdefault(path, []).append(slot)
+            if self.paced:
+                self.pace.owe(path.rendition.track.history.lengths[slot])
         for path, slots in found.items():
             sent = self._send_again(path, subscription, kind, slots * self._copies())
-            if self.paced:
-                history = path.rendition.track.history
-                self.pace.owe(sum(history.lengths[slot] for slot in slots))
             self._counters.packets_retransmitted += sent
             self.figures.repaired += sent
 

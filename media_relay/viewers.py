@@ -159,8 +159,7 @@ class Viewers:
         changed: dict[Stream, None] = {}
         for session in page.sessions:
             subscriber, rung = session.subscriber, viewer.rung(session.member)
-            subscriber.estimate = viewer.capacity
-            subscriber.limit(viewer.room(session.member), session.member.cost, held=viewer.draining)
+            subscriber.limit(viewer, session.member)
             if (rung, paced) != session.given:
                 session.given, wanted = (rung, paced), subscriber.rung_wanted
                 subscriber.want(rung)

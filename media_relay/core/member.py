@@ -108,10 +108,14 @@ class Member:
             self.sound = sum(r.bitrate for r in self._sound.renditions(now))
         if self.picture is None:
             return False
-        alive = [r for r in self.picture.renditions(now) if r.active and r.bitrate > 0]
+        # One that lives and sent nothing for a moment, as encoders short of time do, takes what it took.
+        alive = [
+            r for r in self.picture.renditions(now) if r.active and (r.bitrate or r.rung in self._bitrates)
+        ]
         for rendition in alive:
             known = self._bitrates.get(rendition.rung, float(rendition.bitrate))
-            self._bitrates[rendition.rung] = known + _SMOOTHING * (rendition.bitrate - known)
+            taken = rendition.bitrate or known
+            self._bitrates[rendition.rung] = known + _SMOOTHING * (taken - known)
         rungs = [rendition.rung for rendition in alive]
         self.bitrates = [int(self._bitrates[rung]) for rung in rungs]
         if rungs == self.rungs:
@@ -130,7 +134,10 @@ class Member:
     def lowered(self, now: float) -> None:
         """It is given less because of trouble: the sooner after it was given more, the longer the next try waits."""
         failed = self._raised_at is not None and now - self._raised_at < _TRIAL
-        self._hold = min(2 * self._hold, _LONGEST_HOLD) if failed else _HOLD
+        if failed:
+            self._hold = min(2 * self._hold, _LONGEST_HOLD)
+        elif now >= self.hold_until:  # not once more in the same trouble
+            self._hold = _HOLD
         self._raised_at = None
         self.hold_until = now + self._hold
 

@@ -27,6 +27,8 @@ _LONGEST: Final = 0.040
 """Seconds that can be made up for: a late tick must not become a burst."""
 _USUAL: Final = 0.020
 _MOST_OWED: Final = 20_000
+_MOST_LENT: Final = 4_000
+"""Bytes sent again beyond the allowance: a tenth of a second of 300 kbit/s."""
 
 
 def first_window(picture: int) -> int:
@@ -52,6 +54,11 @@ class Pace:
         paid = min(granted, self._owed)
         self._owed -= paid
         return granted - paid
+
+    @property
+    def in_debt(self) -> bool:
+        """Whether so much was sent beyond the allowance that nothing more can be before it is paid."""
+        return self._owed >= _MOST_LENT
 
     def owe(self, octets: int) -> None:
         """So many bytes more were sent than was allowed: they are taken off what comes next."""

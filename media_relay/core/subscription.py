@@ -324,12 +324,18 @@ class Subscription:
         begins = track.history.find(keyframe)
         return begins < 0 or path.rendition.number_at(begins) + path.shift.sequence <= self.reached
 
+    def has_left(self, path: Path) -> bool:
+        """Whether it is given something else than what came on ``path``, or waits for a keyframe."""
+        return self.waiting or path.rendition.track is not self.path.rendition.track
+
     def was_resent(self, number: int) -> bool:
         """Whether a packet was sent again lately, by its 16-bit number."""
         return extend(number, self.reached) in self._resent
 
-    def may_resend(self, number: int, now: float) -> tuple[Path, int] | None:
+    def may_resend(self, number: int, now: float, waits: float = 0.0) -> tuple[Path, int] | None:
         """Whence to send a NACKed packet again: its path and its slot there, or ``None``.
+
+        ``waits`` is how many seconds packets wait on the link, besides its round trip as it was last reported.
 
         ``None`` before the subscriber began and for a packet from then (its SRTP rollover counter starts there), for
         one sent again a moment ago, which the request crossed on its way, and above 128 packets at once or 500 a
@@ -339,7 +345,7 @@ class Subscription:
             return None
         reached = self.reached
         extended = extend(number, reached)
-        crossing = max(_RESEND_INTERVAL, min(_LONGEST_CROSSING, _CROSSING * (self.rtt or 0.0)))
+        crossing = max(_RESEND_INTERVAL, min(_LONGEST_CROSSING, _CROSSING * (self.rtt or 0.0))) + waits
         if not self._first <= extended <= reached or now - self._resent.get(extended, -1.0) < crossing:
             return None
         path = next((path for first, path in reversed(self._segments) if extended >= first), None)

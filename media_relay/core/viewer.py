@@ -25,9 +25,12 @@ _CAUTION: Final = 0.95
 _MARGIN: Final = 1.08
 """What must be there of what a larger picture takes."""
 _PROBE_MARGIN: Final = 1.2
-_LONG_QUEUE: Final = 0.150
+_LONG_QUEUE: Final = 0.120
 _SHORT_QUEUE: Final = 0.060
 """Seconds of waiting above which pictures stop, so that sound gets through, and below which they go on."""
+_NEARLY_GONE: Final = 0.250
+"""Seconds of waiting in a queue that shrinks, at which a keyframe asked for now comes when it is gone."""
+_SHRINKS: Final = 0.8
 _PROBED_QUEUE: Final = 0.4
 """Seconds of waiting that a probe may cause for a moment."""
 _SETTLED: Final = 0.5
@@ -59,6 +62,8 @@ class Viewer:
         """Bits a second that its link carries; ``None`` while there is no reason to ask."""
         self.draining = False
         """Whether pictures are held back until a long queue is gone."""
+        self.clearing = False
+        """Whether it nearly is."""
         self.starved = False
         """Whether that lasts so long that pictures had better begin anew afterwards."""
         self.reason = "start"
@@ -72,6 +77,8 @@ class Viewer:
         self._forgiven_at = float("-inf")
         self._drained = 0
         """Bits a second that came out of the queue while pictures stopped."""
+        self._longest_wait = 0.0
+        """In that queue, seconds."""
         self._lowered = False
         """Whether anything was lowered in the last trouble."""
         self._silent = False
@@ -126,6 +133,11 @@ class Viewer:
     def room(self, member: Member) -> int | None:
         """Bits a second that the link has for a session's picture, others' as they are; ``None`` when not known."""
         return None if self.capacity is None else self.capacity - self._spent() + member.cost
+
+    @property
+    def waits(self) -> float:
+        """Seconds that packets wait on the link, as far as it is cared for."""
+        return 0.0 if self.capacity is None else max((m.queueing.delay for m in self.members), default=0.0)
 
     # --- what the link says -----------------------------------------------------------------------------------------
 
@@ -183,8 +195,7 @@ class Viewer:
         others = self._measure(now)
         changed = self.draining and self._drain(now)
         if self.draining:
-            starved, self.starved = self.starved, now - self._trouble_at > _STARVING
-            return changed or starved != self.starved
+            return changed
         delay = self._delay(now)
         finding = self.probing.finding(delay, self._loss(), now)
         if finding is not None:
@@ -226,8 +237,8 @@ class Viewer:
     def _suffer(self, trouble: Trouble, now: float) -> None:
         self._measure(now)
         delay = self._delay(now)
-        self.draining = delay > _LONG_QUEUE
-        self._drained = 0
+        self.draining, self.clearing = delay > _LONG_QUEUE, False
+        self._drained, self._longest_wait = 0, delay
         self._quiet_until = now + _EFFECT + delay
         capacity = int(_CAUTION * self._delivered(_RECENT))
         if capacity > _NEARLY * self._spent() and now - self._forgiven_at > _FORGIVING:
@@ -248,18 +259,34 @@ class Viewer:
         self._lowered = self._decide(trouble.value, now, lower=True)
 
     def _drain(self, now: float) -> bool:
-        """Whether the queue is gone and pictures may go on; what comes out of it meanwhile is what the link carries."""
+        """While pictures are held back; whether anything changed for them.
+
+        What comes out of the queue meanwhile is what the link carries. Once it is gone pictures may go on.
+        """
         delay, since = self._delay(now), now - self._trouble_at
         if delay > 2 * _SHORT_QUEUE and since > _SETTLED:
             self._drained = max(self._drained, self._delivered())
         if self._silent or (delay > _SHORT_QUEUE and since < _LONGEST_DRAIN):
-            return False
-        self.draining = self.starved = False
+            return self._wait_for_end(delay, since, now)
+        self.draining = self.clearing = self.starved = False
         if self._drained:
             self.capacity = max(_FLOOR, int(_CAUTION * self._drained))
         if not self._decide(self.reason, now, lower=True) and not self._lowered:
             self.reason = "recovered"
         return True
+
+    def _wait_for_end(self, delay: float, since: float, now: float) -> bool:
+        """The queue is still there: keep to what comes out of it, and foresee its end."""
+        before = self.clearing, self.starved
+        changed = False
+        if self._drained and self.capacity is not None and _CAUTION * self._drained < self.capacity:
+            self.capacity = max(_FLOOR, int(_CAUTION * self._drained))
+            changed = self._decide(self.reason, now, lower=True)
+        self._longest_wait = max(self._longest_wait, delay)
+        if not self._silent and delay < min(_NEARLY_GONE, _SHRINKS * self._longest_wait):
+            self.clearing = True
+        self.starved = since > _STARVING and not self.clearing
+        return changed or before != (self.clearing, self.starved)
 
     def _fell_silent(self, now: float) -> bool:
         """Whether feedback ceased to come while packets are under way, or came back."""
@@ -275,11 +302,12 @@ class Viewer:
         self._silent = silent
         self._measure(now)
         if silent:
-            self._before_silence, self.draining = self.capacity, True
+            self._before_silence, self.draining, self.clearing = self.capacity, True, False
             self._lower(self._spent(), Trouble.CONGESTION, now)
         else:
             # A link that was gone and is back is as good as it was, until it says otherwise.
-            self.capacity, self.draining, self.starved = self._before_silence, False, False
+            self.capacity, self.draining = self._before_silence, False
+            self.clearing = self.starved = False
             self.reason = "recovered"
             if self.capacity is None:
                 self._release()

@@ -87,6 +87,7 @@ class Viewer:
     pace: Pace = field(default_factory=Pace)
     paced: bool = False
     held: bool = False
+    blocked: bool = False
     welcomed_at: float = 0.0
 
     def __post_init__(self) -> None:

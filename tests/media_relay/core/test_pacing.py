@@ -37,6 +37,17 @@ def test_a_late_tick_is_no_burst_and_repairs_are_taken_off() -> None:
     assert pace.allowance(0, 1_000_000, 5.020) == 0
 
 
+def test_repairs_beyond_the_allowance_wait_until_it_has_paid_for_them() -> None:
+    pace = Pace()
+    repairs = 0
+    for tick in range(500):
+        while not pace.in_debt:
+            repairs += 1_000
+            pace.owe(1_000)
+        pace.allowance(0, 200_000, tick * TICK)
+    assert repairs * 8 / (500 * TICK) == pytest.approx(0.92 * 200_000, rel=0.05)
+
+
 def test_a_first_picture_comes_whole_unless_it_is_too_large_anyway() -> None:
     assert first_window(10_000) == FIRST_WINDOW
     assert 62_000 < first_window(62_000) <= FIRST_PICTURE

@@ -70,6 +70,13 @@ def test_the_same_packet_is_not_sent_twice_in_a_round_trip() -> None:
     assert heard.asks(5, 10, 1.040) == 5
 
 
+def test_a_repair_that_waits_in_a_queue_is_not_sent_once_more() -> None:
+    heard = Heard()
+    assert heard.asks(5, 10, 1.000) == 5
+    assert heard.subscription.may_resend(5, 1.800, waits=0.85) is None
+    assert heard.subscription.may_resend(5, 1.900, waits=0.85) is not None
+
+
 def test_what_is_sent_again_at_once_and_in_a_second_is_limited() -> None:
     heard = Heard()
     granted = [heard.asks(n, 1_000) for n in range(500)]

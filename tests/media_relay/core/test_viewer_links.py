@@ -191,6 +191,19 @@ def test_layers_that_come_and_go_do_not_make_it_flap(rate: float) -> None:
     assert main.heard.late_sound(22, 79) == 0
 
 
+def test_a_layer_that_sends_nothing_for_a_moment_is_still_there() -> None:
+    lab = Lab(Conditions(rate=300e3, delay=NEAR))
+    main = lab.join("main")
+    lab.run(20)
+    low = main.picture.offered[0]
+    for moment in range(22, 40, 3):
+        low.bitrate = 0  # an encoder short of time
+        lab.run(moment)
+        low.bitrate = 150_000
+        lab.run(moment + 2)
+    assert main.heard.changes(20, 40) == 0
+
+
 def test_whoever_joins_a_viewer_with_a_narrow_link_gets_what_is_left() -> None:
     lab = Lab(Conditions(rate=1e6, delay=NEAR))
     lab.join("main")
