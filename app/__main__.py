@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from pydantic.fields import FieldInfo
+from sqlalchemy.exc import DBAPIError
 
-from app.errors import AppError, StartupError
+from app.errors import AppError, StartupError, database_refusal
 from app.settings import PREFIX, Settings, load_settings
 
 _LOGGING = ("log_level", "log_format")
@@ -29,6 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (StartupError, AppError) as error:
         message = error.detail if isinstance(error, AppError) else str(error)
         sys.stderr.write(f"tongtang: {message}\n")
+        return 2
+    except DBAPIError as error:
+        if (refusal := database_refusal(error)) is None:
+            raise
+        sys.stderr.write(f"tongtang: {refusal}\n")
         return 2
     except KeyboardInterrupt:
         return 130

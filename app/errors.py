@@ -34,7 +34,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
@@ -45,6 +45,10 @@ _log = structlog.stdlib.get_logger(__name__)
 PROBLEM_JSON = "application/problem+json"
 DATABASE_TROUBLE: Final = (OperationalError, PoolTimeout)
 """A lock not had in time, a deadlock, a database that is away; no connection to it that became free in time."""
+
+
+_NOT_AS_MIGRATED: Final = frozenset({"42501", "42P01", "42703"})
+"""PostgreSQL's words for no right, no such table and no such column."""
 
 
 class ClocksApart(OperationalError):
@@ -327,6 +331,19 @@ def database_trouble(error: Exception) -> Unavailable:
         )
     detail = "The database is busy or cannot be reached, and nothing was changed; try again in a moment."
     return Unavailable("database.unavailable", Unavailable.summary, detail, headers=headers)
+
+
+def database_refusal(error: DBAPIError) -> str | None:
+    """One line for the terminal about a database that is away or not as it should be; None: a mistake of ours."""
+    if isinstance(error, ClocksApart):
+        return database_trouble(error).detail
+    if (
+        not isinstance(error, OperationalError)
+        and getattr(error.orig, "sqlstate", "") not in _NOT_AS_MIGRATED
+    ):
+        return None
+    reason = str(error.orig).strip().splitlines()[0]
+    return f"database: {reason}; check TONGTANG_DATABASE_URL, and that its owner ran python -m app migrate"
 
 
 async def on_unexpected(_request: Request, _error: Exception) -> JSONResponse:

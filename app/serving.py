@@ -28,6 +28,7 @@ _OF_OTHERS: Final = "INSERT, UPDATE, DELETE"
 _RIGHTS: Final = ("INSERT", "UPDATE", "DELETE", "TRUNCATE", "TRIGGER")
 _CUT: Final = "audit_cut(uuid, integer, text, timestamptz)"
 _OWNER: Final = "(SELECT relowner FROM pg_class WHERE oid = to_regclass('audit_events'))"
+_THERE: Final = text("SELECT to_regclass('audit_events')")
 _SERVING: Final = text(
     "SELECT DISTINCT pg_get_userbyid(given.grantee) FROM pg_class, aclexplode(relacl) AS given "
     "WHERE pg_class.oid = to_regclass('audit_events') AND given.privilege_type = 'INSERT' "
@@ -83,7 +84,7 @@ def check(url: str) -> None:
         if engine.dialect.name != "postgresql":
             return
         with engine.begin() as connection:
-            if connection.scalar(text("SELECT to_regclass('audit_events')")) is None:
+            if connection.scalar(_THERE) is None:
                 return  # an old revision
             who = connection.scalar(text("SELECT current_user")) or ""
             served = _accounts(connection) if _is_owner(connection) else []
@@ -100,6 +101,20 @@ def check(url: str) -> None:
     for account in wanting:
         serve_as(url, account)
         _log.info("may serve what the migration made", account=account)
+
+
+def require_owner(url: str) -> None:
+    """Raise `StartupError` unless this account may make and drop the tables that are there."""
+    engine = make_engine(url)
+    try:
+        if engine.dialect.name == "postgresql":
+            with engine.begin() as connection:
+                if connection.scalar(_THERE) is not None and not _is_owner(connection):
+                    raise StartupError(
+                        "this account serves and owns no table: name the URL of the tables' owner"
+                    )
+    finally:
+        engine.dispose()
 
 
 def clocks_agree(engine: Engine) -> bool:

@@ -53,13 +53,13 @@ class Who:
 
     def reaches(self, action: Action) -> bool:
         """Whether the table lets them do it to what is there."""
-        scope = self._scope(action)
+        scope = self.scope(action)
         return self.place is Place.THERE and scope is not None or self._in_county(scope)
 
     def has(self, action: Action) -> bool:
         """Whether the table lets them do it somewhere."""
         own = action in OF_ONESELF and not isinstance(self.role, Pass)
-        return own or self._scope(action) is not None
+        return own or self.scope(action) is not None
 
     def refusal(self, action: Action) -> int:
         """The status when they may not do it to what is there."""
@@ -67,7 +67,8 @@ class Who:
             return 403
         return 403 if action in SEEN_BY and self.reaches(SEEN_BY[action]) else 404
 
-    def _scope(self, action: Action) -> Scope | None:
+    def scope(self, action: Action) -> Scope | None:
+        """How far the table lets them do it, if at all."""
         if self.role is None or self.place is Place.FORMERLY:
             return None
         if isinstance(self.role, Pass):

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 import app.main  # noqa: F401  (every table is known)
-from app import __version__, migrate
+from app import __version__, migrate, serving
 from app.audit import service as audit
 from app.audit.rules import SERVER_CHAIN, Act
 from app.backups import archive, rows
@@ -74,6 +74,7 @@ def restore(settings: Settings, source: Path, *, replace: bool) -> Manifest:
                 f"{source}: made by version {manifest.version} with revision {manifest.revision}, this one has "
                 f"{migrate.newest_revision()}: restore it with that version, then migrate"
             )
+        serving.require_owner(settings.database_url)
         if not replace:
             _require_empty(settings)
         _bring_database_to_empty(settings, replace)

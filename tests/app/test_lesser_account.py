@@ -164,7 +164,12 @@ def test_a_migration_by_the_owner_and_a_restore_leave_the_server_what_it_needs(
     owner, lesser = urls
     where = ["--data-dir", str(tmp_path / "data"), "--database-url"]
     upgrade(owner)
-    assert main(["migrate", *where, lesser]) == 2  # nobody said that it may
+    assert main(["admin", "unlock", "chen", "--database-url", lesser]) == 2  # nobody said that it may
+    assert capsys.readouterr().err == (
+        "tongtang: database: permission denied for table people; "
+        "check TONGTANG_DATABASE_URL, and that its owner ran python -m app migrate\n"
+    )
+    assert main(["migrate", *where, lesser]) == 2
     assert f"run python -m app migrate --serve-as {SERVER} with the URL of the tables' owner" in (
         capsys.readouterr().err
     )
@@ -182,6 +187,9 @@ def test_a_migration_by_the_owner_and_a_restore_leave_the_server_what_it_needs(
     assert main(["migrate", *where, lesser]) == 0
     assert main(["admin", "backup", str(tmp_path / "b"), *where, lesser]) == 0
     with_plain(owner, "DROP TABLE of_the_next_version")
+    capsys.readouterr()
+    assert main(["admin", "restore", str(tmp_path / "b"), "--replace", *where, lesser]) == 2
+    assert "name the URL of the tables' owner" in capsys.readouterr().err
     assert main(["admin", "restore", str(tmp_path / "b"), "--replace", *where, owner]) == 0
     assert main(["admin", "rotate-keys", *where, lesser]) == 0
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from fastapi import APIRouter, FastAPI
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
@@ -132,9 +132,20 @@ class Walk:
             self.wrong.append(line)
 
 
-# Who may is decided before the database has a say, and 2,000 requests take as long as 200 tests.
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_every_route_does_what_the_table_says(client: TestClient, scene: Scene, keys: Keys) -> None:
+def one_of_each_kind(cast: list[Who], action: Action) -> list[Who]:
+    """Somebody for each scope that the table gives an action, by account or without, within it and beyond.
+
+    These are the ways in which a route asks the database who may.
+    """
+    having = [who for who in reversed(cast) if who.has(action)]
+    return list({(type(who.role), who.scope(action), who.reaches(action)): who for who in having}.values())
+
+
+# Everybody asks on SQLite: 7,400 requests. Who has no such right anywhere is turned away before the database has a say,
+# so on PostgreSQL each route is asked in each way that it asks the database: a thousand requests.
+def test_every_route_does_what_the_table_says(
+    client: TestClient, scene: Scene, keys: Keys, engine: Engine
+) -> None:
     walk, known = Walk(scene, keys, client), asks(scene)
     assert {(each.method, each.path) for each in GUARDED} == known.keys(), "each route needs an `Ask`"
     # What changes the lesson and its teacher comes last.
@@ -142,7 +153,8 @@ def test_every_route_does_what_the_table_says(client: TestClient, scene: Scene, 
     last |= {Action.WEBHOOK_REMOVE}
     for each in sorted(GUARDED, key=lambda each: (each.action in last, each.path)):
         assert each.action is not None
-        for who in scene.cast:
+        everybody = engine.dialect.name == "sqlite"
+        for who in scene.cast if everybody else one_of_each_kind(scene.cast, each.action):
             walk.ask(who, each.method, each.path, each.action, known[each.method, each.path])
     assert not walk.wrong, "\n".join(walk.wrong)
 
