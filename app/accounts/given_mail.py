@@ -1,21 +1,23 @@
 """Use cases of mail addresses that an administrator enters for somebody.
 
 Whoever can enter one could as well give the person a password (`managing.managed`): so it takes the same right, is told
-to the trail and to the address from before, and voids every link that waits in a mailbox. It counts for a forgotten
+to the trail and to the address from before, which can take it back for some days if it was proven
+(`mailed.way_back`), and voids every other link that waits in a mailbox. It counts for a forgotten
 password at once, but not for those who look after others (`rules.mail_opens`); notices go to proven addresses only.
 """
 
 import uuid
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from app.accounts import letters, mail_queries
+from app.accounts import letters, mail_queries, mailed
 from app.accounts.managing import managed
 from app.accounts.models import Person
 from app.accounts.permissions import Action
-from app.accounts.rules import MailPurpose, Principal
+from app.accounts.rules import WAITING, Principal
 from app.accounts.service import note_person
 from app.audit.rules import Act
 from app.mail import Letter
@@ -30,24 +32,33 @@ class Entered(NamedTuple):
 
 
 def enter(
-    session: Session, principal: Principal, person_id: uuid.UUID, address: str | None, seen: Seen
+    session: Session,
+    principal: Principal,
+    person_id: uuid.UUID,
+    address: str | None,
+    seen: Seen,
+    origin: str,
+    now: datetime,
 ) -> Entered:
     """Give somebody one looks after a mail address, or none; raises `NotFound`, `Forbidden` or `Conflict`."""
     person = managed(session, principal, Action.PERSON_CHANGE, person_id)
     seen.require(session, person)
-    before = person.email
+    before, proven = person.email, person.email_proven
     if before == address:
         return Entered(person, ())
     store(session, principal, person, address)
-    told = [letters.address_was_changed(before, person.login)] if before else []
+    told = []
+    if before is not None and proven:
+        told.append(mailed.way_back(session, person, before, origin, now))
+    elif before is not None:  # perhaps the typing error that is mended here
+        told.append(letters.address_was_changed(before, person.login))
     return Entered(person, [*told, *welcome(person)])
 
 
 def store(session: Session, principal: Principal, person: Person, address: str | None) -> None:
-    """Put an address in the place of the one from before; every mailed link of the person is void."""
+    """Put an address in the place of the one from before; every mailed link that the person asked for is void."""
     person.email, person.email_proven = address, address is None
-    for purpose in MailPurpose:
-        mail_queries.forget_links(session, person.id, purpose)
+    mail_queries.forget_links(session, person.id, WAITING)
     session.flush()
     facts = {"has_one": address is not None, "by": "admin"}
     note_person(session, Act.MAIL_ADDRESS_CHANGED, principal.person_id, person, after=facts)

@@ -91,6 +91,35 @@ If you do not know this account, tell the administrator or the local education b
     )
 
 
+def address_was_replaced(to: str, login: str, link: str, days: int) -> Letter:
+    """Word to a proven address that an admin entered another one, with the way back."""
+    return Letter(
+        to,
+        "同堂：管理员更改了邮箱 · Tongtang: an administrator changed your mail address",
+        f"""\
+管理员更改了用户 {login} 的邮箱，忘记密码时不再使用这个地址。如果这是您要求的，请不必理会。
+
+如果不是，请在 {days} 天内打开下面的链接并设置新密码。这个邮箱将恢复使用，所有设备退出登录：
+
+{link}
+
+也请告知当地教育局。
+
+--
+
+An administrator replaced or removed this address of {login}: it does not lead back into the account any more. If you
+asked for that, do nothing.
+
+If you did not, open this link within {days} days and choose a new password. This address then counts again, and
+every device is signed out:
+
+{link}
+
+Tell the local education bureau, too.
+""",
+    )
+
+
 def address_was_changed(to: str, login: str) -> Letter:
     """Word to the address that counted until now."""
     return Letter(

@@ -1,7 +1,7 @@
 """SQL of mail addresses and of the links that are mailed."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, select
@@ -18,10 +18,14 @@ def people_with_mail(session: Session, login: str | None, address: str | None, m
     return session.scalars(query.order_by(Person.email_proven.desc(), Person.login).limit(most)).all()
 
 
-def link(session: Session, secret_hash: str, purpose: MailPurpose, now: datetime) -> MailedLink | None:
-    """A link that is still good."""
+def link(
+    session: Session, secret_hash: str, purposes: Collection[MailPurpose], now: datetime
+) -> MailedLink | None:
+    """A link for one of these purposes that is still good."""
     query = select(MailedLink).where(
-        MailedLink.secret_hash == secret_hash, MailedLink.purpose == purpose, MailedLink.expires_at > now
+        MailedLink.secret_hash == secret_hash,
+        MailedLink.purpose.in_(purposes),
+        MailedLink.expires_at > now,
     )
     return session.scalar(query)
 
@@ -32,10 +36,15 @@ def use_link(session: Session, link_id: uuid.UUID) -> bool:
     return session.scalar(used) is not None
 
 
-def forget_links(session: Session, person_id: uuid.UUID, purpose: MailPurpose) -> None:
-    session.execute(
-        delete(MailedLink).where(MailedLink.person_id == person_id, MailedLink.purpose == purpose)
-    )
+def forget_links(session: Session, person_id: uuid.UUID, purposes: Collection[MailPurpose]) -> None:
+    of_person = (MailedLink.person_id == person_id, MailedLink.purpose.in_(purposes))
+    session.execute(delete(MailedLink).where(*of_person))
+
+
+def forget_later(session: Session, used: MailedLink) -> None:
+    """Delete a person's links for the same purpose that were made after this one."""
+    later = (MailedLink.person_id == used.person_id, MailedLink.created_at >= used.created_at)
+    session.execute(delete(MailedLink).where(*later, MailedLink.purpose == used.purpose))
 
 
 def waiting_address(session: Session, person_id: uuid.UUID, now: datetime) -> str | None:

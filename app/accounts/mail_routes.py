@@ -48,22 +48,34 @@ _log = structlog.stdlib.get_logger(__name__)
 
 
 class MailLimits:
-    """How many letters one account gets, and one network lets us write, on this server."""
+    """How many letters one account gets, and one network or person lets us write, on this server."""
 
     def __init__(self) -> None:
         self.account = Throttle(burst=3, per_second=3 / 3600)
         self.network = Throttle(burst=60, per_second=60 / 3600)  # a whole county may be behind one
+        self.writer = Throttle(burst=100, per_second=100 / 3600)  # who enters addresses: a school's in one go
+        self.address = Throttle(
+            burst=5, per_second=5 / 3600
+        )  # one person's address, by one other or themselves
 
     def require(self, address: str, now: float) -> None:
         """Raise `TooManyRequests` when too much was asked for from there; `now` is in seconds."""
-        wait = self.network.wait(network_of(address), now)
-        if wait > 0:
-            raise TooManyRequests(
-                "mail.too_many",
-                "Too many letters",
-                f"Too many letters were asked for from here; try again in {wait:.0f} s.",
-                headers={"Retry-After": str(int(wait) + 1)},
-            )
+        _require_no_wait(self.network.wait(network_of(address), now), "were asked for from here")
+
+    def require_of(self, writer: uuid.UUID, whose: uuid.UUID | None, now: float) -> None:
+        """Raise `TooManyRequests` when somebody entered too many addresses, or too many for this person."""
+        wait = self.address.wait((writer, whose), now) if whose is not None else 0.0
+        _require_no_wait(wait or self.writer.wait(writer, now), "come of the addresses that you entered")
+
+
+def _require_no_wait(wait: float, why: str) -> None:
+    if wait > 0:
+        raise TooManyRequests(
+            "mail.too_many",
+            "Too many letters",
+            f"Too many letters {why}; try again in {wait:.0f} s.",
+            headers={"Retry-After": str(int(wait) + 1)},
+        )
 
 
 @router.post(
@@ -87,7 +99,10 @@ def ask_for_password(body: ForgottenPassword, request: Request, later: Backgroun
     responses=responses(NotFound, Invalid, TooManyRequests, Unavailable),
 )
 async def finish(body: MailedPassword, request: Request) -> None:
-    """Choose another password. The link is used up, and every sign-in and token from before is void."""
+    """Choose another password. The link is used up, and every sign-in and token from before is void.
+
+    The link that a mail address got when an admin replaced it brings that address back, too.
+    """
     door: Door = request.app.state.door
     new = body.new_password.get_secret_value()
     now = datetime.now(UTC)
@@ -100,14 +115,15 @@ async def finish(body: MailedPassword, request: Request) -> None:
     await run_in_threadpool(look)  # before the slow hash, and before the link is used up
     hashed = await door.desk.hash(new)
 
-    def work() -> tuple[str, Letter | None]:
+    def work() -> tuple[str, Sequence[Letter]]:
         with door.factory.begin() as session:
             session.info[CALLER_ADDRESS] = address_of(request)
             return mailed.set_password(session, body.secret, hashed, now)
 
-    login, letter = await run_in_threadpool(work)
+    login, told = await run_in_threadpool(work)
     door.limits.unlock(login)
-    _post(request.app.state.postman, letter)
+    for letter in told:
+        request.app.state.postman.post(letter)
 
 
 @router.get(
@@ -146,6 +162,7 @@ async def change_address(
     if body.address is not None:
         _require_mail(state.postman)
         state.mail_limits.require(where, time.monotonic())
+        state.mail_limits.require_of(principal.person_id, principal.person_id, time.monotonic())
 
     def work() -> Letter | None:
         with state.session_factory.begin() as session:
@@ -162,7 +179,7 @@ async def change_address(
     "/people/{person_id}",
     summary="Change a person",
     response_model=PersonOut,
-    responses=responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid),
+    responses=responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid, TooManyRequests),
 )
 def change_person(
     person_id: uuid.UUID,
@@ -175,10 +192,15 @@ def change_person(
 ) -> Response:
     """Enter the mail address of somebody one looks after. The one from before is told; links that wait there are void.
 
-    Nobody else's access token is good for this, and one's own address takes one's own password.
+    If that was proven, its reader can take the change back within seven days, with a new password; a reset of the
+    password by an admin ends that. No access token is good for this, and one's own address takes one's own password.
     """
-    entered = given_mail.enter(session, principal, person_id, body.email, seen)
-    _post_later(later, request.app.state.postman, entered.letters)
+    state = request.app.state
+    if state.postman.works:
+        state.mail_limits.require_of(principal.person_id, person_id, time.monotonic())
+    origin, now = state.settings.public_url, datetime.now(UTC)
+    entered = given_mail.enter(session, principal, person_id, body.email, seen, origin, now)
+    _post_later(later, state.postman, entered.letters)
     return tagged(PersonOut.model_validate(entered.person))
 
 

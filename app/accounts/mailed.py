@@ -24,6 +24,8 @@ from app.errors import NotFound
 from app.mail import Letter
 
 LIFE: Final = timedelta(minutes=30)
+BACK_FOR: Final = timedelta(days=7)
+"""So long the address from before an admin's change takes it back: over a week's leave, and no longer."""
 MOST_AT_ONE_ADDRESS: Final = 3
 """Accounts that share a mail address and are written to: some schools have one for all."""
 _MINUTES: Final = int(LIFE.total_seconds() / 60)
@@ -60,7 +62,7 @@ def ask_for_password(session: Session, person_id: uuid.UUID, origin: str, now: d
     ]
     if not mail_opens(person.email_proven, duties, county_today(session, person.county_id, now)):
         return None
-    mail_queries.forget_links(session, person.id, MailPurpose.PASSWORD)
+    mail_queries.forget_links(session, person.id, (MailPurpose.PASSWORD,))
     secret = _add(session, person, MailPurpose.PASSWORD, person.email, now)
     note_person(session, Act.PASSWORD_RESET_ASKED, None, person)
     return letters.new_password(person.email, person.login, f"{origin}/new-password#{secret}", _MINUTES)
@@ -68,22 +70,32 @@ def ask_for_password(session: Session, person_id: uuid.UUID, origin: str, now: d
 
 def whose_password(session: Session, secret: str, now: datetime) -> Person:
     """Whom a link is for; raises `NotFound` for one that is used, too old, or none."""
-    found = mail_queries.link(session, digest(secret), MailPurpose.PASSWORD, now)
-    person = find_person(session, found.person_id) if found else None
-    if person is None or not person.active:
-        raise _no_link()
-    return person
+    return _leading_in(session, secret, now)[0]
 
 
-def set_password(session: Session, secret: str, new_hash: str, now: datetime) -> tuple[str, Letter | None]:
-    """Use a link up for another password; every sign-in and token from before is void. Answers login and letter."""
-    person = whose_password(session, secret, now)
-    found = mail_queries.link(session, digest(secret), MailPurpose.PASSWORD, now)
-    if found is None or not mail_queries.use_link(session, found.id):
+def set_password(session: Session, secret: str, new_hash: str, now: datetime) -> tuple[str, Sequence[Letter]]:
+    """Use a link up for another password; every sign-in and token from before is void. Answers login and letters.
+
+    A link to an address that an admin replaced brings that back, too.
+    """
+    person, found = _leading_in(session, secret, now)
+    if not mail_queries.use_link(session, found.id):
         raise _no_link()
+    told = []
+    if found.purpose is MailPurpose.TAKE_BACK and (letter := _take_back(session, person, found)):
+        told.append(letter)
     set_by_link(session, person, new_hash)
-    letter = letters.password_was_set(person.email, person.login) if person.email else None
-    return person.login, letter
+    if person.email:
+        told.append(letters.password_was_set(person.email, person.login))
+    return person.login, told
+
+
+def way_back(session: Session, person: Person, address: str, origin: str, now: datetime) -> Letter:
+    """A letter to the proven address from before an admin's change: its link gives the account back to its reader."""
+    secret = _add(session, person, MailPurpose.TAKE_BACK, address, now, BACK_FOR)
+    return letters.address_was_replaced(
+        address, person.login, f"{origin}/new-password#{secret}", BACK_FOR.days
+    )
 
 
 def standing(session: Session, principal: Principal, now: datetime) -> Standing:
@@ -98,14 +110,14 @@ def ask_for_address(
 ) -> Letter:
     """A letter that proves an address of one's own, which counts once its link was opened."""
     person = get_person(session, principal, principal.person_id)
-    mail_queries.forget_links(session, person.id, MailPurpose.CONFIRM)
+    mail_queries.forget_links(session, person.id, (MailPurpose.CONFIRM,))
     secret = _add(session, person, MailPurpose.CONFIRM, address, now)
     return letters.confirm_address(address, person.login, f"{origin}/confirm-mail#{secret}", _MINUTES)
 
 
 def confirm_address(session: Session, secret: str, now: datetime) -> Letter | None:
     """Let an address count whose owner got the letter; answers a letter to the address from before."""
-    found = mail_queries.link(session, digest(secret), MailPurpose.CONFIRM, now)
+    found = mail_queries.link(session, digest(secret), (MailPurpose.CONFIRM,), now)
     person = find_person(session, found.person_id) if found else None
     if found is None or person is None or not person.active or not mail_queries.use_link(session, found.id):
         raise _no_link()
@@ -115,19 +127,47 @@ def confirm_address(session: Session, secret: str, now: datetime) -> Letter | No
 def remove_address(session: Session, principal: Principal) -> Letter | None:
     """Do without mail from now on."""
     person = get_person(session, principal, principal.person_id)
-    mail_queries.forget_links(session, person.id, MailPurpose.CONFIRM)
+    mail_queries.forget_links(session, person.id, (MailPurpose.CONFIRM,))
     return _change(session, person, None)
 
 
 def _change(session: Session, person: Person, address: str | None) -> Letter | None:
     before, person.email, person.email_proven = person.email, address, True
-    mail_queries.forget_links(session, person.id, MailPurpose.PASSWORD)  # they lie in the other mailbox
+    mail_queries.forget_links(session, person.id, (MailPurpose.PASSWORD,))  # they lie in the other mailbox
     session.flush()
     note_person(session, Act.MAIL_ADDRESS_CHANGED, person.id, person, after={"has_one": address is not None})
     return letters.address_was_changed(before, person.login) if before and before != address else None
 
 
-def _add(session: Session, person: Person, purpose: MailPurpose, address: str, now: datetime) -> str:
+def _leading_in(session: Session, secret: str, now: datetime) -> tuple[Person, MailedLink]:
+    purposes = (MailPurpose.PASSWORD, MailPurpose.TAKE_BACK)
+    found = mail_queries.link(session, digest(secret), purposes, now)
+    person = find_person(session, found.person_id) if found else None
+    if found is None or person is None or not person.active:
+        raise _no_link()
+    return person, found
+
+
+def _take_back(session: Session, person: Person, link: MailedLink) -> Letter | None:
+    """Put the address of a link in its place again; answers a letter to the one that was there."""
+    replaced, person.email, person.email_proven = person.email, link.email, True
+    mail_queries.forget_later(session, link)  # addresses that counted only since have no say
+    session.flush()
+    facts = {"has_one": True, "by": "taken_back"}
+    note_person(session, Act.MAIL_ADDRESS_CHANGED, person.id, person, after=facts)
+    if replaced is None or replaced == link.email:
+        return None
+    return letters.address_was_changed(replaced, person.login)
+
+
+def _add(
+    session: Session,
+    person: Person,
+    purpose: MailPurpose,
+    address: str,
+    now: datetime,
+    life: timedelta = LIFE,
+) -> str:
     secret = secrets.token_urlsafe(32)
     link = MailedLink(
         person_id=person.id,
@@ -135,7 +175,7 @@ def _add(session: Session, person: Person, purpose: MailPurpose, address: str, n
         email=address,
         secret_hash=digest(secret),
         created_at=now,
-        expires_at=now + LIFE,
+        expires_at=now + life,
     )
     session.add(link)
     session.flush()

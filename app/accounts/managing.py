@@ -2,6 +2,7 @@
 
 import secrets
 import uuid
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -11,7 +12,7 @@ from app.accounts import mail_queries, queries
 from app.accounts.appointing import require_all_offices
 from app.accounts.models import Person
 from app.accounts.permissions import Action, Target, require
-from app.accounts.rules import MailPurpose, Principal
+from app.accounts.rules import WAITING, MailPurpose, Principal
 from app.accounts.service import get_person, note_person
 from app.audit.rules import Act
 from app.errors import Conflict, NotFound
@@ -70,13 +71,16 @@ def open_account(session: Session, principal: Principal, person_id: uuid.UUID, s
 def _set(session: Session, person: Person, new_hash: str, *, must_change: bool) -> None:
     person.password_hash = new_hash
     person.must_change_password = must_change
-    _void_what_was_given(session, person)
+    # Only an admin's word is the last one: a password of whoever took the account over leaves the owner a way back.
+    _void_what_was_given(session, person, MailPurpose if must_change else WAITING)
 
 
 def _switch(session: Session, principal: Principal, person: Person, *, active: bool) -> Person:
     before = person.active
     person.active = active
-    _void_what_was_given(session, person)  # what is from before a closure stays void when it is undone
+    _void_what_was_given(
+        session, person, MailPurpose
+    )  # what is from before a closure stays void when it is undone
     act = Act.ACCOUNT_OPENED if active else Act.ACCOUNT_CLOSED
     if before is not active:
         note_person(
@@ -85,11 +89,10 @@ def _switch(session: Session, principal: Principal, person: Person, *, active: b
     return person
 
 
-def _void_what_was_given(session: Session, person: Person) -> None:
-    """Void every token, and every mailed link: whoever asked for one need not be whom the account belongs to."""
+def _void_what_was_given(session: Session, person: Person, mailed: Iterable[MailPurpose]) -> None:
+    """Void every token, and mailed links: whoever asked for one need not be whom the account belongs to."""
     person.tokens_since = datetime.now(UTC)
-    for purpose in MailPurpose:
-        mail_queries.forget_links(session, person.id, purpose)
+    mail_queries.forget_links(session, person.id, tuple(mailed))
     session.flush()
 
 

@@ -1,5 +1,6 @@
 """HTTP of accounts."""
 
+import time
 import uuid
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -56,7 +57,7 @@ async def me(principal: Annotated[Principal, may(Action.ME_SHOW)]) -> Me:
     status_code=201,
     summary="Admit a person",
     response_model=PersonOut,
-    responses=responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid),
+    responses=responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid, TooManyRequests),
 )
 def admit_person(
     body: NewPerson,
@@ -69,6 +70,8 @@ def admit_person(
     """Create a person with roles: bureau admins do so in their county, school admins in their school."""
     password = body.password.get_secret_value()
     require_strong(password, body.login, body.name)
+    if body.email is not None and request.app.state.postman.works:
+        request.app.state.mail_limits.require_of(principal.person_id, None, time.monotonic())
     draft = PersonDraft(
         login=body.login,
         name=body.name,

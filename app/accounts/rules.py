@@ -33,6 +33,11 @@ class MailPurpose(StrEnum):
 
     PASSWORD = "password"
     CONFIRM = "confirm"  # the mail address
+    TAKE_BACK = "take_back"  # the mail address from before an admin entered another one
+
+
+WAITING = (MailPurpose.PASSWORD, MailPurpose.CONFIRM)
+"""What somebody asked for, and which another password or address voids."""
 
 
 ADMINS = frozenset({Role.BUREAU_ADMIN, Role.SCHOOL_ADMIN})
