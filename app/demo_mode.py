@@ -74,7 +74,7 @@ class DemoMode:
             *(sys.executable, "-m", "app", "synthetic-teacher", "--with-parent", str(os.getpid())),
             *(word for pair in arguments.items() for word in pair),
             stdin=DEVNULL,
-            process_group=0,  # Ctrl-C in the terminal is ours to answer
+            start_new_session=True,  # Ctrl-C in the terminal is ours to answer
         )
         try:
             await process.wait()

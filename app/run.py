@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import uvloop
 from fastapi import FastAPI
 
 from app import migrate
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 RELAY_PATIENCE: Final = 60.0
 """Seconds the first relay node may take to come up before the start counts as failed: long, for small machines that
 start a dozen services at once. One that cannot come up says why at once, and is tried again meanwhile."""
+GARBAGE: Final = (10_000, 20, 20)
+"""How much has to be made before what is no longer used is looked for. A page of lessons makes some thousands of
+values that all go by themselves; by Python's own numbers (700, 10, 10) they are looked through several times."""
 
 
 def serve(settings: Settings) -> int:
@@ -43,7 +47,9 @@ def serve(settings: Settings) -> int:
         migrate.upgrade(settings.database_url)
         demo = _prepare_demo(api) if settings.demo else None
         gc.freeze()  # neither is it looked through while lessons run
-        asyncio.run(_serve(api, listener, demo))
+        gc.set_threshold(*GARBAGE)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(api, listener, demo))
     return 0
 
 

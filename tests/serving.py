@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import uvloop
 from fastapi import FastAPI
 
 from app.main import create_app
@@ -39,7 +40,11 @@ def serving(settings: Settings) -> Iterator[Served]:
             up.set()
             await serving
 
-        thread = threading.Thread(target=asyncio.run, args=(serve(),), name="web server")
+        def run() -> None:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(serve())
+
+        thread = threading.Thread(target=run, name="web server")
         thread.start()
         try:
             assert up.wait(PATIENCE)

@@ -133,9 +133,9 @@ class RelayNode:
 
     async def _spawn(self, theirs: socket.socket) -> Process:
         command = node_command(theirs.fileno(), self.port, self._addresses, native=self._native)
-        # A process group of its own: Ctrl-C in the terminal is ours to answer, the node follows the link.
+        # A session of its own: Ctrl-C in the terminal is ours to answer, the node follows the link.
         return await asyncio.create_subprocess_exec(
-            *command, stdin=DEVNULL, pass_fds=(theirs.fileno(),), process_group=0
+            *command, stdin=DEVNULL, pass_fds=(theirs.fileno(),), start_new_session=True
         )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 import uvicorn
+import uvloop
 from prometheus_client import CollectorRegistry
 from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
@@ -111,7 +112,8 @@ def run(scenario: Callable[[], Awaitable[None]]) -> None:
         async with asyncio.timeout(PATIENCE):
             await scenario()
 
-    asyncio.run(limited())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(limited())
 
 
 async def until(holds: Callable[[], bool]) -> None:
