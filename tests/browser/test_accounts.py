@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import uuid
+from datetime import UTC, datetime
+
 import httpx
 from playwright.sync_api import Page
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from app.accounts.models import Person
+from app.database import make_engine
+from app.lessons.rules import ChangeKind
+from app.notices.models import Notice, NoticeLetter
+from app.notices.retrying import DeliveryState
 from tests.browser.conftest import OpenRoom
 from tests.browser.server import Server
 from tests.browser.test_use import sign_in
@@ -49,6 +59,35 @@ def test_the_first_sign_in_leads_through_a_password_of_ones_own(server: Server, 
     again = open_room(server.origin).page
     sign_in(again, "first", NEW)
     again.wait_for_url("**/teach")
+
+
+def test_the_bureau_sees_letters_that_did_not_arrive_and_sends_them_again(
+    server: Server, open_room: OpenRoom
+) -> None:
+    admit(server, "third")
+    engine = make_engine(f"sqlite:///{server.log.parent / 'data' / 'tongtang.db'}")
+    now = datetime.now(UTC)
+    with Session(engine) as session, session.begin():
+        third = session.scalars(select(Person).where(Person.login == "third")).one()
+        of_person = {"county_id": third.county_id, "person_id": third.id, "act_id": uuid.uuid4()}
+        notice = Notice(kind=ChangeKind.CANCELLED, at=now, told_at=now, changes=1, items=[], **of_person)
+        session.add(notice)
+        session.flush()
+        given_up = {"state": DeliveryState.DEAD, "attempts": 1, "next_at": now, "done_at": now}
+        why = "the mail server does not take the address: 550"
+        letter = {"notice_id": notice.id, "person_id": third.id, "created_at": now, "problem": why}
+        session.add(NoticeLetter(**letter, **given_up))
+    engine.dispose()
+    page = open_room(server.link("people", "admin")).page
+    page.get_by_text("Letters that did not arrive").click()
+    page.get_by_text("The mail server does not take the address.").wait_for()
+    page.get_by_role("button", name="Find the person").click()
+    page.locator("#people > li", has_text="New third").wait_for()
+    page.get_by_role("button", name="Send again").click()
+    page.get_by_text("On their way again: 1.").wait_for()
+    page.reload()
+    page.locator("#people > li").first.wait_for()
+    assert page.locator("#letters").is_hidden()
 
 
 def test_an_administrator_resets_a_password_and_closes_an_account(

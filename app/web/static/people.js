@@ -3,8 +3,9 @@
 import { ApiError, ask as change, get, post } from "./api.js";
 import { todayIn } from "./dates.js";
 import { tellFault } from "./fault.js";
-import { isSignedIn, whoIsHere } from "./frame.js";
+import { holds, isSignedIn, whoIsHere } from "./frame.js";
 import { say } from "./i18n.js";
+import { showLetters } from "./letters.js";
 import { byId, child } from "./page.js";
 import { pageOf } from "./units.js";
 
@@ -20,7 +21,18 @@ byId("seek").addEventListener("input", () => {
   timer = setTimeout(() => attempt(anew), PAUSE);
 });
 byId("role").addEventListener("change", () => attempt(anew));
-if (isSignedIn) attempt(() => Promise.all([whoIsHere(), load()]));
+if (isSignedIn) attempt(() => Promise.all([begin(), load()]));
+
+async function begin() {
+  if (holds(await whoIsHere(), "bureau_admin")) await showLetters(attempt, find);
+}
+
+function find(name) {
+  byId("seek").value = name;
+  byId("role").value = "";
+  byId("seek").focus();
+  return attempt(anew);
+}
 
 function anew() {
   next = null;
