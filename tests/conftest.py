@@ -22,9 +22,11 @@ from app.keys import Keys
 from app.main import create_app
 from app.settings import PREFIX, Settings
 from tests.databases import PostgresDatabases, SqliteDatabases, postgres_server
+from tests.engines import share_engines
 from tests.folders import use_memory
 
 use_memory()
+share_engines()
 gc.disable()  # until everything is imported
 
 # A busy machine is no failure: examples are not timed. The time limits that matter are in the scenarios.
