@@ -333,8 +333,12 @@ class Stream:
                 self._fanout.forward(subscription.path, late, subscriber.wire("video"), [subscriber])
 
     def pace(self) -> None:
-        """Some subscriber's link has become narrow, or wide again: its pictures follow, or come with the rest."""
+        """Some subscriber's link has become narrow, or wide again: its pictures follow, or come with the rest, and its
+        sound is sent without repetitions, or with them."""
         self.flush()
+        for subscriber in self.subscribers.values():
+            if subscriber.state is PeerState.CONNECTED:
+                subscriber.choose_sound()
         for subscriber, subscription in self._pictures():
             if subscriber.held and subscription.current is not None and subscription.needs_keyframe:
                 subscription.pause()  # what it is given now is more than gets through

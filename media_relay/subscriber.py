@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, Protocol
 
 from media_relay.core.forwarding import PADDING_SIZE, WireFormat
 from media_relay.core.member import AUDIO_ONLY, Member
 from media_relay.core.pacing import FIRST_FEEDBACK, FIRST_WINDOW, Pace
-from media_relay.core.packet import Extension, extension_table
+from media_relay.core.packet import Codec, Extension, extension_table
 from media_relay.core.rendition import Path
 from media_relay.core.subscription import Subscription
 from media_relay.core.track import Track
@@ -96,6 +97,7 @@ class Subscriber(Peer):
         self._cost = 0
         self._held = self._clearing = False
         self._waits = 0.0
+        self._repeats = self._repeating = True
 
     def _settle(self, address: Address) -> None:
         super()._settle(address)
@@ -109,6 +111,19 @@ class Subscriber(Peer):
             tag = self.outbound.tag if self.outbound is not None else 0
             found = self._wires[kind] = _wire_format(self._sections[kind], tag)
         return found
+
+    def choose_sound(self) -> None:
+        """Send sound with repetitions or without, as its link is; called between two batches of it."""
+        if "audio" not in self.subscriptions or self._repeats == self._repeating:
+            return
+        self._repeating = self._repeats
+        former = self._wires.pop("audio", None)
+        if not self._repeating:
+            types = bytearray(self.wire("audio").payload_types)
+            types[Codec.RED] = 0
+            self._wires["audio"] = replace(self.wire("audio"), payload_types=bytes(types))
+        if self.wire("audio") != former:
+            self.subscriptions["audio"].turn_over()
 
     @property
     def playing(self) -> bool:
@@ -165,7 +180,7 @@ class Subscriber(Peer):
         """Pace its pictures as its viewer's link demands."""
         self.estimate, self._room, self._cost = viewer.capacity, viewer.room(member), member.cost
         self._held, self._clearing, self._waits = viewer.draining, viewer.clearing, viewer.waits
-        self.paced = self._room is not None
+        self.paced, self._repeats = self._room is not None, viewer.repeats
 
     def begin_with(self, picture: int, now: float) -> None:
         """A picture of so many bytes is the first that it is sent."""

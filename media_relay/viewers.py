@@ -23,8 +23,8 @@ _MAX_PREFERENCES: Final = 2_000
 class _Session:
     subscriber: Subscriber
     member: Member
-    given: tuple[str | None, bool] = (None, False)
-    """What it was last told to want, and whether at a pace of its own."""
+    given: tuple[str | None, bool, bool] = (None, False, True)
+    """What it was last told to want, whether at a pace of its own, and whether with repetitions of sound."""
     reason: str = "start"
     """Why its rung changes next; empty once it has what was decided: what changes then is the publisher's doing."""
 
@@ -160,8 +160,9 @@ class Viewers:
         for session in page.sessions:
             subscriber, rung = session.subscriber, viewer.rung(session.member)
             subscriber.limit(viewer, session.member)
-            if (rung, paced) != session.given:
-                session.given, wanted = (rung, paced), subscriber.rung_wanted
+            given = rung, paced, viewer.repeats
+            if given != session.given:
+                session.given, wanted = given, subscriber.rung_wanted
                 subscriber.want(rung)
                 if subscriber.rung_wanted != wanted:
                     session.reason = viewer.reason

@@ -32,6 +32,10 @@ class Choice(Protocol):
         """Bits a second, measured lately; 0 while unknown."""
 
     @property
+    def repeated(self) -> int:
+        """How much of that is repetitions of sound."""
+
+    @property
     def active(self) -> bool:
         """Whether the publisher sends it just now."""
 
@@ -59,6 +63,7 @@ class Member:
         "picture",
         "probes",
         "queueing",
+        "repeats",
         "reports",
         "rungs",
         "sound",
@@ -79,6 +84,8 @@ class Member:
         self.reports = ReportJudge()
         self.sound = 0
         """Bits a second of its sound."""
+        self.repeats = True
+        """Whether its sound is sent with repetitions, where there are any."""
         self.rungs: list[str] = []
         """Names of the renditions that there are, lowest first."""
         self.bitrates: list[int] = []
@@ -105,7 +112,8 @@ class Member:
     def measure(self, now: float) -> bool:
         """Take note of the renditions that live and what they take; whether they are others than before."""
         if self._sound is not None:
-            self.sound = sum(r.bitrate for r in self._sound.renditions(now))
+            sounds = self._sound.renditions(now)
+            self.sound = sum(r.bitrate - (0 if self.repeats else r.repeated) for r in sounds)
         if self.picture is None:
             return False
         # One that lives and sent nothing for a moment, as encoders short of time do, takes what it took.

@@ -74,7 +74,7 @@ class Rendition:
     Either all of a track, whose numbers it then has, or its lower layers, with numbers of their own (:attr:`thinning`).
     """
 
-    __slots__ = ("_meter", "active", "base", "rung", "spatial", "temporal", "thinning", "track")
+    __slots__ = ("_meter", "_repeated", "active", "base", "rung", "spatial", "temporal", "thinning", "track")
 
     def __init__(self, track: Track, rung: str) -> None:
         self.track = track
@@ -89,7 +89,7 @@ class Rendition:
         """The highest layers of the track that are in it."""
         self.thinning: Thinning | None = None
         """What numbers its packets, where it is not all of the track."""
-        self._meter = Meter()
+        self._meter, self._repeated = Meter(), Meter()
 
     def limit(self, spatial: int, temporal: int) -> None:
         """It is the lower layers of its track, up to these; said once, before anybody is given it."""
@@ -102,10 +102,16 @@ class Rendition:
         """Bits a second on the wire to one subscriber, measured over about a second; 0 before that."""
         return self._meter.bitrate if self.active else 0
 
+    @property
+    def repeated(self) -> int:
+        """How much of that is repetitions of sound, which not everybody is sent."""
+        return self._repeated.bitrate if self.active else 0
+
     def measure(self, now: float) -> None:
         """Take note of what came in so far; cheap, and meant to be called a few times a second."""
         packets, octets = self.carried
         self._meter.sample(octets + _OVERHEAD * packets, now)
+        self._repeated.sample(self.track.repeated, now)
 
     @property
     def carried(self) -> tuple[int, int]:

@@ -328,6 +328,12 @@ class Subscription:
         """Whether it is given something else than what came on ``path``, or waits for a keyframe."""
         return self.waiting or path.rendition.track is not self.path.rendition.track
 
+    def turn_over(self) -> None:
+        """From the next packet on the same is sent in another form: under their nonces, packets from before would have
+        to be as they were (RFC 3711 section 9.1), so none of them is sent again."""
+        if self._first is not None:
+            self._first = self.reached + 1
+
     def was_resent(self, number: int) -> bool:
         """Whether a packet was sent again lately, by its 16-bit number."""
         return extend(number, self.reached) in self._resent

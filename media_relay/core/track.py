@@ -134,6 +134,7 @@ class Track:
         "octets",
         "packets",
         "redundant",
+        "repeated",
         "repair_ssrc",
         "sender_time",
         "source",
@@ -181,6 +182,8 @@ class Track:
         self._reported: dict[int, float] = {}
         self.redundant = False
         """Whether sound is to repeat its last packet: when there is a subscriber that negotiated it."""
+        self.repeated = 0
+        """Bytes that did so."""
 
     @property
     def highest(self) -> int:
@@ -300,6 +303,7 @@ class Track:
             packed = self._with_the_former(outgoing, timestamp, view[payload:end])
             if packed is not None and HEADER_SIZE + len(block) + len(packed) <= SLOT:
                 second = second & MARKER | Codec.RED
+                self.repeated += len(packed) - (end - payload)
                 view, payload, end = memoryview(packed), 0, len(packed)
         size = HEADER_SIZE + len(block) + end - payload
         if size > SLOT:

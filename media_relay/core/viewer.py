@@ -28,8 +28,15 @@ _PROBE_MARGIN: Final = 1.2
 _LONG_QUEUE: Final = 0.120
 _SHORT_QUEUE: Final = 0.060
 """Seconds of waiting above which pictures stop, so that sound gets through, and below which they go on."""
+_NARROW: Final = 600_000
+"""Bits a second below which the repetition of sound costs more than it is worth, unless packets are lost by chance."""
+_CHANCE_AFTER: Final = 4.0
+"""Seconds after trouble, from which on losses are by chance."""
+_LOSSY: Final = 0.03
+_CLEAN: Final = 0.01
 _NEARLY_GONE: Final = 0.250
 """Seconds of waiting in a queue that shrinks, at which a keyframe asked for now comes when it is gone."""
+_MOST_FOR_QUEUE: Final = 0.5
 _SHRINKS: Final = 0.8
 _PROBED_QUEUE: Final = 0.4
 """Seconds of waiting that a probe may cause for a moment."""
@@ -64,6 +71,8 @@ class Viewer:
         """Whether pictures are held back until a long queue is gone."""
         self.clearing = False
         """Whether it nearly is."""
+        self.repeats = True
+        """Whether sound is sent with repetitions (:mod:`media_relay.core.red`) to those who take them."""
         self.starved = False
         """Whether that lasts so long that pictures had better begin anew afterwards."""
         self.reason = "start"
@@ -131,8 +140,13 @@ class Viewer:
         return None if member.index is None else member.rungs[member.chosen]
 
     def room(self, member: Member) -> int | None:
-        """Bits a second that the link has for a session's picture, others' as they are; ``None`` when not known."""
-        return None if self.capacity is None else self.capacity - self._spent() + member.cost
+        """Bits a second that the link has for a session's picture, others' as they are; ``None`` when not known.
+
+        A queue is to be gone in a second.
+        """
+        if self.capacity is None:
+            return None
+        return int(self.capacity * (1 - min(_MOST_FOR_QUEUE, self.waits))) - self._spent() + member.cost
 
     @property
     def waits(self) -> float:
@@ -192,6 +206,7 @@ class Viewer:
             return True
         if self.capacity is None:
             return False
+        self._choose_sound(now)
         others = self._measure(now)
         changed = self.draining and self._drain(now)
         if self.draining:
@@ -224,6 +239,19 @@ class Viewer:
         goal = int(wanted * _PROBE_MARGIN)
         return padded if self.probing.begin(padded.log, goal, self.capacity, now) else None
 
+    def _choose_sound(self, now: float) -> None:
+        """Repetitions are a good third of sound: a narrow link that loses nothing by chance is spared them."""
+        if self.capacity is None or self.capacity >= _NARROW:
+            self.repeats = True
+        elif self.draining or now - self._trouble_at < _CHANCE_AFTER:
+            self.repeats = False
+        elif self._loss() > _LOSSY:
+            self.repeats = True
+        elif self._loss() < _CLEAN:
+            self.repeats = False
+        for member in self.members:
+            member.repeats = self.repeats
+
     def _try_more(self, now: float) -> None:
         """Where no probe can tell, more is given for a trial, the later the more often that failed before."""
         if self._is_heard() and any(member.probes for member in self.members):
@@ -252,6 +280,7 @@ class Viewer:
             capacity = min(capacity, spent)
         self.capacity = max(_FLOOR, capacity if self.capacity is None else min(self.capacity, capacity))
         self._trouble_at = now
+        self._choose_sound(now)
         self.probing.put_off(now)
         for member in self.members:
             member.detector.forget()
@@ -370,6 +399,7 @@ class Viewer:
             self._release()
 
     def _release(self) -> None:
+        self.repeats = True
         for member in self.members:
             member.release()
 

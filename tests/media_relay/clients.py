@@ -30,6 +30,7 @@ from media_relay.seams.srtp import SrtpContext, SrtpError
 from tests.patience import PATIENCE
 
 OPUS = 111
+RED = 63
 VP8 = 96
 KEYFRAME = b"\x10\x00"
 """A VP8 payload descriptor and the first byte of a keyframe (RFC 7741); any bytes may follow."""
@@ -288,6 +289,22 @@ class Client:
                     self._feedback.receive(packet.transport, self.clock())
         except SrtpError:
             self.undecodable += 1
+
+
+class RedClient(Client):
+    """Offers red/48000 as Chromium does, with Opus by a number of its own."""
+
+    opus = OPUS
+
+    def offer(self, video: tuple[str, ...] = ("VP8/90000",)) -> str:
+        own = str(self.opus)
+        text = super().offer(video).replace(f":{OPUS} ", f":{own} ")
+        text = text.replace(f"SAVPF {OPUS}", f"SAVPF {own} {RED}")
+        rtpmap = f"a=rtpmap:{own} opus/48000/2\r\n"
+        fmtp = f"a=fmtp:{own} minptime=10;useinbandfec=1;usedtx=1\r\n"
+        return text.replace(
+            rtpmap, f"{rtpmap}{fmtp}a=rtpmap:{RED} red/48000/2\r\na=fmtp:{RED} {own}/{own}\r\n"
+        )
 
 
 AnyClient = TypeVar("AnyClient", bound=Client)

@@ -106,6 +106,9 @@ class Viewer:
     def begin_with(self, picture: int, now: float) -> None:
         """It is sent as much in one go as :meth:`allowance` says."""
 
+    def choose_sound(self) -> None:
+        """There is none."""
+
     def takes(self, track: Track) -> bool:
         return True
 

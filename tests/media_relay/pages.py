@@ -7,7 +7,7 @@ from collections.abc import Callable
 from media_relay.messages import RungChanged
 from media_relay.seams import rtcp
 from tests.link import Link, Wire
-from tests.media_relay.clients import OPUS, RTX, VP8, WITH_RTX, Bench, Client, Received, rtp
+from tests.media_relay.clients import OPUS, RED, RTX, VP8, WITH_RTX, Bench, Client, Received, RedClient, rtp
 
 STEP = 0.010
 TICK = 0.020
@@ -46,7 +46,7 @@ class Missing:
         self._asked.clear()
 
 
-class Page(Client):
+class Page(RedClient):
     """Plays a stream over a link that it may share with others."""
 
     def __init__(self, session: str, link: Link, clock: Callable[[], float]) -> None:
@@ -87,19 +87,20 @@ class Page(Client):
                 self.missing[VP8].forget()
         else:
             self.heard.setdefault(packet.number, self.clock())
-        self.missing[packet.payload_type].got(packet.number)
+        self.missing[VP8 if packet.payload_type == VP8 else OPUS].got(packet.number)
 
     def ask_again(self) -> None:
         """Tell what is missing."""
         for kind, missing in self.missing.items():
             numbers = missing.due(self.clock())
-            source = next((p.ssrc for p in reversed(self.packets) if p.payload_type == kind), 0)
+            types = (VP8,) if kind == VP8 else (OPUS, RED)
+            source = next((p.ssrc for p in reversed(self.packets) if p.payload_type in types), 0)
             if numbers and source:
                 self.send_rtcp(rtcp.nack(9, source, numbers))
 
     @property
     def sounds(self) -> list[Received]:
-        return [packet for packet in self.packets if packet.payload_type == OPUS]
+        return [packet for packet in self.packets if packet.payload_type in (OPUS, RED)]
 
 
 class Camera:

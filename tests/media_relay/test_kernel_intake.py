@@ -18,9 +18,19 @@ from media_relay.publisher import Publisher
 from media_relay.seams import kernel as seam
 from media_relay.seams.kernel import Kernel
 from media_relay.seams.known import Opened
-from tests.media_relay.clients import DELTA, KEYFRAME, OPUS, RTX, VP8, WITH_RTX, Bench, Client, relay_bench
+from tests.media_relay.clients import (
+    DELTA,
+    KEYFRAME,
+    OPUS,
+    RTX,
+    VP8,
+    WITH_RTX,
+    Bench,
+    Client,
+    RedClient,
+    relay_bench,
+)
 from tests.media_relay.core.packets import one_byte_block, packet, two_byte_block
-from tests.media_relay.test_relay_red import RedClient
 
 PICTURES, SOUND = 11, 22
 FEEDBACK, LEVEL, UNKNOWN = 3, 1, 7

@@ -8,7 +8,7 @@ import pytest
 
 from media_relay.messages import Samples
 from tests.link import Conditions, Link
-from tests.media_relay.clients import Bench, relay_bench
+from tests.media_relay.clients import OPUS, RED, Bench, relay_bench
 from tests.media_relay.pages import Lesson
 
 WIDE = Conditions(delay=0.020, rate=10e6)
@@ -33,12 +33,14 @@ def test_a_page_on_a_narrow_link_gets_less_and_again_more_and_that_is_told(bench
     heard = len(weak.sounds)
     lesson.run(6)
     assert len(weak.sounds) - heard >= 295, "sound is unbroken"
+    assert {packet.payload_type for packet in weak.sounds[heard:]} == {OPUS}, "and not repeated for nothing"
     told = lesson.rungs("weak")
     assert told[-1] == ("low", "congestion"), told
     assert {reason for _, reason in told[1:]} == {"congestion"}
     link.conditions = WIDE
     lesson.run(14)
     assert lesson.rungs("weak")[-1] == ("full", "recovered")
+    assert {page.sounds[-1].payload_type for page in (weak, strong)} == {RED}
     assert lesson.rungs("strong") == [("full", "start")], "nobody else's picture changes"
     assert weak.undecodable == strong.undecodable == 0
     numbers = [packet.number for packet in strong.packets if packet.payload_type == 96]

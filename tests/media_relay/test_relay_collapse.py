@@ -42,7 +42,7 @@ def test_sound_is_unbroken_soon_after_a_link_falls_to_a_tenth(bench: Bench, seed
     lesson = Lesson(bench)
     lesson.film("main")
     camera = lesson.cameras[0]
-    camera.sound_bytes, camera.frame_bytes = 230, dict(zip(RIDS, (800, 4_000, 17_000), strict=True))
+    camera.sound_bytes, camera.frame_bytes = 120, dict(zip(RIDS, (800, 4_000, 17_000), strict=True))
     lesson.run(1 + seed * 0.37)
     link = Link(WIDE, seed)
     page = lesson.open("site", link)

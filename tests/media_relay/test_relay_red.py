@@ -8,27 +8,10 @@ import pytest
 
 from media_relay.core.red import pack, unpack
 from media_relay.seams import rtcp
-from tests.media_relay.clients import OPUS, Bench, Client, Received, rtp
+from tests.media_relay.clients import OPUS, RED, Bench, Received, RedClient, rtp
 from tests.media_relay.test_relay_speech import sound as sound_with_level
 
-RED = 63
 SSRC = 0x22222222
-
-
-class RedClient(Client):
-    """Offers red/48000 as Chromium does, with Opus by a number of its own."""
-
-    opus = OPUS
-
-    def offer(self, video: tuple[str, ...] = ("VP8/90000",)) -> str:
-        own = str(self.opus)
-        text = super().offer(video).replace(f":{OPUS} ", f":{own} ")
-        text = text.replace(f"SAVPF {OPUS}", f"SAVPF {own} {RED}")
-        rtpmap = f"a=rtpmap:{own} opus/48000/2\r\n"
-        fmtp = f"a=fmtp:{own} minptime=10;useinbandfec=1;usedtx=1\r\n"
-        return text.replace(
-            rtpmap, f"{rtpmap}{fmtp}a=rtpmap:{RED} red/48000/2\r\na=fmtp:{RED} {own}/{own}\r\n"
-        )
 
 
 def word(number: int) -> bytes:

@@ -33,6 +33,7 @@ class FakeRendition:
     rung: str
     bitrate: int
     active: bool = True
+    repeated: int = 0
 
 
 @dataclass

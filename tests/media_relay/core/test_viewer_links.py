@@ -204,6 +204,21 @@ def test_a_layer_that_sends_nothing_for_a_moment_is_still_there() -> None:
     assert main.heard.changes(20, 40) == 0
 
 
+@pytest.mark.parametrize(
+    ("rate", "loss", "repeats"), [(300e3, 0, False), (300e3, 0.07, True), (1e6, 0, True)]
+)
+def test_sound_is_not_repeated_on_narrow_links_that_lose_nothing_by_chance(
+    rate: float, loss: float, repeats: bool
+) -> None:
+    lab = Lab(Conditions(rate=rate, delay=NEAR, loss=loss))
+    lab.join("main")
+    lab.run(20)
+    assert lab.viewer.repeats is repeats
+    lab.change(Conditions(rate=10e6, delay=NEAR))
+    lab.run(50)
+    assert lab.viewer.repeats and lab.viewer.members[0].repeats
+
+
 def test_whoever_joins_a_viewer_with_a_narrow_link_gets_what_is_left() -> None:
     lab = Lab(Conditions(rate=1e6, delay=NEAR))
     lab.join("main")
