@@ -21,8 +21,12 @@ from aiortc import (
 )
 from aiortc.mediastreams import MediaStreamError
 
+from tests.emulator import Emulator
+from tests.link import Conditions
 from tests.media_relay.nodes import RunningNode, running_node
 from tests.patience import PATIENCE
+from tests.ports import free_port
+from tests.weak_links.running import port_of
 
 WIDTH, HEIGHT = 160, 120
 AUDIO_RATE, AUDIO_SAMPLES = 48_000, 960
@@ -74,8 +78,12 @@ class Tone(AudioStreamTrack):
 class Site:
     """A player and what it sees and hears."""
 
-    def __init__(self, node: RunningNode, session: str) -> None:
+    def __init__(
+        self, node: RunningNode, session: str, mapped: Callable[[str], str] = lambda answer: answer
+    ) -> None:
+        """``mapped``: what the answer says where the site is."""
         self._node = node
+        self._mapped = mapped
         self.session = session
         self.connection = RTCPeerConnection()
         self.pictures = 0
@@ -88,9 +96,10 @@ class Site:
         self.connection.addTransceiver("video", direction="recvonly")
         self.connection.addTransceiver("audio", direction="recvonly")
         self.connection.on("track", self._on_track)
-        await negotiate(
-            self.connection, lambda sdp: self._node.link.subscribe(self.session, "lesson", "main", sdp)
-        )
+        await negotiate(self.connection, self._subscribe)
+
+    async def _subscribe(self, offer: str) -> str:
+        return self._mapped((await self._node.link.subscribe(self.session, "lesson", "main", offer)).sdp)
 
     def _on_track(self, track: MediaStreamTrack) -> None:
         self._tasks.append(asyncio.create_task(self._take(track)))
@@ -124,17 +133,21 @@ class Site:
             await task
 
 
-async def negotiate(connection: RTCPeerConnection, door: Callable[[str], Awaitable[object]]) -> None:
+async def negotiate(connection: RTCPeerConnection, door: Callable[[str], Awaitable[str]]) -> None:
     await connection.setLocalDescription(await connection.createOffer())
     answer = await door(connection.localDescription.sdp)
-    await connection.setRemoteDescription(RTCSessionDescription(getattr(answer, "sdp"), "answer"))  # noqa: B009
+    await connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
 
 
 async def teach(node: RunningNode, session: str, brightness: int) -> RTCPeerConnection:
     connection = RTCPeerConnection()
     connection.addTrack(Wall(brightness))
     connection.addTrack(Tone())
-    await negotiate(connection, lambda sdp: node.link.publish(session, "lesson", "main", sdp))
+
+    async def publish(offer: str) -> str:
+        return (await node.link.publish(session, "lesson", "main", offer)).sdp
+
+    await negotiate(connection, publish)
     return connection
 
 
@@ -184,5 +197,40 @@ def test_one_who_waits_sees_the_lesson_when_it_begins() -> None:
             teacher = await teach(node, "teacher", 120)
             await site.until(near(site, 120))
             await asyncio.gather(site.leave(), teacher.close())
+
+    asyncio.run(scenario())
+
+
+def test_of_several_announced_addresses_one_that_leads_through_the_address_translation_is_enough() -> None:
+    """Inside all addresses lead to the node; outside the first leads nowhere, the second to the translation."""
+
+    async def scenario() -> None:
+        async with running_node("127.0.0.2", "127.0.0.1") as node:
+            port = port_of(node)
+            wire = Conditions(delay=0.005)
+            async with Emulator(("127.0.0.1", port), up=wire, down=wire) as translation:
+                nowhere = free_port()
+
+                def outside(answer: str) -> str:
+                    assert (
+                        answer.count(f"127.0.0.2 {port} typ host")
+                        == answer.count(f"127.0.0.1 {port} typ host")
+                        > 1
+                    )
+                    answer = answer.replace(f"127.0.0.2 {port} typ host", f"127.0.0.2 {nowhere} typ host")
+                    return answer.replace(
+                        f"127.0.0.1 {port} typ host", f"127.0.0.1 {translation.port} typ host"
+                    )
+
+                teacher = await teach(node, "teacher", 120)
+                within, site = Site(node, "within"), Site(node, "site", outside)
+                await asyncio.gather(within.play(), site.play())
+                for each in (within, site):
+                    await each.until(near(each, 120))
+                    await each.until(lambda each=each: each.loudness > 5_000)  # type: ignore[misc]
+                await site.until(lambda: site.pictures >= 10)
+                ((_, down),) = translation.links
+                assert down.sent > 10, "all of it through the translation"
+                await asyncio.gather(site.leave(), within.leave(), teacher.close())
 
     asyncio.run(scenario())
