@@ -82,6 +82,12 @@ def _add_media(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="time between keyframes that nobody asked for (default 4)",
     )
+    parser.add_argument(
+        "--redundant-sound",
+        action="store_true",
+        help="send and take each packet of sound with the one before it (RFC 2198), as Chromium and Safari do where "
+        "the server asks for it",
+    )
 
 
 def _add_shape(parser: argparse.ArgumentParser) -> None:
@@ -136,10 +142,14 @@ async def _load(options: argparse.Namespace) -> Report:
         raise LoadTestError("subscribers need a --whep URL; to publish only, say --subscribers 0")
     if not options.whip and not options.whep:
         raise LoadTestError("nothing to do: give a --whip URL, a --whep URL or both")
+    redundant = options.redundant_sound
     media = MediaPlan(
-        video_bitrate=options.bitrate, keyframe_seconds=options.keyframe_seconds, layers=options.layers
+        video_bitrate=options.bitrate,
+        keyframe_seconds=options.keyframe_seconds,
+        layers=options.layers,
+        redundant=redundant,
     )
-    plan = Plan(options.subscribers, options.join_rate, media if options.whip else None)
+    plan = Plan(options.subscribers, options.join_rate, media if options.whip else None, redundant)
     whep_token = options.token if options.whep_token is None else options.whep_token
     async with httpx.AsyncClient(timeout=10.0) as http:
         door = HttpDoor(http, options.whip, options.whep, options.token, whep_token)
@@ -171,7 +181,9 @@ async def _lessons(options: argparse.Namespace) -> Report:
             whip, whep = (_filled(url, names) for url in (options.whip, options.whep))
             return HttpDoor(http, whip, whep, options.token, whep_token)
 
-        async with Lessons(door, LessonPlan(options.sites, main)) as lessons:
+        async with Lessons(
+            door, LessonPlan(options.sites, main, redundant=options.redundant_sound)
+        ) as lessons:
             for _ in options.lessons:
                 await lessons.begin()
             await asyncio.sleep(_SETTLE)

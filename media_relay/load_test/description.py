@@ -11,6 +11,8 @@ from typing import Final
 from media_relay.ice import Credentials
 
 OPUS: Final = 111
+RED: Final = 63
+"""Opus with its repetition (RFC 2198), as Chromium numbers it."""
 VP8: Final = 96
 RTX: Final = 97
 """Of VP8 (RFC 4588): offered by those who play."""
@@ -45,10 +47,22 @@ class Remote:
     is_dtls_client: bool
     extensions: frozenset[str]
     """URIs of the header extensions that were accepted."""
+    redundant: bool = False
+    """Whether repeated sound was accepted."""
 
 
-def write_offer(local: Credentials, fingerprint: str, *, publishing: bool, rids: Sequence[str] = ()) -> str:
-    """An offer of one Opus and one VP8 section, bundled, to send or to receive them; the picture in layers ``rids``."""
+def write_offer(
+    local: Credentials,
+    fingerprint: str,
+    *,
+    publishing: bool,
+    rids: Sequence[str] = (),
+    redundant: bool = False,
+) -> str:
+    """An offer of one Opus and one VP8 section, bundled, to send or to receive them.
+
+    The picture in layers ``rids``, the sound also ``redundant``.
+    """
     lines = [
         "v=0",
         f"o=- {secrets.randbits(62)} 1 IN IP4 127.0.0.1",
@@ -58,10 +72,13 @@ def write_offer(local: Credentials, fingerprint: str, *, publishing: bool, rids:
         "a=extmap-allow-mixed",
     ]
     direction = "sendonly" if publishing else "recvonly"
-    repaired = () if publishing else ("video",)
+    others = {
+        "audio": f" {RED}" if redundant else "",
+        "video": "" if publishing else f" {RTX}",
+    }
     for kind, number, codec in (("audio", OPUS, "opus/48000/2"), ("video", VP8, "VP8/90000")):
         lines += [
-            f"m={kind} 9 UDP/TLS/RTP/SAVPF {number}{f' {RTX}' if kind in repaired else ''}",
+            f"m={kind} 9 UDP/TLS/RTP/SAVPF {number}{others[kind]}",
             "c=IN IP4 0.0.0.0",
             f"a=mid:{MIDS[kind]}",
             f"a={direction}",
@@ -75,7 +92,13 @@ def write_offer(local: Credentials, fingerprint: str, *, publishing: bool, rids:
             f"a=rtcp-fb:{number} nack",
             f"a=rtcp-fb:{number} transport-cc",
         ]
-        lines += [f"a=rtpmap:{RTX} rtx/90000", f"a=fmtp:{RTX} apt={number}"] if kind in repaired else []
+        lines += (
+            [f"a=rtpmap:{RTX} rtx/90000", f"a=fmtp:{RTX} apt={number}"]
+            if kind == "video" and not publishing
+            else []
+        )
+        if redundant and kind == "audio":
+            lines += [f"a=rtpmap:{RED} red/48000/2", f"a=fmtp:{RED} {number}/{number}"]
         lines += [f"a=rtcp-fb:{number} nack pli"] if kind == "video" else []
         lines += [f"a=fmtp:{number} minptime=10;useinbandfec=1"] if kind == "audio" else []
         lines += [
@@ -105,6 +128,7 @@ def read_answer(sdp: str) -> Remote:
         candidates=_reachable(found.get("candidate", [])),
         is_dtls_client="active" in found.get("setup", []),
         extensions=frozenset(value.partition(" ")[2] for value in found.get("extmap", [])),
+        redundant=any(value.startswith(f"{RED} red/") for value in found.get("rtpmap", [])),
     )
 
 

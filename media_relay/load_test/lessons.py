@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from media_relay.load_test.doors import Door
@@ -38,6 +38,8 @@ class LessonPlan:
     main: MediaPlan = field(default_factory=MediaPlan)
     site: MediaPlan = field(default_factory=lambda: MediaPlan(video_bitrate=800_000, frames_per_second=20))
     """360p as the pages ask the camera for it."""
+    redundant: bool = False
+    """Whether all send and take sound that repeats itself, as browsers do."""
 
     @property
     def watched(self) -> tuple[str, ...]:
@@ -121,11 +123,12 @@ class Lessons:
         return look(time.monotonic(), published, self._subscribers)
 
     async def _publish(self, door: Door, media: MediaPlan, stream: tuple[int, str]) -> None:
+        media = replace(media, redundant=self._plan.redundant)
         publisher = self._publishers[stream] = PublishingClient(self._pool.identity, media)
         await self._pool.connect(publisher, await door.publish(publisher.offer()))
 
     async def _subscribe(self, door: Door, stream: tuple[int, str]) -> None:
-        subscriber = ReceivingClient(self._pool.identity, every=_SAMPLED)
+        subscriber = ReceivingClient(self._pool.identity, every=_SAMPLED, redundant=self._plan.redundant)
         self._joined[subscriber] = time.monotonic()
         await self._pool.connect(subscriber, await door.subscribe(subscriber.offer()))
         self._subscribers.append(subscriber)

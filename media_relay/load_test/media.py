@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
+from media_relay.core import red
 from media_relay.core.packet import HEADER, MARKER
 from media_relay.load_test.description import (
     AUDIO_LEVEL,
@@ -18,6 +19,7 @@ from media_relay.load_test.description import (
     MID,
     MIDS,
     OPUS,
+    RED,
     STREAM_ID,
     STREAM_ID_NUMBER,
     TRANSPORT_SEQUENCE,
@@ -25,6 +27,7 @@ from media_relay.load_test.description import (
 )
 
 AUDIO_PERIOD: Final = 0.020
+_AUDIO_TICKS: Final = 960
 _AUDIO_BYTES: Final = 120
 _AUDIO_LEVEL: Final = 0x80 | 30
 _MAX_PAYLOAD: Final = 1_150
@@ -56,6 +59,8 @@ class MediaPlan:
     seed: int = 1
     layers: int = 1
     """Encodings of the picture: one, or three (simulcast) of which the largest has the bitrate given."""
+    redundant: bool = False
+    """Whether each packet of sound repeats the one before it, where the server takes that (RFC 2198)."""
 
     def encodings(self) -> list[MediaPlan]:
         """What each encoding is, the smallest first."""
@@ -104,7 +109,11 @@ class Packetizer:
         transport_numbers: Iterator[int],
         layer: int = 0,
         rid: str = "",
+        *,
+        redundant: bool = False,
     ) -> None:
+        self._redundant = redundant
+        self._former = b""
         self.ssrc = ssrc
         self.sequence = random.Random(ssrc).randrange(1 << 14)
         """Number of the next packet."""
@@ -126,9 +135,16 @@ class Packetizer:
     def packet(self, timestamp: int, payload: bytes, *, marker: bool, sent_at: int) -> bytes:
         """The next packet; the last bytes of ``payload`` give way to the stamp."""
         block = self._extension_block()
+        payload = payload[: -STAMP.size] + STAMP.pack(_STAMP_MARK, self._layer, sent_at)
+        payload_type = self._payload_type
+        if self._redundant:
+            former, self._former = self._former, payload
+            packed = red.pack(OPUS, _AUDIO_TICKS, memoryview(former), memoryview(payload))
+            if packed is not None:
+                payload_type, payload = RED, packed
         header = HEADER.pack(
             0x90 if block else 0x80,
-            self._payload_type | (MARKER if marker else 0),
+            payload_type | (MARKER if marker else 0),
             self.sequence & 0xFFFF,
             timestamp & 0xFFFFFFFF,
             self.ssrc,
@@ -136,7 +152,7 @@ class Packetizer:
         self.sequence += 1
         self.packets += 1
         self.octets += len(payload)
-        return header + block + payload[: -STAMP.size] + STAMP.pack(_STAMP_MARK, self._layer, sent_at)
+        return header + block + payload
 
     def _extension_block(self) -> bytes:
         """One-byte header extensions (RFC 8285 section 4.2)."""

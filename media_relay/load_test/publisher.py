@@ -52,7 +52,10 @@ class PublishingClient(Client):
     def accepted(self, remote: Remote) -> None:
         """Write packets with the extensions the server accepted."""
         numbers = itertools.count(1)
-        self._sound = Packetizer("audio", secrets.randbits(31) | 1, remote.extensions, numbers)
+        redundant = self._plan.redundant and remote.redundant
+        self._sound = Packetizer(
+            "audio", secrets.randbits(31) | 1, remote.extensions, numbers, redundant=redundant
+        )
         self._pictures = [
             Packetizer("video", secrets.randbits(31) | 1, remote.extensions, numbers, layer, rid)
             for layer, rid in enumerate(self._rids or ("",))
@@ -65,7 +68,13 @@ class PublishingClient(Client):
 
     def offer(self) -> str:
         """The offer to post."""
-        return write_offer(self._local, self._identity.fingerprint.value, publishing=True, rids=self._rids)
+        return write_offer(
+            self._local,
+            self._identity.fingerprint.value,
+            publishing=True,
+            rids=self._rids,
+            redundant=self._plan.redundant,
+        )
 
     def play(self, now: float) -> float:
         """Send the frames that are due, each in one go: an encoder hands a frame over as a whole.

@@ -28,6 +28,8 @@ class Plan:
     joins_per_second: float = 40.0
     media: MediaPlan | None = field(default_factory=MediaPlan)
     """What to publish, or ``None`` where somebody else does."""
+    redundant: bool = False
+    """Whether subscribers take sound that repeats itself."""
 
 
 class LoadTest:
@@ -105,7 +107,7 @@ class LoadTest:
         await self._pool.connect(self.publisher, await self._door.publish(self.publisher.offer()))
 
     async def _subscribe(self, every: int) -> None:
-        subscriber = ReceivingClient(self._pool.identity, every=every)
+        subscriber = ReceivingClient(self._pool.identity, every=every, redundant=self._plan.redundant)
         self._joined[subscriber] = time.monotonic()
         await self._pool.connect(subscriber, await self._door.subscribe(subscriber.offer()))
         self.subscribers.append(subscriber)

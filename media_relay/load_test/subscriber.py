@@ -13,7 +13,16 @@ from media_relay.core.packet import HEADER, HEADER_SIZE, MARKER, TRANSPORT_ELEME
 from media_relay.core.transport_feedback import TransportFeedback
 from media_relay.load_test.arrivals import Arrivals
 from media_relay.load_test.client import Client
-from media_relay.load_test.description import EXTENSIONS, OPUS, RTX, TRANSPORT_SEQUENCE, VP8, Remote
+from media_relay.load_test.description import (
+    EXTENSIONS,
+    OPUS,
+    RED,
+    RTX,
+    TRANSPORT_SEQUENCE,
+    VP8,
+    Remote,
+    write_offer,
+)
 from media_relay.load_test.first_frame import FirstFrame, payload_at
 from media_relay.load_test.media import read_stamp
 from media_relay.load_test.playout import Pictures, Sound
@@ -37,17 +46,23 @@ _ORDINARY: Final = 0x90
 """First byte of a packet with extensions and without padding or CSRCs."""
 _EXTENDED: Final = 0x10
 _PADDED: Final = 0x20
-_KINDS: Final = {OPUS: ("audio", 48_000), VP8: ("video", 90_000)}
+_SOUND_TICKS: Final = 960
+"""Timestamp units between two packets of sound: 20 ms."""
+_KINDS: Final = {OPUS: ("audio", 48_000), RED: ("audio", 48_000), VP8: ("video", 90_000)}
 
 
 class ReceivingClient(Client):
-    """Receives one audio and one video track. Decrypts every ``every``-th packet to read its latency."""
+    """Receives one audio and one video track. Decrypts every ``every``-th packet to read its latency.
+
+    ``redundant``: it takes sound that repeats itself, which repairs what is lost of it.
+    """
 
     publishing = False
 
-    def __init__(self, identity: DtlsIdentity, *, every: int = 1) -> None:
+    def __init__(self, identity: DtlsIdentity, *, every: int = 1, redundant: bool = False) -> None:
         super().__init__(identity)
         self._every = every
+        self._redundant = redundant
         self._length = new_length()
         self._ssrc = secrets.randbits(31) | 1
         self._report_at = 0.0
@@ -65,6 +80,8 @@ class ReceivingClient(Client):
         self._stamps: dict[int, deque[tuple[int, int]]] = {}
         self.packets = 0
         self.octets = 0
+        self.repeated = 0
+        """Packets of sound that came with the one before them inside."""
         self.refused = 0
         """Packets that did not decrypt."""
         self.pictures = Pictures()
@@ -78,6 +95,11 @@ class ReceivingClient(Client):
         self._frame: FirstFrame | None = None
         self.first_frame_at: float | None = None
         """When the first keyframe was whole: a player could show a picture."""
+
+    def offer(self) -> str:
+        """The offer to post."""
+        fingerprint = self._identity.fingerprint.value
+        return write_offer(self._local, fingerprint, publishing=False, redundant=self._redundant)
 
     def accepted(self, remote: Remote) -> None:
         """The time to the first picture begins here."""
@@ -118,6 +140,7 @@ class ReceivingClient(Client):
             if is_video:
                 self.pictures.receive_run(track.highest + 1 - len(ends), ends, times)
             else:
+                self.repeated += len(ends) if kind == RED else 0
                 for stamp, heard_at in zip(timestamps, times, strict=True):
                     self.sound.receive(stamp, heard_at)
         return at - index
@@ -156,6 +179,8 @@ class ReceivingClient(Client):
         heard_at = arrivals.heard_at(index)
         if track is not self.tracks.get("video"):
             self.sound.receive(timestamp, heard_at)
+            if second & 0x7F == RED:
+                self._take_former(track, number, timestamp, heard_at, now)
         elif self.pictures.lost:
             self._find_keyframe(extended, self._sample(arrivals, index, length, timestamp, ssrc), heard_at)
             return
@@ -163,6 +188,18 @@ class ReceivingClient(Client):
             self.pictures.receive(extended, timestamp if second & MARKER else None, heard_at)
         if extended % self._every == 0:
             self._sample(arrivals, index, length, timestamp, ssrc)
+
+    def _take_former(
+        self, track: ReceivedTrack, number: int, timestamp: int, heard_at: float, now: float
+    ) -> None:
+        """What was lost just before a packet of redundant sound is in that."""
+        self.repeated += 1
+        former = (timestamp - _SOUND_TICKS) & 0xFFFFFFFF
+        if (
+            track.highest - 1 in track.missing
+            and track.receive(number - 1 & 0xFFFF, former, now, repaired=True) >= 0
+        ):
+            self.sound.receive(former, heard_at)
 
     def _find_keyframe(self, extended: int, plain: memoryview | None, heard_at: float) -> None:
         """Pictures begin, or go on after a loss, with a keyframe that is whole."""

@@ -18,6 +18,15 @@ def test_the_relay_accepts_the_offer(publishing: bool) -> None:
     assert [p.rtpmap for s in offer.accepted for p in s.payloads()] == ["opus/48000/2", "VP8/90000"]
 
 
+def test_the_relay_takes_repeated_sound_where_it_is_offered() -> None:
+    text = write_offer(
+        Credentials("abcd", "0123456789012345678901"), "AB:CD", publishing=True, redundant=True
+    )
+    offer = parse_offer(text, publishing=True)
+    (sound, _) = offer.accepted
+    assert [p.rtpmap for p in sound.payloads()] == ["red/48000/2", "opus/48000/2"]
+
+
 def test_of_two_families_ipv4_is_taken() -> None:
     remote = read_answer(
         _HEAD + "a=candidate:1 1 udp 2 fe80::1 4 typ host\r\na=candidate:2 1 UDP 1 192.0.2.1 5 typ host\r\n"

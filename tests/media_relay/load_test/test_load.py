@@ -111,15 +111,17 @@ def test_a_report_says_how_much_stood_still_and_was_not_heard() -> None:
     assert (report.transport_feedbacks, report.layers) == (0, {})
 
 
-def test_a_picture_in_three_layers_arrives_in_the_largest() -> None:
+def test_a_picture_in_three_layers_arrives_in_the_largest_beside_redundant_sound() -> None:
     async def run() -> None:
-        plan = Plan(subscribers=2, media=MediaPlan(layers=3))
+        plan = Plan(subscribers=2, media=MediaPlan(layers=3, redundant=True), redundant=True)
         async with running_node() as node, LoadTest(LinkDoor(node.link), plan) as load:
             await load.join()
             await load.measure(0.3)  # until the keyframe of the largest layer
             report = await load.measure(1.0)
+            sounds = [subscriber.repeated for subscriber in load.subscribers]
         assert report.good
         assert report.receiving == 2
+        assert min(sounds) >= 40, "each with the one before"
         assert report.layers == {"2": 2}
 
     asyncio.run(run())

@@ -1,6 +1,7 @@
 """What the load test sends looks to the relay like what a browser sends."""
 
 import itertools
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,8 @@ from hypothesis import strategies as st
 
 from media_relay.core.keyframes import starts_keyframe
 from media_relay.core.packet import HEADER, Codec, Extensions, extension_table, payload_start, read_extensions
-from media_relay.load_test.description import AUDIO_LEVEL, MID, TRANSPORT_SEQUENCE
+from media_relay.core.red import unpack
+from media_relay.load_test.description import AUDIO_LEVEL, MID, OPUS, RED, TRANSPORT_SEQUENCE
 from media_relay.load_test.media import Frames, MediaPlan, Packetizer, read_stamp, split
 
 
@@ -64,6 +66,20 @@ def test_a_packet_carries_its_extensions_and_its_stamp(kind: str, layer: int, to
         assert found.mid == (b"0" if kind == "audio" else b"1")
         numbers.append(found.transport_sequence)
     assert numbers == [65_535, 0]
+
+
+def test_redundant_sound_repeats_what_was_sent_before() -> None:
+    packetizer = Packetizer("audio", 7, frozenset(), itertools.count(), redundant=True)
+    packets = [
+        memoryview(packetizer.packet(960 * n, bytes([n]) * 100, marker=False, sent_at=n)) for n in range(3)
+    ]
+    assert [HEADER.unpack_from(p)[1] for p in packets] == [OPUS, RED, RED], "nothing to repeat at first"
+    assert [read_stamp(p) for p in packets] == [(n, None) for n in range(3)]
+    for former, packet in pairwise(packets):
+        opened = unpack(packet, HEADER.size, len(packet))
+        (block,) = opened.redundant
+        assert packet[block.start : block.end] == former[-100:]
+        assert len(packet) - opened.primary == 100
 
 
 def test_a_packet_of_somebody_else_has_no_stamp() -> None:
