@@ -1,8 +1,11 @@
 """A server whose account at PostgreSQL owns nothing does all its work, and can change neither tables nor the trail."""
 
 import os
+import re
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import psycopg
@@ -22,6 +25,7 @@ from app.settings import Settings
 from tests.ports import free_port
 
 OWNER, SERVER = (f"tongtang_{what}_{os.getpid()}" for what in ("owner", "server"))
+COMPOSE = Path("deploy/compose.yaml")
 FORBIDDEN = (
     "UPDATE audit_events SET act = 'room.added'",
     "DELETE FROM audit_events",
@@ -50,10 +54,11 @@ def urls(postgres_url: str) -> Iterator[tuple[str, str]]:
     with psycopg.connect(plain, autocommit=True) as connection:
         for statement in (
             f"CREATE ROLE {OWNER} LOGIN PASSWORD 'o'",
-            f"CREATE ROLE {SERVER} LOGIN PASSWORD 's'",
             f"CREATE DATABASE {OWNER} OWNER {OWNER}",
         ):
             connection.execute(statement.encode())
+        for word in ("forgotten", "s"):  # as deploy/compose.yaml does at each start
+            make_account(connection, SERVER, word)
         mine = server.set(drivername="postgresql+psycopg", database=OWNER)
         owner, lesser = (
             mine.set(username=who, password=who[9]).render_as_string(hide_password=False)
@@ -68,6 +73,27 @@ def urls(postgres_url: str) -> Iterator[tuple[str, str]]:
                 f"DROP ROLE {OWNER}",
             ):
                 connection.execute(statement.encode())
+
+
+def make_account(connection: psycopg.Connection, account: str, password: str) -> None:
+    """Run deploy/accounts.sh, by who is connected; psql stands where Debian has it, or in the path."""
+    at = connection.info
+    script = {"SERVER_ACCOUNT": account, "SERVER_PASSWORD": password, "PATH": os.environ["PATH"]}
+    where = {"PGHOST": at.host, "PGPORT": str(at.port), "PGUSER": at.user, "PGPASSWORD": at.password}
+    subprocess.run(["sh", "deploy/accounts.sh"], env={**script, **where, "PGDATABASE": at.dbname}, check=True)
+
+
+def test_the_containers_use_the_account_that_serves_and_migrate_by_the_owner() -> None:
+    services = dict(re.findall(r"(?m)^  (\w+):\n((?:    .*\n|\n)+)", COMPOSE.read_text("utf-8")))
+    assert "postgresql://tongtang_server:${TONGTANG_SERVER_PASSWORD:" in services["tongtang"]
+    assert "POSTGRES_PASSWORD" not in services["tongtang"]
+    assert "postgresql://tongtang:${POSTGRES_PASSWORD:" in services["migrate"]
+    assert "command: [migrate, --serve-as, tongtang_server]" in services["migrate"]
+    assert "SERVER_ACCOUNT: tongtang_server\n" in services["accounts"]
+    for earlier, later in pairwise(("database", "accounts", "migrate", "tongtang")):
+        assert f"depends_on:\n      {earlier}:\n" in services[later]
+    wanted = set(re.findall(r"\$\{(\w+):\?", COMPOSE.read_text("utf-8")))
+    assert wanted <= set(re.findall(r"(?m)^(\w+)=", COMPOSE.with_name(".env.example").read_text("utf-8")))
 
 
 def test_a_server_does_its_work_without_a_right_to_change_tables_or_the_trail(
