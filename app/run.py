@@ -9,11 +9,15 @@ import signal
 import socket
 import sys
 import tempfile
+from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import structlog
 import uvloop
 from fastapi import FastAPI
+from sqlalchemy import make_url
 
 from app import migrate
 from app.errors import StartupError
@@ -25,6 +29,8 @@ from app.web_server import WebServer
 
 if TYPE_CHECKING:
     from app.demo_mode import DemoMode
+
+_log = structlog.stdlib.get_logger(__name__)
 
 RELAY_PATIENCE: Final = 60.0
 """Seconds the first relay node may take to come up before the start counts as failed: long, for small machines that
@@ -42,6 +48,8 @@ def serve(settings: Settings) -> int:
     configure_logging(settings.log_level, settings.log_format)
     check_data_folder(settings.data_dir)
     check_media_ports(settings.media_port, settings.relay_nodes)
+    for what in in_the_clear(settings):
+        _log.warning("passes in the clear", what=what)
     with listen(settings.http_host, settings.http_port) as listener:
         api = create_app(settings)
         migrate.upgrade(settings.database_url)
@@ -60,6 +68,30 @@ def _prepare_demo(api: FastAPI) -> DemoMode:
 
 
 # --- what can be wrong before anything runs ---
+
+
+def in_the_clear(settings: Settings) -> Iterator[str]:
+    """What others on the network can read or change, and which setting mends it."""
+    if not settings.public_url.startswith("https:") and not _is_here(settings.http_host):
+        yield (
+            f"browsers are answered over http on {settings.http_host}, so passwords can be read, and no camera runs: "
+            "set TONGTANG_TLS_CERTIFICATE, or put a proxy with TLS before it and set TONGTANG_PUBLIC_URL"
+        )
+    database = make_url(settings.database_url)
+    if database.get_backend_name() == "postgresql" and not _is_here(database.host or ""):
+        if database.query.get("sslmode") not in ("verify-ca", "verify-full"):
+            yield (
+                f"the database at {database.host} is not asked for its certificate: "
+                "add ?sslmode=verify-full to TONGTANG_DATABASE_URL"
+            )
+
+
+def _is_here(host: str) -> bool:
+    """Whether an address stays within this machine: loopback, or a folder of UNIX sockets."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host in ("", "localhost") or host.startswith("/")
 
 
 def check_data_folder(folder: Path) -> None:

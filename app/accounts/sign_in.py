@@ -201,9 +201,11 @@ def _decide(door: Door, person: Person | None, login: str, check: Check, code: s
             return result  # they are asked for it, and come again
         accepted = result is Result.ACCEPTED
         act = Act.SIGN_IN_ACCEPTED if accepted else Act.SIGN_IN_REFUSED
-        why = {"why": "code"} if result is Result.CODE_WRONG else None
+        facts: dict[str, object] | None = {"why": "code"} if result is Result.CODE_WRONG else None
+        if accepted and code.strip() and queries.has_second_factor(session, person.id):
+            facts = {"second_factor": True}
         who = person.id if accepted else None
-        audit.note(session, act, person.county_id, who, Subject("person", person.id), after=why)
+        audit.note(session, act, person.county_id, who, Subject("person", person.id), after=facts)
         if check.renewed is not None:
             queries.renew_hash(session, person.id, person.password_hash, check.renewed)
         return result

@@ -166,6 +166,15 @@ def heads(session: Session) -> dict[uuid.UUID, Head]:
     return queries.heads(session)
 
 
+def anchors(session: Session) -> list[str]:
+    """Where each chain ends, as `verify-audit` prints it and takes it back."""
+    codes = {SERVER_CHAIN: "server", **queries.county_codes(session)}
+    return [
+        f"{codes.get(chain, str(chain))}:{head.number}:{head.hash}"
+        for chain, head in sorted(queries.heads(session).items())
+    ]
+
+
 def verify(session: Session) -> Iterator[ChainReport]:
     """Check every chain from its first event to its last, or from where it was cut."""
     heads, cuts = queries.heads(session), queries.cuts(session)

@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import time
 import uuid
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -184,6 +185,38 @@ def wait_until(came: Callable[[], bool]) -> None:
     while not came():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_older_versions_than_tls_1_2_are_not_spoken(pair: Pair) -> None:
+    outcomes = {}
+    for version in (ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        asking = pair.client()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # old versions are what this is about
+            asking.minimum_version = asking.maximum_version = version
+        asking.set_ciphers("ALL:@SECLEVEL=0")  # else it would not even ask
+        there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+        client = asking.wrap_bio(back, there, server_hostname=NAME)
+        server = Certificate(pair.certificate, pair.key).context.wrap_bio(there, back, server_side=True)
+        outcomes[version] = shake_hands(client, server)
+    assert outcomes == {
+        ssl.TLSVersion.TLSv1_1: "UNSUPPORTED_PROTOCOL",
+        ssl.TLSVersion.TLSv1_2: "TLSv1.2",
+        ssl.TLSVersion.TLSv1_3: "TLSv1.3",
+    }
+
+
+def shake_hands(client: ssl.SSLObject, server: ssl.SSLObject) -> str | None:
+    """What both speak in the end, or why the server will not."""
+    for _ in range(3):
+        for side in (client, server):
+            try:
+                side.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+            except ssl.SSLError as error:
+                return error.reason
+    return server.version()
 
 
 def test_a_certificate_that_is_of_no_use_is_one_line(tmp_path: Path, pair: Pair) -> None:

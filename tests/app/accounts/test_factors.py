@@ -67,8 +67,11 @@ def test_signing_in_takes_a_code_and_each_only_once(
     body = {"login": "admin", "password": factories.PASSWORD}
     page = client.post("/api/v1/session", json=body)
     assert (page.status_code, page.json()["code"]) == (401, "sign_in.code_needed")
-    acts = session.scalars(select(AuditEvent.act).order_by(AuditEvent.number)).all()
-    assert acts == ["second_factor.added", "sign_in.accepted", "sign_in.refused"]
+    told = session.execute(select(AuditEvent.act, AuditEvent.after).order_by(AuditEvent.number))
+    assert [tuple(each) for each in told][1:] == [
+        ("sign_in.accepted", '{"second_factor":true}'),
+        ("sign_in.refused", '{"why":"code"}'),
+    ]
 
 
 def test_a_right_code_is_of_no_use_without_the_password(
