@@ -40,7 +40,8 @@ VERBS = {"service", "planning", "scheduling", "visits", "grants", "special_days"
 VERBS |= {"appointing", "bulk"}
 VERBS |= {
     "ground",
-    "stock",
+    "reading",
+    "places",
     "changes",
     "on_the_day",
     "publishing",

@@ -25,7 +25,7 @@ from app.lessons.models import OVERLAP_RULES, Lesson
 from app.lessons.rules import ChangeKind, SiteState
 from app.schools import service as schools
 from app.timetables.clashes import Booking, Clash, Resource, find_clashes
-from app.timetables.ground import Place, read_places
+from app.timetables.places import Place, read_places
 from app.timetables.rules import Interval, meets
 
 MOST_NAMED = 50

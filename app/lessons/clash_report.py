@@ -48,9 +48,9 @@ class Findings:
 
 def examine(session: Session, plan: Plan, apart_from: Collection[UUID] = ()) -> Findings:
     """Look for what is in the way; lessons that the plan replaces are not."""
-    weeks = Interval(*_span(plan))
+    weeks = Interval(*span_of(plan))
     taken = queries.bookings(session, needs_of(plan), weeks, apart_from)
-    return Findings(plan, tuple(find_clashes(_wanted(plan, plan.occurrences), taken)), tuple(taken))
+    return Findings(plan, tuple(find_clashes(wanted_by(plan, plan.occurrences), taken)), tuple(taken))
 
 
 def in_nobodys_way(session: Session, plans: Sequence[Plan]) -> list[bool]:
@@ -71,7 +71,7 @@ def in_nobodys_way(session: Session, plans: Sequence[Plan]) -> list[bool]:
         held[booking.resource, booking.resource_id].append(booking)
     free = []
     for plan in plans:
-        wanted = _wanted(plan, plan.occurrences)
+        wanted = wanted_by(plan, plan.occurrences)
         taken = [other for one in wanted for other in held[one.resource, one.resource_id]]
         free.append(not plan.apart and not find_clashes(wanted, taken))
         if free[-1]:
@@ -90,7 +90,7 @@ def needs_of(plan: Plan) -> Needs:
     )
 
 
-def _span(plan: Plan) -> tuple[datetime, datetime]:
+def span_of(plan: Plan) -> tuple[datetime, datetime]:
     """Whole days around the lessons, so that other slots of the first and the last week are seen as well."""
     first, last = plan.slot.first_day, plan.slot.last_day
     zone = plan.school.zone
@@ -101,7 +101,8 @@ def _span(plan: Plan) -> tuple[datetime, datetime]:
     )
 
 
-def _wanted(plan: Plan, occurrences: Iterable[Occurrence]) -> list[Booking]:
+def wanted_by(plan: Plan, occurrences: Iterable[Occurrence]) -> list[Booking]:
+    """What a plan books for these lessons; its entry's id stands for the lessons, which have none yet."""
     resources = [
         (Resource.TEACHER, plan.teacher.id),
         (Resource.MAIN_ROOM, plan.main_room.id),
@@ -125,7 +126,7 @@ def alternatives(findings: Findings) -> list[Alternative]:
     free = []
     for weekday, period in sorted(_grid(plan), key=lambda slot: _distance(slot, wanted)):
         occurrences = plan.elsewhere(weekday, period)
-        if occurrences and not find_clashes(_wanted(plan, occurrences), findings.taken):
+        if occurrences and not find_clashes(wanted_by(plan, occurrences), findings.taken):
             free.append(Alternative(weekday, period, len(occurrences)))
             if len(free) == MOST_ALTERNATIVES:
                 break
@@ -178,7 +179,7 @@ def overtaken(session: Session, plan: Plan, rule: str, apart_from: Collection[UU
 def described(session: Session, findings: Findings) -> dict[str, Any]:
     """Everything that is in the way, and what would do instead."""
     plan, shown = findings.plan, findings.clashes[:MOST_CLASHES]
-    names = _names(plan)
+    names = names_of(plan)
     titles = queries.titles(session, {clash.taken.lesson_id for clash in shown}) if shown else {}
     return {
         "clashes": [_shown(clash, names, titles) for clash in shown],
@@ -200,7 +201,8 @@ def described(session: Session, findings: Findings) -> dict[str, Any]:
     }
 
 
-def _names(plan: Plan) -> dict[UUID, str]:
+def names_of(plan: Plan) -> dict[UUID, str]:
+    """What a plan's people, rooms and groups are called."""
     names = {plan.teacher.id: plan.teacher.name, plan.main_room.id: plan.main_room.name}
     names |= {site.room.id: site.room.name for site in plan.sites}
     return names | {group.id: group.name for group in plan.groups}

@@ -22,8 +22,8 @@ from app.lessons.scheduling import put_down, resources_of, rows_of
 from app.lessons.series import draft_of_entry
 from app.timetables import service as timetables
 from app.timetables.models import TimetableEntry
-from app.timetables.planning import Plan, plan_days, plan_days_on
-from app.timetables.stock import Stock, read_stock
+from app.timetables.planning import Plan, plan_days
+from app.timetables.reading import Reading
 
 Missing = tuple[TimetableEntry, date]
 NO_SCHOOL = "放假 No lessons on this day"
@@ -101,13 +101,14 @@ def _add_all(
     tried by themselves afterwards, for the full reason; so are all of them if somebody was faster, whom only the
     database saw.
     """
-    stock = read_stock(session, county_id, [entry for entry, _ in missing], {day for _, day in missing})
+    reading = _read(session, county_id, [entry for entry, _ in missing])
     planned: list[tuple[TimetableEntry, Plan]] = []
     late: list[Missing] = []
     unplanned: list[Unplanned] = []
     for entry, day in missing:
         try:
-            planned.append((entry, _plan_on(stock, entry, day, doing)))
+            plan = plan_days(session, draft_of_entry(entry), [day], doing.now, doing.skew, reading)
+            planned.append((entry, plan))
         except AppError as error:
             unplanned.append(Unplanned(entry, day, error))
     take_turns(session, {key for _, plan in planned for key in resources_of(plan)})
@@ -123,10 +124,18 @@ def _add_all(
     return tuple(sorted(unplanned, key=lambda each: missing.index((each.entry, each.day))))
 
 
-def _plan_on(stock: Stock, entry: TimetableEntry, day: date, doing: Doing) -> Plan:
-    term, taught = stock.terms[entry.term_id]
-    rooms = stock.rooms_of(entry)
-    return plan_days_on(stock, draft_of_entry(entry), term, rooms, taught, [day], doing.now, doing.skew)
+def _read(session: Session, county_id: UUID, entries: Sequence[TimetableEntry]) -> Reading:
+    """What these entries stand on."""
+    reading = Reading(session)
+    reading.read_ahead(
+        county_id,
+        term_ids={each.term_id for each in entries},
+        main_room_ids={each.main_room_id for each in entries},
+        receiving_room_ids={site.receiving_room_id for each in entries for site in each.sites},
+        teacher_ids={each.teacher_id for each in entries},
+        group_ids={key for each in entries for key in each.pupil_group_ids},
+    )
+    return reading
 
 
 def _day_of(plan: Plan) -> date:

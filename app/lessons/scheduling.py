@@ -38,10 +38,15 @@ def add_entry(
     schools.require_with_room(session, principal, Action.ENTRY_PLAN, draft.main_room_id)
     doing = Doing(now, principal.person_id, skew)
     plan = _create(session, draft, doing, publish)
+    note_planned(session, principal, plan)
+    return plan
+
+
+def note_planned(session: Session, principal: Principal, plan: Plan) -> None:
+    """Tell the trail of a new entry."""
     subject = Subject("timetable_entry", plan.entry.id, plan.school_id)
     county_id = plan.entry.county_id
     audit.note(session, Act.ENTRY_PLANNED, county_id, principal.person_id, subject, after=_facts(plan))
-    return plan
 
 
 def create_entry(
@@ -76,13 +81,14 @@ def _create(session: Session, draft: EntryDraft, doing: Doing, publish: bool) ->
         raise refusal(session, findings)
     plan.entry.published = publish
     store(session, plan)
-    put_down(session, plan, rows_of(plan, _state(publish)))
+    put_down(session, plan, rows_of(plan, state_of(publish)))
     if publish:
         changes.entry_published(session, plan.entry, doing)
     return plan
 
 
-def _state(published: bool) -> LessonState:
+def state_of(published: bool) -> LessonState:
+    """That of a new lesson."""
     return LessonState.PUBLISHED if published else LessonState.DRAFT
 
 

@@ -201,25 +201,28 @@ def of_main_rooms(session: Session, room_ids: Collection[UUID]) -> dict[UUID, li
     return found
 
 
+def agreements_of(
+    session: Session, main_room_id: UUID, receiving_room_ids: Collection[UUID]
+) -> Sequence[Pairing]:
+    """All agreements of a main room with these receiving rooms, the earliest first."""
+    return queries.between(session, main_room_id, receiving_room_ids)
+
+
 def pairings_for(
-    session: Session, main: Room, receiving: Collection[Room], subject: str, days: Collection[date]
+    agreements: Iterable[Pairing],
+    main: Room,
+    receiving: Collection[Room],
+    subject: str,
+    days: Collection[date],
 ) -> dict[UUID, Pairing]:
-    """The active pairing under which each receiving room may be taught on all these days.
+    """Of a main room's agreements, the one under which each receiving room may be taught on all these days.
 
     Raises `Conflict` for the first room that has none, and when the main room would serve more rooms at once
     than its agreements allow.
     """
-    known = queries.between(session, main.id, [room.id for room in receiving])
-    return pairings_among(known, main, receiving, subject, days)
-
-
-def pairings_among(
-    known: Iterable[Pairing], main: Room, receiving: Collection[Room], subject: str, days: Collection[date]
-) -> dict[UUID, Pairing]:
-    """The same, of agreements of the main room that were read already, the earliest first."""
     active: dict[UUID, list[Pairing]] = {room.id: [] for room in receiving}
-    for pairing in known:
-        if pairing.receiving_room_id in active and pairing.agreement.carried is not None:
+    for pairing in agreements:
+        if pairing.agreement.carried is not None:
             active[pairing.receiving_room_id].append(pairing)
     found = {room.id: _covering(active[room.id], main, room, subject, days) for room in receiving}
     _refuse_beyond_capacity(main, found.values())

@@ -17,23 +17,25 @@ from app.accounts.models import Person
 from app.database import new_id
 from app.errors import Conflict, Invalid
 from app.schools import service as schools
-from app.schools import subjects
 from app.schools.models import PupilGroup, Room
 from app.timetables.ground import (
     BELL_SKEW,
     Apart,
-    Asked,
-    Place,
     PlannedSite,
     Rooms,
+    agreed_sites,
     bells_apart,
     check_teacher,
+    read_groups,
     read_main_room,
     read_rooms,
+    read_teacher,
     refuse_closed_groups,
     teaches_on,
 )
 from app.timetables.models import Term, TimetableEntry, TimetableEntryGroup, TimetableEntrySite
+from app.timetables.places import Place
+from app.timetables.reading import Reading
 from app.timetables.rules import (
     Expansion,
     LessonMode,
@@ -46,12 +48,8 @@ from app.timetables.rules import (
     week_of,
     week_span,
 )
-from app.timetables.service import calendar_of, get_term
-from app.timetables.stock import Stock
+from app.timetables.service import get_term
 from app.timetables.weeks import WeekPattern, Weeks
-
-Ground = Asked | Stock
-"""Where the people, agreements and groups of a plan come from: asked for it, or read for many at once."""
 
 
 @dataclass(frozen=True)
@@ -131,46 +129,45 @@ class Plan:
         return occurrences
 
 
-def plan_entry(session: Session, draft: EntryDraft, now: datetime, skew: timedelta = BELL_SKEW) -> Plan:
+def plan_entry(
+    session: Session,
+    draft: EntryDraft,
+    now: datetime,
+    skew: timedelta = BELL_SKEW,
+    reading: Reading | None = None,
+) -> Plan:
     """Check an entry against term, calendar, bells, people and pairings; nothing is stored.
 
-    Lessons that would be over by now are not planned.
+    Whoever plans many lends all of them one `reading`. Lessons that would be over by now are not planned.
     Raises `NotFound`, `Invalid` or `Conflict`; what belongs to another county is not found.
     """
-    term, rooms = _where(session, draft)
+    reading = reading or Reading(session)
+    term, rooms = _where(reading, draft)
     slot = _slot(draft, term)
-    taught = calendar_of(session, term).weekday_taught
+    taught = reading.calendar(term).weekday_taught
     days = slot.days(taught)
     if not days:
         raise _nothing_left(slot, ())
-    return _plan(Asked(session), draft, term, rooms, slot, taught, days, now, skew)
+    return _plan(reading, draft, term, rooms, slot, taught, days, now, skew)
 
 
 def plan_days(
-    session: Session, draft: EntryDraft, days: Collection[date], now: datetime, skew: timedelta = BELL_SKEW
-) -> Plan:
-    """The same for days that are chosen one by one, whatever the calendar says of them."""
-    term, rooms = _where(session, draft)
-    taught = calendar_of(session, term).weekday_taught
-    return plan_days_on(Asked(session), draft, term, rooms, taught, days, now, skew)
-
-
-def plan_days_on(
-    ground: Ground,
+    session: Session,
     draft: EntryDraft,
-    term: Term,
-    rooms: Rooms,
-    taught: Taught,
     days: Collection[date],
     now: datetime,
-    skew: timedelta,
+    skew: timedelta = BELL_SKEW,
+    reading: Reading | None = None,
 ) -> Plan:
-    """The same on ground that was read already."""
+    """The same for days that are chosen one by one, whatever the calendar says of them."""
+    reading = reading or Reading(session)
+    term, rooms = _where(reading, draft)
     chosen = _slot(replace(draft, first_day=min(days), last_day=max(days)), term)
     # Other slots are looked for in the same weeks.
     monday, sunday = week_span(min(days), 1)[0], week_span(max(days), 1)[1]
     slot = replace(chosen, first_day=max(monday, term.first_day), last_day=min(sunday, term.last_day))
-    return _plan(ground, draft, term, rooms, slot, taught, sorted(days), now, skew)
+    taught = reading.calendar(term).weekday_taught
+    return _plan(reading, draft, term, rooms, slot, taught, sorted(days), now, skew)
 
 
 def store(session: Session, plan: Plan) -> TimetableEntry:
@@ -180,16 +177,16 @@ def store(session: Session, plan: Plan) -> TimetableEntry:
     return plan.entry
 
 
-def _where(session: Session, draft: EntryDraft) -> tuple[Term, Rooms]:
-    main, school = read_main_room(session, draft.main_room_id)
-    subjects.require_known(session, school.county_id, [draft.subject])
-    term = get_term(session, draft.term_id, school.county_id)
+def _where(reading: Reading, draft: EntryDraft) -> tuple[Term, Rooms]:
+    main, school = read_main_room(reading, draft.main_room_id)
+    reading.require_subject(school.county_id, draft.subject)
+    term = get_term(reading.session, draft.term_id, school.county_id)
     days = term.first_day, term.last_day
-    return term, read_rooms(session, main, school, draft.receiving_room_ids, *days)
+    return term, read_rooms(reading, main, school, draft.receiving_room_ids, *days)
 
 
 def _plan(
-    ground: Ground,
+    reading: Reading,
     draft: EntryDraft,
     term: Term,
     rooms: Rooms,
@@ -205,10 +202,10 @@ def _plan(
     days = [occurrence.day for occurrence in occurrences]
     for room in (rooms.main, *(room for room, _ in rooms.receiving)):
         schools.refuse_closed_room(room, max(days))
-    teacher = ground.teacher(draft.teacher_id, term.county_id)
+    teacher = read_teacher(reading, draft.teacher_id, term.county_id)
     check_teacher(teacher, days)
-    sites = ground.sites(rooms, draft.subject, days)
-    groups = ground.groups(draft.pupil_group_ids, rooms, draft.mode)
+    sites = agreed_sites(reading, rooms, draft.subject, days)
+    groups = read_groups(reading, draft.pupil_group_ids, rooms, draft.mode)
     refuse_closed_groups(groups, max(days))
     return Plan(
         entry=_entry(draft, slot, term.county_id, sites),

@@ -13,7 +13,7 @@ from app.timetables.service import find_term
 from app.transfer.columns import Fault, Record, find_header, records
 from app.transfer.kinds import KINDS, Kind, TableKind
 from app.transfer.one_roster import COUNTY, Bundle, Portion
-from app.transfer.plans import by_code
+from app.transfer.plans import Importing, by_code
 from app.transfer.tables import Table, place
 from app.web.language import Language
 
@@ -47,7 +47,9 @@ class Judged:
     remarks: tuple[tuple[str, Mapping[str, int]], ...] = ()
 
 
-def judge_table(session: Session, principal: Principal, kind: TableKind, table: Table) -> Judged:
+def judge_table(
+    session: Session, principal: Principal, kind: TableKind, table: Table, at: Importing
+) -> Judged:
     """What a table would do; nothing is stored."""
     columns = {column.key: column for column in kind.columns}
     header, faults = find_header(table, kind.columns)
@@ -64,13 +66,13 @@ def judge_table(session: Session, principal: Principal, kind: TableKind, table: 
     if header is None:
         return Judged(0, 0, 0, 0, tuple(map(found, faults)), _nothing)
     values, faults = records(table, header, kind.columns)
-    plan = kind.plan(session, principal, values)
+    plan = kind.plan(session, principal, values, at)
     rows = sum(row.number > header.row for row in table.rows)
     wrong = sorted([*faults, *plan.faults], key=lambda fault: fault.row)
     return Judged(rows, plan.created, plan.changed, plan.unchanged, tuple(map(found, wrong)), plan.carry_out)
 
 
-def judge_bundle(session: Session, principal: Principal, bundle: Bundle) -> Judged:
+def judge_bundle(session: Session, principal: Principal, bundle: Bundle, at: Importing) -> Judged:
     """What a bundle would do. Its parts are stored one after the other, since people refer to schools of the same file:
     who only wants to know has to undo that.
     """
@@ -86,7 +88,7 @@ def judge_bundle(session: Session, principal: Principal, bundle: Bundle) -> Judg
         ):
             remarks.append(("oneroster.no_term", {}))
             continue
-        plan = KINDS[portion.kind].plan(session, principal, _in_our_words(portion, units))
+        plan = KINDS[portion.kind].plan(session, principal, _in_our_words(portion, units), at)
         plan.carry_out(session)
         created, changed, unchanged = (
             created + plan.created,

@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from app.accounts.permissions import Action
 from app.accounts.rules import Principal
-from app.transfer import headcounts, org_units, pairings, people, pupil_groups, rooms
+from app.transfer import entries, headcounts, org_units, pairings, people, pupil_groups, rooms
 from app.transfer.columns import Column, Record, Written
-from app.transfer.plans import Plan
+from app.transfer.plans import Importing, Plan
 
 
 class Kind(StrEnum):
@@ -23,6 +23,7 @@ class Kind(StrEnum):
     PUPIL_GROUPS = "pupil-groups"
     HEADCOUNTS = "headcounts"
     PAIRINGS = "pairings"
+    ENTRIES = "timetable-entries"
 
 
 class Imported(StrEnum):
@@ -34,6 +35,7 @@ class Imported(StrEnum):
     PUPIL_GROUPS = Kind.PUPIL_GROUPS.value
     HEADCOUNTS = Kind.HEADCOUNTS.value
     PAIRINGS = Kind.PAIRINGS.value
+    ENTRIES = Kind.ENTRIES.value
     ONE_ROSTER = "oneroster"
 
 
@@ -49,32 +51,44 @@ class TableKind:
     """What it takes to add one."""
     shows: Action
     """What it takes to see one."""
-    plan: Callable[[Session, Principal, Sequence[Record]], Plan]
+    plan: Callable[[Session, Principal, Sequence[Record], Importing], Plan]
     rows: Callable[[Session, Principal], list[Sequence[Written]]]
+
+
+def _whenever(
+    plan: Callable[[Session, Principal, Sequence[Record]], Plan],
+) -> Callable[[Session, Principal, Sequence[Record], Importing], Plan]:
+    """For tables that do not mind in what circumstances."""
+    return lambda session, principal, records, _at: plan(session, principal, records)
 
 
 KINDS: Final[dict[Kind, TableKind]] = {
     Kind.ORG_UNITS: TableKind(
         ("单位", "Org units"), org_units.COLUMNS, org_units.EXAMPLES, Action.ORG_UNIT_ADD, Action.ORG_UNIT_SHOW,
-        org_units.plan, org_units.rows,
+        _whenever(org_units.plan), org_units.rows,
     ),
     Kind.ROOMS: TableKind(
-        ("教室", "Rooms"), rooms.COLUMNS, rooms.EXAMPLES, Action.ROOM_ADD, Action.ROOM_SHOW, rooms.plan, rooms.rows
+        ("教室", "Rooms"), rooms.COLUMNS, rooms.EXAMPLES, Action.ROOM_ADD, Action.ROOM_SHOW,
+        _whenever(rooms.plan), rooms.rows,
     ),
     Kind.PEOPLE: TableKind(
-        ("人员", "People"), people.COLUMNS, people.EXAMPLES, Action.PERSON_ADMIT, Action.PERSON_LIST, people.plan,
-        people.rows,
+        ("人员", "People"), people.COLUMNS, people.EXAMPLES, Action.PERSON_ADMIT, Action.PERSON_LIST,
+        _whenever(people.plan), people.rows,
     ),
     Kind.PUPIL_GROUPS: TableKind(
         ("学生班组", "Pupil groups"), pupil_groups.COLUMNS, pupil_groups.EXAMPLES, Action.PUPIL_GROUP_ADD,
-        Action.PUPIL_GROUP_SHOW, pupil_groups.plan, pupil_groups.rows,
+        Action.PUPIL_GROUP_SHOW, _whenever(pupil_groups.plan), pupil_groups.rows,
     ),
     Kind.HEADCOUNTS: TableKind(
         ("学生人数", "Headcounts"), headcounts.COLUMNS, headcounts.EXAMPLES, Action.HEADCOUNT_SET,
-        Action.HEADCOUNT_SHOW, headcounts.plan, headcounts.rows,
+        Action.HEADCOUNT_SHOW, _whenever(headcounts.plan), headcounts.rows,
     ),
     Kind.PAIRINGS: TableKind(
         ("结对", "Pairings"), pairings.COLUMNS, pairings.EXAMPLES, Action.PAIRING_ADD, Action.PAIRING_SHOW,
-        pairings.plan, pairings.rows,
+        _whenever(pairings.plan), pairings.rows,
+    ),
+    Kind.ENTRIES: TableKind(
+        ("课表", "Timetable"), entries.COLUMNS, entries.EXAMPLES, Action.ENTRY_PLAN, Action.ENTRY_SHOW, entries.plan,
+        entries.rows,
     ),
 }  # fmt: skip

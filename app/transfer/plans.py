@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.accounts.permissions import Action, allows
 from app.accounts.rules import Principal
 from app.errors import AppError
+from app.lessons.changes import Doing
 from app.schools.models import OrgUnit
 from app.schools.service import target_of
 from app.transfer.columns import Fault, Record, plain
@@ -42,6 +43,22 @@ class Plan:
     unchanged: int
     faults: tuple[Fault, ...]
     carry_out: Callable[[Session], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Importing:
+    """The circumstances of an import."""
+
+    doing: Doing
+    """When, by whom, and under which rule for bells."""
+    follow: bool = False
+    """Whether planned lessons shall follow what changes under them."""
+    may_try: bool = True
+    """Whether something may be stored that is taken back at once."""
+
+
+class HasToBeTried(Exception):
+    """What rows would do is known only by doing it, and nothing may be stored."""
 
 
 @dataclass

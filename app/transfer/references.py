@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
@@ -49,6 +50,13 @@ class References:
             {bare(name): code for name, code in (*names, *((each.code, each.code) for each in taught))},
             {room.id: room for room in rooms},
             {unit.id: unit.code for unit in units.values()},
+        )
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The county's time zone."""
+        return ZoneInfo(
+            next(unit.time_zone for unit in self.units.values() if unit.parent_id is None) or "UTC"
         )
 
     def unit(self, record: Record, column: str) -> OrgUnit:
@@ -101,6 +109,14 @@ class References:
         """The codes of a room's unit and its own."""
         room = self._by_id[room_id]
         return self._codes[room.org_unit_id], room.code
+
+    def is_main(self, room_id: UUID) -> bool:
+        """Whether a room is a main classroom."""
+        return self._by_id[room_id].kind is RoomKind.MAIN
+
+    def code_of(self, unit_id: UUID) -> str:
+        """The code of a unit."""
+        return self._codes[unit_id]
 
     def subject_names(self, code: str) -> tuple[str, str]:
         """A subject's names in Chinese and English."""

@@ -5,6 +5,7 @@ sends it.
 """
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
@@ -23,11 +24,13 @@ from app.errors import (
     UnsupportedMedia,
     responses,
 )
+from app.lessons.changes import Doing
 from app.settings import Settings
 from app.transfer import service
 from app.transfer.desk import TransferDesk
 from app.transfer.kinds import Imported, Kind
 from app.transfer.one_roster_export import written_bundle
+from app.transfer.plans import Importing
 from app.transfer.schemas import ImportReport
 from app.transfer.service import MOST_BYTES, Form, Wish
 from app.transfer.writing import CSV, XLSX
@@ -92,7 +95,9 @@ async def import_table(
         )
     settings: Settings = request.app.state.settings
     desk: TransferDesk = request.app.state.transfer_desk
-    wish = Wish(kind, dry_run, _language(request), address_of(request))
+    skew = timedelta(minutes=settings.bell_skew_minutes)
+    at = Importing(Doing(datetime.now(UTC), principal.person_id, skew))
+    wish = Wish(kind, dry_run, _language(request), address_of(request), at)
     scanner = Scanner(settings.upload_scanner, settings.upload_scan_seconds)
     async with received(_Body(request), scanner, MOST_BYTES) as path:
         factory = request.app.state.session_factory

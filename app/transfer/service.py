@@ -6,7 +6,8 @@ changes nothing, since rows are known by their codes and logins.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,7 @@ from app.transfer.csv_files import read_csv
 from app.transfer.judging import Found, Judged, judge_bundle, judge_table
 from app.transfer.kinds import KINDS, Imported, Kind, TableKind
 from app.transfer.one_roster import read_bundle
+from app.transfer.plans import HasToBeTried, Importing
 from app.transfer.schemas import ImportReport, Remark, RowError
 from app.transfer.tables import BadFile, Table
 from app.transfer.words import text
@@ -53,10 +55,11 @@ class Wish:
     language: Language
     address: str
     """Where from, for the trail."""
+    at: Importing
 
 
 class _Tried(Exception):
-    """A bundle was only tried: what was stored on the way is undone."""
+    """Something was only tried: what was stored on the way is undone."""
 
     def __init__(self, report: ImportReport) -> None:
         super().__init__()
@@ -76,8 +79,9 @@ def import_file(factory: SessionFactory, principal: Principal, wish: Wish, path:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if wish.dry_run and isinstance(content, Table):
-        with reading(factory) as session:
-            return _report(wish, digest, judge_table(session, principal, kind, content))
+        only_look = replace(wish.at, may_try=False)
+        with suppress(HasToBeTried), reading(factory) as session:
+            return _report(wish, digest, judge_table(session, principal, kind, content, only_look))
     try:
         with factory.begin() as session:
             session.info[CALLER_ADDRESS] = wish.address
@@ -85,9 +89,9 @@ def import_file(factory: SessionFactory, principal: Principal, wish: Wish, path:
                 session, [principal.county_id]
             )  # the second of two imports sees what the first one stored
             if isinstance(content, Table):
-                judged = judge_table(session, principal, kind, content)
+                judged = judge_table(session, principal, kind, content, wish.at)
             else:
-                judged = judge_bundle(session, principal, content)
+                judged = judge_bundle(session, principal, content, wish.at)
             return _carry_out(session, principal, wish, digest, judged)
     except _Tried as tried:
         return tried.report

@@ -169,6 +169,14 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "“{value}” names no grades. Write 1, 2 or 1-3 as text, up to 12.",
     ),
     "cell.one_grade": ("一行只写一个年级。", "One grade a row."),
+    "cell.no_weekday": (
+        "“{value}”不是星期几。请写成 星期一 或 1。",
+        "“{value}” is no weekday. Write Monday or 1.",
+    ),
+    "cell.bad_weeks": (
+        "“{value}”不是周次。请写成 每周、单周、双周 或 第1-8、10周。",
+        "“{value}” names no weeks. Write every week, odd weeks, even weeks or weeks 1-8, 10.",
+    ),
     "cell.invalid": ("内容不符合要求。", "This is not what belongs here."),
     # --- rules, by the codes that REST answers ---
     "access.denied": ("您无权在这里做这件事。", "You may not do this here."),
@@ -269,6 +277,92 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "pairing.state_not_new": (
         "新协议只能是“已提出”或“已批准”，没有停止日期。",
         "A new agreement is proposed or approved, and has not been stopped.",
+    ),
+    "teacher.not_found": (
+        "没有登录名或姓名为“{value}”的教师。",
+        "No teacher has “{value}” for a login or a name.",
+    ),
+    "teacher.name_shared": (
+        "有几位教师叫“{value}”，请写登录名：{logins}。",
+        "Several teachers are called “{value}”; write one of their logins: {logins}.",
+    ),
+    "pupil_group.not_found": (
+        "没有班级“{value}”；请写 单位编码/班级名称，且须属于主课堂学校或听课的教学点。",
+        "There is no group “{value}”, or not at the main school or a site of the lesson; write code of the unit/name.",
+    ),
+    "pupil_group.closed": (
+        "班级“{value}”自 {closed_from} 起停用。",
+        "The group “{value}” is closed from {closed_from}.",
+    ),
+    "entry.too_many": (
+        "一个文件最多新增 {most} 门课，请分成几个文件。",
+        "A file adds up to {most} weekly lessons; divide it into several.",
+    ),
+    "entry.too_many_changes": (
+        "一个文件最多更改 {most} 门已有的课，请分成几个文件。",
+        "A file changes up to {most} weekly lessons; divide it into several.",
+    ),
+    "entry.published": (
+        "这门课已发布，不能改回草稿；要停课请在“课表”页操作。",
+        "This is published already and stays so; to call it off, go to the page Timetable.",
+    ),
+    "clash.lesson": (
+        "{day} {starts}–{ends} 已有“{title}”，共 {count} 次。被占用的：{value}。",
+        "“{title}” is on {day} from {starts} to {ends}, {count} times in all. Taken by it: {value}.",
+    ),
+    "clash.row": (
+        "与第 {first} 行“{title}”同时：{day} {starts}–{ends}，共 {count} 次。两边都需要：{value}。",
+        "Row {first}, “{title}”, is at the same time: on {day} from {starts} to {ends}, {count} times in all. "
+        "Both need: {value}.",
+    ),
+    "clash.free": (
+        "大家都有空的时间（星期-节次）：{slots}。",
+        "Everybody and everything is free at (weekday-period): {slots}.",
+    ),
+    "timetable.not_a_main_room": ("这间教室不是主课堂。", "This is no main classroom."),
+    "timetable.site_twice": (
+        "同一教学点只能用一间教室听课。",
+        "A teaching site takes part with one room only.",
+    ),
+    "timetable.not_a_teacher": (
+        "此人在 {date} 没有教师角色，请先在“人员”中任命，或换一位教师。",
+        "This person is no teacher on {date}; assign them first, or name somebody else.",
+    ),
+    "timetable.main_class_taught": (
+        "专递课堂只教教学点，请去掉本校班级“{value}”，或改为同步课堂。",
+        "A dedicated lesson teaches sites only; leave out {value}, or make it synchronous.",
+    ),
+    "timetable.no_bells": (
+        "主课堂学校在 {date} 没有作息表。",
+        "The main school has no bell schedule on {date}; put one in force first.",
+    ),
+    "timetable.period_unknown": (
+        "作息表在 {date} 没有这一节，只有：{periods}。",
+        "The main school's bells have no such period on {date}; they have {periods}.",
+    ),
+    "timetable.outside_term": (
+        "日期或周次超出学期：{first_day} 至 {last_day}，第 1 至 {weeks} 周。",
+        "Days or weeks go beyond the term, which is from {first_day} to {last_day}, weeks 1 to {weeks}.",
+    ),
+    "timetable.no_lessons": (
+        "这样排不出任何课：日期已过，或校历上没有这样的日子。",
+        "This gives no lesson: all days are over, or the calendar has no such day.",
+    ),
+    "timetable.bells_apart": (
+        "“{value}”按自己的作息，在 {day} {starts}–{ends} 没有对应的节次，共 {count} 次。",
+        "{value} has no period by its own bells on {day} from {starts} to {ends}; {count} times in all.",
+    ),
+    "pairing.not_active": (
+        "“{value}”在 {date} 没有与该主课堂生效的、含此学科的结对协议。",
+        "{value} has no active pairing with the main classroom for this subject on {date}.",
+    ),
+    "pairing.changes": (
+        "“{value}”的结对协议中途更换，请按协议日期分成几行。",
+        "{value} is paired on all these days, but not under one agreement; write a row for each.",
+    ),
+    "pairing.over_capacity": (
+        "按结对协议，该主课堂最多同时带 {capacity} 个教学点，这里有 {wanted} 个。",
+        "Under its pairings the main classroom serves {capacity} sites at once; {wanted} are named.",
     ),
     "term.not_found": ("没有名为“{value}”的学期。", "There is no term “{value}”."),
     "term.none_today": ("今天不在任何学期内,请填写学期名称。", "No term has today in it; name one."),

@@ -9,12 +9,14 @@ from typing import Final
 
 from app.accounts.service import find_by_login, principal_of
 from app.database import SessionFactory
+from app.lessons.changes import Doing
 from app.schools import bulk
 from app.schools.rules import OrgUnitKind
 from app.seeds.jinzhai import ADMIN
 from app.transfer import people, rooms, service
 from app.transfer.columns import Written
 from app.transfer.kinds import KINDS, Imported, Kind
+from app.transfer.plans import Importing
 from app.transfer.service import Wish
 from app.transfer.writing import Sheet, xlsx_of
 from app.web.language import Language
@@ -36,7 +38,8 @@ def measure_import(factory: SessionFactory, kind: Kind, folder: Path) -> float:
     rows = [_row(kind, number, schools[number % len(schools)]) for number in range(_ROWS)]
     path = folder / f"{kind}.xlsx"
     path.write_bytes(xlsx_of(Sheet("table", KINDS[kind].columns, rows), Language.CHINESE))
-    wish = Wish(Imported(kind.value), dry_run=False, language=Language.CHINESE, address="")
+    at = Importing(Doing(datetime.now(UTC), principal.person_id))
+    wish = Wish(Imported(kind.value), dry_run=False, language=Language.CHINESE, address="", at=at)
     began = time.perf_counter()
     report = service.import_file(factory, principal, wish, path)
     seconds = time.perf_counter() - began

@@ -1,0 +1,178 @@
+"""Use cases of many weekly lessons at once: planned on one reading of the county, and checked against each other.
+
+Each is planned by `plan_entry` as if it were planned alone, and becomes what `scheduling` makes of one; here the county
+is read once for all, clashes are looked for once, and rows are written many at a time.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.accounts.rules import Principal
+from app.errors import AppError
+from app.lessons import booking_queries as queries
+from app.lessons import changes
+from app.lessons.booking_queries import Needs, Rows
+from app.lessons.changes import Doing
+from app.lessons.clash_report import (
+    Alternative,
+    Findings,
+    alternatives,
+    names_of,
+    needs_of,
+    span_of,
+    wanted_by,
+)
+from app.lessons.scheduling import note_planned, rows_of, state_of
+from app.timetables.clashes import Booking, Clash, find_clashes
+from app.timetables.planning import EntryDraft, Plan, plan_entry
+from app.timetables.reading import Reading
+from app.timetables.rules import Interval
+
+MOST_ADVISED: Final = 50
+"""Plans for which another slot is looked for: it takes some milliseconds each."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """Many drafts, each planned or refused by itself, by whatever they are called."""
+
+    plans: Mapping[int, Plan]
+    refused: Mapping[int, AppError]
+
+
+@dataclass(frozen=True, slots=True)
+class InTheWay:
+    """A clash of a plan: who or what is needed twice, and by what: a lesson that is there, or an earlier plan."""
+
+    clash: Clash
+    name: str
+    title: str
+    """Of the other."""
+    plan: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacles:
+    """All that is in the way of a plan, and where in the week nothing would be."""
+
+    clashes: tuple[InTheWay, ...]
+    free: tuple[Alternative, ...]
+
+
+def plan_all(
+    session: Session,
+    principal: Principal,
+    drafts: Mapping[int, EntryDraft],
+    doing: Doing,
+) -> Planned:
+    """Plan each of many drafts as if it were alone."""
+    reading = Reading(session)
+    wanted = drafts.values()
+    reading.read_ahead(
+        principal.county_id,
+        term_ids={each.term_id for each in wanted},
+        main_room_ids={each.main_room_id for each in wanted},
+        receiving_room_ids={room for each in wanted for room in each.receiving_room_ids},
+        teacher_ids={each.teacher_id for each in wanted},
+        group_ids={group for each in wanted for group in each.pupil_group_ids},
+    )
+    plans: dict[int, Plan] = {}
+    refused: dict[int, AppError] = {}
+    for key, draft in drafts.items():
+        try:
+            plans[key] = plan_entry(session, draft, doing.now, doing.skew, reading)
+        except AppError as error:
+            refused[key] = error
+    return Planned(plans, refused)
+
+
+def obstacles_of(session: Session, plans: Mapping[int, Plan]) -> dict[int, Obstacles]:
+    """What is in the way of each plan: lessons that are there, and those of plans before it.
+
+    For the first `MOST_ADVISED` of them it is looked for what else would do.
+    """
+    if not plans:
+        return {}
+    numbers = {plan.entry.id: key for key, plan in plans.items()}
+    order = {entry_id: place for place, entry_id in enumerate(numbers)}
+    wanted = [each for plan in plans.values() for each in wanted_by(plan, plan.occurrences)]
+    taken = [*queries.bookings(session, _needs(plans.values()), _span(plans.values())), *wanted]
+    found: dict[int, list[Clash]] = defaultdict(list)
+    for clash in find_clashes(wanted, taken):
+        mine, other = clash.wanted.lesson_id, clash.taken.lesson_id
+        if other not in order or order[other] < order[mine]:
+            found[numbers[mine]].append(clash)
+    there = {clash.taken.lesson_id for clashes in found.values() for clash in clashes} - order.keys()
+    titles = queries.titles(session, there) if there else {}
+    titles |= {plan.entry.id: plan.entry.title for plan in plans.values()}
+    shelves: dict[UUID, list[Booking]] = defaultdict(list)
+    for booking in taken if found else ():
+        shelves[booking.resource_id].append(booking)
+    obstacles: dict[int, Obstacles] = {}
+    for key in (key for key in plans if key in found):
+        names = names_of(plans[key])
+        clashes = [
+            InTheWay(
+                each,
+                names[each.taken.resource_id],
+                titles[each.taken.lesson_id],
+                numbers.get(each.taken.lesson_id),
+            )
+            for each in found[key]
+        ]
+        advised = len(obstacles) < MOST_ADVISED
+        obstacles[key] = Obstacles(tuple(clashes), _free(plans[key], shelves) if advised else ())
+    return obstacles
+
+
+def _free(plan: Plan, shelves: Mapping[UUID, Sequence[Booking]]) -> tuple[Alternative, ...]:
+    ids = {booking.resource_id for booking in wanted_by(plan, plan.occurrences[:1])}
+    held = [each for key in ids for each in shelves.get(key, ()) if each.lesson_id != plan.entry.id]
+    return tuple(alternatives(Findings(plan, (), tuple(held))))
+
+
+def put_down_all(
+    session: Session, principal: Principal, plans: Sequence[Plan], published: Collection[UUID], doing: Doing
+) -> None:
+    """Store plans that nothing is in the way of; `published` are the entries that people shall see at once.
+
+    Raises `IntegrityError` when somebody planned the same rooms, people or pupils meanwhile.
+    """
+    for plan in plans:
+        plan.entry.published = plan.entry.id in published
+    session.add_all([plan.entry for plan in plans])
+    session.flush()
+    rows = [rows_of(plan, state_of(plan.entry.published)) for plan in plans]
+    queries.add_lessons(
+        session,
+        Rows(
+            [row for each in rows for row in each.lessons],
+            [row for each in rows for row in each.sites],
+            [row for each in rows for row in each.groups],
+        ),
+    )
+    for plan in plans:
+        if plan.entry.published:
+            changes.entry_published(session, plan.entry, doing)
+        note_planned(session, principal, plan)
+
+
+def _needs(plans: Iterable[Plan]) -> Needs:
+    each = [needs_of(plan) for plan in plans]
+    nothing: frozenset[UUID] = frozenset()
+    return Needs(
+        nothing.union(*(needs.teacher_ids for needs in each)),
+        nothing.union(*(needs.main_room_ids for needs in each)),
+        nothing.union(*(needs.receiving_room_ids for needs in each)),
+        nothing.union(*(needs.pupil_group_ids for needs in each)),
+    )
+
+
+def _span(plans: Iterable[Plan]) -> Interval:
+    spans = [span_of(plan) for plan in plans]
+    return Interval(min(first for first, _ in spans), max(last for _, last in spans))

@@ -1,0 +1,191 @@
+"""What rows of the timetable name, found in the county; and the county's timetable in such names."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.accounts import bulk as accounts
+from app.accounts.models import Person
+from app.accounts.permissions import Action, Target, allows, reach
+from app.accounts.rules import Principal, Role
+from app.schools import bulk as schools
+from app.schools.models import OrgUnit, PupilGroup
+from app.schools.rules import RoomKind
+from app.schools.service import target_of
+from app.timetables import service as timetables
+from app.timetables.models import Term, TimetableEntry
+from app.timetables.weeks import WeekPattern
+from app.transfer.columns import Record, Value, narrow, plain
+from app.transfer.entry_columns import DRAFT, PUBLISHED
+from app.transfer.references import Lacking, References
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a row says, as REST would be told it."""
+
+    fields: dict[str, Any]
+    school: OrgUnit
+    first_day: date
+    last_day: date
+    says_title: bool
+
+
+@dataclass(frozen=True)
+class Names:
+    """A county's terms, rooms, people and pupil groups, as rows name them."""
+
+    places: References
+    terms: Mapping[str | None, Term]
+    """By name; that of today is also that of who names none."""
+    people: Mapping[UUID, Person]
+    _teachers: Mapping[str, Sequence[Person]]
+    """By login and by name."""
+    groups: Mapping[UUID, PupilGroup]
+    _groups_of: Mapping[tuple[UUID, str], PupilGroup]
+
+    @classmethod
+    def read(cls, session: Session, principal: Principal) -> "Names":
+        """All of the county's."""
+        terms: dict[str | None, Term] = {}
+        for term in timetables.terms_meeting(session, principal.county_id, date.min, date.max):
+            terms[plain(term.name)] = term
+            if term.first_day <= principal.today <= term.last_day:
+                terms[None] = term
+        people = accounts.everybody(session, principal.county_id)
+        called: dict[str, list[Person]] = defaultdict(list)
+        for person in people:
+            if person.active and any(each.role is Role.TEACHER for each in person.assignments):
+                called[plain(person.name)].append(person)
+        logins = {person.login: [person] for person in people}
+        # Those that are still there come first, and keep the name from those that are closed.
+        groups = schools.groups_on(session, principal.county_id, date.min)
+        by_name: dict[tuple[UUID, str], PupilGroup] = {}
+        for group in sorted(groups, key=lambda group: group.closed_from or date.max, reverse=True):
+            by_name.setdefault((group.org_unit_id, plain(group.name)), group)
+        return cls(
+            References.read(session, principal),
+            terms,
+            {person.id: person for person in people},
+            {**called, **logins},
+            {group.id: group for group in groups},
+            by_name,
+        )
+
+    def of(self, record: Record) -> Named:
+        """What a row says; raises `Lacking`."""
+        values = record.values
+        term = self._term(record)
+        main = self.places.room(record, "org_unit", "main_room", RoomKind.MAIN)
+        school = self.places.unit_of(main)
+        subject = self.places.subject(record, "subject", values["subject"])
+        pattern, weeks = values["weeks"] or (WeekPattern.EVERY, ())
+        fields = {
+            "term_id": term.id,
+            "main_room_id": main.id,
+            "teacher_id": self._teacher(record),
+            "receiving_room_ids": [
+                self.places.room_called(record, "sites", name, RoomKind.RECEIVING).id
+                for name in values["sites"]
+            ],
+            "subject": subject,
+            "title": values["title"] or self.places.subject_names(subject)[0],
+            "weekday": values["weekday"],
+            "period": values["period"],
+            "first_day": values["first_day"],
+            "last_day": values["last_day"],
+            "week_pattern": pattern,
+            "weeks": list(weeks),
+            "pupil_group_ids": [self._group(record, school, name).id for name in values["groups"] or ()],
+        }
+        if values["mode"] is not None:
+            fields["mode"] = values["mode"]
+        return Named(
+            fields,
+            school,
+            values["first_day"] or term.first_day,
+            values["last_day"] or term.last_day,
+            values["title"] is not None,
+        )
+
+    def groups_called(self, ids: Iterable[UUID]) -> set[tuple[UUID, str]]:
+        """Groups by their units and names: a class that closed may have left its name to another one."""
+        return {(self.groups[each].org_unit_id, plain(self.groups[each].name)) for each in ids}
+
+    def group_name(self, group_id: UUID) -> str:
+        """What a table calls a group."""
+        group = self.groups[group_id]
+        return f"{self.places.code_of(group.org_unit_id)}/{plain(group.name)}"
+
+    def _term(self, record: Record) -> Term:
+        name = record.values["term"]
+        if (term := self.terms.get(name)) is None:
+            code = "term.not_found" if name else "term.none_today"
+            raise Lacking(record.fault("term", code, value=(name or "")[:40]))
+        return term
+
+    def _teacher(self, record: Record) -> UUID:
+        name = record.values["teacher"]
+        found = self._teachers.get(narrow(name).lower()) or self._teachers.get(name) or ()
+        if len(found) == 1:
+            return found[0].id
+        if not found:
+            raise Lacking(record.fault("teacher", "teacher.not_found", value=name[:40]))
+        logins = ", ".join(person.login for person in found[:5])
+        raise Lacking(record.fault("teacher", "teacher.name_shared", value=name[:40], logins=logins))
+
+    def _group(self, record: Record, school: OrgUnit, written: str) -> PupilGroup:
+        above, slash, name = written.partition("/")
+        unit = self.places.unit_called(record, "groups", narrow(above)) if slash else school
+        found = self._groups_of.get((unit.id, plain(name if slash else above)))
+        if found is None:
+            raise Lacking(record.fault("groups", "pupil_group.not_found", value=written[:60]))
+        return found
+
+
+def rows(session: Session, principal: Principal) -> list[Sequence[Value]]:
+    """The county's timetable as rows, the newest term first; drafts for those only who plan.
+
+    Who teaches is named by the login to those only who look after them.
+    """
+    names = Names.read(session, principal)
+    terms = {term.id: term for term in names.terms.values()}
+    plans = allows(principal, Action.ENTRY_PLAN, Target(principal.county_id))
+    entries = timetables.entries_meeting(session, principal.county_id, date.min, date.max)
+    within = reach(principal, Action.PERSON_LIST)
+    units = {unit.id: unit for unit in names.places.units.values()}
+
+    def teacher(person: Person) -> str:
+        seen = any(within.includes(target_of(units[each.org_unit_id])) for each in person.assignments)
+        return person.login if seen else person.name
+
+    def place(entry: TimetableEntry) -> tuple[Any, ...]:
+        newest = -terms[entry.term_id].first_day.toordinal()
+        return (newest, *names.places.place_of(entry.main_room_id), entry.weekday, entry.period, entry.first_day,
+                entry.week_pattern, entry.weeks)  # fmt: skip
+
+    return [
+        (
+            plain(terms[entry.term_id].name),
+            *names.places.place_of(entry.main_room_id),
+            entry.weekday,
+            entry.period,
+            (entry.week_pattern, tuple(entry.weeks)),
+            entry.first_day,
+            entry.last_day,
+            names.places.subject_names(entry.subject),
+            entry.title,
+            entry.mode.value,
+            teacher(names.people[entry.teacher_id]),
+            sorted("/".join(names.places.place_of(site.receiving_room_id)) for site in entry.sites),
+            sorted(names.group_name(group_id) for group_id in entry.pupil_group_ids),
+            PUBLISHED if entry.published else DRAFT,
+        )
+        for entry in sorted(entries, key=place)
+        if entry.published or plans
+    ]
