@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from app.accounts.rules import Pass, Principal, Role
+from app.accounts.rules import ADMINS, Pass, Principal, Role
 from app.errors import Forbidden, NotFound
 
 Path = Sequence[uuid.UUID]
@@ -267,7 +267,7 @@ OF_ONESELF = frozenset(
     }
 )
 
-# What no token for scripts is good for: whoever finds one must not get hold of an account with it.
+# What no token for scripts is good for: whoever finds one must not get hold of an account or a screen with it.
 IN_PERSON = frozenset(
     {
         Action.PASSWORD_CHANGE,
@@ -277,6 +277,7 @@ IN_PERSON = frozenset(
         Action.PERSON_CHANGE,
         Action.PERSON_RESET,
         Action.PERSON_RESET_FACTOR,
+        Action.TERMINAL_ADD,
         Action.SIGN_IN_LIST,
         Action.SIGN_IN_END,
         Action.ACCESS_TOKEN_MINT,
@@ -472,7 +473,12 @@ def denied(action: Action) -> Forbidden:
 
 
 def may_appoint(principal: Principal, role: Role, path: Path) -> bool:
-    """Whether the person may give this role to somebody on the last unit of the path."""
+    """Whether the person may give this role to somebody on the last unit of the path.
+
+    A script's token makes no admins: whoever finds one could make one for themselves, who outlives it.
+    """
+    if principal.actions is not None and role in ADMINS:
+        return False
     scopes = TABLE[Action.PERSON_ADMIT]
     return any(
         duty.role in scopes

@@ -18,6 +18,7 @@ from app.accounts.rules import Duty, Principal, Role
 from app.accounts.scopes import ALL, FOR_SCRIPTS, READ, actions_of_scopes
 from app.audit.models import AuditEvent
 from app.keys import Keys
+from app.schools.models import OrgUnit
 from tests import factories
 
 PATH = "/api/v1/me/access-tokens"
@@ -88,6 +89,21 @@ def test_no_token_leads_to_another_one_or_to_an_account(
     assert client.post("/api/v1/me/password", json=change, headers=header).json()["code"] == "token.scope"
     reset = client.post(f"/api/v1/people/{other.id}/reset-password", headers=header)
     assert reset.json()["code"] == "token.scope"
+    let_in = {"code": "ABCDEF", "room_id": str(uuid.uuid4()), "name": "Screen"}
+    assert client.post("/api/v1/terminals", json=let_in, headers=header).json()["code"] == "token.scope"
+    # It admits people, and makes no admin of anybody.
+    county = session.get_one(OrgUnit, admin.county_id)
+    school = factories.school(session, county)
+    session.commit()
+    for role, unit, status in (
+        ("bureau_admin", county, 403),
+        ("school_admin", school, 403),
+        ("teacher", school, 201),
+    ):
+        duty = {"role": role, "org_unit_id": str(unit.id)}
+        person = {"login": f"new-{role}", "name": "New", "password": "four words in a row"}
+        answer = client.post("/api/v1/people", json={**person, "assignments": [duty]}, headers=header)
+        assert answer.status_code == status, role
     assert client.post("/api/v1/session", headers=header).status_code == 401  # and it is no page's sign-in
 
 
