@@ -76,6 +76,19 @@ def end_by_provider(session: Session, person_id: uuid.UUID | None, sid: str | No
     return len(rows)
 
 
+def part_from_provider(session: Session, principal: Principal) -> None:
+    """End one's pages that the identity provider let in, whose logouts nobody would know as one's own any more.
+
+    The one that asks stays, by the password that was asked for.
+    """
+    for row in queries.of_provider(session, principal.person_id, None):
+        if _is_current(row, principal):
+            row.by_provider, row.provider_sid = False, None
+        else:
+            _end(session, principal, row)
+    session.flush()
+
+
 def _own(session: Session, principal: Principal, now: datetime) -> Sequence[Row]:
     return queries.sign_ins_of(session, principal.person_id, principal.void_before, now)
 

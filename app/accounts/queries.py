@@ -18,6 +18,7 @@ from sqlalchemy import (
     or_,
     select,
     table,
+    union_all,
     update,
 )
 from sqlalchemy.orm import Session, selectinload
@@ -150,6 +151,12 @@ def person_with_assignments(session: Session, person_id: uuid.UUID) -> Person | 
 def people_with_assignments(session: Session, ids: Collection[uuid.UUID]) -> Sequence[Person]:
     query = select(Person).where(Person.id.in_(ids)).options(selectinload(Person.assignments))
     return session.scalars(query).all()
+
+
+def county_of(session: Session, holder_id: uuid.UUID) -> uuid.UUID | None:
+    """The county of a person, a room's terminal or a guest link, whichever has this id."""
+    own = [select(each.county_id).where(each.id == holder_id) for each in (Person, RoomTerminal, GuestLink)]
+    return session.scalar(union_all(*own).limit(1))
 
 
 def lock_person(session: Session, person_id: uuid.UUID) -> None:

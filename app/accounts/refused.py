@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from app.accounts import queries
 from app.audit import service as audit
 from app.audit.rules import SERVER_CHAIN, Act
 from app.database import CALLER_ADDRESS, SessionFactory
@@ -49,6 +50,8 @@ class RefusalClerk:
             facts["others_not_noted"] = self._left_out
         with self.factory.begin() as session:
             session.info[CALLER_ADDRESS] = refusal.address
-            chain = asker and asker.county_id or SERVER_CHAIN
+            # The doors of media ask no database who holds a grant; the bureau is told all the same.
+            county_id = asker and (asker.county_id or queries.county_of(session, asker.id))
+            chain = county_id or SERVER_CHAIN
             audit.note(session, Act.ACCESS_REFUSED, chain, asker.id if asker else None, after=facts)
         self._left_out = 0

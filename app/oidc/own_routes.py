@@ -66,7 +66,10 @@ async def connect(
 async def disconnect(
     body: OwnPassword, request: Request, principal: Annotated[Principal, may(Action.IDENTITY_SET)]
 ) -> None:
-    """Sign in by password only from now on. The roles that the provider gave end at once. Takes the own password."""
+    """Sign in by password only from now on. Takes the own password.
+
+    The roles that the provider gave end at once, and so do the pages that it let in, but for the one that asks.
+    """
     desk, door = _desk_of(request), request.app.state.door
     address = address_of(request)
     await require_own_password(door, principal, body.password.get_secret_value(), address)

@@ -112,13 +112,14 @@ def connected_at(session: Session, person_id: uuid.UUID, issuer: str) -> datetim
 
 
 def disconnect(session: Session, principal: Principal, issuer: str) -> None:
-    """Do without the provider from now on; the roles that it gave end with it."""
+    """Do without the provider from now on; the roles that it gave end with it, and the other pages that it let in."""
     own = queries.identity_of(session, principal.person_id, issuer)
     if own is None:
         raise NotFound(
             "identity.none", "Not connected", "No account of the provider is connected with yours."
         )
     session.delete(own)
+    own_sign_ins.part_from_provider(session, principal)
     person = claimed.settle(session, principal.person_id, (), principal.today)
     accounts.note_person(session, Act.IDENTITY_DISCONNECTED, person.id, person)
 

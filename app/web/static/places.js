@@ -12,7 +12,8 @@ export async function showPlaces(attempt) {
   const { items } = await get(PLACES);
   byId("signed-in").replaceChildren();
   for (const place of items) addRow(place, attempt);
-  byId("others").hidden = !items.some(({ current }) => !current);
+  const own = items.find(({ current }) => current);
+  byId("others").hidden = !items.some(({ id, current }) => !current && id !== own?.opened_by_id);
   byId("others").onclick = () =>
     attempt(async () => {
       const { ended } = await post(`${PLACES}/end-others`);

@@ -164,6 +164,10 @@ def test_what_somebody_signed_in_tries_beyond_their_role(tried: Tried, session: 
     # Rights: a colleague's account, and a lesson's media.
     tried.refused("access.denied", 403, "POST", "/api/v1/people", headers=header, json=person)
     tried.refused("lesson.not_found", 404, "POST", lesson, OFTEN, headers=header | SDP, content="v=0")
+    # A grant for something else, at a door that asks no database who holds it.
+    elsewhere = {"sub": str(zhao.id), "lesson": str(uuid.uuid4()), "stream": "main", "dir": "publish"}
+    grant = bearer(sign(keys, TokenKind.GRANT, elsewhere, now=NOW, until=NOW + HOUR))
+    tried.refused("grant.elsewhere", 403, "POST", lesson, headers=grant | SDP, content="v=0")
     # SQL is text like any other: nothing is found by it, nothing breaks, and nobody learns of a database.
     for sql in ("' OR '1'='1", "x'; DROP TABLE people; --", "%", "\\"):
         found = tried.client.get(
@@ -175,6 +179,7 @@ def test_what_somebody_signed_in_tries_beyond_their_role(tried: Tried, session: 
     told_of = {each.person_id: each.county_id for each in events.values()}
     assert told_of == {
         wang.id: county.id,
+        zhao.id: county.id,
         bureau.id: county.id,
         stranger.id: stranger.county_id,
     }

@@ -17,12 +17,14 @@ from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
 from app.accounts.browsers import LONGER
+from app.accounts.grants import issue_grant
 from app.accounts.models import AccessToken, Assignment, BrowserSession, GuestLink, Person, RoomTerminal
-from app.accounts.rules import Pass, Role
+from app.accounts.rules import Basis, BasisKind, Holder, HolderKind, Pass, Role
 from app.accounts.scopes import ACCESS_TOKEN
 from app.accounts.service import issue_person_token
 from app.audit.rules import Act
 from app.database import SessionFactory, make_engine, make_session_factory
+from app.errors import AppError
 from app.keys import Keys
 from app.lessons.models import Lesson, LessonSite
 from app.lessons.rules import LessonState, SiteState
@@ -419,6 +421,35 @@ def test_a_grant_is_checked_without_the_database(
         key = StreamKey(scene.lesson_id, door["stream"])
         admission = admit(away, keys, app.state.rights, door["token"], key, direction, now)
         assert admission.person_id == scene.teacher.id
+
+
+def test_what_opened_nothing_leaves_nothing_in_memory_and_lessons_that_are_over_are_forgotten(
+    app: FastAPI,
+    live: TestClient,
+    keys: Keys,
+    scene: Scene,
+    session: Session,
+    session_factory: SessionFactory,
+) -> None:
+    now, rights = datetime.now(UTC), app.state.rights
+    basis = Basis(BasisKind.FAMILY, factories.program_sign_in(session, scene.foreigner).id)
+    session.commit()
+    key = StreamKey(scene.lesson_id, "main")
+    grant = issue_grant(
+        keys,
+        lesson_id=scene.lesson_id,
+        stream="main",
+        direction="watch",
+        holder=Holder(HolderKind.PERSON, scene.foreigner.id),
+        until=now + timedelta(minutes=5),
+        basis=basis,
+    )
+    with pytest.raises(AppError):
+        admit(session_factory, keys, rights, grant, key, Direction.WATCH, now)
+    assert basis not in rights.bases()
+    rights.note_basis(uuid.uuid4(), basis)
+    look_again(app, live, session_factory)
+    assert basis not in rights.bases()
 
 
 def test_after_a_restart_a_grant_still_opens_and_only_what_is_still_right(

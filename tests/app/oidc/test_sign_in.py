@@ -200,7 +200,8 @@ def test_an_account_is_connected_by_its_owner_and_an_answer_counts_once_in_its_o
     kept = browser(app)
     back = provider.signs_in(leave(kept), "li")
     cookie = dict(kept.cookies)
-    assert come_back(kept, back).startswith("/#as=")
+    page = header(come_back(kept, back))
+    assert kept.get("/api/v1/me", headers=page).status_code == 200
     replayed = TestClient(app, follow_redirects=False, cookies=cookie)
     assert come_back(replayed, back) == "/#failed=refused"
     assert come_back(browser(app), provider.signs_in(leave(browser(app)), "li")) == "/#failed=refused"
@@ -218,8 +219,10 @@ def test_an_account_is_connected_by_its_owner_and_an_answer_counts_once_in_its_o
     assert come_back(client, forged) == "/#failed=refused"
     assert why_refused(session) == ["known", "taken", "replayed", "state", "state", "issuer"]
     assert count(app, "refused") == 4
-    # Disconnected, it lets nobody in; the password still does.
+    # Disconnected, it lets nobody in, and whom it let in is out; the password still does.
     assert client.post("/api/v1/me/identity/remove", json=own, headers=local).status_code == 204
+    assert kept.get("/api/v1/me", headers=page).status_code == 401
+    assert client.get("/api/v1/me", headers=local).status_code == 200
     assert arrive(client, provider, "li") == "/#failed=known"
     for _ in range(200):
         app.state.door.limits.refused_from("testclient")
