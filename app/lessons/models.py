@@ -66,6 +66,10 @@ class Lesson(Versioned, Base):
     state_reason: Mapped[str | None] = mapped_column(String(200))
     went_live_at: Mapped[dt.datetime | None]
     ended_at: Mapped[dt.datetime | None]
+    live_since: Mapped[dt.datetime | None]  # while it is on the air
+    live_seconds: Mapped[int] = mapped_column(
+        default=0, server_default=text("0")
+    )  # until then, in its planned time
     calendar_uid: Mapped[UUID] = mapped_column(default=_own_id)  # stays when a lesson moves
     moved_from_id: Mapped[UUID | None] = mapped_column(ForeignKey("lessons.id"))
     makes_up_id: Mapped[UUID | None] = mapped_column(ForeignKey("lessons.id"))
@@ -136,6 +140,8 @@ class LessonSite(Base):
     state: Mapped[SiteState] = mapped_column(word(SiteState), default=SiteState.INVITED)
     joined_at: Mapped[dt.datetime | None]
     left_at: Mapped[dt.datetime | None]
+    received_since: Mapped[dt.datetime | None]  # while it is there and the lesson is on the air
+    received_seconds: Mapped[int] = mapped_column(default=0, server_default=text("0"))  # likewise
 
     __table_args__ = (
         ForeignKeyConstraint(

@@ -8,15 +8,19 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     CursorResult,
+    Integer,
     Update,
     and_,
     case,
+    cast,
+    exists,
+    extract,
     func,
     or_,
     select,
     update,
 )
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import InstrumentedAttribute, Session, selectinload
 
 from app.lessons.models import Lesson, LessonGroup, LessonSite
 from app.lessons.rules import (
@@ -176,23 +180,62 @@ def change_state(
 
 
 def went_live(session: Session, lesson_id: UUID, now: dt.datetime) -> bool:
-    first = func.coalesce(Lesson.went_live_at, now)
-    return change_state(session, lesson_id, LessonState.LIVE, {"went_live_at": first})
+    values = {"went_live_at": func.coalesce(Lesson.went_live_at, now), "live_since": now}
+    if not change_state(session, lesson_id, LessonState.LIVE, values):
+        return False
+    there = (LessonSite.lesson_id == lesson_id, LessonSite.state.in_(HERE))
+    session.execute(update(LessonSite).where(*there).values(received_since=now))
+    return True
+
+
+def interrupted(session: Session, lesson_id: UUID, now: dt.datetime) -> bool:
+    if not change_state(session, lesson_id, LessonState.INTERRUPTED, _off_the_air(now)):
+        return False
+    receiving = update(LessonSite).where(LessonSite.lesson_id == lesson_id)
+    session.execute(receiving.values(_not_receiving(now)))
+    return True
 
 
 def ended(session: Session, lesson_id: UUID, now: dt.datetime) -> bool:
-    return change_state(session, lesson_id, LessonState.ENDED, {"ended_at": now})
+    return change_state(session, lesson_id, LessonState.ENDED, {"ended_at": now, **_off_the_air(now)})
 
 
 def site_joined(session: Session, lesson_id: UUID, site_code: str, now: dt.datetime) -> bool:
-    values = {"joined_at": func.coalesce(LessonSite.joined_at, now), "left_at": None}
+    on_air = exists().where(Lesson.id == LessonSite.lesson_id, Lesson.state == LessonState.LIVE)
+    since = case((on_air, func.coalesce(LessonSite.received_since, now)), else_=LessonSite.received_since)
+    values = {"joined_at": func.coalesce(LessonSite.joined_at, now), "left_at": None, "received_since": since}
     statement = _site(lesson_id, site_code).where(LessonSite.state != SiteState.CANCELLED)
     return _changed(session, statement.values(state=SiteState.JOINED, **values)) > 0
 
 
 def site_left(session: Session, lesson_id: UUID, site_code: str, now: dt.datetime) -> bool:
     statement = _site(lesson_id, site_code).where(LessonSite.state.in_(HERE))
-    return _changed(session, statement.values(state=SiteState.LEFT, left_at=now)) > 0
+    return _changed(session, statement.values(state=SiteState.LEFT, left_at=now, **_not_receiving(now))) > 0
+
+
+def _off_the_air(now: dt.datetime) -> dict[str, Any]:
+    """A lesson's columns when its main stream ceases: what was on the air until now is counted."""
+    ran = _seconds_within(Lesson.live_since, now, Lesson.starts_at, Lesson.ends_at)
+    return {"live_since": None, "live_seconds": Lesson.live_seconds + ran}
+
+
+def _not_receiving(now: dt.datetime) -> dict[str, Any]:
+    """The same of a site that leaves, or has nothing to receive any more."""
+    ran = _seconds_within(LessonSite.received_since, now, LessonSite.starts_at, LessonSite.ends_at)
+    return {"received_since": None, "received_seconds": LessonSite.received_seconds + ran}
+
+
+def _seconds_within(
+    since: InstrumentedAttribute[dt.datetime | None],
+    now: dt.datetime,
+    starts_at: InstrumentedAttribute[dt.datetime],
+    ends_at: InstrumentedAttribute[dt.datetime],
+) -> ColumnElement[int]:
+    """Seconds of a span that lie within the planned time; 0 for one that has not begun."""
+    first = case((since < starts_at, starts_at), else_=since)
+    last = case((ends_at < now, ends_at), else_=now)
+    seconds = cast(extract("epoch", last) - extract("epoch", first), Integer)
+    return case((and_(since.is_not(None), first < last), seconds), else_=0)
 
 
 def _site(lesson_id: UUID, site_code: str) -> Update:
@@ -219,14 +262,15 @@ def miss_overdue(session: Session, now: dt.datetime) -> int:
 
 def end_overdue(session: Session, now: dt.datetime) -> Sequence[UUID]:
     due = (Lesson.state.in_(ON_THE_AIR), Lesson.ends_at <= now - CLOSES_AFTER)
-    ending = update(Lesson).where(*due).values(state=LessonState.ENDED, ended_at=now).returning(Lesson.id)
-    return session.scalars(ending).all()
+    ending = update(Lesson).where(*due).values(state=LessonState.ENDED, ended_at=now, **_off_the_air(now))
+    return session.scalars(ending.returning(Lesson.id)).all()
 
 
 def dismiss_sites(session: Session, lesson_ids: Collection[UUID], now: dt.datetime) -> None:
     """Everybody who is still there leaves."""
     there = (LessonSite.lesson_id.in_(lesson_ids), LessonSite.state.in_(HERE))
-    session.execute(update(LessonSite).where(*there).values(state=SiteState.LEFT, left_at=now))
+    values = {"state": SiteState.LEFT, "left_at": now, **_not_receiving(now)}
+    session.execute(update(LessonSite).where(*there).values(values))
 
 
 def _changed(session: Session, statement: Update) -> int:

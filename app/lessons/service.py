@@ -255,7 +255,7 @@ def mark_publishing(session: Session, lesson_id: UUID, now: datetime) -> bool:
 
 def mark_interrupted(session: Session, lesson_id: UUID, now: datetime) -> bool:
     """The teacher's picture ceased. False when the lesson was not live."""
-    return queries.change_state(session, lesson_id, LessonState.INTERRUPTED)
+    return queries.interrupted(session, lesson_id, now)
 
 
 def mark_site_joined(session: Session, lesson_id: UUID, site_code: str, now: datetime) -> bool:

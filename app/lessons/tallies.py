@@ -1,8 +1,9 @@
 """How many lessons of a term there are, for reports: by what they reach and by room; and which they are.
 
 *Planned* are lessons that people know of and that are not called off, whether or not they are over. *Delivered* are
-those that were held and, for a site, at which the site was there. Heads and minutes received will narrow that
-(invariant 4) once they are counted.
+those that were held and, for a site, at which the site was there. Heads will narrow that (invariant 4) once they are
+counted. Seconds are those within the planned time in which the teacher was on the air and, for a site, it received
+that: breaks of either are none.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,12 +22,16 @@ from app.timetables.curriculum_rules import Planned
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """Three counts over the same groups and units."""
+    """Counts over the same groups and units, and seconds of them."""
 
     planned: Planned
     due: Planned
     """Of the planned, those that are over by now."""
     delivered: Planned
+    due_seconds: Planned
+    """Of those that are over, as planned."""
+    delivered_seconds: Planned
+    """Of those that were delivered, as they were received."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +41,15 @@ class Count:
     planned: int
     due: int
     delivered: int
-    due_minutes: int = 0
-    """Of those that are over, as planned."""
-    delivered_minutes: int = 0
-    """Of those that were delivered, as they ran within their planned time."""
+    due_seconds: int = 0
+    delivered_seconds: int = 0
 
 
 def reached(session: Session, term_id: UUID, now: datetime) -> Reached:
     """What the lessons of a term reach: three statements, however many they are."""
     groups = queries.by_group(session, term_id, now)
     units = queries.by_unit_without_groups(session, term_id, now)
-    return Reached(*(Planned(_counts(groups, which), _counts(units, which)) for which in (0, 1, 2)))
+    return Reached(*(Planned(_counts(groups, which), _counts(units, which)) for which in range(5)))
 
 
 def by_main_room(session: Session, term_id: UUID, now: datetime) -> Mapping[UUID, Count]:
@@ -61,8 +64,8 @@ def by_receiving_room(session: Session, term_id: UUID, now: datetime) -> Mapping
 
 def counted_lessons(
     session: Session, counted: Counted, after: tuple[datetime, UUID] | None, limit: int
-) -> tuple[Sequence[Lesson], bool]:
-    """The lessons behind a count, in order, and whether there are more."""
+) -> tuple[Sequence[tuple[Lesson, int]], bool]:
+    """The lessons behind a count with their delivered seconds, in order, and whether there are more."""
     found = queries.lessons(session, counted, Position(*after) if after else None, limit + 1)
     return found[:limit], len(found) > limit
 

@@ -3,10 +3,23 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, exists, extract, func, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Uuid,
+    and_,
+    case,
+    cast,
+    exists,
+    extract,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from app.lessons.finding_queries import Position
@@ -18,11 +31,12 @@ HELD = frozenset({LessonState.ENDED, LessonState.ARCHIVED})
 _NOT_PLANNED = FREES_RESOURCES | {LessonState.DRAFT}
 _NOT_RECEIVED = frozenset({SiteState.CANCELLED, SiteState.CAUGHT_UP, SiteState.MISSED})
 
-_Moment = ColumnElement[dt.datetime] | ColumnElement[dt.datetime | None] | InstrumentedAttribute[Any]
-Tally = tuple[UUID, str, int, int, int]
-"""A group or a unit, a subject; how many lessons are planned, are over by now, and reached it."""
+_Seconds = ColumnElement[int] | InstrumentedAttribute[int]
+Tally = tuple[UUID, str, int, int, int, int, int]
+"""A group or a unit, a subject; how many lessons are planned, are over by now, and reached it; the seconds of those
+that are over, as planned, and those that reached it."""
 RoomTally = tuple[UUID, int, int, int, int, int]
-"""A room; its lessons likewise; the minutes of those that are over, and those that were delivered."""
+"""A room; its lessons and seconds likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +51,18 @@ class Counted:
     main_room_id: UUID | None = None
     receiving_room_id: UUID | None = None
     delivered: bool = False
+    place_id: UUID | None = None
+    """Where those pupils are: the unit, or that of the group."""
 
 
 def by_group(session: Session, term_id: UUID, now: dt.datetime) -> Sequence[Tally]:
     """Lessons by pupil group and subject."""
+    seconds = case(
+        (LessonGroup.org_unit_id == Lesson.school_id, Lesson.live_seconds),
+        else_=_at_site(LessonGroup.org_unit_id),
+    )
     query = (
-        select(LessonGroup.pupil_group_id, Lesson.subject, *_counts(now, _reached_group()))
+        select(LessonGroup.pupil_group_id, Lesson.subject, *_counts(now, _reached_group(), seconds))
         .join(Lesson, Lesson.id == LessonGroup.lesson_id)
         .where(*_planned(term_id), LessonGroup.released.is_(False))
         .group_by(LessonGroup.pupil_group_id, Lesson.subject)
@@ -53,13 +73,13 @@ def by_group(session: Session, term_id: UUID, now: dt.datetime) -> Sequence[Tall
 def by_unit_without_groups(session: Session, term_id: UUID, now: dt.datetime) -> Sequence[Tally]:
     """Lessons that reach a site, or teach the main school's own class, and name no group there, by unit and subject."""
     of_site = (
-        select(LessonSite.site_id, Lesson.subject, *_counts(now, _received()))
+        select(LessonSite.site_id, Lesson.subject, *_counts(now, _received(), LessonSite.received_seconds))
         .join(Lesson, Lesson.id == LessonSite.lesson_id)
         .where(*_planned(term_id), LessonSite.state != SiteState.CANCELLED, ~_names(LessonSite.site_id))
         .group_by(LessonSite.site_id, Lesson.subject)
     )
     of_school = (
-        select(Lesson.school_id, Lesson.subject, *_counts(now, None))
+        select(Lesson.school_id, Lesson.subject, *_counts(now, None, Lesson.live_seconds))
         .where(*_planned(term_id), *_own_class())
         .group_by(Lesson.school_id, Lesson.subject)
     )
@@ -68,35 +88,47 @@ def by_unit_without_groups(session: Session, term_id: UUID, now: dt.datetime) ->
 
 def by_main_room(session: Session, term_id: UUID, now: dt.datetime) -> Sequence[RoomTally]:
     """Lessons that each main room gives."""
-    ran = Lesson.went_live_at, Lesson.ended_at
-    query = select(Lesson.main_room_id, *_counts(now, None), *_minutes(now, Lesson.state.in_(HELD), *ran))
-    rows = session.execute(query.where(*_planned(term_id)).group_by(Lesson.main_room_id))
-    return [(room_id, *map(round, counts)) for room_id, *counts in rows]
+    query = select(Lesson.main_room_id, *_counts(now, None, Lesson.live_seconds)).where(*_planned(term_id))
+    return [tuple(row) for row in session.execute(query.group_by(Lesson.main_room_id))]
 
 
 def by_receiving_room(session: Session, term_id: UUID, now: dt.datetime) -> Sequence[RoomTally]:
     """Lessons that each receiving room takes."""
-    held = and_(Lesson.state.in_(HELD), _received())
-    there = LessonSite.joined_at, func.coalesce(LessonSite.left_at, Lesson.ended_at)
     query = (
-        select(LessonSite.receiving_room_id, *_counts(now, _received()), *_minutes(now, held, *there))
+        select(LessonSite.receiving_room_id, *_counts(now, _received(), LessonSite.received_seconds))
         .join(Lesson, Lesson.id == LessonSite.lesson_id)
         .where(*_planned(term_id), LessonSite.state != SiteState.CANCELLED)
         .group_by(LessonSite.receiving_room_id)
     )
-    return [(room_id, *map(round, counts)) for room_id, *counts in session.execute(query)]
+    return [tuple(row) for row in session.execute(query)]
 
 
-def lessons(session: Session, counted: Counted, after: Position | None, limit: int) -> Sequence[Lesson]:
-    """The lessons behind a count, in order."""
-    query = select(Lesson).where(*_planned(counted.term_id), or_(*_whose(counted)))
+def lessons(
+    session: Session, counted: Counted, after: Position | None, limit: int
+) -> list[tuple[Lesson, int]]:
+    """The lessons behind a count with the seconds that were delivered, in order."""
+    seconds = case((Lesson.state.in_(HELD), _seconds_of(counted)), else_=0)
+    query = select(Lesson, seconds).where(*_planned(counted.term_id), or_(*_whose(counted)))
     if counted.subject is not None:
         query = query.where(Lesson.subject == counted.subject)
     if counted.delivered:
         query = query.where(Lesson.state.in_(HELD))
     if after is not None:
         query = query.where(tuple_(Lesson.starts_at, Lesson.id) > tuple_(after.starts_at, after.lesson_id))
-    return session.scalars(query.order_by(Lesson.starts_at, Lesson.id).limit(limit)).all()
+    rows = session.execute(query.order_by(Lesson.starts_at, Lesson.id).limit(limit))
+    return [(lesson, seconds) for lesson, seconds in rows]
+
+
+def _seconds_of(counted: Counted) -> _Seconds:
+    """What reached whom the count is of."""
+    if counted.main_room_id is not None:
+        return Lesson.live_seconds
+    if counted.receiving_room_id is not None:
+        there = (LessonSite.lesson_id == Lesson.id, LessonSite.receiving_room_id == counted.receiving_room_id)
+        query = select(LessonSite.received_seconds).where(*there, _received()).correlate(Lesson)
+        return func.coalesce(query.scalar_subquery(), 0)
+    unit = literal(counted.place_id, Uuid())
+    return case((Lesson.school_id == unit, Lesson.live_seconds), else_=_at_site(unit))
 
 
 def _whose(counted: Counted) -> list[ColumnElement[bool]]:
@@ -144,12 +176,19 @@ def _own_class() -> tuple[ColumnElement[bool], ...]:
     return Lesson.mode == LessonMode.SYNCHRONOUS, ~_names(Lesson.school_id)
 
 
-def _counts(now: dt.datetime, reached: ColumnElement[bool] | None) -> tuple[ColumnElement[int], ...]:
-    """All, those that are over, and those that were held and reached whom they are for."""
-    over = func.sum(case((_over(now), 1), else_=0))
+def _counts(
+    now: dt.datetime, reached: ColumnElement[bool] | None, seconds: _Seconds
+) -> tuple[ColumnElement[int], ...]:
+    """All, those that are over, and those that were held and reached whom they are for; and the seconds of both."""
+    delivered = _held(reached)
+    planned = cast(extract("epoch", Lesson.ends_at) - extract("epoch", Lesson.starts_at), Integer)
+    counted = ((_over(now), 1), (delivered, 1), (_over(now), planned), (delivered, seconds))
+    return func.count(), *(func.sum(case((when, what), else_=0)) for when, what in counted)
+
+
+def _held(reached: ColumnElement[bool] | None) -> ColumnElement[bool]:
     held = Lesson.state.in_(HELD)
-    delivered = func.sum(case((held if reached is None else and_(held, reached), 1), else_=0))
-    return func.count(), over, delivered
+    return held if reached is None else and_(held, reached)
 
 
 def _over(now: dt.datetime) -> ColumnElement[bool]:
@@ -157,19 +196,12 @@ def _over(now: dt.datetime) -> ColumnElement[bool]:
     return or_(Lesson.ends_at <= now, Lesson.state.in_(HELD))
 
 
-def _minutes(
-    now: dt.datetime, delivered: ColumnElement[bool], began: _Moment, ended: _Moment
-) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-    """Of all that are over, as planned; and of those that were delivered, as they ran within their planned time."""
-    first = case((began < Lesson.starts_at, Lesson.starts_at), else_=began)
-    last = case((ended > Lesson.ends_at, Lesson.ends_at), else_=ended)
-    ran = and_(delivered, first < last)
-    due = func.sum(case((_over(now), _seconds(Lesson.ends_at) - _seconds(Lesson.starts_at)), else_=0))
-    return due / 60.0, func.sum(case((ran, _seconds(last) - _seconds(first)), else_=0)) / 60.0
-
-
-def _seconds(moment: _Moment) -> ColumnElement[int]:
-    return extract("epoch", moment)
+def _at_site(site_id: ColumnElement[UUID] | InstrumentedAttribute[UUID]) -> ColumnElement[int]:
+    """Seconds that a site received of a lesson."""
+    query = select(LessonSite.received_seconds).where(
+        LessonSite.lesson_id == Lesson.id, _unindexed(LessonSite.site_id) == site_id, _received()
+    )
+    return func.coalesce(query.correlate(Lesson, LessonGroup).scalar_subquery(), 0)
 
 
 def _received() -> ColumnElement[bool]:

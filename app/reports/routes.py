@@ -16,7 +16,7 @@ from app.errors import Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.feeds.rules import Language
 from app.lessons.tallies import Counted
 from app.reports import service, workbook
-from app.reports.rules import Cell, total
+from app.reports.rules import Cell, minutes, total
 from app.reports.rules import after as cells_after
 from app.reports.schemas import (
     CellOut,
@@ -197,8 +197,9 @@ def lessons(
     last = decode_pair(after, moment, UUID) if after else None
     counted = Counted(term_id, pupil_group_id, unit_id, subject, main_room_id, receiving_room_id, delivered)
     found, more = service.lessons(session, principal, counted, last, limit)
-    following = encode_cursor(found[-1].starts_at.isoformat(), str(found[-1].id)) if more else None
-    return Page(items=[CountedLesson.model_validate(each) for each in found], next=following)
+    last_one = found[-1][0] if more else None
+    following = encode_cursor(last_one.starts_at.isoformat(), str(last_one.id)) if last_one else None
+    return Page(items=[CountedLesson.of(*each) for each in found], next=following)
 
 
 @router.get(
@@ -281,6 +282,8 @@ def _cell(cell: Cell, wanted: Wanted, found: View, groups: Mapping[UUID | None, 
         planned=line.planned,
         due=cell.due,
         delivered=cell.delivered,
+        due_minutes=cell.due_minutes,
+        delivered_minutes=cell.delivered_minutes,
         lessons=link if line.group_id or unit else None,
     )
 
@@ -315,8 +318,8 @@ def _room(row: RoomRow, kind: str, term: UUID, weeks: float, units: Mapping[UUID
         planned=row.count.planned,
         due=row.count.due,
         delivered=row.count.delivered,
-        due_minutes=row.count.due_minutes,
-        delivered_minutes=row.count.delivered_minutes,
+        due_minutes=minutes(row.count.due_seconds),
+        delivered_minutes=minutes(row.count.delivered_seconds),
         per_week=_per_week(row.count.planned, weeks),
         lessons=_link("lessons", term_id=term, **{f"{kind}_room_id": room.id}),
     )

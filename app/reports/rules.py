@@ -9,7 +9,8 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import NamedTuple, TypeVar
 
-from app.timetables.curriculum_rules import Class, Line, Need, Planned
+from app.lessons.tallies import Reached
+from app.timetables.curriculum_rules import Class, Line, Need
 
 Key = TypeVar("Key", bound=Hashable)
 Order = tuple[str, str, int, str]
@@ -23,6 +24,10 @@ class Cell(NamedTuple):
     """Lessons of those planned whose time is over."""
     delivered: int
     """Lessons that were held and reached the class."""
+    due_minutes: int = 0
+    """Of those that are over, as planned."""
+    delivered_minutes: int = 0
+    """In which the class was taught; breaks are none."""
 
     @property
     def order(self) -> Order:
@@ -45,10 +50,27 @@ def in_order(classes: Iterable[Class]) -> list[Class]:
     return sorted(classes, key=lambda each: (str(each.unit_id), str(each.group_id or ""), each.grades))
 
 
-def cells_of(planned: Sequence[Line], needs: Sequence[Need], due: Planned, delivered: Planned) -> list[Cell]:
+def cells_of(planned: Sequence[Line], needs: Sequence[Need], reached: Reached) -> list[Cell]:
     """The lines of what is planned for some needs, with what is over and what was delivered."""
     together = zip(planned, needs, strict=True)
-    return [Cell(line, need.lessons(due), need.lessons(delivered)) for line, need in together]
+    return [_cell(line, need, reached) for line, need in together]
+
+
+def _cell(line: Line, need: Need, reached: Reached) -> Cell:
+    if not (due := need.lessons(reached.due)):
+        return Cell(line, 0, 0)
+    return Cell(
+        line,
+        due,
+        need.lessons(reached.delivered),
+        minutes(need.lessons(reached.due_seconds)),
+        minutes(need.lessons(reached.delivered_seconds)),
+    )
+
+
+def minutes(seconds: int) -> int:
+    """Seconds as the reports show them. Figures are sums of what is shown."""
+    return round(seconds / 60)
 
 
 @dataclass(slots=True)
@@ -68,6 +90,8 @@ class Figures:
     due: int = 0
     delivered: int = 0
     delivered_counted: float = 0
+    due_minutes: int = 0
+    delivered_minutes: int = 0
 
     def add(self, cell: Cell) -> None:
         """Take in one more cell."""
@@ -82,6 +106,8 @@ class Figures:
         self.due += cell.due
         self.delivered += cell.delivered
         self.delivered_counted += cell.delivered_counted
+        self.due_minutes += cell.due_minutes
+        self.delivered_minutes += cell.delivered_minutes
 
     @property
     def opening_rate(self) -> float | None:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from app.lessons.models import Lesson
 from app.lessons.rules import LessonState
 from app.reports.rules import Figures
 from app.reports.service import By
@@ -27,9 +28,17 @@ _FIGURES: Final = {
     "due": 120,
     "delivered": 114,
     "delivered_counted": 114.0,
+    "due_minutes": 4800,
+    "delivered_minutes": 4471,
     "full_hours_rate": 0.8,
     "full_hours_rate_delivered": 0.2192,
 }
+
+
+_MINUTES: Final = (
+    "Minutes of the delivered periods, within their planned time, in which the teacher was on the air and, at a site, "
+    "the site received it: breaks of either are left out. The `delivered_seconds` of the lessons behind, rounded"
+)
 
 
 class FiguresOut(Output):
@@ -49,9 +58,11 @@ class FiguresOut(Output):
     due: int = Field(description="Planned periods whose time is over")
     delivered: int = Field(
         description="Periods held that the site was there for, however long, and whatever the heads, as no rolls "
-        "are kept yet. How long lessons ran: `delivered_minutes` of GET /api/v1/reports/rooms"
+        "are kept yet. How long: `delivered_minutes`"
     )
     delivered_counted: float = Field(description="Own and delivered, likewise")
+    due_minutes: int = Field(description="Minutes of the periods that are due, as planned")
+    delivered_minutes: int = Field(description=_MINUTES)
     full_hours_rate: float | None = Field(description="counted ÷ required")
     full_hours_rate_delivered: float | None = Field(description="delivered_counted ÷ required")
 
@@ -127,6 +138,8 @@ class CellOut(Output):
             "planned": 40,
             "due": 10,
             "delivered": 9,
+            "due_minutes": 400,
+            "delivered_minutes": 351,
             "lessons": f"/api/v1/reports/lessons?term_id={_TERM}&pupil_group_id={_GROUP}&subject=English",
         }
     )
@@ -143,6 +156,8 @@ class CellOut(Output):
     planned: int
     due: int
     delivered: int
+    due_minutes: int
+    delivered_minutes: int = Field(description=_MINUTES)
     lessons: str | None = Field(description="The lessons that are counted")
 
 
@@ -215,10 +230,7 @@ class RoomFiguresOut(Output):
     due: int
     delivered: int
     due_minutes: int = Field(description="Minutes of the lessons that are due, as planned")
-    delivered_minutes: int = Field(
-        description="Minutes that delivered lessons were on the air, within their planned time. Of a receiving room: "
-        "from its first join to its last leave, breaks between them included"
-    )
+    delivered_minutes: int = Field(description=_MINUTES)
     per_week: float | None = Field(description="planned ÷ weeks of the term")
     lessons: str
 
@@ -266,6 +278,7 @@ class CountedLesson(Output):
             "state": "published",
             "main_room_id": _GROUP,
             "teacher_id": "7a4a2c1e-0a9b-4a53-8d2c-8e9f3b2a1c02",
+            "delivered_seconds": 0,
         }
     )
 
@@ -279,3 +292,9 @@ class CountedLesson(Output):
     state: LessonState
     main_room_id: UUID
     teacher_id: UUID
+    delivered_seconds: int = Field(description="Of its planned time, what reached whom the figure is about")
+
+    @classmethod
+    def of(cls, lesson: Lesson, seconds: int) -> "CountedLesson":
+        names = cls.model_fields.keys() - {"delivered_seconds"}
+        return cls(**{name: getattr(lesson, name) for name in names}, delivered_seconds=seconds)

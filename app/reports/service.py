@@ -1,7 +1,7 @@
 """Use cases of reports: what classes of a county are to be taught and are, and the lists behind each figure."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -90,7 +90,7 @@ def view(session: Session, principal: Principal, wanted: Wanted, now: datetime) 
     reached = tallies.reached(session, term.id, now)
     needs = needs_of(classes, plans, weeks)
     planned = covered(needs, _of_units(reached.planned, units), weeks)
-    cells = cells_of(planned.lines, needs, reached.due, reached.delivered)
+    cells = cells_of(planned.lines, needs, reached)
     unnamed = frozenset(reached.planned.of_units) - planned.unassigned.keys()
     served = {group_id for group_id, _ in reached.planned.of_groups}
     reached_units = {unit_id for unit_id, _ in reached.planned.of_units}
@@ -142,13 +142,15 @@ def lessons(
     counted: Counted,
     after: tuple[datetime, UUID] | None,
     limit: int,
-) -> tuple[Sequence[Lesson], bool]:
-    """The lessons behind a figure: of a group, a unit or a room within reach."""
+) -> tuple[Sequence[tuple[Lesson, int]], bool]:
+    """The lessons behind a figure, with the seconds that were delivered: of a group, a unit or a room within reach."""
     timetables.get_term(session, counted.term_id, principal.county_id)
+    place_id = counted.unit_id
     if (group_id := counted.group_id) is not None:
         missing = _missing("pupil_group", "pupil group", group_id)
         group = schools.pupil_groups(session, [group_id]).get(group_id)
-        _require_in_reach(session, principal, group.org_unit_id if group else None, missing)
+        place_id = group.org_unit_id if group else None
+        _require_in_reach(session, principal, place_id, missing)
     if counted.unit_id is not None:
         missing = _missing("org_unit", "org unit", counted.unit_id)
         _require_in_reach(session, principal, counted.unit_id, missing)
@@ -157,7 +159,7 @@ def lessons(
             room = schools.rooms(session, [room_id]).get(room_id)
             missing = _missing("room", "room", room_id)
             _require_in_reach(session, principal, room.org_unit_id if room else None, missing)
-    return tallies.counted_lessons(session, counted, after, limit)
+    return tallies.counted_lessons(session, replace(counted, place_id=place_id), after, limit)
 
 
 def subject_names(session: Session, county_id: UUID, language: Language) -> dict[str, str]:

@@ -12,7 +12,7 @@ from xlsxwriter.format import Format
 
 from app.feeds.rules import Language
 from app.reports import service
-from app.reports.rules import Figures, total
+from app.reports.rules import Figures, minutes, total
 from app.reports.service import By, RoomRow, View
 from app.schools.rules import RoomKind
 
@@ -29,11 +29,13 @@ _FIGURES: Final = {
         *("应开科次", "已排科次", "开课率(计划)%", "已开科次", "开课率(实际)%"),
         *("应开课时", "自有教师课时", "已排课时", "计入课时", "开足率(计划)%"),
         *("已到时课时", "已完成课时", "开足率(实际)%"),
+        *("已到时分钟", "已完成分钟"),
     ),
     Language.ENGLISH: (
         *("Subjects required", "Subjects planned", "Opening rate (planned) %", "Subjects delivered"),
         *("Opening rate (delivered) %", "Periods required", "By own teachers", "Periods planned", "Counted"),
         *("Full-hours rate (planned) %", "Periods due", "Periods delivered", "Full-hours rate (delivered) %"),
+        *("Minutes due", "Minutes delivered"),
     ),
 }
 _SHEETS: Final = {
@@ -50,17 +52,19 @@ _SHEETS: Final = {
 _COLUMNS: Final = {
     Language.CHINESE: {
         "part": "名称", "total": "合计",
-        "rooms": ("学校或教学点", "教室", "已排课时", "已到时课时", "已完成课时", "每周课时"),
+        "rooms": ("学校或教学点", "教室", "已排课时", "已到时课时", "已完成课时", "已到时分钟", "已完成分钟",
+                  "每周课时"),
         "unserved": ("学校或教学点", "班级", "年级", "人数"),
         "cells": ("学校或教学点", "班级", "年级", "学科", "应开课时", "自有教师课时",
-                  "已排课时", "已到时课时", "已完成课时"),
+                  "已排课时", "已到时课时", "已完成课时", "已到时分钟", "已完成分钟"),
     },
     Language.ENGLISH: {
         "part": "Name", "total": "Total",
-        "rooms": ("School or site", "Room", "Planned", "Due", "Delivered", "Per week"),
+        "rooms": ("School or site", "Room", "Planned", "Due", "Delivered", "Minutes due", "Minutes delivered",
+                  "Per week"),
         "unserved": ("School or site", "Class", "Grades", "Pupils"),
         "cells": ("School or site", "Class", "Grade", "Subject", "Required", "By own teachers",
-                  "Planned", "Due", "Delivered"),
+                  "Planned", "Due", "Delivered", "Minutes due", "Minutes delivered"),
     },
 }  # fmt: skip
 
@@ -122,7 +126,7 @@ def _tables(
             (
                 *(names.units[line.unit_id], names.groups[line.group_id], line.grade),
                 *(names.subjects.get(line.subject, line.subject), line.required, line.own, line.planned),
-                *(cell.due, cell.delivered),
+                *(cell.due, cell.delivered, cell.due_minutes, cell.delivered_minutes),
             )
             for cell in found.cells
             for line in [cell.line]
@@ -161,6 +165,8 @@ def _figures(figures: Figures) -> tuple[Value, ...]:
         figures.due,
         figures.delivered,
         figures.full_hours_rate_delivered,
+        figures.due_minutes,
+        figures.delivered_minutes,
     )
 
 
@@ -168,7 +174,8 @@ def _room(row: RoomRow, units: Mapping[UUID, str], weeks: float) -> tuple[Value,
     count = row.count
     per_week = round(count.planned / weeks, 2) if weeks else None
     room = row.room
-    return units[room.org_unit_id], room.name, count.planned, count.due, count.delivered, per_week
+    ran = minutes(count.due_seconds), minutes(count.delivered_seconds)
+    return units[room.org_unit_id], room.name, count.planned, count.due, count.delivered, *ran, per_week
 
 
 def _harmless(text: str) -> str:

@@ -72,6 +72,9 @@ async function show() {
   for (const { id, planned, delivered } of RATES) {
     byId(id).replaceChildren(bars(report.total[planned], report.total[delivered]));
   }
+  const { due_minutes: due, delivered_minutes: delivered } = report.total;
+  byId("minutes").hidden = due === 0;
+  say(byId("minutes"), "reports.minutes", { due, delivered });
   lists(report, query);
   known = report;
   byId("none").hidden = report.total.cells > 0;

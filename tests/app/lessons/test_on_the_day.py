@@ -1,6 +1,7 @@
 """Lessons on their day: who takes part, when media are let through, and what the records say."""
 
 from datetime import UTC, date, datetime, timedelta
+from random import Random
 
 import pytest
 from sqlalchemy import select
@@ -174,6 +175,37 @@ def test_sites_come_and_go(session: Session, county: County, lesson: Lesson) -> 
     back = site_of(session, lesson, code)
     assert (back.state, back.joined_at, back.left_at) == (SiteState.JOINED, STARTS, None)
     assert not service.mark_site_joined(session, lesson.id, "nobody", STARTS)
+
+
+def test_minutes_count_only_while_teacher_and_site_are_both_there(
+    session: Session, county: County, lesson: Lesson
+) -> None:
+    """Whatever comes and goes in whatever order, before and after the planned time too: minute by minute."""
+    code = county.sites[0].unit.code
+    chance = Random(5)
+    for _ in range(12):
+        with session.begin_nested() as story:
+            on_air = there = False
+            live = received = 0
+            for minute in range(-12, 52):
+                now = STARTS + minute * MINUTE
+                if chance.random() < 0.15:
+                    on_air = not on_air
+                    mark = service.mark_publishing if on_air else service.mark_interrupted
+                    assert mark(session, lesson.id, now)
+                if chance.random() < 0.15:
+                    there = not there
+                    mark_site = service.mark_site_joined if there else service.mark_site_left
+                    assert mark_site(session, lesson.id, code, now)
+                in_time = STARTS <= now < lesson.ends_at
+                live += on_air and in_time
+                received += on_air and there and in_time
+            service.follow_clock(session, STARTS + 52 * MINUTE)
+            session.refresh(lesson)
+            site = site_of(session, lesson, code)
+            assert (lesson.live_seconds, site.received_seconds) == (60 * live, 60 * received)
+            assert (lesson.live_since, site.received_since) == (None, None)
+            story.rollback()
 
 
 def test_a_lesson_ends_when_its_doors_close(session: Session, county: County, lesson: Lesson) -> None:

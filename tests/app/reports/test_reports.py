@@ -131,12 +131,15 @@ def scene(client: TestClient, session: Session, keys: Keys) -> Scene:
     )
     first.state = LessonState.ENDED
     first.went_live_at, first.ended_at = (first.starts_at + timedelta(minutes=each) for each in (-5, 30))
+    first.live_seconds = 27 * 60  # away for three minutes
     second.state = LessonState.CANCELLED
     there = (LessonSite.lesson_id == first.id, LessonSite.site_id == named.unit.id)
     session.execute(
         update(LessonSite)
         .where(*there)
-        .values(state=SiteState.LEFT, joined_at=first.starts_at + timedelta(minutes=10))
+        .values(
+            state=SiteState.LEFT, joined_at=first.starts_at + timedelta(minutes=10), received_seconds=17 * 60
+        )
     )
     bureau, head, other_head = (
         factories.bearer(keys, person)
@@ -172,6 +175,9 @@ def test_figures_add_up_from_the_county_to_the_single_lesson(scene: Scene) -> No
         for counted, narrowed in (("planned", ""), ("delivered", "&delivered=true")):
             lessons = scene.all(cell["lessons"] + narrowed) if cell["lessons"] else []
             assert len(lessons) == cell[counted], cell
+            if counted == "delivered":
+                seconds = sum(each["delivered_seconds"] for each in lessons)
+                assert cell["delivered_minutes"] == round(seconds / 60), cell
     for by in ("area", "site", "grade", "subject"):
         divided_by = scene.coverage(f"&by={by}")
         parts = [row["figures"] for row in divided_by["rows"]]
@@ -179,10 +185,20 @@ def test_figures_add_up_from_the_county_to_the_single_lesson(scene: Scene) -> No
         for row in divided_by["rows"]:
             behind = scene.all(row["cells"])
             assert len(behind) == row["figures"]["cells"]
-            for name in ("required", "own", "planned", "due", "delivered"):
+            for name in (
+                "required",
+                "own",
+                "planned",
+                "due",
+                "delivered",
+                "due_minutes",
+                "delivered_minutes",
+            ):
                 assert sum(cell[name] for cell in behind) == pytest.approx(row["figures"][name]), (row, name)
             if row["within"]:
                 assert scene.get(row["within"])["total"] == row["figures"]
+    # 27 minutes at the school, 17 at a site whose combined group counts for both of its grades.
+    assert (figures["delivered_minutes"], figures["due_minutes"]) == (27 + 2 * 17, 4 * 40)
     assert figures["full_hours_rate"] == round(figures["counted"] / figures["required"], 4)
     short = scene.all(f"{REPORTS}/coverage/cells?term_id={county.term.id}&only=unopened")
     assert len(short) == figures["cells"] - figures["opened"]
@@ -246,7 +262,7 @@ def test_rooms_who_is_left_out_and_how_far_one_sees(scene: Scene) -> None:
             assert len(scene.all(row["lessons"] + "&delivered=true")) == row["delivered"]
     (row,) = scene.get(f"{REPORTS}/rooms?{term}")["rows"]
     assert (row["delivered"], row["due"]) == (1, 1)  # it ended before its time
-    for kind, minutes in (("main", [30]), ("receiving", [0, 20])):
+    for kind, minutes in (("main", [27]), ("receiving", [0, 17])):
         shown = scene.get(f"{REPORTS}/rooms?{term}&kind={kind}")
         assert sorted(row["delivered_minutes"] for row in shown["rows"]) == minutes
         assert shown["delivered_minutes"] == sum(minutes) <= shown["due_minutes"]
