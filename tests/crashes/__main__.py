@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.crashes.outbox import story
+from tests.crashes.outbox import moments_of, story
 from tests.databases import PostgresDatabases, SqliteDatabases, postgres_server
 
 
@@ -27,7 +27,7 @@ def main() -> None:
                 place = folder / f"{kind}-{seed}"
                 place.mkdir()
                 with source.fresh(place) as url:
-                    told = story(place, url, seed, wanted.kills)
+                    told = story(place, url, seed, moments_of(seed, wanted.kills))
                 print(json.dumps({"database": kind, **asdict(told)}), flush=True)  # noqa: T201
         postgres.close()
 

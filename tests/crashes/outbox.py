@@ -1,7 +1,7 @@
 """A server is killed between a commit and what it leads to: everybody is told all the same, and knows repetitions.
 
 The server is `python -m app run` with a database, a webhook's receiver and a mail server that are real. It is killed by
-SIGKILL at a moment that the seed chooses; then another one takes over. Only the pauses before something is tried again
+SIGKILL at the moments of its story; then another one takes over. Only the pauses before something is tried again
 are shortened, by writing into the database that they are over.
 """
 
@@ -238,11 +238,18 @@ def scene(folder: Path, url: str, changes: int) -> Iterator[Scene]:
     engine.dispose()
 
 
-def story(folder: Path, url: str, seed: int, kills: int) -> Told:
+def moments_of(seed: int, kills: int) -> tuple[str, ...]:
+    """The moments of one story, so that stories of following seeds come to every moment in turn."""
+    first = (seed - 1) * kills
+    moments = [MOMENTS[(first + number) % len(MOMENTS)] for number in range(kills)]
+    random.Random(seed).shuffle(moments)
+    return tuple(moments)
+
+
+def story(folder: Path, url: str, seed: int, moments: tuple[str, ...]) -> Told:
     """Servers are killed one after the other, each a moment after a change; who takes over tells whatever is left."""
     chance = random.Random(seed)
-    moments = tuple(chance.choice(MOMENTS) for _ in range(kills))
-    with scene(folder, url, 2 * kills) as place:
+    with scene(folder, url, 2 * len(moments)) as place:
         for moment in moments:
             with place.server() as (client, process):
                 _register(place, client)
