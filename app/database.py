@@ -69,7 +69,8 @@ CALLER_ADDRESS = "caller's address"
 LENDER = "tongtang.lender"
 """Key in a request's scope: the `Lender` of its session for writing, if it has one."""
 
-_BUSY_TIMEOUT_MS = 5000
+_LOCK_WAIT_MS = 5000
+"""How long a statement waits for what another transaction holds, on either database."""
 _MAPPED: Final = 1 << 30
 """Bytes of SQLite's file that connections read where the system keeps them, without copies of their own."""
 _READ_ONLY = "tongtang_read_only"
@@ -189,7 +190,7 @@ def make_engine(url: str | URL, wait_seconds: float = WAIT_SECONDS) -> Engine:
         parsed,
         **pool,
         hide_parameters=True,  # an error that is logged quotes no names
-        connect_args={"connect_timeout": 5, "options": "-c timezone=UTC -c lock_timeout=5s"},
+        connect_args={"connect_timeout": 5, "options": f"-c timezone=UTC -c lock_timeout={_LOCK_WAIT_MS}"},
     )
     event.listen(engine, "checkin", _note_rest)
     event.listen(engine, "checkout", partial(_ping_rested, engine.dialect))
@@ -216,7 +217,7 @@ def _ping_rested(
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+    cursor.execute(f"PRAGMA busy_timeout = {_LOCK_WAIT_MS}")
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = NORMAL")
     cursor.execute("PRAGMA foreign_keys = ON")

@@ -1,7 +1,6 @@
 """Fixtures for the whole suite: fresh databases on SQLite and PostgreSQL, the application, a client."""
 
 import gc
-import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,14 +8,16 @@ from typing import Any
 
 import hypothesis
 import pytest
-import structlog
 from anyio.from_thread import start_blocking_portal
 from fastapi import FastAPI
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 from xdist.scheduler import LoadFileScheduling
 
+from app.accounts import passwords
 from app.database import SessionFactory, make_engine, make_session_factory
 from app.keys import Keys
 from app.main import create_app
@@ -24,6 +25,7 @@ from app.settings import PREFIX, Settings
 from tests.databases import PostgresDatabases, SqliteDatabases, postgres_server
 from tests.engines import share_engines
 from tests.folders import use_memory
+from tests.logs import logging_as_found
 
 use_memory()
 share_engines()
@@ -95,18 +97,20 @@ def _clean_environment() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _quick_passwords() -> Iterator[None]:
+    """Argon2 as it is, but of less strength: that of the product takes 30 ms, and is what `test_passwords` is about."""
+    quick = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1),))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", lambda: quick)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _logging_as_found() -> Iterator[None]:
     """A command sets up logging for its process; here it would go on into streams that were the test's own."""
-    root, configuration = logging.getLogger(), structlog.get_config()
-    handlers, level, configured = root.handlers[:], root.level, structlog.is_configured()
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)  # which forgets what loggers remember of it
-    if configured:
-        structlog.configure(**configuration)
-    else:
-        structlog.reset_defaults()
+    with logging_as_found():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
+from app import database
 from app.accounts.rules import Role
 from app.database import SessionFactory, take_turns
 from app.keys import Keys
@@ -14,7 +15,12 @@ from app.settings import Settings
 from tests import factories
 
 
-@pytest.mark.slow
+@pytest.fixture
+def _soon_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "_LOCK_WAIT_MS", 300)
+
+
+@pytest.mark.usefixtures("_soon_too_long")  # before there are connections
 def test_a_writer_that_waits_too_long_is_told_to_try_again(
     client: TestClient, session_factory: SessionFactory, keys: Keys
 ) -> None:

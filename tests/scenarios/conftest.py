@@ -1,14 +1,18 @@
 """Fixtures of the scenarios: a server with a county and its admin."""
 
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
+from app.__main__ import main
 from app.demo.api import Password
 from tests.databases import SqliteDatabases
-from tests.scenarios.server import ServerProcess, command, running_server
+from tests.logs import logging_as_found
+from tests.scenarios.server import ServerProcess, running_server
 
 
 @dataclass(frozen=True)
@@ -22,9 +26,9 @@ class County:
 def found_county(data_dir: Path, database_url: str, code: str = "C1", login: str = "admin") -> Password:
     """Found a county on the command line; its first bureau admin."""
     storage = ("--data-dir", str(data_dir), "--database-url", database_url, "--log-level", "warning")
-    done = command("create-county", code, "County", "--admin", login, "--password-stays", *storage)
-    assert done.returncode == 0, done.stderr
-    return Password(login, done.stdout.split()[-1])
+    with logging_as_found(), redirect_stdout(StringIO()) as said:
+        assert main(["create-county", code, "County", "--admin", login, "--password-stays", *storage]) == 0
+    return Password(login, said.getvalue().split()[-1])
 
 
 @pytest.fixture

@@ -13,6 +13,14 @@ from app.accounts.passwords import PasswordDesk, check_password, hash_password, 
 from app.errors import Invalid, Unavailable
 from tests.patience import PATIENCE, patient
 
+_STRONG = passwords._hasher
+"""As it is when this file is read: the other tests have a quicker one."""
+
+
+@pytest.fixture(autouse=True)
+def _of_full_strength(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "_hasher", _STRONG)
+
 
 @pytest.mark.parametrize(
     "password", ["correct horse battery", "kota-ribu-semo-lagi", "四个字的密码也可以很长吗"]
