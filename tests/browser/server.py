@@ -18,6 +18,7 @@ import httpx
 from app.settings import PREFIX
 from tests.patience import PATIENCE
 from tests.ports import free_port
+from tests.seeded import put_small_county
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,7 +68,9 @@ def running_server(
         f"{PREFIX}MEDIA_PORT": str(free_port()),
         **(settings or {}),
     }
-    if not demo:
+    if county == "small":
+        put_small_county(folder / "data")
+    else:
         subprocess.run([sys.executable, "-m", "app", "seed", county], cwd=ROOT, env=environment, check=True)
     with (folder / "server.log").open("w") as log:
         command = [sys.executable, "-m", "app", "run", *(["--demo"] if demo else [])]

@@ -27,9 +27,10 @@ from app.demo.test_card import FRAMES, Card
 from app.demo.watching import Watcher
 from media_relay.ice import new_credentials
 from media_relay.seams.dtls import DtlsIdentity
+from tests import seeded
 from tests.media_relay.clients import offer_text
 from tests.patience import PATIENCE, patient
-from tests.scenarios.server import REPOSITORY, ServerProcess, command, environment, running_server
+from tests.scenarios.server import REPOSITORY, ServerProcess, environment, running_server
 
 SYNTHETIC = 0
 REAL = 5
@@ -41,9 +42,8 @@ class School:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.database = f"sqlite:///{folder / 'db'}"
-        done = command("seed", "small", "--data-dir", str(folder), "--database-url", self.database)
-        assert done.returncode == 0, done.stderr
+        self.database = f"sqlite:///{folder / seeded.DATABASE}"
+        seeded.put_small_county(folder)
         self.password = json.loads((folder / "demo.json").read_text())["password"]
         (folder / "password").write_text(self.password)
 
