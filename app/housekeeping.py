@@ -1,9 +1,10 @@
 """The chores of this server, and the command that does one at once.
 
-A domain adds its own with a line in `chores_of`; what the work needs beyond the database comes from the settings.
+A domain adds its own to one of the kinds in `chores_of`; what the work needs beyond the database are settings.
 """
 
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -26,91 +27,94 @@ from app.oidc import service as oidc
 from app.pupils import service as pupils
 from app.settings import Settings
 
-_MONTH: Final = timedelta(days=30)
+_HOUR: Final = timedelta(hours=1)
+_DAY: Final = timedelta(days=1)
+_MONTH: Final = 30 * _DAY
 _log = structlog.stdlib.get_logger(__name__)
 
 
 def chores_of(settings: Settings) -> tuple[Chore, ...]:
     """Everything this server does on schedule."""
-    return (
-        Chore(
-            "forget-sessions",
-            timedelta(hours=1),
-            _forget_sessions,
-            "delete the sign-ins of browsers that ran out",
-        ),
-        Chore(
-            "forget-tokens",
-            timedelta(hours=1),
-            _forget_tokens,
-            "delete the refresh and access tokens and the mailed links that ran out",
-        ),
-        Chore(
-            "forget-keys",
-            timedelta(hours=1),
-            _forget_keys,
-            "delete the answers kept for requests with an Idempotency-Key a day ago",
-        ),
-        Chore(
-            "forget-attempts",
-            timedelta(hours=1),
-            _forget_attempts,
-            "delete what sign-ins by the identity provider left behind",
-        ),
-        Chore(
-            "end-unseen-roles",
-            timedelta(hours=6),
-            partial(_end_unseen, timedelta(days=settings.oidc_role_days)),
-            "end roles from the identity provider of people who have not come by it for long",
-        ),
-        Chore(
-            "rotate-keys",
-            timedelta(minutes=10),
-            partial(_rotate_keys, settings.data_dir, settings.signing_key_days),
-            "let another key sign tokens once the newest has done so for long enough",
-        ),
-        Chore(
-            "erase-pupils",
-            timedelta(hours=1),
-            _erase_pupils,
-            "erase pupils whose guardian's consent ran out",
-        ),
-        Chore(
-            "forget-consents",
-            timedelta(days=1),
-            partial(_forget_consents, _MONTH * settings.keep_consent_proof_months),
-            "delete what is left of guardians' consents that ended long ago",
-        ),
-        Chore(
-            "erase-closed-accounts",
-            timedelta(hours=6),
-            partial(_erase_closed, _MONTH * settings.keep_closed_accounts_months),
-            "erase people whose accounts were closed long ago",
-        ),
-        Chore(
-            "forget-notices",
-            timedelta(hours=6),
-            partial(_forget_notices, timedelta(days=settings.keep_notices_days)),
-            "delete old notices, those beyond the newest of a person, and old deliveries to webhooks",
-        ),
-        Chore(
-            "measure-tables",
-            timedelta(hours=6),
-            _measure_tables,
-            "let SQLite know how its rows are spread, so that it finds them the shortest way",
-        ),
-        Chore(
-            "tell-anchors",
-            timedelta(days=1),
-            _tell_anchors,
-            "write to the log where the trail ends, for `verify-audit --anchor`",
-        ),
-        Chore(
-            "cut-audit",
-            timedelta(hours=6),
-            partial(_cut_audit, _MONTH * settings.keep_audit_months),
-            "cut the trail where it has been kept long enough",
-        ),
+    return (*_forgetting(settings), *_ending(settings), *_keeping_up(settings))
+
+
+def _forgetting(settings: Settings) -> Iterator[Chore]:
+    """What nobody can use, or has a reason to read, any more."""
+    yield Chore("forget-sessions", _HOUR, _forget_sessions, "delete the sign-ins of browsers that ran out")
+    yield Chore(
+        "forget-tokens",
+        _HOUR,
+        _forget_tokens,
+        "delete the refresh and access tokens and the mailed links that ran out",
+    )
+    yield Chore(
+        "forget-keys",
+        _HOUR,
+        _forget_keys,
+        "delete the answers kept for requests with an Idempotency-Key a day ago",
+    )
+    yield Chore(
+        "forget-attempts",
+        _HOUR,
+        _forget_attempts,
+        "delete what sign-ins by the identity provider left behind",
+    )
+    yield Chore(
+        "forget-consents",
+        _DAY,
+        partial(_forget_consents, _MONTH * settings.keep_consent_proof_months),
+        "delete what is left of guardians' consents that ended long ago",
+    )
+    yield Chore(
+        "forget-notices",
+        6 * _HOUR,
+        partial(_forget_notices, _DAY * settings.keep_notices_days),
+        "delete old notices, those beyond the newest of a person, and old deliveries to webhooks",
+    )
+
+
+def _ending(settings: Settings) -> Iterator[Chore]:
+    """Roles and people whose time is over."""
+    yield Chore(
+        "end-unseen-roles",
+        6 * _HOUR,
+        partial(_end_unseen, _DAY * settings.oidc_role_days),
+        "end roles from the identity provider of people who have not come by it for long",
+    )
+    yield Chore("erase-pupils", _HOUR, _erase_pupils, "erase pupils whose guardian's consent ran out")
+    yield Chore(
+        "erase-closed-accounts",
+        6 * _HOUR,
+        partial(_erase_closed, _MONTH * settings.keep_closed_accounts_months),
+        "erase people whose accounts were closed long ago",
+    )
+
+
+def _keeping_up(settings: Settings) -> Iterator[Chore]:
+    """The server's own keys, tables and trail."""
+    yield Chore(
+        "rotate-keys",
+        timedelta(minutes=10),
+        partial(_rotate_keys, settings.data_dir, settings.signing_key_days),
+        "let another key sign tokens once the newest has done so for long enough",
+    )
+    yield Chore(
+        "measure-tables",
+        6 * _HOUR,
+        _measure_tables,
+        "let SQLite know how its rows are spread, so that it finds them the shortest way",
+    )
+    yield Chore(
+        "tell-anchors",
+        _DAY,
+        _tell_anchors,
+        "write to the log where the trail ends, for `verify-audit --anchor`",
+    )
+    yield Chore(
+        "cut-audit",
+        6 * _HOUR,
+        partial(_cut_audit, _MONTH * settings.keep_audit_months),
+        "cut the trail where it has been kept long enough",
     )
 
 

@@ -28,6 +28,47 @@ _STILL_NAMED = "NEW.ended_at IS NOT NULL AND EXISTS (SELECT 1 FROM pupils WHERE 
 
 
 def upgrade() -> None:
+    _make_consents()
+    _make_pupils()
+    refuse = _refuse_on_postgresql if op.get_context().dialect.name == "postgresql" else _refuse_on_sqlite
+    refuse("pupil_needs_consent", "pupils", "INSERT", _NO_CONSENT)
+    refuse("pupil_needs_consent_still", "pupils", "UPDATE", _NO_CONSENT)
+    refuse("pupil_outlives_consent", "guardian_consents", "UPDATE", _STILL_NAMED)
+
+
+def downgrade() -> None:
+    op.drop_table("pupils")
+    op.drop_table("consent_purposes")
+    op.drop_table("guardian_consents")
+    if op.get_context().dialect.name == "postgresql":
+        for name in ("pupil_needs_consent", "pupil_needs_consent_still", "pupil_outlives_consent"):
+            op.execute(f"DROP FUNCTION {name}()")
+
+
+def _word(name: str, words: Sequence[str]) -> sa.Enum:
+    return sa.Enum(*words, name=name, native_enum=False, create_constraint=True, length=20)
+
+
+def _refuse_on_postgresql(name: str, table: str, when: str, condition: str) -> None:
+    test = condition.format(yesterday="CURRENT_DATE - 1")
+    rule = name.removesuffix("_still")
+    op.execute(
+        f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF {test} THEN "
+        f"RAISE EXCEPTION '{rule}' USING ERRCODE = 'check_violation', CONSTRAINT = '{rule}'; "
+        "END IF; RETURN NEW; END $$"
+    )
+    op.execute(f"CREATE TRIGGER {name} BEFORE {when} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()")
+
+
+def _refuse_on_sqlite(name: str, table: str, when: str, condition: str) -> None:
+    test = condition.format(yesterday="date('now', '-1 day')")
+    rule = name.removesuffix("_still")
+    op.execute(
+        f"CREATE TRIGGER {name} BEFORE {when} ON {table} WHEN {test} BEGIN SELECT RAISE(ABORT, '{rule}'); END"
+    )
+
+
+def _make_consents() -> None:
     op.create_table(
         "guardian_consents",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -70,6 +111,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("consent_id", "purpose", name=op.f("pk_consent_purposes")),
     )
+
+
+def _make_pupils() -> None:
     op.create_table(
         "pupils",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -86,39 +130,3 @@ def upgrade() -> None:
         sa.UniqueConstraint("consent_id", name=op.f("uq_pupils_consent_id")),
     )
     op.create_index(op.f("ix_pupils_org_unit_id_grade"), "pupils", ["org_unit_id", "grade"])
-    refuse = _refuse_on_postgresql if op.get_context().dialect.name == "postgresql" else _refuse_on_sqlite
-    refuse("pupil_needs_consent", "pupils", "INSERT", _NO_CONSENT)
-    refuse("pupil_needs_consent_still", "pupils", "UPDATE", _NO_CONSENT)
-    refuse("pupil_outlives_consent", "guardian_consents", "UPDATE", _STILL_NAMED)
-
-
-def downgrade() -> None:
-    op.drop_table("pupils")
-    op.drop_table("consent_purposes")
-    op.drop_table("guardian_consents")
-    if op.get_context().dialect.name == "postgresql":
-        for name in ("pupil_needs_consent", "pupil_needs_consent_still", "pupil_outlives_consent"):
-            op.execute(f"DROP FUNCTION {name}()")
-
-
-def _word(name: str, words: Sequence[str]) -> sa.Enum:
-    return sa.Enum(*words, name=name, native_enum=False, create_constraint=True, length=20)
-
-
-def _refuse_on_postgresql(name: str, table: str, when: str, condition: str) -> None:
-    test = condition.format(yesterday="CURRENT_DATE - 1")
-    rule = name.removesuffix("_still")
-    op.execute(
-        f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF {test} THEN "
-        f"RAISE EXCEPTION '{rule}' USING ERRCODE = 'check_violation', CONSTRAINT = '{rule}'; "
-        "END IF; RETURN NEW; END $$"
-    )
-    op.execute(f"CREATE TRIGGER {name} BEFORE {when} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()")
-
-
-def _refuse_on_sqlite(name: str, table: str, when: str, condition: str) -> None:
-    test = condition.format(yesterday="date('now', '-1 day')")
-    rule = name.removesuffix("_still")
-    op.execute(
-        f"CREATE TRIGGER {name} BEFORE {when} ON {table} WHEN {test} BEGIN SELECT RAISE(ABORT, '{rule}'); END"
-    )
