@@ -38,6 +38,15 @@ class Refusal:
     """Seconds until another one may be made."""
 
 
+class Memory(MemoryStorage):
+    """The library's, whose own thread looks for what is over: it fails when a key is cleared while it looks at it."""
+
+    def clear(self, key: str) -> None:
+        """Forget one key, when nobody looks at it."""
+        with self.locks[key]:
+            super().clear(key)
+
+
 class SignInLimits:
     """Counts attempts in memory.
 
@@ -47,7 +56,7 @@ class SignInLimits:
 
     def __init__(self, bounds: Bounds | None = None) -> None:
         self._bounds = bounds or Bounds()
-        self._window = MovingWindowRateLimiter(MemoryStorage())
+        self._window = MovingWindowRateLimiter(Memory())
         self._pairs: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._lock = threading.Lock()
 

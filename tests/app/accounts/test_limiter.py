@@ -1,11 +1,14 @@
 """The bounds on sign-ins, without signing in."""
 
+import threading
+
 import pytest
 from limits import RateLimitItemPerMinute, RateLimitItemPerSecond
 
 from app.accounts import limiter
-from app.accounts.limiter import Bounds, SignInLimits
+from app.accounts.limiter import Bounds, Memory, SignInLimits
 from app.guard.addresses import network_of
+from tests.patience import PATIENCE
 
 HERE, THERE = "10.0.0.1", "10.0.0.2"
 
@@ -104,3 +107,20 @@ def test_strangers_do_not_choose_how_much_is_remembered(monkeypatch: pytest.Monk
         assert wait(bound, f"login{number}", HERE) == 0.0
     assert len(bound._pairs) == 100
     assert wait(bound, "login299", HERE) > 0
+
+
+def test_nothing_is_forgotten_while_the_librarys_thread_looks_at_it() -> None:
+    memory, forgotten = Memory(), threading.Event()
+
+    def forget() -> None:
+        memory.clear("wang")
+        forgotten.set()
+
+    with memory.locks["wang"]:  # as that thread holds it between looking and taking out what is over
+        thread = threading.Thread(target=forget)
+        thread.start()
+        assert not forgotten.wait(0.05)
+        memory.events["wang"] = []
+    thread.join(PATIENCE)
+    assert forgotten.is_set()
+    assert "wang" not in memory.events
