@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 from xdist.scheduler import LoadFileScheduling
 
+from app import database
 from app.accounts import passwords
 from app.database import SessionFactory, make_engine, make_session_factory
 from app.keys import Keys
@@ -26,6 +27,7 @@ from tests.databases import PostgresDatabases, SqliteDatabases, postgres_server
 from tests.engines import share_engines
 from tests.folders import use_memory
 from tests.logs import logging_as_found
+from tests.patience import PATIENCE
 
 use_memory()
 share_engines()
@@ -103,6 +105,14 @@ def _quick_passwords() -> Iterator[None]:
     quick = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1),))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "_hasher", lambda: quick)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patient_with_locks() -> Iterator[None]:
+    """Fifty who write at once take a slow and busy machine longer than anybody else is kept waiting."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "_LOCK_WAIT_MS", int(PATIENCE * 1000))
         yield
 
 

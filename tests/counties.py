@@ -94,6 +94,12 @@ def tomorrow() -> date:
     return datetime.now(ZoneInfo("Asia/Shanghai")).date() + timedelta(days=1)
 
 
+def next_monday() -> date:
+    """The same where the days of the first week matter."""
+    day = tomorrow()
+    return day + timedelta(days=-day.weekday() % 7)
+
+
 def county(
     session: Session,
     *,

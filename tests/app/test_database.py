@@ -183,10 +183,15 @@ def test_a_failed_commit_is_no_success(shop: TestClient) -> None:
     assert shop.post("/late").status_code == 500
 
 
+LOCK_WAIT_MS = database._LOCK_WAIT_MS
+"""As it is when this file is read: tests are more patient."""
+
+
 @pytest.mark.parametrize("pragma", [("foreign_keys", 1), ("journal_mode", "wal"), ("busy_timeout", 5000)])
 def test_sqlite_is_set_up_on_every_connection(
-    engine: Engine, pragma: Annotated[tuple[str, object], "name, value"]
+    engine: Engine, pragma: Annotated[tuple[str, object], "name, value"], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(database, "_LOCK_WAIT_MS", LOCK_WAIT_MS)
     if engine.dialect.name == "sqlite":
         again = make_engine(engine.url)
         with again.connect() as connection:

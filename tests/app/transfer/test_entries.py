@@ -53,7 +53,7 @@ class Timetable:
 def test_a_timetable_comes_in_is_corrected_and_goes_out(
     client: TestClient, session: Session, session_factory: SessionFactory, keys: Keys
 ) -> None:
-    county = counties.county(session, first_day=counties.tomorrow(), weeks=4)
+    county = counties.county(session, first_day=counties.next_monday(), weeks=4)
     second = factories.person(session, county.school, Role.TEACHER)
     group, there = class_of(session, county.school), class_of(session, county.sites[0].unit)
     head = factories.person(session, county.school, Role.SCHOOL_ADMIN)
@@ -129,7 +129,7 @@ def test_a_timetable_comes_in_is_corrected_and_goes_out(
 def test_every_row_that_cannot_be_says_which_lesson_what_and_when(
     client: TestClient, session: Session, session_factory: SessionFactory, keys: Keys
 ) -> None:
-    county = counties.county(session, first_day=counties.tomorrow(), weeks=4)
+    county = counties.county(session, first_day=counties.next_monday(), weeks=4)
     namesakes = [factories.person(session, county.school, Role.TEACHER) for _ in range(2)]
     for each in namesakes:
         each.name = "李老师"
