@@ -20,7 +20,7 @@ HEAD = "main_org_unit,main_room,receiving_org_unit,subjects,valid_from,valid_to,
 def test_rows_make_and_approve_agreements_and_change_none(
     client: TestClient, session: Session, session_factory: SessionFactory, keys: Keys
 ) -> None:
-    county = counties.county(session, sites=2)
+    county = counties.county(session, sites=2, first_day=counties.tomorrow())
     paired, other = county.sites
     free = counties.site(session, county.county, county.main_room, county.term, subjects=("Music",))
     free.room.link_mbps_declared = 10.0
