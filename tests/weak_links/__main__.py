@@ -38,6 +38,13 @@ def main() -> None:
         metavar="WORDS",
         help="leave lines with these words out of Chromium's offer",
     )
+    parser.add_argument(
+        "--svc",
+        type=lambda words: words.split("/"),
+        default=("", ""),
+        metavar="CODEC/MODE",
+        help="teach with one source in layers, for instance AV1/L1T3 or VP9/L3T3_KEY, instead of our page's three",
+    )
     parser.add_argument("--json", action="store_true", help="all figures, one JSON line a phase")
     asyncio.run(_run(parser.parse_args()))
 
@@ -50,7 +57,7 @@ async def _run(options: argparse.Namespace) -> None:
         speech = write_speech(Path(folder) / "speech.wav")
         async with async_playwright() as playwright, running_node() as node:
             browser = await launch(playwright, film, speech)
-            teacher = await publish(node, browser, width, height, options.frames)
+            teacher = await publish(node, browser, width, height, options.frames, *options.svc)
             await asyncio.sleep(options.warm_up)
             await _tell(teacher)
             if not options.json:

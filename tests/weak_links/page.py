@@ -17,13 +17,27 @@ _DOOR: Final = f"{_ORIGIN}door"
 
 SCRIPT: Final = """
 const door = { url: "/door", token: "", iceServers: [] };
-window.publish = async ({ width, height, frames }) => {
+window.publish = async ({ width, height, frames, codec, mode }) => {
   const media = await navigator.mediaDevices.getUserMedia({
     audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
     video: { width, height, frameRate: frames },
   });
   const { publish, PROFILES } = await import("/static/whip.js");
+  if (codec) return publishAs(media, codec, mode);
   window.pc = (await publish(door, media, PROFILES.main, new AbortController().signal)).pc;
+};
+// One source in layers (SVC), which our pages never send, but other clients do.
+const publishAs = async (media, codec, mode) => {
+  const { negotiate } = await import("/static/negotiate.js");
+  const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+  pc.addTransceiver(media.getAudioTracks()[0], { direction: "sendonly", streams: [media] });
+  const picture = pc.addTransceiver(media.getVideoTracks()[0], {
+    direction: "sendonly", streams: [media], sendEncodings: [{ scalabilityMode: mode, maxBitrate: 2_000_000 }],
+  });
+  const { codecs } = RTCRtpSender.getCapabilities("video");
+  picture.setCodecPreferences(codecs.filter(({ mimeType }) => mimeType === `video/${codec}`));
+  await negotiate(pc, door, new AbortController().signal);
+  window.pc = pc;
 };
 window.play = async () => {
   const { reception, watch } = await import("/static/whep.js");
@@ -104,9 +118,9 @@ class Room:
         await page.goto(_ORIGIN)
         return cls(context, page)
 
-    async def publish(self, width: int, height: int, frames: int) -> None:
-        """Teach, as the teacher's page does."""
-        media = {"width": width, "height": height, "frames": frames}
+    async def publish(self, width: int, height: int, frames: int, codec: str = "", mode: str = "") -> None:
+        """Teach, as the teacher's page does; or with another codec in a scalability mode (W3C webrtc-svc)."""
+        media = {"width": width, "height": height, "frames": frames, "codec": codec, "mode": mode}
         await self.page.evaluate("(media) => publish(media)", media)
 
     async def play(self) -> None:

@@ -78,14 +78,22 @@ class BehindDoor(LinkDoor):
         return self._behind(await super().subscribe(offer))
 
 
-async def publish(node: RunningNode, browser: Browser, width: int, height: int, frames: int) -> Room:
-    """A Chromium that teaches over a good link."""
+async def publish(
+    node: RunningNode,
+    browser: Browser,
+    width: int,
+    height: int,
+    frames: int,
+    codec: str = "",
+    mode: str = "",
+) -> Room:
+    """A Chromium that teaches over a good link, as our page does or with another codec."""
 
     async def answer(offer: str) -> str:
         return (await node.link.publish("teacher", LESSON, STREAM, offer)).sdp
 
     room = await Room.open(browser, answer)
-    await room.publish(width, height, frames)
+    await room.publish(width, height, frames, codec, mode)
     return room
 
 
