@@ -26,10 +26,24 @@ def has_layers(codec: int, view: memoryview, start: int, end: int) -> bool:
     return codec in (Codec.VP9, Codec.AV1)
 
 
+_SILENCE: Final = 2.0
+"""Seconds without a packet, while others are sent, after which a temporal layer is not sent any more."""
+
+
 class Layering:
     """What is known of the packets in a track's history, by slot. Times are seconds of any monotonic clock."""
 
-    __slots__ = ("flags", "heard_at", "octets", "packets", "reach", "spatial", "structure", "temporal")
+    __slots__ = (
+        "flags",
+        "heard_at",
+        "octets",
+        "packets",
+        "reach",
+        "spatial",
+        "structure",
+        "temporal",
+        "temporal_at",
+    )
 
     def __init__(self, slots: int) -> None:
         self.spatial = bytearray(slots)
@@ -44,6 +58,8 @@ class Layering:
         self.packets = [[0] * MAX_TEMPORAL for _ in range(MAX_SPATIAL)]
         self.heard_at = [float("-inf")] * MAX_SPATIAL
         """When each spatial layer's newest packet came."""
+        self.temporal_at = [float("-inf")] * MAX_TEMPORAL
+        """The same of each temporal layer."""
 
     def note(
         self, slot: int, codec: int, view: memoryview, start: int, end: int, dependency: bytes, now: float
@@ -66,7 +82,7 @@ class Layering:
         self.spatial[slot], self.temporal[slot], self.flags[slot] = spatial, temporal, flags
         self.octets[spatial][temporal] += end - start
         self.packets[spatial][temporal] += 1
-        self.heard_at[spatial] = now
+        self.heard_at[spatial] = self.temporal_at[temporal] = now
 
     def _of_dependency(self, slot: int, dependency: bytes) -> tuple[int, int, int]:
         """Of AV1, which says it in a header extension; a packet without it counts as the lowest layer's."""
@@ -90,8 +106,11 @@ class Layering:
 
     @property
     def top_temporal(self) -> int:
-        """The highest temporal layer that is sent now, where that is said (AV1); else the highest so far."""
-        return self.layers()[1] - 1 if self.structure is None else max(self.structure.tops)
+        """The highest temporal layer that is sent now: as AV1 says; else as was heard in the last seconds."""
+        if self.structure is not None:
+            return max(self.structure.tops)
+        newest = max(self.temporal_at)
+        return max(level for level, at in enumerate(self.temporal_at) if at >= newest - _SILENCE)
 
     def carried(self, spatial: int, temporal: int) -> tuple[int, int]:
         """Packets and bytes of payload so far of these layers and those below."""

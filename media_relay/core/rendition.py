@@ -143,7 +143,8 @@ class Rendition:
     def entrance(self, slots: Sequence[int], keyframe: int, former: Rendition, after: int) -> int:
         """Where in a batch those on another rendition of the same track may go over to this one; -1 for nowhere.
 
-        To fewer layers: with any picture. To more temporal layers: where one of them may be begun. To more spatial
+        To fewer layers: with any picture. To more temporal layers: where one of them may be begun, or with any picture
+        where the publisher has ceased to send them: then they have all there is, and are told so. To more spatial
         layers: with a keyframe only; ``keyframe`` tells where one begins, -1 for nowhere. Never with a late packet:
         they have been sent what came until ``after`` already.
         """
@@ -158,7 +159,11 @@ class Rendition:
             spatial, temporal, flags = layering.spatial[slot], layering.temporal[slot], layering.flags[slot]
             if spatial or not flags & BEGINS or temporal > self.temporal or sequence(slot) <= after:
                 continue
-            if not rises or (flags & SWITCH if temporal > former.temporal else layering.reach[slot] >= top):
+            if (
+                not rises
+                or top <= former.temporal
+                or (flags & SWITCH if temporal > former.temporal else layering.reach[slot] >= top)
+            ):
                 return index
         return -1
 

@@ -68,6 +68,7 @@ class Camera:
     pictures: int = 0
     number: int = 40_000
     picture_id: int = 32_760
+    pattern: tuple[int, ...] = PATTERN
     held: list[Any] = field(default_factory=list)
     viewers: list[Viewer] = field(default_factory=list)
 
@@ -84,7 +85,7 @@ class Camera:
     def shoot(self, *, key: bool = False, parts: int = 1, hold: tuple[int, int] | None = None) -> None:
         """One picture in all its layers; ``hold`` (spatial layer, part) does not arrive yet."""
         self.now += 1 / 30
-        temporal = 0 if key else PATTERN[self.pictures % len(PATTERN)]
+        temporal = 0 if key else self.pattern[self.pictures % len(self.pattern)]
         for spatial in range(self.spatial):
             for part in range(parts):
                 head = WRITERS[self.codec](
@@ -221,6 +222,27 @@ def test_temporal_layers_are_taken_up_where_one_may_begin_them(codec: Codec) -> 
     for _ in range(4):
         camera.shoot()
     assert shown(viewer, mark) == [(0, 0), (0, 2), (0, 1), (0, 2)]
+    assert_seamless(viewer.seen)
+    assert_references_hold(viewer.seen, codec)
+
+
+@pytest.mark.parametrize("codec", [Codec.VP8, Codec.VP9])
+def test_who_has_fewer_pictures_has_all_once_the_publisher_sends_no_more(codec: Codec) -> None:
+    camera, viewer = going(codec, 1)
+    camera.want(viewer, "low")
+    camera.shoot()
+    camera.pattern = (0,)
+    for i in range(75):  # two and a half seconds
+        camera.shoot(key=not i)
+    camera.want(viewer, "full")
+    assert not camera.steer()
+    camera.shoot()
+    assert viewer.video.current is not None and viewer.video.current.rung == "full"
+    camera.pattern = PATTERN
+    mark = len(viewer.seen)
+    for i in range(8):
+        camera.shoot(key=not i)
+    assert len(viewer.seen) == mark + 8
     assert_seamless(viewer.seen)
     assert_references_hold(viewer.seen, codec)
 
