@@ -29,6 +29,8 @@ _LOSSY: Final = 8
 """Packets lost of 256 from which on repairs are sent twice: a second try would come a round trip later."""
 _ON_ITS_WAY: Final = 0.3
 """Seconds in which a request for a keyframe may have crossed one; clients repeat theirs."""
+_IN_TIME: Final = 0.25
+"""Seconds in a queue, after which sound comes too late to be heard."""
 _HEADERS: Final = 28
 """Bytes of IPv4 and UDP around a packet."""
 
@@ -276,11 +278,11 @@ class Subscriber(Peer):
     def _resend(self, ssrc: int, numbers: list[int], now: float) -> None:
         """Send again what is asked for, where that does more good than harm.
 
-        Nothing into a queue that is to get shorter, not even sound: it would come too late to be heard. On a narrow
+        Nothing into a queue that is to get shorter, but for sound that still comes in time to be heard. On a narrow
         link no more of pictures than is allowed, and nothing that the next keyframe makes useless.
         """
         kind = self._kinds.get(ssrc)
-        if kind is None or self._held:
+        if kind is None or (self._held and (kind == "video" or self._waits > _IN_TIME)):
             return
         subscription = self.subscriptions[kind]
         narrow = self.paced and kind == "video"

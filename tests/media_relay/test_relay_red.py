@@ -168,3 +168,27 @@ def test_noise_in_redundant_sound_is_dropped(bench: Bench, payload: bytes) -> No
     bench.until(lambda: len(site.packets) == 2)
     assert bench.relay.drops()["rtp"] == 1
     assert not bench.relay.drops().get("fault")
+
+
+def test_what_was_sent_with_its_repetition_is_not_sent_again_without(bench: Bench) -> None:
+    """It would be another plaintext under the same nonce."""
+    teacher, site = bench.publisher(), bench.join(RedClient("site"))
+    for number in range(1, 6):
+        teacher.send_rtp(plain(number))
+    bench.until(lambda: len(site.packets) == 5)
+    viewers = bench.relay._viewers
+    page, _ = viewers._by_session["site"]
+    page.viewer.capacity, page.viewer.repeats = 300_000, False
+    viewers._give(page, bench.clock())
+    for number in range(6, 11):
+        teacher.send_rtp(plain(number))
+    bench.until(lambda: len(site.packets) == 10)
+    assert [p.payload_type for p in site.packets[1:]] == [RED] * 4 + [OPUS] * 5
+    numbers = [p.number for p in site.packets]
+    assert numbers == list(range(numbers[0], numbers[0] + 10))
+    assert [p.payload for p in site.packets[5:]] == [word(n) for n in range(6, 11)]
+    for lost in (3, 7):
+        site.send_rtcp(rtcp.nack(9, site.packets[0].ssrc, [numbers[lost]]))
+    bench.until(lambda: site.undecodable > 0)  # what one has already is refused as a replay
+    bench.tick(5)
+    assert site.undecodable == 1, "the later one alone"
