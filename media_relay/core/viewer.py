@@ -401,6 +401,7 @@ class Viewer:
     def _release(self) -> None:
         self.repeats = True
         for member in self.members:
+            member.repeats = True
             member.release()
 
     def _is_heard(self) -> bool:
