@@ -47,8 +47,8 @@ def add_bells(
         session, unit, _days(draft), doing, follow, lambda: _put(session, draft, cut, principal.today)
     )
     for each in cuts:
-        _note(session, principal, unit, each)
-    _note(session, principal, unit, ScheduleChange(made.id, None, bells.draft_of(made)))
+        note_bells(session, principal, unit, each)
+    note_bells(session, principal, unit, ScheduleChange(made.id, None, bells.draft_of(made)))
     return made
 
 
@@ -71,7 +71,7 @@ def change_bells(
     _change(
         session, unit, _days(old, new), doing, follow, lambda: bells.rewrite_schedule(session, schedule, new)
     )
-    _note(session, principal, unit, ScheduleChange(schedule.id, old, bells.draft_of(schedule)))
+    note_bells(session, principal, unit, ScheduleChange(schedule.id, old, bells.draft_of(schedule)))
     return schedule
 
 
@@ -125,7 +125,7 @@ def remove_bells(
         follow,
         lambda: bells.remove_schedule(session, schedule, principal.today),
     )
-    _note(session, principal, unit, ScheduleChange(schedule_id, before, None))
+    note_bells(session, principal, unit, ScheduleChange(schedule_id, before, None))
 
 
 def effects_of_removing(
@@ -193,7 +193,8 @@ def _clock(bell: Bell) -> str:
     return f"{bell.starts_at:%H:%M}-{bell.ends_at:%H:%M}"
 
 
-def _note(session: Session, principal: Principal, unit: OrgUnit, change: ScheduleChange) -> None:
+def note_bells(session: Session, principal: Principal, unit: OrgUnit, change: ScheduleChange) -> None:
+    """Tell the trail what became of a schedule."""
     act = Act.BELLS_CHANGED
     if change.before is None:
         act = Act.BELLS_PUT_IN_FORCE

@@ -338,4 +338,5 @@ def bells_conflict(session: Session, draft: BellDraft, apart_from: UUID | None =
         "Bell schedules overlap",
         f"Only one bell schedule of an org unit is in force on a day; in the way: {named}.",
         bell_schedule_ids=[str(each.id) for each in others],
+        others=named,
     )

@@ -214,9 +214,10 @@ def plan(session: Session, principal: Principal, records: Sequence[Record], at: 
     for record in records:
         planning.take(record)
     planning.judge()
+    bad = {fault.row for fault in planning.faults}
     return TablePlan(
-        len(planning.plans),
-        len(planning.changes),
+        len(planning.plans.keys() - bad),
+        sum(change.record.row not in bad for change in planning.changes),
         planning.unchanged,
         tuple(planning.faults),
         planning.carry_out,

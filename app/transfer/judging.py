@@ -69,7 +69,15 @@ def judge_table(
     plan = kind.plan(session, principal, values, at)
     rows = sum(row.number > header.row for row in table.rows)
     wrong = sorted([*faults, *plan.faults], key=lambda fault: fault.row)
-    return Judged(rows, plan.created, plan.changed, plan.unchanged, tuple(map(found, wrong)), plan.carry_out)
+    return Judged(
+        rows,
+        plan.created,
+        plan.changed,
+        plan.unchanged,
+        tuple(map(found, wrong)),
+        plan.carry_out,
+        plan.remarks,
+    )
 
 
 def judge_bundle(session: Session, principal: Principal, bundle: Bundle, at: Importing) -> Judged:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.permissions import Action
 from app.accounts.rules import Principal
-from app.transfer import entries, headcounts, org_units, pairings, people, pupil_groups, rooms
+from app.transfer import bells, entries, headcounts, org_units, pairings, people, pupil_groups, rooms
 from app.transfer.columns import Column, Record, Written
 from app.transfer.plans import Importing, Plan
 
@@ -22,6 +22,7 @@ class Kind(StrEnum):
     PEOPLE = "people"
     PUPIL_GROUPS = "pupil-groups"
     HEADCOUNTS = "headcounts"
+    BELLS = "bell-schedules"
     PAIRINGS = "pairings"
     ENTRIES = "timetable-entries"
 
@@ -34,6 +35,7 @@ class Imported(StrEnum):
     PEOPLE = Kind.PEOPLE.value
     PUPIL_GROUPS = Kind.PUPIL_GROUPS.value
     HEADCOUNTS = Kind.HEADCOUNTS.value
+    BELLS = Kind.BELLS.value
     PAIRINGS = Kind.PAIRINGS.value
     ENTRIES = Kind.ENTRIES.value
     ONE_ROSTER = "oneroster"
@@ -82,6 +84,9 @@ KINDS: Final[dict[Kind, TableKind]] = {
     Kind.HEADCOUNTS: TableKind(
         ("学生人数", "Headcounts"), headcounts.COLUMNS, headcounts.EXAMPLES, Action.HEADCOUNT_SET,
         Action.HEADCOUNT_SHOW, _whenever(headcounts.plan), headcounts.rows,
+    ),
+    Kind.BELLS: TableKind(
+        ("作息表", "Bells"), bells.COLUMNS, bells.EXAMPLES, Action.BELLS_ADD, Action.BELLS_SHOW, bells.plan, bells.rows
     ),
     Kind.PAIRINGS: TableKind(
         ("结对", "Pairings"), pairings.COLUMNS, pairings.EXAMPLES, Action.PAIRING_ADD, Action.PAIRING_SHOW,

@@ -43,6 +43,7 @@ class Plan:
     unchanged: int
     faults: tuple[Fault, ...]
     carry_out: Callable[[Session], None]
+    remarks: tuple[tuple[str, Mapping[str, int]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ sends it.
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -79,6 +79,10 @@ async def import_table(
     principal: Annotated[Principal, may(Action.TABLE_IMPORT)],
     kind: Annotated[Imported, Query(description="What the rows are about")],
     dry_run: Annotated[bool, Query(description="Say what the file would do, and store nothing")] = True,
+    lessons: Annotated[
+        Literal["refuse", "follow"],
+        Query(description="Of bell schedules: whether planned lessons move with them, or are in their way"),
+    ] = "refuse",
 ) -> ImportReport:
     """Take in an XLSX or CSV file, or a OneRoster bundle, sent as the body, of up to 16 MiB and 20,000 rows a table.
 
@@ -96,7 +100,8 @@ async def import_table(
     settings: Settings = request.app.state.settings
     desk: TransferDesk = request.app.state.transfer_desk
     skew = timedelta(minutes=settings.bell_skew_minutes)
-    at = Importing(Doing(datetime.now(UTC), principal.person_id, skew))
+    doing = Doing(datetime.now(UTC), principal.person_id, skew)
+    at = Importing(doing, follow=lessons == "follow")
     wish = Wish(kind, dry_run, _language(request), address_of(request), at)
     scanner = Scanner(settings.upload_scanner, settings.upload_scan_seconds)
     async with received(_Body(request), scanner, MOST_BYTES) as path:

@@ -55,7 +55,7 @@ class ImportReport(Output):
     refused: int = Field(description="Rows with errors; with any, nothing is stored")
     errors: list[RowError] = Field(description="The first 200, by row")
     more_errors: int = Field(description="How many there are beyond those")
-    remarks: list[Remark] = Field([], description="Of OneRoster bundles: what was counted or left out")
+    remarks: list[Remark] = Field([], description="What was counted or left out, or becomes of lessons")
 
     model_config = example(
         {

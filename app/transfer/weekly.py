@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from datetime import time
 from itertools import pairwise
 from typing import Final
 
@@ -11,6 +12,8 @@ from app.transfer.tables import Cell
 from app.web.language import Language
 
 MOST_WEEKS: Final = 60
+_MINUTES: Final = 24 * 60
+_CLOCK: Final = re.compile(r"(\d{1,2})\s*[:时]\s*(\d{2})(?::00(?:\.0+)?)?分?", re.ASCII)
 _DAYS: Final = (
     ("星期一", "Monday"), ("星期二", "Tuesday"), ("星期三", "Wednesday"), ("星期四", "Thursday"), ("星期五", "Friday"),
     ("星期六", "Saturday"), ("星期日", "Sunday"),
@@ -52,6 +55,25 @@ def as_period(cell: Cell) -> int:
     """The number of a period."""
     text = as_code(cell) if isinstance(cell, str) else cell
     return as_whole(text.removeprefix("第").removesuffix("节") if isinstance(text, str) else text)
+
+
+def as_clock(cell: Cell) -> time:
+    """A time of the day in whole minutes: typed, or a part of a day, as spreadsheets keep it."""
+    if isinstance(cell, float):
+        minutes = round(cell * _MINUTES)
+        if not 0 <= minutes < _MINUTES or abs(cell * _MINUTES - minutes) > 0.01:
+            raise BadValue("cell.no_time", value=str(cell)[:40])
+        return time(*divmod(minutes, 60))
+    text = as_code(cell)
+    found = _CLOCK.fullmatch(text)
+    if found is None or int(found[1]) > 24 or int(found[2]) > 59 or (int(found[1]) == 24 and int(found[2])):
+        raise BadValue("cell.no_time", value=text[:40])
+    return time(int(found[1]) % 24, int(found[2]))
+
+
+def clock_in(clock: Value, _language: Language) -> str:
+    """Writes a time of the day."""
+    return f"{clock:%H:%M}"
 
 
 def as_weeks(cell: Cell) -> Weeks:

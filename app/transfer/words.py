@@ -169,6 +169,10 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "“{value}” names no grades. Write 1, 2 or 1-3 as text, up to 12.",
     ),
     "cell.one_grade": ("一行只写一个年级。", "One grade a row."),
+    "cell.no_time": (
+        "“{value}”不是时间。请写成 08:00。",
+        "“{value}” is no time of the day. Write it as 08:00.",
+    ),
     "cell.no_weekday": (
         "“{value}”不是星期几。请写成 星期一 或 1。",
         "“{value}” is no weekday. Write Monday or 1.",
@@ -277,6 +281,43 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "pairing.state_not_new": (
         "新协议只能是“已提出”或“已批准”，没有停止日期。",
         "A new agreement is proposed or approved, and has not been stopped.",
+    ),
+    "days.reversed": ("结束日期早于开始日期。", "The last day is before the first."),
+    "bells.rows_differ": (
+        "与第 {first} 行属于同一作息表（单位和开始日期相同），这里却不一致。",
+        "Row {first} is of the same schedule (unit and first day), and says otherwise.",
+    ),
+    "bells.overlap": (
+        "该单位在这些日子已有作息表：{others}。请在同一文件中写明它新的结束日期。",
+        "The unit has bells on some of these days already: {others}. Say in the same file when those end now.",
+    ),
+    "bells.period_reversed": ("下课时间不晚于上课时间。", "The period has to end after it begins."),
+    "bells.periods_overlap": (
+        "与同一作息表的另一节时间重叠。",
+        "It overlaps another period of its schedule.",
+    ),
+    "bells.moving": (
+        "会改动 {count} 节已排课的时间（首节：{day} 第 {period} 节“{title}”）。要让课随之调整，请勾选“随作息调整”。",
+        "{count} planned lessons would move, the first “{title}” on {day}, period {period}. Choose to let them follow.",
+    ),
+    "bells.falling": (
+        "会使 {count} 节课失去节次（首节：{day} 第 {period} 节“{title}”）。如同意取消，请勾选“随作息调整”。",
+        "{count} planned lessons would lose their period, the first “{title}” on {day}, period {period}. "
+        "Choose to let them follow, which cancels them.",
+    ),
+    "bells.apart": (
+        "会使 {count} 节课与教学点作息对不上（首节：{day} 第 {period} 节“{title}”）。请同时给教学点相应的作息。",
+        "{count} lessons would lie outside of a site's periods, the first “{title}” on {day}, period {period}. "
+        "Give that site matching bells in the same file.",
+    ),
+    "bells.clash": (
+        "随作息调整后，有课会与同一教师、教室或班级的其他课冲突，请先在“课表”页调整。",
+        "Lessons that follow would meet others of their teacher, room or pupils; plan these otherwise first.",
+    ),
+    "bells.follow": (
+        "{moving} 节已排的课随作息改变时间，{falling} 节因没有节次而取消；相关人员会收到通知。",
+        "Planned lessons that move with the bells: {moving}; that are cancelled for want of their period: {falling}. "
+        "Everybody concerned is told.",
     ),
     "teacher.not_found": (
         "没有登录名或姓名为“{value}”的教师。",

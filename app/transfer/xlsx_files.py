@@ -317,7 +317,7 @@ class _Sheet(_Reader):
             return BadCell("cell.unreadable")
         if not math.isfinite(number):
             return BadCell("cell.unreadable")
-        if seen.style in self._dates:
+        if seen.style in self._dates and not 0 <= number < 1:  # less than a day is a time of it
             return day_of_serial(number, self._from_1904) or BadCell("cell.no_date")
         return number
 

@@ -7,17 +7,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from sqlalchemy import delete
+
 from app.accounts.service import find_by_login, principal_of
 from app.database import SessionFactory
 from app.lessons.changes import Doing
+from app.lessons.models import Lesson, LessonChange, LessonGroup, LessonSite
 from app.schools import bulk
 from app.schools.rules import OrgUnitKind
 from app.seeds.jinzhai import ADMIN
+from app.timetables.models import TimetableEntry
 from app.transfer import people, rooms, service
 from app.transfer.columns import Written
 from app.transfer.kinds import KINDS, Imported, Kind
 from app.transfer.plans import Importing
-from app.transfer.service import Wish
+from app.transfer.service import Form, Wish
 from app.transfer.writing import Sheet, xlsx_of
 from app.web.language import Language
 
@@ -44,6 +48,26 @@ def measure_import(factory: SessionFactory, kind: Kind, folder: Path) -> float:
     report = service.import_file(factory, principal, wish, path)
     seconds = time.perf_counter() - began
     assert (report.created, report.unchanged) == (_ROWS, 0)
+    return seconds
+
+
+def measure_timetable(factory: SessionFactory, folder: Path) -> float:
+    """Seconds from the workbook of a county's whole timetable, which is gone, to its commit."""
+    with factory() as session:
+        admin = find_by_login(session, ADMIN)
+        assert admin is not None
+        now = datetime.now(UTC)
+        principal = principal_of(session, admin.id, now)
+        path = folder / "timetable.xlsx"
+        path.write_bytes(service.export(session, principal, Kind.ENTRIES, Form.XLSX, Language.CHINESE))
+    with factory.begin() as session:
+        for table in (LessonChange, LessonGroup, LessonSite, Lesson, TimetableEntry):
+            session.execute(delete(table))
+    wish = Wish(Imported.ENTRIES, False, Language.CHINESE, "", Importing(Doing(now, principal.person_id)))
+    began = time.perf_counter()
+    report = service.import_file(factory, principal, wish, path)
+    seconds = time.perf_counter() - began
+    assert (report.created, report.refused) == (report.rows, 0)
     return seconds
 
 

@@ -28,7 +28,7 @@ from app.timetables.models import Term, TimetableEntry
 from app.timetables.planning import EntryDraft
 from tests.benchmarks.figures import Figure, Selection
 from tests.benchmarks.following import measure_bells, measure_checks
-from tests.benchmarks.imports import TABLES, measure_import
+from tests.benchmarks.imports import TABLES, measure_import, measure_timetable
 from tests.benchmarks.reads import RATE, measure_reads
 from tests.databases import PostgresDatabases, postgres_server
 
@@ -36,7 +36,7 @@ _ENTRIES: Final = 40
 _LESSONS: Final = 14_300
 _FIGURES: Final = (
     *("seed_s", "create_entry_ms", "reads_p95_ms", "reads_per_second", "read_cpu_ms"),
-    *("report_ms", "bells_s", "check_ms", *TABLES.values()),
+    *("report_ms", "bells_s", "check_ms", *TABLES.values(), "import_timetable_s"),
 )
 
 
@@ -79,6 +79,9 @@ async def _figures_of(county: _County, kind: str, wanted: Selection) -> AsyncIte
         if wanted.takes(name := f"planning.{figure}.{kind}"):
             seconds = measure_import(county.factory, table, county.settings.data_dir)
             yield Figure(name, round(seconds, 2), "s for 5,000 rows")
+    if wanted.takes(name := f"planning.import_timetable_s.{kind}"):
+        seconds = measure_timetable(county.factory, county.settings.data_dir)
+        yield Figure(name, round(seconds, 2), "s for 715 weekly lessons")
     if not wanted.takes_any([f"planning.{figure}.{kind}" for figure in _FIGURES[1:5]]):
         return
     creating = statistics.median(_create_entries(county))

@@ -9,6 +9,12 @@ import { byId, child } from "./page.js";
 
 const MOST_BYTES = 16 * 1024 * 1024;
 const BUNDLE = "oneroster"; // goes out as a ZIP, and has no template
+const BELLS = "bell-schedules"; // planned lessons stand on them
+const ABOUT = {
+  [BELLS]: "tables.about.bells",
+  pairings: "tables.about.pairings",
+  "timetable-entries": "tables.about.entries",
+};
 const COUNTS = {
   created: "tables.created",
   changed: "tables.changed",
@@ -26,15 +32,23 @@ byId("check").addEventListener("submit", (event) => {
   attempt(() => bring(true), byId("try"));
 });
 byId("store").addEventListener("click", () => attempt(() => bring(false), byId("store")));
-for (const change of [byId("kind"), byId("file")]) change.addEventListener("change", forget);
-byId("kind").addEventListener("change", () => {
-  const whole = byId("kind").value === BUNDLE;
-  for (const button of document.querySelectorAll("[data-file]")) button.hidden = (button.dataset.form === "zip") !== whole;
-});
+for (const change of [byId("kind"), byId("file"), byId("follow")]) change.addEventListener("change", forget);
+byId("kind").addEventListener("change", choose);
+choose(); // a browser that goes back keeps what was chosen
 for (const button of document.querySelectorAll("[data-file]")) {
   button.addEventListener("click", () => attempt(() => download(button.dataset), button));
 }
 if (isSignedIn) attempt(whoIsHere);
+
+function choose() {
+  const kind = byId("kind").value;
+  for (const button of document.querySelectorAll("[data-file]")) {
+    button.hidden = (button.dataset.form === "zip") !== (kind === BUNDLE);
+  }
+  byId("follow-choice").hidden = kind !== BELLS;
+  byId("about").hidden = !(kind in ABOUT);
+  if (kind in ABOUT) say(byId("about"), ABOUT[kind]);
+}
 
 async function bring(dryRun) {
   const file = byId("file").files[0];
@@ -44,6 +58,7 @@ async function bring(dryRun) {
   say(byId("verdict"), dryRun ? "tables.checking" : "tables.storing");
   byId("report").hidden = false;
   const query = new URLSearchParams({ kind: byId("kind").value, dry_run: dryRun });
+  if (byId("kind").value === BELLS && byId("follow").checked) query.set("lessons", "follow");
   const headers = { ...(await identity()), "Content-Type": "application/octet-stream" };
   try {
     const answer = await send(`/api/v1/imports?${query}`, { method: "POST", headers, body: file });
