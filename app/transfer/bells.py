@@ -60,6 +60,8 @@ _COLUMN_OF: Final = {
     "bells.period_reversed": "ends_at",
     "bells.periods_overlap": "starts_at",
 }
+MOST_CHANGED: Final = 1000
+"""Schedules that one file may put in force or change: a county has two or three hundred a year."""
 _Key = tuple[UUID, date]
 
 
@@ -153,6 +155,9 @@ class _Planning:
         action = Action.BELLS_ADD if before is None else Action.BELLS_CHANGE
         if denied := not_allowed(self._principal, action, rows.unit, rows.first, "org_unit"):
             self.faults += denied
+            return
+        if len(self.wanted) >= MOST_CHANGED:
+            self.faults.append(rows.first.fault(None, "bells.too_many", most=MOST_CHANGED))
             return
         try:
             timetables.check_bells(draft)

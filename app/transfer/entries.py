@@ -40,6 +40,8 @@ MOST_NEW: Final = 2000
 """Weekly lessons that one file may add: a county has some 700."""
 MOST_CHANGED: Final = 100
 """Those that it may change: each is a change of a series, with all that follows."""
+MOST_BOOKED: Final = 400_000
+"""Bookings of people, rooms and groups by all lessons of a file: a county's timetable has some 100,000."""
 _FIELDS: Final = {
     "teacher": "teacher_id",
     "subject": "subject",
@@ -183,7 +185,12 @@ class _Planning:
         planned = bulk.plan_all(self._session, self._principal, self._drafts, self._at.doing)
         for row, error in planned.refused.items():
             self.faults += entry_faults.of_refusal(self._records[row], error, self._names)
+        booked = 0
         for row, plan in planned.plans.items():
+            booked += len(plan.occurrences) * (2 + len(plan.sites) + len(plan.groups))
+            if booked > MOST_BOOKED:
+                self.faults.append(self._records[row].fault(None, "entry.too_much"))
+                return
             if apart := entry_faults.of_bells(self._records[row], plan):
                 self.faults.append(apart)
         for row, obstacles in bulk.obstacles_of(self._session, planned.plans).items():

@@ -85,6 +85,8 @@ EXAMPLES: Sequence[Sequence[Value]] = (
     ("3415240012", "M1", "3415240113", None, [], date(2026, 9, 1), date(2027, 7, 10), None, None, None,
      "proposed", None),
 )  # fmt: skip
+MOST_NEW = 2000
+"""Agreements that one file may make: a county has some hundred a year, and each is compared with those of its rooms."""
 _NEW = frozenset({None, PairingState.PROPOSED.value, PairingState.APPROVED.value})
 _FIXED = ("capacity", "level", "minimum_link_mbps", "stopped_from")
 _RENAMED = {"": "valid_to"}
@@ -167,6 +169,8 @@ class _Planning:
         elif values["state"] not in _NEW or values["stopped_from"] is not None:
             column = "stopped_from" if values["state"] in _NEW else "state"
             self.faults.append(record.fault(column, "pairing.state_not_new"))
+        elif len(self.new) >= MOST_NEW:
+            self.faults.append(record.fault(None, "pairing.too_many", most=MOST_NEW))
         else:
             self._add(record, main, receiving, new)
 

@@ -339,6 +339,18 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "一个文件最多新增 {most} 门课，请分成几个文件。",
         "A file adds up to {most} weekly lessons; divide it into several.",
     ),
+    "entry.too_much": (
+        "从这一行起，课次、教学点和班级合计太多，请分成几个文件。",
+        "From this row on, lessons with all their sites and groups are too many; divide the file into several.",
+    ),
+    "bells.too_many": (
+        "一个文件最多更改 {most} 份作息表，请分成几个文件。",
+        "A file changes up to {most} bell schedules; divide it into several.",
+    ),
+    "pairing.too_many": (
+        "一个文件最多新增 {most} 份协议，请分成几个文件。",
+        "A file adds up to {most} agreements; divide it into several.",
+    ),
     "entry.too_many_changes": (
         "一个文件最多更改 {most} 门已有的课，请分成几个文件。",
         "A file changes up to {most} weekly lessons; divide it into several.",

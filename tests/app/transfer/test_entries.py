@@ -20,6 +20,7 @@ from app.schools.groups import GroupDraft
 from app.schools.models import OrgUnit, PupilGroup
 from app.timetables.models import TimetableEntry
 from app.timetables.weeks import WeekPattern
+from app.transfer import entries
 from app.transfer.columns import BadValue
 from app.transfer.entry_columns import COLUMNS, as_groups
 from app.transfer.weekly import as_period, as_weekday, as_weeks, weekday_in, weeks_in
@@ -124,6 +125,10 @@ def test_a_timetable_comes_in_is_corrected_and_goes_out(
         (3, "D3", "clash.free"),
     ]
     assert bureau.faults("timetable-entries", busy) == []
+    for bound, code in (("MOST_NEW", "entry.too_many"), ("MOST_BOOKED", "entry.too_much")):
+        with pytest.MonkeyPatch.context() as fewer:
+            fewer.setattr(entries, bound, 1)
+            assert bureau.faults("timetable-entries", busy)[-1][1:] == (None, code)
 
 
 def test_every_row_that_cannot_be_says_which_lesson_what_and_when(
