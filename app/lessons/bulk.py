@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.accounts.rules import Principal
+from app.database import take_turns
 from app.errors import AppError
 from app.lessons import booking_queries as queries
 from app.lessons import changes
@@ -70,9 +71,13 @@ def plan_all(
     drafts: Mapping[int, EntryDraft],
     doing: Doing,
 ) -> Planned:
-    """Plan each of many drafts as if it were alone."""
-    reading = Reading(session)
+    """Plan each of many drafts as if it were alone.
+
+    Whoever plans one of them takes turns for its teacher and main room, too; others the database refuses.
+    """
     wanted = drafts.values()
+    take_turns(session, {key for each in wanted for key in (each.teacher_id, each.main_room_id)})
+    reading = Reading(session)
     reading.read_ahead(
         principal.county_id,
         term_ids={each.term_id for each in wanted},

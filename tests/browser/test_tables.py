@@ -43,6 +43,11 @@ def test_an_administrator_tries_a_table_corrects_it_and_stores_it(
     page.get_by_text("Stored.").wait_for()
     page.get_by_role("button", name="Try the file").click()
     page.get_by_text("All of this is so already").wait_for()
+    page.get_by_label("What the table is about").select_option("Bell schedules")
+    page.get_by_label("Planned lessons follow the bells").wait_for()
+    page.get_by_label("What the table is about").select_option("Timetable")
+    page.get_by_text("A row for each weekly lesson").wait_for()
+    assert page.get_by_label("Planned lessons follow the bells").is_hidden()
     page.get_by_label("What the table is about").select_option("oneroster")
     with page.expect_download() as download:
         page.get_by_role("button", name="OneRoster 1.2").click()
