@@ -24,6 +24,8 @@ class Search:
     on: date | None = None
     subject: str | None = None
     room_ids: Collection[UUID] | None = None
+    named_ids: Collection[UUID] | None = None
+    """Rooms one of which an agreement is about, as with `room_ids`."""
     states: Collection[PairingState] = ()
     today: date = date.min
 
@@ -94,9 +96,9 @@ def pairings_page(session: Session, search: Search, paging: Paging) -> Slice[Pai
     if search.subject is not None:
         named = cast(Pairing.subjects, String).contains(json.dumps(search.subject), autoescape=True)
         query = query.where(or_(cast(Pairing.subjects, String) == "[]", named))
-    if search.room_ids is not None:
-        main, receiving = Pairing.main_room_id, Pairing.receiving_room_id
-        query = query.where(or_(main.in_(search.room_ids), receiving.in_(search.room_ids)))
+    for rooms in (search.room_ids, search.named_ids):
+        if rooms is not None:
+            query = query.where(or_(Pairing.main_room_id.in_(rooms), Pairing.receiving_room_id.in_(rooms)))
     if search.states:
         query = query.where(standing(search.today).in_(search.states))
     return sliced(session, query, ORDERS, paging)

@@ -26,7 +26,7 @@ from app.pairings.schemas import (
     Renewal,
 )
 from app.pairings.service import PairingDraft, Search
-from app.schemas import SORT, BelowUnit, Page, PageAfter, PageLimit, as_json
+from app.schemas import SORT, BelowUnit, Page, PageAfter, PageLimit, as_json, line
 from app.versions import ANY, Seen
 
 router = APIRouter(prefix="/api/v1", tags=["pairings"])
@@ -83,6 +83,10 @@ def list_pairings(
     subject: Annotated[
         str | None, Query(max_length=50, description="Only those that cover this subject")
     ] = None,
+    name: Annotated[
+        Annotated[str, line(100)] | None,
+        Query(description="Only those with this in the name of a room, or of its school or site"),
+    ] = None,
     state: Annotated[list[PairingState] | None, Query(description="Only those that stand so today")] = None,
     sort: Annotated[Literal["valid_from", "-valid_from", "valid_to", "-valid_to"], SORT] = "valid_from",
     limit: PageLimit = 50,
@@ -98,7 +102,7 @@ def list_pairings(
         states=frozenset(state or ()),
         today=principal.today,
     )
-    page = service.list_pairings(session, search, org_unit_id, Paging(sort, after, limit))
+    page = service.list_pairings(session, search, org_unit_id, name, Paging(sort, after, limit))
     renewed = service.renewed(session, [pairing.id for pairing in page.items])
     items = [PairingOut.of(pairing, principal.today, renewed) for pairing in page.items]
     return as_json(Page[PairingOut](items=items, next=page.next))

@@ -185,9 +185,12 @@ def refuse_slow_link(pairing: Pairing, receiving: Room) -> None:
 
 
 def list_pairings(
-    session: Session, search: Search, org_unit_id: UUID | None, paging: Paging
+    session: Session, search: Search, org_unit_id: UUID | None, name: str | None, paging: Paging
 ) -> Slice[Pairing]:
-    """Pairings of a county, with `org_unit_id` those of its rooms and of all below, and where the next page starts."""
+    """Pairings of a county, with `org_unit_id` those of its rooms and of all below, with `name` those of rooms, schools
+    or sites that are called so; and where the next page starts."""
+    if name is not None:
+        search = replace(search, named_ids=schools.room_ids_named(session, search.county_id, name))
     if org_unit_id is not None:
         search = replace(search, room_ids=schools.room_ids_below(session, org_unit_id))
     return queries.pairings_page(session, search, paging)

@@ -1,8 +1,9 @@
 """HTTP of reports."""
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -45,6 +46,7 @@ from app.schemas import (
 from app.schools.rules import RoomKind
 from app.timetables.curriculum_rules import Class
 
+_T = TypeVar("_T")
 _PREFIX = "/api/v1/reports"
 
 router = APIRouter(
@@ -124,28 +126,34 @@ def cells(
 
 
 @router.get("/unserved", summary="Groups without lessons")
-def unserved(session: SessionDep, principal: Reader, wanted: Narrowed) -> Page[UnservedOut]:
+def unserved(
+    session: SessionDep, principal: Reader, wanted: Narrowed, limit: PageLimit = 50, after: PageAfter = None
+) -> Page[UnservedOut]:
     """Classes that no lesson reaches in the term: pupil groups, and grades that have pupils but no group."""
     found = service.view(session, principal, wanted, datetime.now(UTC))
-    groups = service.group_names(session, (each.group_id for each in found.unserved))
-    return Page(items=[_unserved(each, found, groups) for each in found.unserved], next=None)
+    shown, following = _page_of(found.unserved, _class_key, 3, limit, after)
+    groups = service.group_names(session, (each.group_id for each in shown))
+    return Page(items=[_unserved(each, found, groups) for each in shown], next=following)
 
 
 @router.get("/unassigned", summary="Lessons of nobody knows which class")
-def unassigned(session: SessionDep, principal: Reader, wanted: Narrowed) -> Page[UnassignedOut]:
+def unassigned(
+    session: SessionDep, principal: Reader, wanted: Narrowed, limit: PageLimit = 50, after: PageAfter = None
+) -> Page[UnassignedOut]:
     """Lessons that reach a unit with several classes and name no group: no figure counts them. Name the groups."""
     found = service.view(session, principal, wanted, datetime.now(UTC))
+    shown, following = _page_of(found.unassigned, lambda key: (str(key[0]), key[1]), 2, limit, after)
     items = [
         UnassignedOut(
             org_unit_id=unit,
             org_unit=found.units[unit].name,
             subject=subject,
-            planned=count,
+            planned=found.unassigned[unit, subject],
             lessons=_link("lessons", term_id=wanted.term_id, unit_id=unit, subject=subject),
         )
-        for (unit, subject), count in sorted(found.unassigned.items(), key=str)
+        for unit, subject in shown
     ]
-    return Page(items=items, next=None)
+    return Page(items=items, next=following)
 
 
 @router.get("/rooms", summary="Lessons per room and week")
@@ -228,6 +236,21 @@ def as_workbook(
     content = workbook.written(found, listed, names, language)
     headers = {"Content-Disposition": 'attachment; filename="report.xlsx"', "Cache-Control": "no-store"}
     return Response(content, media_type=workbook.XLSX, headers=headers)
+
+
+def _class_key(each: Class) -> tuple[str, ...]:
+    return str(each.unit_id), str(each.group_id or ""), ",".join(map(str, each.grades))
+
+
+def _page_of(
+    found: Iterable[_T], key: Callable[[_T], tuple[str, ...]], parts: int, limit: int, after: str | None
+) -> tuple[list[_T], str | None]:
+    """A page of what was worked out as a whole, in the order of a key of so many parts; and where the next starts."""
+    listed = sorted(found, key=key)
+    if after is not None:
+        listed = listed[bisect_right(listed, tuple(decode_cursor(after, parts)), key=key) :]
+    following = encode_cursor(*key(listed[limit - 1])) if len(listed) > limit else None
+    return listed[:limit], following
 
 
 def _names(found: View, subjects: Mapping[str, str]) -> Mapping[UUID | int | str, str]:

@@ -1,9 +1,10 @@
 """HTTP of pupil groups."""
 
 import uuid
+from datetime import date
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
 from app.accounts.gates import may
 from app.accounts.permissions import Action
@@ -12,10 +13,11 @@ from app.database import SessionDep
 from app.entity_tags import IfMatch, IfNoneMatch, tagged
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.listing import Paging
-from app.schemas import SORT, BelowUnit, Page, PageAfter, PageLimit
+from app.schemas import SORT, BelowUnit, Page, PageAfter, PageLimit, line
 from app.schools import groups
 from app.schools.group_schemas import NewPupilGroup, PupilGroupOut, PupilGroupPatch
 from app.schools.models import PupilGroup
+from app.schools.queries import WantedGroups
 
 router = APIRouter(prefix="/api/v1", tags=["schools"])
 
@@ -68,12 +70,21 @@ def list_groups(
     session: SessionDep,
     principal: Annotated[Principal, may(Action.PUPIL_GROUP_SHOW)],
     org_unit_id: BelowUnit = None,
+    unit_id: Annotated[
+        list[uuid.UUID] | None, Query(max_length=200, description="Only those of just this unit; may be repeated")
+    ] = None,
+    name: Annotated[
+        Annotated[str, line(100)] | None,
+        Query(description="Only those whose own name, or that of their school or site, has this in it"),
+    ] = None,
+    on: Annotated[date | None, Query(description="Only those that are not closed on this day")] = None,
     sort: Annotated[Literal["id", "-id", "name", "-name"], SORT] = "id",
     limit: PageLimit = 50,
     after: PageAfter = None,
 ) -> Page[PupilGroupOut]:
     """The pupil groups of one's own county."""
-    page = groups.list_groups(session, principal, org_unit_id, Paging(sort, after, limit))
+    wanted = WantedGroups(org_unit_id, tuple(unit_id or ()), name, on)
+    page = groups.list_groups(session, principal, wanted, Paging(sort, after, limit))
     return Page(items=[PupilGroupOut.model_validate(group) for group in page.items], next=page.next)
 
 

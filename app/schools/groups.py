@@ -137,7 +137,7 @@ def require_group(session: Session, principal: Principal, action: Action, group_
 
 
 def list_groups(
-    session: Session, principal: Principal, below: uuid.UUID | None, paging: Paging
+    session: Session, principal: Principal, wanted: queries.WantedGroups, paging: Paging
 ) -> Slice[PupilGroup]:
     """Pupil groups of one's own county, and where the next page starts."""
-    return queries.pupil_groups_page(session, principal.county_id, below, paging)
+    return queries.pupil_groups_page(session, principal.county_id, wanted, paging)

@@ -2,6 +2,8 @@
 
 import uuid
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select
@@ -139,17 +141,44 @@ def room_ids_below(session: Session, unit_id: uuid.UUID) -> Sequence[uuid.UUID]:
     return session.scalars(query.where(_below(unit_id))).all()
 
 
+def room_ids_named(session: Session, county_id: uuid.UUID, name: str) -> Sequence[uuid.UUID]:
+    """Rooms of a county with this in their own name, or in that of their unit."""
+    query = select(Room.id).join(OrgUnit, OrgUnit.id == Room.org_unit_id).where(OrgUnit.county_id == county_id)
+    named = or_(*(each.icontains(name, autoescape=True) for each in (Room.name, OrgUnit.name)))
+    return session.scalars(query.where(named)).all()
+
+
+_GROUP_NAMES = (PupilGroup.name, OrgUnit.name)
 GROUP_ORDERS = both_ways(id=(PupilGroup.id,), name=(PupilGroup.name, PupilGroup.id))
 
 
+@dataclass(frozen=True, slots=True)
+class WantedGroups:
+    """What a list of pupil groups is narrowed by."""
+
+    below: uuid.UUID | None = None
+    """Those of this unit and of all below it."""
+    unit_ids: tuple[uuid.UUID, ...] = ()
+    name: str | None = None
+    """In their own name, or in that of their unit."""
+    on: date | None = None
+    """A day on which they are not closed."""
+
+
 def pupil_groups_page(
-    session: Session, county_id: uuid.UUID, below: uuid.UUID | None, paging: Paging
+    session: Session, county_id: uuid.UUID, wanted: WantedGroups, paging: Paging
 ) -> Slice[PupilGroup]:
-    """Pupil groups of a county in one of the `GROUP_ORDERS`; `below`: those of this unit and of all below it."""
+    """Pupil groups of a county in one of the `GROUP_ORDERS`."""
     query = select(PupilGroup).join(OrgUnit, OrgUnit.id == PupilGroup.org_unit_id)
     query = query.where(OrgUnit.county_id == county_id)
-    if below is not None:
-        query = query.where(_below(below))
+    if wanted.below is not None:
+        query = query.where(_below(wanted.below))
+    if wanted.unit_ids:
+        query = query.where(PupilGroup.org_unit_id.in_(wanted.unit_ids))
+    if wanted.name is not None:
+        query = query.where(or_(*(each.icontains(wanted.name, autoescape=True) for each in _GROUP_NAMES)))
+    if wanted.on is not None:
+        query = query.where(or_(PupilGroup.closed_from.is_(None), PupilGroup.closed_from > wanted.on))
     return sliced(session, query, GROUP_ORDERS, paging)
 
 

@@ -366,6 +366,11 @@ def find_room(session: Session, org_unit_id: uuid.UUID, code: str) -> Room | Non
 # --- pupil groups -------------------------------------------------------------------------------------------
 
 
+def room_ids_named(session: Session, county_id: uuid.UUID, name: str) -> Sequence[uuid.UUID]:
+    """Rooms of a county with this in their own name, or in that of their unit."""
+    return queries.room_ids_named(session, county_id, name)
+
+
 def pupil_groups(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, PupilGroup]:
     """Pupil groups by id, those that exist."""
     return queries.pupil_groups(session, ids)

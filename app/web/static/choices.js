@@ -1,10 +1,12 @@
-// What can be chosen from: rooms, schools, sites, teachers, pupil groups. Each list is asked for once, when it is needed.
+// What can be chosen from: rooms, schools, sites, teachers, pupil groups. Each list is asked for once, when it is needed;
+// groups are searched for.
 
 import { get, getAll } from "./api.js";
 import { holds } from "./frame.js";
 
 const PLACES = ["school", "teaching_site"];
 const GONE = ["cancelled", "moved", "missed", "ended", "archived"];
+const MOST_FOUND = 50;
 const LONGEST_LESSON = 4 * 3_600_000;
 const kept = new Map();
 
@@ -55,10 +57,25 @@ export async function teachers(me) {
   return found.sort(byName);
 }
 
-export async function groups() {
-  const [found, of] = await Promise.all([list("/api/v1/pupil-groups"), units(...PLACES)]);
-  const shown = ({ id, name, org_unit_id: unit, closed_from: closed }) => ({ id, unit, closed, name: within(of, name, unit) });
-  return found.map(shown).sort(byName);
+const asGroup = (of) => ({ id, name, org_unit_id: unit, closed_from: closed }) => ({ id, unit, closed, name: within(of, name, unit) });
+
+// A county has more than a thousand groups: those of some units, or those that are called so, as many as one looks through.
+export async function groupsOf(...ids) {
+  if (!ids.length) return [];
+  const query = new URLSearchParams(ids.map((id) => ["unit_id", id]));
+  const [found, of] = await Promise.all([list(`/api/v1/pupil-groups?${query}`), units(...PLACES)]);
+  return found.map(asGroup(of)).sort(byName);
+}
+
+export async function groupsNamed(name, unit, day) {
+  const query = new URLSearchParams({ on: day, limit: MOST_FOUND, ...(name ? { name } : {}), ...(unit ? { org_unit_id: unit } : {}) });
+  const [{ items }, of] = await Promise.all([get(`/api/v1/pupil-groups?${query}`), units(...PLACES)]);
+  return items.map(asGroup(of)).sort(byName);
+}
+
+export async function group(id) {
+  const [found, of] = await Promise.all([get(`/api/v1/pupil-groups/${encodeURIComponent(id)}`), units(...PLACES)]);
+  return asGroup(of)(found);
 }
 
 // The periods of a unit's bells on a day; none where no bells are in force.

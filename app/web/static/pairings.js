@@ -11,6 +11,7 @@ import { wireProposing } from "./proposing.js";
 import { loadSubjects, subjectName } from "./subjects.js";
 
 const BUREAU_ONLY = ["approve", "suspend", "resume", "end", "renew"];
+const PAUSE = 300; // after the last key, before agreements are looked for
 const NEEDS_REASON = ["decline", "suspend", "end"];
 const STEPS = {
   accept: "pairings.accept",
@@ -34,8 +35,15 @@ const STATES = {
 let me = null;
 let rooms = new Map(); // room id → "school · room"
 let next = null;
+let asked = 0;
+let timer = null;
 
 byId("which").addEventListener("change", () => attempt(load));
+byId("choose").addEventListener("submit", (event) => event.preventDefault());
+byId("find").addEventListener("input", () => {
+  clearTimeout(timer);
+  timer = setTimeout(() => attempt(load), PAUSE);
+});
 byId("more").addEventListener("click", () => attempt(() => load(next)));
 if (isSignedIn) attempt(open);
 
@@ -51,9 +59,11 @@ async function open() {
 const nameOf = (roomId) => rooms.get(roomId) ?? text("pairings.room_unknown");
 
 async function load(after = null) {
-  const query = new URLSearchParams({ limit: 50, ...(after ? { after } : {}) });
+  const [name, mine] = [byId("find").value.trim(), ++asked];
+  const query = new URLSearchParams({ limit: 50, ...(after ? { after } : {}), ...(name ? { name } : {}) });
   for (const state of byId("which").value.split(" ")) query.append("state", state);
   const page = await get(`/api/v1/pairings?${query}`);
+  if (mine !== asked) return; // something else is looked for by now
   if (!after) byId("pairings").replaceChildren();
   byId("pairings").append(...page.items.map((pairing) => row(pairing)));
   next = page.next;

@@ -149,16 +149,17 @@ class Planning {
   // The sites that may take part, and the pupil groups of the school and of these sites. Ticks outlive what they stood in.
   async #showPlaces() {
     const { room, subject, places } = this.#controls;
-    const [rooms, groups] = await Promise.all([pairedRooms(room.value, this.#day(), subject.value), choices.groups()]);
+    const rooms = await pairedRooms(room.value, this.#day(), subject.value);
+    const units = [this.#school(), ...rooms.map(({ unit }) => unit)];
+    const groups = await choices.groupsOf(...units);
     const ticked = new Map([...places.querySelectorAll("input")].map(({ value, checked }) => [value, checked]));
     places.replaceChildren();
     const wanted = this.#start.by === "site" ? this.#start.whose : null;
     const isWanted = ({ unit }) => !wanted || !rooms.some((each) => each.unit === wanted) || unit === wanted;
     this.#controls.sites = ticks(places, "checkbox", "change.sites.which", rooms.map((each) => ({ ...each, checked: isWanted(each) })));
     if (!rooms.length) say(child(this.#controls.sites.set, "p", "hint"), "plan.no_sites");
-    const units = [this.#school(), ...rooms.map(({ unit }) => unit)];
     const day = this.#day();
-    const near = groups.filter(({ unit, closed }) => units.includes(unit) && (!closed || closed > day));
+    const near = groups.filter(({ closed }) => !closed || closed > day);
     this.#controls.groups = near.length ? ticks(places, "checkbox", "plan.groups", near.map((each) => ({ ...each, checked: each.id === this.#start.whose }))) : null;
     for (const box of places.querySelectorAll("input")) box.checked = ticked.get(box.value) ?? box.checked;
     this.#checkSoon();

@@ -14,14 +14,22 @@ import { openPlanning, openPublishing } from "./planning.js";
 import { loadSubjects } from "./subjects.js";
 
 const FIELDS = { room: "room_id", site: "site_id", teacher: "teacher_id", group: "pupil_group_id" };
-const LISTS = { room: choices.mainRooms, site: choices.sites, teacher: choices.teachers, group: choices.groups };
+const LISTS = { room: choices.mainRooms, site: choices.sites, teacher: choices.teachers, group: findGroups };
+const PAUSE = 300; // after the last key, before groups are looked for
 
 // What is looked at: it stands in the address, so that it can be kept, sent and printed.
 const shown = { term: null, by: "room", whose: null, week: 1, day: 0 };
 const known = { me: null, terms: [], zone: "UTC", today: "", county: "", week: null, list: [], special: new Map(), subjects: [] };
 let asked = 0;
+let looked = 0;
+let timer = null;
 
 byId("by").addEventListener("change", () => attempt(() => changeList(byId("by").value)));
+byId("find").addEventListener("input", () => {
+  clearTimeout(timer);
+  timer = setTimeout(() => attempt(() => changeList("group")), PAUSE);
+});
+byId("choose").addEventListener("submit", (event) => event.preventDefault());
 byId("whose").addEventListener("change", () => show({ whose: byId("whose").value }));
 byId("term").addEventListener("change", () => attempt(() => changeTerm(byId("term").value)));
 byId("week").addEventListener("change", () => show({ week: Number(byId("week").value) }));
@@ -98,14 +106,26 @@ async function loadSpecial() {
 
 async function changeList(by, wanted = null) {
   byId("by").value = by;
-  const list = await LISTS[by](known.me);
-  if (byId("by").value !== by) return; // somebody has chosen another list meanwhile
+  byId("find-field").hidden = by !== "group";
+  const mine = ++looked;
+  const list = await LISTS[by](known.me, wanted);
+  if (mine !== looked) return; // somebody has chosen another list meanwhile
   known.list = list;
   shown.by = by;
-  const mine = known.list.find(({ unit }) => unit === ownView().unit);
-  const chosen = known.list.find(({ id }) => id === wanted) ?? mine ?? known.list[0];
+  const own = known.list.find(({ unit }) => unit === ownView().unit);
+  const chosen = known.list.find(({ id }) => id === wanted) ?? own ?? known.list[0];
   byId("whose").replaceChildren(...known.list.map(({ id, name }) => new Option(name, id, false, id === chosen?.id)));
   await load({ whose: chosen?.id ?? null });
+}
+
+// Those that are called so; before anything is looked for, one's own. The one that the address names is among them.
+async function findGroups(me, wanted) {
+  const name = byId("find").value.trim();
+  const own = me.assignments.find(({ role }) => ["school_admin", "teacher", "site_assistant"].includes(role))?.org_unit_id;
+  const unit = name || holds(me, "bureau_admin") ? null : own;
+  const found = await choices.groupsNamed(name, unit, known.today);
+  if (!wanted || found.some(({ id }) => id === wanted)) return found;
+  return [...found, await choices.group(wanted)];
 }
 
 function show(change) {

@@ -267,6 +267,9 @@ def test_rooms_who_is_left_out_and_how_far_one_sees(scene: Scene) -> None:
         assert sorted(row["delivered_minutes"] for row in shown["rows"]) == minutes
         assert shown["delivered_minutes"] == sum(minutes) <= shown["due_minutes"]
     left_out = scene.get(f"{REPORTS}/unserved?{term}")["items"]
+    assert scene.get(f"{REPORTS}/unserved?{term}&limit=1")["items"] == left_out[:1]
+    after = scene.get(f"{REPORTS}/unserved?{term}&limit=1")["next"]
+    assert scene.get(f"{REPORTS}/unserved?{term}&after={after}") == {"items": left_out[1:], "next": None}
     assert [(each["org_unit_id"], each["grades"], each["pupils"]) for each in left_out] == [
         (str(scene.other.id), [1], 30),
         (str(scene.other.id), [3], 31),

@@ -28,6 +28,19 @@ def test_combined_classes_are_named_once(client: TestClient, session: Session, k
     first = client.get("/api/v1/pupil-groups?limit=1", headers=bureau).json()
     rest = client.get(f"/api/v1/pupil-groups?limit=1&after={first['next']}", headers=bureau).json()
     assert {each["id"] for each in first["items"] + rest["items"]} == {made["id"], other["id"]}
+
+    def named(query: str) -> set[str]:
+        return {each["name"] for each in client.get(f"/api/v1/pupil-groups?{query}", headers=bureau).json()["items"]}
+
+    assert named("name=二年") == {"一二年级"} and named("name=%25") == set()
+    assert named(f"name={site.name.upper()}") == named(f"unit_id={site.id}&unit_id={county.id}") == named("")
+    assert named(f"unit_id={county.id}") == set()
+    leaves = client.post(
+        f"/api/v1/pupil-groups/{other['id']}/close", headers=bureau, json={"closed_from": "2027-07-01"}
+    )
+    assert leaves.json()["closed_from"] == "2027-07-01"
+    assert (named("on=2027-06-30"), named("on=2027-07-01")) == ({"一二年级", "三年级"}, {"一二年级"})
+    client.post(f"/api/v1/pupil-groups/{other['id']}/reopen", headers=bureau)
     assert (
         client.get("/api/v1/pupil-groups?after=WyJ4Il0", headers=bureau).json()["code"] == "page.bad_cursor"
     )
