@@ -28,6 +28,7 @@ from app.lessons.rules import CAN_BE_MADE_UP, ChangeKind, LessonState, SiteState
 from app.lessons.scheduling import put_down, rows_of
 from app.lessons.service import get_lesson, require_for
 from app.schools import service as schools
+from app.timetables import special_days
 from app.timetables.planning import EntryDraft, Plan
 
 
@@ -50,6 +51,7 @@ def move_lesson(
         raise Invalid(
             "lesson.moved_nowhere", "Not moved", f"The lesson is in period {period} on {day} already."
         )
+    special_days.refuse_holiday(session, old.county_id, day)
     before, was = facts_of(old), old.state
     draft = replace(_at(draft_of(old), day), period=period)
     plan = plan_one(session, draft, doing, instead_of=old.id)
@@ -173,6 +175,7 @@ def make_up(
             f"Lesson {other} makes up for it; move that one, or cancel it first.",
             lesson_id=str(other),
         )
+    special_days.refuse_holiday(session, lost.county_id, day)
     plan = plan_one(session, replace(_at(draft_of(lost), day), period=period), doing)
     rows = rows_of(plan, LessonState.PUBLISHED)
     rows.lessons[0] |= {"entry_id": lost.entry_id, "makes_up_id": lost.id}

@@ -71,7 +71,8 @@ def list_groups(
     principal: Annotated[Principal, may(Action.PUPIL_GROUP_SHOW)],
     org_unit_id: BelowUnit = None,
     unit_id: Annotated[
-        list[uuid.UUID] | None, Query(max_length=200, description="Only those of just this unit; may be repeated")
+        list[uuid.UUID] | None,
+        Query(max_length=200, description="Only those of just this unit; may be repeated"),
     ] = None,
     name: Annotated[
         Annotated[str, line(100)] | None,

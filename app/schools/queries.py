@@ -143,7 +143,9 @@ def room_ids_below(session: Session, unit_id: uuid.UUID) -> Sequence[uuid.UUID]:
 
 def room_ids_named(session: Session, county_id: uuid.UUID, name: str) -> Sequence[uuid.UUID]:
     """Rooms of a county with this in their own name, or in that of their unit."""
-    query = select(Room.id).join(OrgUnit, OrgUnit.id == Room.org_unit_id).where(OrgUnit.county_id == county_id)
+    query = (
+        select(Room.id).join(OrgUnit, OrgUnit.id == Room.org_unit_id).where(OrgUnit.county_id == county_id)
+    )
     named = or_(*(each.icontains(name, autoescape=True) for each in (Room.name, OrgUnit.name)))
     return session.scalars(query.where(named)).all()
 

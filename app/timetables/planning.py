@@ -234,7 +234,8 @@ def _slot(draft: EntryDraft, term: Term) -> WeeklySlot:
     weeks = week_of(term.first_day, term.last_day)
     beyond = max(draft.weeks, default=0) > weeks
     if beyond or last_day < first_day or first_day < term.first_day or last_day > term.last_day:
-        wanted = f"week {max(draft.weeks)}" if beyond else f"{first_day} to {last_day}"
+        days = str(first_day) if first_day == last_day else f"{first_day} to {last_day}"
+        wanted = f"week {max(draft.weeks)}" if beyond else days
         raise Invalid(
             "timetable.outside_term",
             "Outside the term",

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.accounts.rules import Principal
-from app.errors import Invalid
+from app.errors import Conflict, Invalid
 from app.timetables import list_versions, queries
 from app.timetables.calendar import (
     DayKind,
@@ -200,6 +200,19 @@ def entries_following(
         and entry.first_day <= turn.date <= entry.last_day
         and slot_of(entry, first_days[entry.term_id]).in_week_of(turn.date)
     ]
+
+
+def refuse_holiday(session: Session, county_id: UUID, day: date) -> None:
+    """Raise `Conflict` for a day that a county keeps free: lessons are not moved to it by mistake."""
+    for special in queries.calendar_days(session, county_id, day, day):
+        if special.kind is DayKind.HOLIDAY:
+            raise Conflict(
+                "calendar.holiday",
+                "Holiday",
+                f"{day} is a holiday{f' ({special.name})' if special.name else ''}; choose another day, or make it a "
+                "school day first.",
+                date=day.isoformat(),
+            )
 
 
 def _refuse_trouble(day: date, wanted: SpecialDay, term: Term | None) -> None:

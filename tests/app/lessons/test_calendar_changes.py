@@ -74,6 +74,12 @@ def test_a_holiday_announced_late(client: TestClient, session: Session, keys: Ke
     status, done = ask("PUT", "calendar-days?lessons=follow", wanted)
     assert (status, done["lessons"]) == (200, {"added": 0, "cancelled": 2, "unplanned": []})
     assert states(english)[str(holiday)] == ["cancelled", "cancelled"]
+    # Nobody moves a lesson to a holiday by mistake, or makes up for one on it.
+    third = ask("GET", f"lessons?from={first_day}T00:00:00Z&limit=1&state=published")[1]["items"][0]
+    lost = ask("GET", f"lessons?from={first_day}T00:00:00Z&limit=1&state=cancelled")[1]["items"][0]
+    for lesson, act in ((third, "move"), (lost, "make-up")):
+        answer = ask("POST", f"lessons/{lesson['id']}/{act}", {"date": str(holiday), "period": 2})[1]
+        assert answer["code"] == "calendar.holiday" and "台风" in answer["detail"]
     told = session.scalars(select(LessonChange).where(LessonChange.kind == "cancelled")).all()
     assert len(told) == 2 and all(each.reason for each in told)
     session.commit()

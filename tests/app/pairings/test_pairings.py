@@ -67,8 +67,12 @@ def test_a_pairing_made_is_active_and_can_be_fetched_and_listed(
     )
     assert client.get(f"/api/v1/pairings/{made['id']}", headers=bureau).json() == made
     assert client.get("/api/v1/pairings?on=2027-01-31", headers=bureau).json()["items"] == [made]
+    for name in (main_room.name.upper(), receiving_room.name[2:]):
+        assert client.get(f"/api/v1/pairings?name={name}", headers=bureau).json()["items"] == [made]
     for nothing in (
         "on=2027-02-01",
+        "name=%25",
+        "name=nowhere",
         f"main_room_id={receiving_room.id}",
         f"receiving_room_id={main_room.id}",
     ):

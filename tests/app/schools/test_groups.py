@@ -30,7 +30,10 @@ def test_combined_classes_are_named_once(client: TestClient, session: Session, k
     assert {each["id"] for each in first["items"] + rest["items"]} == {made["id"], other["id"]}
 
     def named(query: str) -> set[str]:
-        return {each["name"] for each in client.get(f"/api/v1/pupil-groups?{query}", headers=bureau).json()["items"]}
+        return {
+            each["name"]
+            for each in client.get(f"/api/v1/pupil-groups?{query}", headers=bureau).json()["items"]
+        }
 
     assert named("name=二年") == {"一二年级"} and named("name=%25") == set()
     assert named(f"name={site.name.upper()}") == named(f"unit_id={site.id}&unit_id={county.id}") == named("")
