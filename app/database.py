@@ -71,6 +71,13 @@ LENDER = "tongtang.lender"
 
 _LOCK_WAIT_MS = 5000
 """How long a statement waits for what another transaction holds, on either database."""
+_POSTGRESQL: Final = (
+    "timezone=UTC",
+    f"lock_timeout={_LOCK_WAIT_MS}",
+    # Nothing of ours runs for seconds, which compiling it first is for: a county's report was compiled for longer than
+    # it ran, and anew each time.
+    "jit=off",
+)
 _MAPPED: Final = 1 << 30
 """Bytes of SQLite's file that connections read where the system keeps them, without copies of their own."""
 _READ_ONLY = "tongtang_read_only"
@@ -190,7 +197,7 @@ def make_engine(url: str | URL, wait_seconds: float = WAIT_SECONDS) -> Engine:
         parsed,
         **pool,
         hide_parameters=True,  # an error that is logged quotes no names
-        connect_args={"connect_timeout": 5, "options": f"-c timezone=UTC -c lock_timeout={_LOCK_WAIT_MS}"},
+        connect_args={"connect_timeout": 5, "options": " ".join(f"-c {each}" for each in _POSTGRESQL)},
     )
     event.listen(engine, "checkin", _note_rest)
     event.listen(engine, "checkout", partial(_ping_rested, engine.dialect))

@@ -29,7 +29,7 @@ from app.lessons.clash_report import (
     wanted_by,
 )
 from app.lessons.scheduling import note_planned, rows_of, state_of
-from app.timetables.clashes import Booking, Clash, find_clashes
+from app.timetables.clashes import Booking, Clash, Held, find_clashes
 from app.timetables.planning import EntryDraft, Plan, plan_entry
 from app.timetables.reading import Reading
 from app.timetables.rules import Interval
@@ -138,7 +138,7 @@ def obstacles_of(session: Session, plans: Mapping[int, Plan]) -> dict[int, Obsta
 def _free(plan: Plan, shelves: Mapping[UUID, Sequence[Booking]]) -> tuple[Alternative, ...]:
     ids = {booking.resource_id for booking in wanted_by(plan, plan.occurrences[:1])}
     held = [each for key in ids for each in shelves.get(key, ()) if each.lesson_id != plan.entry.id]
-    return tuple(alternatives(Findings(plan, (), tuple(held))))
+    return tuple(alternatives(Findings(plan, (), Held(held))))
 
 
 def put_down_all(

@@ -15,7 +15,7 @@ from app.lessons import booking_queries as queries
 from app.lessons.booking_queries import Needs
 from app.lessons.models import OVERLAP_RULES
 from app.schools import service as schools
-from app.timetables.clashes import Booking, Clash, Resource, find_clashes
+from app.timetables.clashes import Booking, Clash, Held, Resource, find_clashes
 from app.timetables.ground import refuse_closed_groups
 from app.timetables.planning import Plan
 from app.timetables.rules import Interval, Occurrence
@@ -39,7 +39,7 @@ class Findings:
 
     plan: Plan
     clashes: tuple[Clash, ...]
-    taken: tuple[Booking, ...]
+    held: Held
     """All that its people and rooms are held by in these weeks."""
 
     def __bool__(self) -> bool:
@@ -49,8 +49,8 @@ class Findings:
 def examine(session: Session, plan: Plan, apart_from: Collection[UUID] = ()) -> Findings:
     """Look for what is in the way; lessons that the plan replaces are not."""
     weeks = Interval(*span_of(plan))
-    taken = queries.bookings(session, needs_of(plan), weeks, apart_from)
-    return Findings(plan, tuple(find_clashes(wanted_by(plan, plan.occurrences), taken)), tuple(taken))
+    held = Held(queries.bookings(session, needs_of(plan), weeks, apart_from))
+    return Findings(plan, tuple(held.clashes(wanted_by(plan, plan.occurrences))), held)
 
 
 def in_nobodys_way(session: Session, plans: Sequence[Plan]) -> list[bool]:
@@ -126,7 +126,7 @@ def alternatives(findings: Findings) -> list[Alternative]:
     free = []
     for weekday, period in sorted(_grid(plan), key=lambda slot: _distance(slot, wanted)):
         occurrences = plan.elsewhere(weekday, period)
-        if occurrences and not find_clashes(wanted_by(plan, occurrences), findings.taken):
+        if occurrences and findings.held.leaves_free(wanted_by(plan, occurrences)):
             free.append(Alternative(weekday, period, len(occurrences)))
             if len(free) == MOST_ALTERNATIVES:
                 break

@@ -24,6 +24,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from app.lessons.finding_queries import Position
 from app.lessons.models import Lesson, LessonGroup, LessonSite
+from app.lessons.queries import takes_place
 from app.lessons.rules import FREES_RESOURCES, LessonState, SiteState
 from app.timetables.rules import LessonMode
 
@@ -168,7 +169,7 @@ def _planned(term_id: UUID) -> tuple[ColumnElement[bool], ...]:
 def _made_up() -> ColumnElement[bool]:
     """A missed lesson that another one makes up for: that one counts in its place."""
     other = aliased(Lesson)
-    instead = exists().where(other.makes_up_id == Lesson.id, other.state.not_in(FREES_RESOURCES))
+    instead = exists().where(other.makes_up_id == Lesson.id, takes_place(other.state))
     return and_(Lesson.state == LessonState.MISSED, instead.correlate(Lesson))
 
 

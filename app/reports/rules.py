@@ -57,7 +57,8 @@ def cells_of(planned: Sequence[Line], needs: Sequence[Need], reached: Reached) -
 
 
 def _cell(line: Line, need: Need, reached: Reached) -> Cell:
-    if not (due := need.lessons(reached.due)):
+    # Nine of ten have no lessons at all: nothing is looked up for them.
+    if not line.planned or not (due := need.lessons(reached.due)):
         return Cell(line, 0, 0)
     return Cell(
         line,
@@ -144,9 +145,10 @@ def divided(cells: Iterable[Cell], key: Callable[[Cell], Key]) -> dict[Key, Figu
     found: dict[Key, Figures] = {}
     for cell in cells:
         part = key(cell)
-        if part not in found:
-            found[part] = Figures()
-        found[part].add(cell)
+        figures = found.get(part)
+        if figures is None:
+            figures = found[part] = Figures()
+        figures.add(cell)
     return found
 
 

@@ -2,10 +2,10 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from app.timetables.rules import Interval
@@ -20,8 +20,7 @@ class Resource(StrEnum):
     PUPIL_GROUP = "pupil_group"
 
 
-@dataclass(frozen=True, slots=True)
-class Booking:
+class Booking(NamedTuple):
     """A resource needed by a lesson for a span of time."""
 
     resource: Resource
@@ -30,26 +29,39 @@ class Booking:
     interval: Interval
 
 
-@dataclass(frozen=True, slots=True)
-class Clash:
+class Clash(NamedTuple):
     """A wanted booking and the one that is in its way."""
 
     wanted: Booking
     taken: Booking
 
 
+class Held:
+    """What holds people, rooms and groups, laid out once by resource and time, to be asked about many plans."""
+
+    def __init__(self, taken: Iterable[Booking]) -> None:
+        self._shelves: dict[tuple[Resource, UUID], _Shelf] = defaultdict(_Shelf)
+        for booking in sorted(taken, key=lambda each: each.interval):
+            self._shelves[booking.resource, booking.resource_id].add(booking)
+
+    def clashes(self, wanted: Iterable[Booking]) -> list[Clash]:
+        """Every wanted booking paired with every booking that holds its resource, in order of time."""
+        return sorted(self._clashes(wanted), key=lambda each: (each.wanted.interval, each.taken.interval))
+
+    def leaves_free(self, wanted: Iterable[Booking]) -> bool:
+        """Whether nothing holds any of what is wanted."""
+        return next(self._clashes(wanted), None) is None
+
+    def _clashes(self, wanted: Iterable[Booking]) -> Iterator[Clash]:
+        for booking in wanted:
+            if shelf := self._shelves.get((booking.resource, booking.resource_id)):
+                for other in shelf.overlapping(booking.interval):
+                    yield Clash(booking, other)
+
+
 def find_clashes(wanted: Iterable[Booking], taken: Iterable[Booking]) -> list[Clash]:
-    """Every wanted booking paired with every booking that holds its resource, in order of time."""
-    shelves: dict[tuple[Resource, UUID], _Shelf] = defaultdict(_Shelf)
-    for booking in sorted(taken, key=lambda each: each.interval):
-        shelves[booking.resource, booking.resource_id].add(booking)
-    found = [
-        Clash(booking, other)
-        for booking in wanted
-        if (shelf := shelves.get((booking.resource, booking.resource_id)))
-        for other in shelf.overlapping(booking.interval)
-    ]
-    return sorted(found, key=lambda clash: (clash.wanted.interval, clash.taken.interval))
+    """The clashes of one plan with what is taken."""
+    return Held(taken).clashes(wanted)
 
 
 class _Shelf:
