@@ -173,6 +173,7 @@ def _furnish(api: FastAPI, settings: Settings) -> None:
     api.state.door_limits = DoorLimits()
     api.state.coordinator = None  # until the lifespan is entered
     api.state.metrics = metrics.Metrics()
+    api.state.database_checks = metrics.DatabaseChecks(engine)
     api.state.traffic = Traffic(settings, api.state.metrics.registry)
     api.state.refusals = Refusals()
     api.state.watch = Watch(api.state.refusals, api.state.metrics.registry)

@@ -1,7 +1,9 @@
 """Health and figures: is the process up, is it ready for lessons, how is it doing."""
 
 import ipaddress
-from typing import Any
+import threading
+import time
+from typing import Final
 
 import structlog
 from fastapi import APIRouter, Request, Response
@@ -16,6 +18,7 @@ from prometheus_client import (
     generate_latest,
 )
 from pydantic import Field
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import __version__, migrate, serving
@@ -25,6 +28,8 @@ from app.schemas import Output, example
 router = APIRouter(tags=["health"])
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the output and help nobody
+
+FRESH_SECONDS: Final = 1.0
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -60,6 +65,38 @@ class Metrics:
         return generate_latest(self.registry)
 
 
+class DatabaseChecks:
+    """Whether the database is well, asked of it once a second at most: anybody may ask here, as often as they like."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._asking = threading.Lock()
+        self._found: dict[str, bool] = {}
+        self._stale_at = 0.0
+
+    def look(self, now: float) -> dict[str, bool]:
+        """What was found a second ago at most, or, while somebody is still asking, before; `now` is in seconds."""
+        if not self._found or now >= self._stale_at:
+            if self._asking.acquire(blocking=not self._found):
+                try:
+                    self._found = self._ask()
+                    self._stale_at = now + FRESH_SECONDS
+                finally:
+                    self._asking.release()
+        return dict(self._found)
+
+    def _ask(self) -> dict[str, bool]:
+        try:
+            return {
+                "database": True,
+                "migrations": migrate.is_up_to_date(self._engine),
+                "clock": serving.clocks_agree(self._engine),
+            }
+        except SQLAlchemyError as error:
+            _log.warning("database not reachable", error=type(error).__name__)
+            return {"database": False, "migrations": False, "clock": False}
+
+
 class Health(Output):
     """The process answers."""
 
@@ -90,7 +127,7 @@ async def healthz() -> Health:
 def readyz(request: Request, response: Response) -> Readiness:
     """200 when the database is there, migrated and of our time, and a relay node is up; else 503 and what is not."""
     state = request.app.state
-    checks = _check_database(state)
+    checks = state.database_checks.look(time.monotonic())
     checks["relay"] = state.coordinator is not None and state.coordinator.ready
     ready = all(checks.values())
     response.status_code = 200 if ready else 503
@@ -111,18 +148,6 @@ def metrics(request: Request) -> Response:
         )
     content: bytes = request.app.state.metrics.render()
     return Response(content, media_type=CONTENT_TYPE_LATEST)
-
-
-def _check_database(state: Any) -> dict[str, bool]:
-    try:
-        return {
-            "database": True,
-            "migrations": migrate.is_up_to_date(state.engine),
-            "clock": serving.clocks_agree(state.engine),
-        }
-    except SQLAlchemyError as error:
-        _log.warning("database not reachable", error=type(error).__name__)
-        return {"database": False, "migrations": False, "clock": False}
 
 
 def _is_near(address: str) -> bool:

@@ -13,8 +13,8 @@ from app.accounts.rules import Principal
 from app.audit import export, service
 from app.audit.rules import Act
 from app.audit.schemas import AuditEventOut
-from app.audit.service import Search, Subject
-from app.database import CALLER_ADDRESS, SessionDep, address_of
+from app.audit.service import Search
+from app.database import SessionDep, address_of
 from app.errors import Forbidden, Invalid, Unauthenticated, responses
 from app.schemas import Moment, Page, PageAfter, PageLimit, bad_cursor, decode_cursor, encode_cursor
 
@@ -70,13 +70,10 @@ def export_audit_events(
     The export itself is noted in the trail.
     """
     factory = request.app.state.session_factory
-    with factory.begin() as session:
-        session.info[CALLER_ADDRESS] = address_of(request)
-        county = Subject("county", principal.county_id, principal.county_id)
-        facts = {"format": form, "query": sorted(request.query_params)}
-        service.note(
-            session, Act.AUDIT_EXPORTED, principal.county_id, principal.person_id, county, after=facts
-        )
+    facts = {"format": form, "query": sorted(request.query_params)}
+    service.note_export(
+        factory, address_of(request), Act.AUDIT_EXPORTED, principal.county_id, principal.person_id, facts
+    )
     lines: Iterator[str] = export.lines(factory, search, form)
     headers = {
         "Content-Disposition": f'attachment; filename="audit.{form}"',

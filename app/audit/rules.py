@@ -107,6 +107,8 @@ class Act(StrEnum):
     DELIVERY_SENT_AGAIN = "webhook.delivery_sent_again"
     LETTERS_SENT_AGAIN = "letter.sent_again"
     TABLE_IMPORTED = "table.imported"
+    TABLE_EXPORTED = "table.exported"
+    REPORT_EXPORTED = "report.exported"
     AUDIT_EXPORTED = "audit.exported"
     AUDIT_CUT = "audit.cut"
 

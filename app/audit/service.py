@@ -19,7 +19,7 @@ from app.audit import queries
 from app.audit.models import AuditEvent
 from app.audit.queries import Search as Search
 from app.audit.rules import SERVER_CHAIN, Act, Event, Facts, Fault, Head, Sealed, faults, seal, written
-from app.database import CALLER_ADDRESS
+from app.database import CALLER_ADDRESS, SessionFactory
 
 _NOTES = "audit notes"
 CUT_AT_ONCE: Final = 5000
@@ -78,6 +78,20 @@ def note(
             after=written(after),
         )
     )
+
+
+def note_export(
+    factory: SessionFactory,
+    address: str,
+    act: Act,
+    county_id: uuid.UUID,
+    person_id: uuid.UUID,
+    facts: Facts,
+) -> None:
+    """Note that somebody is about to take data away, in a transaction of its own: nothing else is changed by it."""
+    with factory.begin() as session:
+        session.info[CALLER_ADDRESS] = address
+        note(session, act, county_id, person_id, Subject("county", county_id, county_id), after=facts)
 
 
 @contextmanager

@@ -7,12 +7,14 @@ from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.accounts.gates import may
 from app.accounts.permissions import Action
 from app.accounts.rules import Principal
-from app.database import SessionDep
+from app.audit import service as audit
+from app.audit.rules import Act
+from app.database import SessionDep, address_of
 from app.errors import Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.feeds.rules import Language
 from app.lessons.tallies import Counted
@@ -217,12 +219,16 @@ def lessons(
     responses={200: {"content": {workbook.XLSX: {}}}},
 )
 def as_workbook(
+    request: Request,
     session: SessionDep,
     principal: Reader,
     wanted: Narrowed,
     language: Annotated[Language, Query(description="Language of the words")] = Language.CHINESE,
 ) -> Response:
-    """The rates by area, site, grade and subject, the rooms, who is left out, and the list behind it all, as XLSX."""
+    """The rates by area, site, grade and subject, the rooms, who is left out, and the list behind it all, as XLSX.
+
+    The trail notes it.
+    """
     now = datetime.now(UTC)
     found = service.view(session, principal, wanted, now)
     kinds = (RoomKind.MAIN, RoomKind.RECEIVING)
@@ -234,6 +240,10 @@ def as_workbook(
         subjects=service.subject_names(session, principal.county_id, language),
     )
     content = workbook.written(found, listed, names, language)
+    factory, facts = request.app.state.session_factory, {"format": "xlsx", "term_id": wanted.term_id}
+    audit.note_export(
+        factory, address_of(request), Act.REPORT_EXPORTED, principal.county_id, principal.person_id, facts
+    )
     headers = {"Content-Disposition": 'attachment; filename="report.xlsx"', "Cache-Control": "no-store"}
     return Response(content, media_type=workbook.XLSX, headers=headers)
 

@@ -13,6 +13,8 @@ from fastapi import APIRouter, Query, Request, Response
 from app.accounts.gates import may
 from app.accounts.permissions import Action
 from app.accounts.rules import Principal
+from app.audit import service as audit
+from app.audit.rules import Act, Facts
 from app.database import address_of, reading
 from app.errors import (
     Conflict,
@@ -119,10 +121,11 @@ async def export_bundle(
     request: Request, principal: Annotated[Principal, may(Action.TABLE_EXPORT)]
 ) -> Response:
     """Org units, people with roles, terms, subjects and pupil groups as a OneRoster 1.2 bundle, as far as one may see
-    them. No pupil is named. Imported again, it changes nothing."""
+    them. No pupil is named. Imported again, it changes nothing. The trail notes it."""
     desk: TransferDesk = request.app.state.transfer_desk
 
     def work() -> bytes:
+        _note_export(request, principal, {"kind": "oneroster", "format": "zip"})
         with reading(request.app.state.session_factory) as session:
             return written_bundle(session, principal)
 
@@ -142,11 +145,12 @@ async def export_table(
     form: Form,
     principal: Annotated[Principal, may(Action.TABLE_EXPORT)],
 ) -> Response:
-    """Everything of a kind that one may see, in the columns in which it can be imported again."""
+    """Everything of a kind that one may see, in the columns in which it can be imported again. The trail notes it."""
     language = _language(request)
     desk: TransferDesk = request.app.state.transfer_desk
 
     def work() -> bytes:
+        _note_export(request, principal, {"kind": kind, "format": form})
         with reading(request.app.state.session_factory) as session:
             return service.export(session, principal, kind, form, language)
 
@@ -168,6 +172,11 @@ def show_template(
     """The columns of a table to fill in; a workbook says in its second sheet what to write, with examples."""
     language = _language(request)
     return _file(service.template(kind, form, language), kind, form, language)
+
+
+def _note_export(request: Request, principal: Principal, facts: Facts) -> None:
+    factory, address = request.app.state.session_factory, address_of(request)
+    audit.note_export(factory, address, Act.TABLE_EXPORTED, principal.county_id, principal.person_id, facts)
 
 
 def _language(request: Request) -> Language:

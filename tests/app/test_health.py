@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from app.main import create_app
+from app.metrics import DatabaseChecks
 from app.settings import Settings
+from tests.statements import recorded
 
 
 def test_up_says_which_version(client: TestClient) -> None:
@@ -39,6 +42,18 @@ def test_not_ready_without_tables_or_database(tmp_path: Path, url: str, reachabl
     }
     assert TestClient(app).get("/healthz").status_code == 200
     app.state.engine.dispose()
+
+
+def test_the_database_is_asked_once_a_second_however_many_want_to_know(engine: Engine) -> None:
+    checks = DatabaseChecks(engine)
+    with recorded(engine) as statements:
+        assert checks.look(10.0)["database"] is True
+        once = len(statements)
+        for _ in range(20):
+            assert checks.look(10.9)["database"] is True
+        assert len(statements) == once > 0
+        checks.look(11.0)
+        assert len(statements) == 2 * once
 
 
 def test_figures_count_requests_by_route(client: TestClient) -> None:

@@ -190,3 +190,12 @@ def test_an_export_for_programs_is_whole_and_is_itself_in_the_trail(
     assert taken[0]["after"] == {"format": "json", "query": ["format"]}
     empty = client.get("/api/v1/audit-events/export?format=json&act=lesson.cancelled", headers=bureau)
     assert empty.json() == []
+    workbook = f"reports/workbook?term_id={county.term.id}"
+    for path in ("exports/people.csv", "exports/oneroster.zip", workbook):
+        assert client.get(f"/api/v1/{path}", headers=bureau).status_code == 200
+    told = [(each["act"], each["after"], each["person_id"]) for each in found(client, bureau)[:3]]
+    assert told == [
+        ("report.exported", {"format": "xlsx", "term_id": str(county.term.id)}, str(county.bureau.id)),
+        ("table.exported", {"format": "zip", "kind": "oneroster"}, str(county.bureau.id)),
+        ("table.exported", {"format": "csv", "kind": "people"}, str(county.bureau.id)),
+    ]
