@@ -79,6 +79,7 @@ class Viewer:
         """Why the last decision was made: ``start``, ``congestion``, ``loss``, ``recovered``, ``publisher``,
         ``preferred``."""
         self.probing = Probing()
+        self._waits = 0.0
         self._first_window: tuple[Member, float] | None = None
         """Who was last given a larger one than usual, and when."""
         self._trouble_at = 0.0
@@ -151,7 +152,7 @@ class Viewer:
     @property
     def waits(self) -> float:
         """Seconds that packets wait on the link, as far as it is cared for."""
-        return 0.0 if self.capacity is None else max((m.queueing.delay for m in self.members), default=0.0)
+        return 0.0 if self.capacity is None else self._waits
 
     # --- what the link says -----------------------------------------------------------------------------------------
 
@@ -165,6 +166,7 @@ class Viewer:
         trouble = member.detector.look(queueing, digest.packets, digest.lost - digest.late, now)
         if trouble is None and self.capacity is None:
             return False
+        self._waits = self._delay(now)
         if trouble is not None and self.probing.active and queueing.delay < _PROBED_QUEUE:
             trouble = None
         if trouble is not None and now >= self._quiet_until and not self.draining:
@@ -212,11 +214,11 @@ class Viewer:
         if self.draining:
             return changed
         delay = self._delay(now)
-        finding = self.probing.finding(delay, self._loss(), now)
+        finding = self.probing.finding(delay, self._loss(now), now)
         if finding is not None:
             self.capacity = max(self.capacity, finding.bitrate)
             self._quiet_until = max(self._quiet_until, now + delay + _EFFECT)
-        self.capacity = max(self.capacity, self._delivered() if delay < _SHORT_QUEUE else 0)
+        self.capacity = max(self.capacity, self._delivered(now) if delay < _SHORT_QUEUE else 0)
         self._try_more(now)
         if others:
             return self._decide("publisher", now, fit=True)
@@ -245,9 +247,9 @@ class Viewer:
             self.repeats = True
         elif self.draining or now - self._trouble_at < _CHANCE_AFTER:
             self.repeats = False
-        elif self._loss() > _LOSSY:
+        elif (loss := self._loss(now)) > _LOSSY:
             self.repeats = True
-        elif self._loss() < _CLEAN:
+        elif loss < _CLEAN:
             self.repeats = False
         for member in self.members:
             member.repeats = self.repeats
@@ -268,7 +270,7 @@ class Viewer:
         self.draining, self.clearing = delay > _LONG_QUEUE, False
         self._drained, self._longest_wait = 0, delay
         self._quiet_until = now + _EFFECT + delay
-        capacity = int(_CAUTION * self._delivered(_RECENT))
+        capacity = int(_CAUTION * self._delivered(now, _RECENT))
         if capacity > _NEARLY * self._spent() and now - self._forgiven_at > _FORGIVING:
             # Nearly all gets through, so a moment without pictures may be enough; if not, there will be trouble again.
             self._forgiven_at, capacity = now, self._spent()
@@ -294,7 +296,7 @@ class Viewer:
         """
         delay, since = self._delay(now), now - self._trouble_at
         if delay > 2 * _SHORT_QUEUE and since > _SETTLED:
-            self._drained = max(self._drained, self._delivered())
+            self._drained = max(self._drained, self._delivered(now))
         if self._silent or (delay > _SHORT_QUEUE and since < _LONGEST_DRAIN):
             return self._wait_for_end(delay, since, now)
         self.draining = self.clearing = self.starved = False
@@ -410,6 +412,7 @@ class Viewer:
     # --- figures ----------------------------------------------------------------------------------------------------
 
     def _measure(self, now: float) -> bool:
+        self._waits = self._delay(now)
         changed = False
         for member in self.members:
             changed |= member.measure(now)
@@ -422,6 +425,7 @@ class Viewer:
         return self._sound() + sum(member.cost for member in self.members)
 
     def _fresh(self, now: float) -> list[Member]:
+        """Whose figures tell of the link as it is: one that is sent nothing any more keeps its last ones for good."""
         return [
             m for m in self.members if m.queueing.heard_at is not None and now - m.queueing.heard_at < SILENCE
         ]
@@ -429,8 +433,8 @@ class Viewer:
     def _delay(self, now: float) -> float:
         return max((member.queueing.delay for member in self._fresh(now)), default=0.0)
 
-    def _loss(self) -> float:
-        return max((member.queueing.loss for member in self.members), default=0.0)
+    def _loss(self, now: float) -> float:
+        return max((member.queueing.loss for member in self._fresh(now)), default=0.0)
 
-    def _delivered(self, window: float = 0.5) -> int:
-        return sum(member.queueing.delivered(window) for member in self.members)
+    def _delivered(self, now: float, window: float = 0.5) -> int:
+        return sum(member.queueing.delivered(window) for member in self._fresh(now))

@@ -96,12 +96,19 @@ class Session:
         self.queue: deque[int] = deque()
         self.pace = Pace()
         self.needs_keyframe = False
+        self.ended = False
 
     def current(self) -> FakeRendition | None:
         if self.rung == AUDIO_ONLY:
             return None
         offered = self.picture.offered
         return next((r for r in offered if r.rung == self.rung), offered[-1])
+
+    def end(self) -> None:
+        """Nothing is published any more: nothing is sent, though the session stays connected."""
+        self.ended = True
+        for rendition in self.picture.offered:
+            rendition.active = False
 
     def next_frame(self) -> list[int]:
         """Packet sizes of the next frame of the present rendition."""
@@ -208,7 +215,7 @@ class Lab:
 
     def _send(self, index: int, sizes: list[int], what: bytes, tries: int = 0) -> None:
         session = self.sessions[index]
-        if not sizes:
+        if not sizes or session.ended:
             return
         first = session.log.next
         session.log.note(Sent.of(batch_of(sizes, 1, first), self.now))
