@@ -20,7 +20,7 @@ from app.errors import DATABASE_TROUBLE, Unauthenticated
 
 SEEN_EVERY: Final = timedelta(minutes=10)
 LONGER: Final = timedelta(hours=4)
-"""So much longer than others a sign-in may last that is in a lesson: nobody is put out of one by the clock."""
+"""So much longer than others a page may stay signed in that is in a lesson; one that a program opened ends with it."""
 LONGEST_SID: Final = 255
 MOST: Final = 100
 """Sign-ins of one person's pages; the oldest end first."""

@@ -90,14 +90,15 @@ def renew(session: Session, sign_in_id: uuid.UUID, fresh: Mapping[str, object]) 
 
 
 def prolong(session: Session, sign_in_id: uuid.UUID, until: datetime, longest: timedelta) -> None:
-    """Put off the end of a page's sign-in, unless a program's gives it one."""
-    found = select(BrowserSession.created_at).where(
-        BrowserSession.id == sign_in_id, BrowserSession.family_id.is_(None)
-    )
-    begun = session.scalar(found)
-    if begun is None:
+    """Put off the end of a page's sign-in, but not beyond that of the program whose token opened it."""
+    found = select(BrowserSession.created_at, BrowserSession.family_id).where(BrowserSession.id == sign_in_id)
+    row = session.execute(found).one_or_none()
+    if row is None:
         return
+    begun, family_id = row
     end = min(until, begun + longest)
+    if family_id is not None and (of_program := hold_family(session, family_id)) is not None:
+        end = min(end, of_program)
     sooner = (BrowserSession.id == sign_in_id, BrowserSession.expires_at < end)
     session.execute(update(BrowserSession).where(*sooner).values(expires_at=end))
 

@@ -50,7 +50,8 @@ def join_lesson(
 
     Before the lesson opens and after it has closed the lists are empty; `lesson.opens_at` tells when to ask
     again. A grant is good until a little after the lesson, so a client may come back with it at any time; so
-    are the credentials of TURN servers. A page stays signed in as long, at most four hours longer than else.
+    are the credentials of TURN servers. A page stays signed in as long, at most four hours longer than else, and
+    one that a program's token opened no longer than the program.
     """
     response.headers["Cache-Control"] = "no-store"
     now = datetime.now(UTC)

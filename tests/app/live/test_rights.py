@@ -18,7 +18,15 @@ from starlette.websockets import WebSocketDisconnect
 
 from app.accounts.browsers import LONGER
 from app.accounts.grants import issue_grant
-from app.accounts.models import AccessToken, Assignment, BrowserSession, GuestLink, Person, RoomTerminal
+from app.accounts.models import (
+    AccessToken,
+    Assignment,
+    BrowserSession,
+    GuestLink,
+    Person,
+    RoomTerminal,
+    TokenFamily,
+)
 from app.accounts.rules import Basis, BasisKind, Holder, HolderKind, Pass, Role
 from app.accounts.scopes import ACCESS_TOKEN
 from app.accounts.service import issue_person_token
@@ -358,6 +366,24 @@ def test_nobody_is_put_out_of_a_lesson_by_the_clock_nor_signed_in_for_ever(
 
     assert end_after_joining(soon - life) > session.get_one(Lesson, scene.lesson_id).ends_at
     assert end_after_joining(soon - life - LONGER) == soon
+
+
+def test_a_page_of_a_program_is_put_off_in_a_lesson_but_not_beyond_the_program(
+    live: TestClient, scene: Scene, session: Session
+) -> None:
+    form = {"username": scene.assistant.login, "password": factories.PASSWORD}
+    program = {"Authorization": f"Bearer {live.post('/api/v1/token', data=form).json()['access_token']}"}
+    opened = live.post("/api/v1/session", headers={**program, "Origin": "http://testserver"}).json()
+    header = {"X-Sign-In": opened["sign_in"]}
+    page, now = _page_of(session, scene.assistant), datetime.now(UTC)
+    ends_at = session.get_one(Lesson, scene.lesson_id).ends_at
+    family = session.get_one(TokenFamily, page.family_id)
+    for end in (now + timedelta(minutes=6), ends_at + timedelta(hours=9)):
+        page.expires_at, family.expires_at = now + timedelta(minutes=5), end
+        session.commit()
+        assert live.get(f"/api/v1/lessons/{scene.lesson_id}/join", headers=header).status_code == 200
+        session.refresh(page)
+        assert page.expires_at == end or ends_at < page.expires_at < end
 
 
 def _page_of(session: Session, person: Person) -> BrowserSession:
