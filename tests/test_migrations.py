@@ -1,16 +1,19 @@
 """The database's shape: every revision goes up and down, and matches the models."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, inspect, text, update
+from sqlalchemy import Engine, inspect, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app.database import Base, SessionFactory, make_engine
+from app.lessons.models import Lesson, LessonSite
+from app.lessons.rules import LessonState, SiteState
 from app.migrate import alembic_config, is_up_to_date, newest_revision
 from app.schools import groups
 from app.schools.groups import GroupDraft
@@ -128,6 +131,57 @@ def test_names_of_closed_groups_become_free_and_are_told_apart_on_the_way_back(
     assert (names[new], names[other]) == ("三(1)", "三(2)")
     assert names[old].startswith("三(1) ") and len(names[old]) > 30
     command.upgrade(config, "head")
+    command.check(config)
+
+
+def test_minutes_of_lessons_from_before_are_counted_and_those_on_the_air_go_on(
+    database_url: str, session_factory: SessionFactory
+) -> None:
+    """Three lessons of 40 minutes began at their fifth: one is at its twentieth, one is interrupted, one is over."""
+    config = alembic_config(database_url)
+    minute, now = timedelta(minutes=1), datetime.now(UTC)
+    with session_factory.begin() as session:
+        county = counties.county(session, sites=2, weeks=3)
+        plan = county.schedule(session)
+        held = select(Lesson).where(Lesson.entry_id == plan.entry.id).order_by(Lesson.starts_at)
+        for lesson, state in zip(session.scalars(held), ("live", "interrupted", "ended"), strict=True):
+            sites = list(session.scalars(select(LessonSite).where(LessonSite.lesson_id == lesson.id)))
+            if state == "live":
+                lesson.starts_at, lesson.ends_at = now - 20 * minute, now + 20 * minute
+                for site in sites:
+                    site.starts_at, site.ends_at = lesson.starts_at, lesson.ends_at
+            began = lesson.starts_at
+            lesson.state, lesson.went_live_at = LessonState(state), began + 5 * minute
+            for site, joined in zip(sites, (-3, 10), strict=True):
+                site.state, site.joined_at = SiteState.JOINED, began + joined * minute
+            if state != "live":
+                sites[1].state, sites[1].left_at = SiteState.LEFT, began + 25 * minute
+            if state == "ended":
+                lesson.ended_at = began + 45 * minute
+
+    def counted() -> dict[str, tuple[int, list[int], set[bool]]]:
+        with session_factory() as session:
+            found = {}
+            for lesson in session.scalars(select(Lesson)):
+                sites = list(session.scalars(select(LessonSite).where(LessonSite.lesson_id == lesson.id)))
+                since = {lesson.live_since, *(site.received_since for site in sites)}
+                assert all(each is None or now <= each + minute / 60 for each in since)
+                found[lesson.state.value] = (
+                    lesson.live_seconds // 60,
+                    sorted(site.received_seconds // 60 for site in sites),
+                    {each is not None for each in since},
+                )
+            return found
+
+    expected = {
+        "live": (15, [10, 15], {True}),
+        "interrupted": (20, [0, 15], {False}),
+        "ended": (35, [15, 40], {False}),
+    }
+    for _ in range(2):
+        command.downgrade(config, "20261123_back")
+        command.upgrade(config, "head")
+        assert counted() == expected
     command.check(config)
 
 

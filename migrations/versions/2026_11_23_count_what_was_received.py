@@ -1,6 +1,8 @@
 """How long lessons were on the air, and how long each site received them, without the breaks.
 
 What was held before is counted as it was known: from going live to the end, and from the first join to the last leave.
+What is on the air is counted until now and goes on from here. When an interrupted lesson was last on the air is not
+known: it counts until the last of its sites left, and nothing if none has.
 """
 
 import sqlalchemy as sa
@@ -20,17 +22,27 @@ def upgrade() -> None:
         op.add_column(
             table, sa.Column(f"{what}_seconds", sa.Integer(), server_default=sa.text("0"), nullable=False)
         )
+    now = _now()
     lesson = "(SELECT l.{} FROM lessons l WHERE l.id = lesson_sites.lesson_id)"
-    left = f"coalesce(left_at, {lesson.format('ended_at')})"
-    for table, began, ended in (
-        ("lessons", "went_live_at", "ended_at"),
-        ("lesson_sites", "joined_at", left),
-    ):
-        what = dict(_COLUMNS)[table]
-        op.execute(
-            f"UPDATE {table} SET {what}_seconds = {_overlap(began, ended)} "
-            f"WHERE {began} IS NOT NULL AND {ended} IS NOT NULL"
-        )
+    last_leave = "(SELECT max(s.left_at) FROM lesson_sites s WHERE s.lesson_id = lessons.id)"
+    off_the_air = f"CASE state WHEN 'live' THEN {now} WHEN 'interrupted' THEN {last_leave} ELSE ended_at END"
+    _count("lessons", "live", "went_live_at", off_the_air)
+    _go_on("lessons", "live", "state = 'live'")
+    here = f"state IN ('joined', 'reconnecting') AND {lesson.format('state')} = 'live'"
+    began = _later("joined_at", f"coalesce({lesson.format('went_live_at')}, joined_at)")
+    ended = f"coalesce(left_at, CASE WHEN {here} THEN {now} ELSE {lesson.format('ended_at')} END)"
+    _count("lesson_sites", "received", f"CASE WHEN {here} THEN {began} ELSE joined_at END", ended)
+    _go_on("lesson_sites", "received", here)
+
+
+def _count(table: str, what: str, began: str, ended: str) -> None:
+    """Fill in the seconds of one span of each row, where both of its ends are known."""
+    known = f"{began} IS NOT NULL AND {ended} IS NOT NULL"
+    op.execute(f"UPDATE {table} SET {what}_seconds = {_overlap(began, ended)} WHERE {known}")
+
+
+def _go_on(table: str, what: str, where: str) -> None:
+    op.execute(f"UPDATE {table} SET {what}_since = {_now()} WHERE {where}")
 
 
 def downgrade() -> None:
@@ -39,9 +51,21 @@ def downgrade() -> None:
         op.drop_column(table, f"{what}_since")
 
 
+def _postgresql() -> bool:
+    return op.get_context().dialect.name == "postgresql"
+
+
+def _now() -> str:
+    return "now()" if _postgresql() else "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
+
+
+def _later(one: str, other: str) -> str:
+    return f"{'greatest' if _postgresql() else 'max'}({one}, {other})"
+
+
 def _overlap(began: str, ended: str) -> str:
     """Seconds of a span that lie within the planned time."""
-    if op.get_context().dialect.name == "postgresql":
+    if _postgresql():
         seconds = (
             f"extract(epoch FROM least({ended}, ends_at)) - extract(epoch FROM greatest({began}, starts_at))"
         )
