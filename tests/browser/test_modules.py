@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Route
 
+from app.web.assets import STATIC
 from tests.browser.server import Server
 
 # Plays a list of [time, event] and tells each decision and phase.
@@ -236,3 +237,31 @@ def test_the_teacher_sends_as_many_sizes_as_the_browser_has_for_its_picture(
     told = "async ([module, profile, height]) => { const { layers, PROFILES } = await import(module);"
     told += " return layers(PROFILES[profile], height).map(({ rid }) => rid ?? null); }"
     assert page.evaluate(told, [module(page, "whip.js"), profile, height]) == rids
+
+
+# Links a module and all it imports, as a page would: `halt.js` throws before any of them runs, unless one cannot be
+# parsed or asks another for what it does not have.
+LINK_ALL = """async ([folder, names]) => {
+  const read = (name) => import(`${folder}/check.js?of=${name}`).then(() => "ran", ({ message }) => message);
+  const told = names.map(read);
+  return Object.fromEntries((await Promise.all(told)).map((words, index) => [names[index], words]));
+}"""
+
+
+def test_every_module_can_be_read_with_all_it_imports(page: Page) -> None:
+    names = sorted(path.name for path in STATIC.glob("*.js"))
+    folder = module(page).rpartition("/")[0]
+
+    def check(route: Route) -> None:
+        of = route.request.url.rpartition("=")[2]
+        body = f'import "./halt.js"; import "./{of}";'
+        route.fulfill(content_type="text/javascript", body=body)
+
+    page.route("**/check.js?of=*", check)
+    page.route(
+        "**/halt.js", lambda route: route.fulfill(content_type="text/javascript", body="throw Error('read');")
+    )
+    told = page.evaluate(LINK_ALL, [folder, names])
+    page.unroute_all()
+    assert len(names) > 50
+    assert {name: words for name, words in told.items() if words != "read"} == {}

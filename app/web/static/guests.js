@@ -5,6 +5,7 @@ import { tellFault } from "./fault.js";
 import { isSignedIn, whoIsHere } from "./frame.js";
 import { clock, day, say } from "./i18n.js";
 import { byId, child } from "./page.js";
+import { sayTitle } from "./subjects.js";
 
 const FAULTS = { 404: "guests.no_lesson", 409: "guests.too_late" }; // by status
 
@@ -27,8 +28,7 @@ async function open() {
   if (!lessonId) return complain("guests.no_lesson");
   const lesson = await get(`/api/v1/lessons/${encodeURIComponent(lessonId)}`);
   const [from, to] = [new Date(lesson.starts_at), new Date(lesson.ends_at)];
-  const title = lesson.title || lesson.subject;
-  say(byId("lesson"), "guests.lesson", { title, day: day(from), from: clock(from), to: clock(to) });
+  sayTitle(byId("lesson"), lesson, "guests.lesson", { day: day(from), from: clock(from), to: clock(to) });
   await list();
 }
 

@@ -35,7 +35,7 @@ const STATES = {
 let me = null;
 let rooms = new Map(); // room id → "school · room"
 let next = null;
-let asked = 0;
+let searches = 0; // so that only the latest answer is shown
 let timer = null;
 
 byId("which").addEventListener("change", () => attempt(load));
@@ -59,11 +59,11 @@ async function open() {
 const nameOf = (roomId) => rooms.get(roomId) ?? text("pairings.room_unknown");
 
 async function load(after = null) {
-  const [name, mine] = [byId("find").value.trim(), ++asked];
+  const [name, mine] = [byId("find").value.trim(), ++searches];
   const query = new URLSearchParams({ limit: 50, ...(after ? { after } : {}), ...(name ? { name } : {}) });
   for (const state of byId("which").value.split(" ")) query.append("state", state);
   const page = await get(`/api/v1/pairings?${query}`);
-  if (mine !== asked) return; // something else is looked for by now
+  if (mine !== searches) return; // something else is looked for by now
   if (!after) byId("pairings").replaceChildren();
   byId("pairings").append(...page.items.map((pairing) => row(pairing)));
   next = page.next;

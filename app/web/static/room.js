@@ -10,6 +10,7 @@ import { keepAwake } from "./media.js";
 import { OwnCamera } from "./own.js";
 import { byId, child, requireSignIn, showFault, wait } from "./page.js";
 import { Sound } from "./sound.js";
+import { sayTitle, titleOf } from "./subjects.js";
 import { fitTiles, Tile } from "./tiles.js";
 
 const LOOK_AGAIN = 15_000;
@@ -71,11 +72,13 @@ async function enter() {
   });
   const { lesson, watch } = await classroom.join();
   const [from, to] = [lesson.starts_at, lesson.ends_at].map((time) => clock(new Date(time)));
-  say(byId("title"), "room.lesson", { from, to, title: lesson.title || lesson.subject, teacher: lesson.teacher.name });
+  sayTitle(byId("title"), lesson, "room.lesson", { from, to, teacher: lesson.teacher.name });
   if (watch.length) return 0;
   const opensIn = classroom.opensIn();
-  if (opensIn > 0) tell("lesson.next", "room.next.hint", { from }, { title: lesson.title || lesson.subject, teacher: lesson.teacher.name });
-  else tell("lesson.over", "room.none.hint");
+  if (opensIn > 0) {
+    tell("lesson.next", "room.next.hint", { from }, { title: () => titleOf(lesson), teacher: lesson.teacher.name });
+    sayTitle(byId("hint"), lesson, "room.next.hint", { teacher: lesson.teacher.name });
+  } else tell("lesson.over", "room.none.hint");
   return Math.min(opensIn, LOOK_AGAIN) + 500;
 }
 
@@ -108,7 +111,7 @@ function line(lesson) {
   item.dataset.when = when(lesson, Date.now());
   const [from, to] = [lesson.starts_at, lesson.ends_at].map((time) => clock(new Date(time)));
   say(child(item, "span", "from"), "lesson.time", { from, to });
-  child(item, "span", "what").textContent = `${lesson.title || lesson.subject} · ${lesson.teacher.name}`;
+  sayTitle(child(item, "span", "what"), lesson, "room.next.hint", { teacher: lesson.teacher.name });
   say(child(item, "span", "when"), `today.${item.dataset.when}`);
   return item;
 }

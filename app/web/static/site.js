@@ -11,6 +11,7 @@ import { byId, requireSignIn, wait } from "./page.js";
 import { linkOf, Rungs } from "./quality.js";
 import { signedInAs, takeSignInFromAddress } from "./session.js";
 import { Sound } from "./sound.js";
+import { sayTitle } from "./subjects.js";
 import { prepareWatching } from "./whep.js";
 
 const LOOK_AGAIN = 15_000;
@@ -84,7 +85,7 @@ async function enter() {
   classroom = new Classroom(lessonId, on);
   const { lesson, watch } = await classroom.join();
   const [from, to] = [new Date(lesson.starts_at), new Date(lesson.ends_at)];
-  byId("title").textContent = lesson.title || lesson.subject;
+  sayTitle(byId("title"), lesson);
   say(byId("time"), "lesson.time", { from: clock(from), to: clock(to) });
   if (watch.length) return 0;
   const opensIn = classroom.opensIn();

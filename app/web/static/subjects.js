@@ -1,7 +1,8 @@
 // The county's subjects: the API names them by codes, people read names, in the language they read.
 
 import { getAll } from "./api.js";
-import { language } from "./i18n.js";
+import { language, say } from "./i18n.js";
+import { signedInAs } from "./session.js";
 
 let names = new Map(); // code → { zh, en }
 
@@ -24,4 +25,21 @@ export function titleOf({ title, subject = null }) {
   if (!own || own === said) return said;
   const named = [code, ...Object.values(names.get(code) ?? {})];
   return named.some((each) => own.includes(each)) ? own : `${said} · ${own}`;
+}
+
+let loading = null;
+
+// Names a lesson at once, and in the reader's words when those are known: a lesson never waits for them. Guests and
+// terminals may not look at the list.
+export async function sayTitle(element, lesson, key = "lesson.title", given = {}) {
+  const name = () => say(element, key, { ...given, title: () => titleOf(lesson) });
+  name();
+  if (!signedInAs()) return;
+  loading ??= loadSubjects();
+  try {
+    await loading;
+  } catch {
+    loading = null; // the link is down: the title is there, and the next lesson asks again
+  }
+  if (element.dataset.text === key) name();
 }

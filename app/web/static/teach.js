@@ -12,6 +12,7 @@ import { byId, requireSignIn, showFault, wait } from "./page.js";
 import { linkOf, Rungs } from "./quality.js";
 import { signedInAs, takeSignInFromAddress } from "./session.js";
 import { Sound } from "./sound.js";
+import { sayTitle } from "./subjects.js";
 import { fitTiles, Tile } from "./tiles.js";
 
 const LOOK_AGAIN = 15_000;
@@ -81,7 +82,7 @@ async function enter() {
   });
   const { lesson, role, publish } = await classroom.join();
   const [from, to] = [new Date(lesson.starts_at), new Date(lesson.ends_at)];
-  byId("title").textContent = lesson.title || lesson.subject;
+  sayTitle(byId("title"), lesson);
   say(byId("time"), "lesson.time", { from: clock(from), to: clock(to) });
   if (role !== "teacher") return guest(lessonId);
   if (publish.length) return 0;
