@@ -32,6 +32,7 @@ from app.lessons.rules import (
     MISSED_AFTER,
     ON_THE_AIR,
     OPENS_BEFORE,
+    TAKES_MEDIA,
     TRANSITIONS,
     LessonState,
     SiteState,
@@ -220,6 +221,27 @@ def site_joined(session: Session, lesson_id: UUID, site_code: str, now: dt.datet
 def site_left(session: Session, lesson_id: UUID, site_code: str, now: dt.datetime) -> bool:
     statement = _site(lesson_id, site_code).where(LessonSite.state.in_(HERE))
     return _changed(session, statement.values(state=SiteState.LEFT, left_at=now, **_not_receiving(now))) > 0
+
+
+def count_on_air(session: Session, lesson_ids: Collection[UUID], now: dt.datetime) -> None:
+    """Add what ran until now to the seconds of lessons that are live, and of their sites: a later span begins now."""
+    live = (Lesson.id.in_(lesson_ids), Lesson.live_since < now)
+    values = {**_off_the_air(now), "live_since": now}
+    session.execute(update(Lesson).where(*live).values(values).execution_options(**_BEHIND))
+    there = (LessonSite.lesson_id.in_(lesson_ids), LessonSite.received_since < now)
+    values = {**_not_receiving(now), "received_since": now}
+    session.execute(update(LessonSite).where(*there).values(values).execution_options(**_BEHIND))
+
+
+def forsake(session: Session, now: dt.datetime) -> int:
+    """Interrupt what is live and have everybody leave, as of when it was last counted; how many lessons were live."""
+    not_over = select(Lesson.id).where(Lesson.state.in_(TAKES_MEDIA))
+    there = (LessonSite.lesson_id.in_(not_over), LessonSite.state.in_(HERE))
+    left_at = func.coalesce(LessonSite.received_since, now)
+    gone = {"state": SiteState.LEFT, "left_at": left_at, "received_since": None}
+    session.execute(update(LessonSite).where(*there).values(gone).execution_options(**_BEHIND))
+    live = update(Lesson).where(Lesson.state == LessonState.LIVE)
+    return _changed(session, live.values(state=LessonState.INTERRUPTED, live_since=None))
 
 
 def _off_the_air(now: dt.datetime) -> dict[str, Any]:

@@ -268,6 +268,19 @@ def mark_site_left(session: Session, lesson_id: UUID, site_code: str, now: datet
     return queries.site_left(session, lesson_id, site_code, now)
 
 
+def count_on_air(session: Session, lesson_ids: Collection[UUID], now: datetime) -> None:
+    """Count what ran until now of lessons on the air: no more than what follows is lost if the server dies."""
+    queries.count_on_air(session, lesson_ids, now)
+
+
+def forsake(session: Session, now: datetime) -> int:
+    """Nobody is on the air: what an earlier server left so is interrupted, since it was last counted.
+
+    Says how many lessons were live. They are again when their teachers come back.
+    """
+    return queries.forsake(session, now)
+
+
 def follow_clock(session: Session, now: datetime) -> Sequence[UUID]:
     """Take the steps time alone decides: prepare, miss, end. Returns the lessons that ended.
 

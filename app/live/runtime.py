@@ -31,6 +31,10 @@ RETRY_SECONDS: Final = 1.0
 async def on_air(settings: Settings, factory: SessionFactory, rights: Rights) -> AsyncIterator[Coordinator]:
     """Start everything lessons on air need; on leaving, end all media, write what is noted, and clean up."""
     ledger = Ledger(factory)
+    try:
+        await ledger.begin()
+    except SQLAlchemyError as error:
+        _log.error("the database is away; lessons left on the air are interrupted later", error=str(error))
     coordinator = Coordinator(
         nodes=settings.relay_nodes,
         first_port=settings.media_port,

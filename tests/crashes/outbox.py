@@ -1,5 +1,7 @@
 """A server is killed between a commit and what it leads to: everybody is told all the same, and knows repetitions.
 
+The lesson that it leaves on the air is interrupted by the next one, and the time between them is not counted.
+
 The server is `python -m app run` with a database, a webhook's receiver and a mail server that are real. It is killed by
 SIGKILL at the moments of its story; then another one takes over. Only the pauses before something is tried again
 are shortened, by writing into the database that they are over.
@@ -18,7 +20,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,7 +34,10 @@ from sqlalchemy import func, select, update
 
 from app.database import SessionFactory, make_engine, make_session_factory
 from app.keys import Keys, load_keys
-from app.lessons.models import Lesson, LessonChange
+from app.lessons import service as lesson_service
+from app.lessons.models import Lesson, LessonChange, LessonSite
+from app.lessons.rules import LessonState
+from app.live.ledger import Ledger
 from app.mail import MailServer, Security
 from app.notices.models import Delivery, Notice, NoticeLetter, NoticeSettings
 from app.notices.outbox import Outbox
@@ -131,6 +136,8 @@ class Scene:
     bureau: dict[str, str]
     teacher_id: UUID
     lessons: list[UUID]
+    on_air: UUID
+    """A lesson that every server leaves on the air when it dies."""
     secret: str = ""
     reasons: list[str] = field(default_factory=list)
     """One for each change that was answered, and so is committed."""
@@ -174,6 +181,20 @@ class Scene:
         assert answer.is_success, answer.text
         self.reasons.append(reason)
 
+    def go_on_air(self) -> None:
+        """The lesson is live since four minutes ago, and was counted a minute ago."""
+        now, minute = datetime.now(UTC).replace(microsecond=0), timedelta(minutes=1)
+        with self.factory.begin() as session:
+            assert lesson_service.mark_publishing(session, self.on_air, now - 4 * minute)
+            lesson_service.count_on_air(session, [self.on_air], now - minute)
+
+    def check_minutes(self, deaths: int) -> None:
+        """Each server that died had counted three minutes; the time since is nobody's."""
+        with self.factory() as session:
+            lesson = session.get_one(Lesson, self.on_air)
+            assert lesson.live_seconds == 3 * 60 * deaths
+            assert (lesson.live_since, lesson.state is LessonState.INTERRUPTED) == (None, deaths > 0)
+
     def let_time_pass(self) -> None:
         """Pauses and leases are over, and a letter waits for no more."""
         with self.factory.begin() as session:
@@ -187,7 +208,8 @@ class Scene:
         return len(self.inbox.letters) > before
 
     async def take_over(self) -> None:
-        """What the next server does about the outbox, until nothing is left to do."""
+        """What the next server does about lessons on the air, and about the outbox until nothing is left to do."""
+        await Ledger(self.factory).begin()
         mail = MailServer("127.0.0.1", self.inbox.port, "tongtang@county.example", Security.NONE)
         poster = Poster((ipaddress.ip_network("127.0.0.0/8"),))
         outbox = Outbox(self.factory, CollectorRegistry(), self.keys, poster, mail)
@@ -225,16 +247,20 @@ def scene(folder: Path, url: str, changes: int) -> Iterator[Scene]:
     factory, keys = make_session_factory(engine), load_keys(folder / "data")
     with factory.begin() as session:
         first_day = counties.tomorrow()
-        county = counties.county(session, sites=1, first_day=first_day, weeks=changes)
+        county = counties.county(session, sites=1, first_day=first_day, weeks=changes + 1)
         plan = county.schedule(session, weekday=first_day.isoweekday())
         query = select(Lesson.id).where(Lesson.entry_id == plan.entry.id).order_by(Lesson.date)
-        lessons = list(session.scalars(query))
+        *lessons, on_air = session.scalars(query)
+        now = datetime.now(UTC)
+        around_now = {"starts_at": now - timedelta(minutes=5), "ends_at": now + timedelta(minutes=35)}
+        session.execute(update(Lesson).where(Lesson.id == on_air).values(around_now))
+        session.execute(update(LessonSite).where(LessonSite.lesson_id == on_air).values(around_now))
         county.teacher.email = "teacher@x.org"
         session.add(NoticeSettings(person_id=county.teacher.id, mail=True, language="en"))
         session.flush()
         bureau, teacher_id = factories.bearer(keys, county.bureau, minutes=60), county.teacher.id
     with receiving() as receiver, mail_server() as inbox:
-        yield Scene(folder, url, factory, keys, receiver, inbox, bureau, teacher_id, lessons)
+        yield Scene(folder, url, factory, keys, receiver, inbox, bureau, teacher_id, lessons, on_air)
     engine.dispose()
 
 
@@ -250,12 +276,15 @@ def story(folder: Path, url: str, seed: int, moments: tuple[str, ...]) -> Told:
     """Servers are killed one after the other, each a moment after a change; who takes over tells whatever is left."""
     chance = random.Random(seed)
     with scene(folder, url, 2 * len(moments)) as place:
-        for moment in moments:
+        for deaths, moment in enumerate(moments):
             with place.server() as (client, process):
+                place.check_minutes(deaths)
+                place.go_on_air()
                 _register(place, client)
                 place.change_something(client)
                 _kill(place, client, process, moment, chance)
         asyncio.run(place.take_over())
+        place.check_minutes(len(moments))
         return _check(place, seed, moments)
 
 
