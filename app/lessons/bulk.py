@@ -4,9 +4,10 @@ Each is planned by `plan_entry` as if it were planned alone, and becomes what `s
 is read once for all, clashes are looked for once, and rows are written many at a time.
 """
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 from uuid import UUID
 
@@ -29,13 +30,16 @@ from app.lessons.clash_report import (
     wanted_by,
 )
 from app.lessons.scheduling import note_planned, rows_of, state_of
-from app.timetables.clashes import Booking, Clash, Held, find_clashes
+from app.timetables.clashes import Booking, Clash, Held
 from app.timetables.planning import EntryDraft, Plan, plan_entry
 from app.timetables.reading import Reading
 from app.timetables.rules import Interval
 
 MOST_ADVISED: Final = 50
 """Plans for which another slot is looked for: it takes some milliseconds each."""
+
+MOST_FOUND: Final = 100_000
+"""Clashes after which no more are looked for: some 20 lessons with 9 people, rooms and groups each make 180 a pair."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,16 @@ class Obstacles:
 
     clashes: tuple[InTheWay, ...]
     free: tuple[Alternative, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What is in the way of many plans."""
+
+    obstacles: Mapping[int, Obstacles]
+    """Of those that something is in the way of."""
+    unseen: int | None
+    """The first plan that was not looked at, since there were too many clashes before; None: all were."""
 
 
 def plan_all(
@@ -96,49 +110,66 @@ def plan_all(
     return Planned(plans, refused)
 
 
-def obstacles_of(session: Session, plans: Mapping[int, Plan]) -> dict[int, Obstacles]:
+def obstacles_of(session: Session, plans: Mapping[int, Plan]) -> Survey:
     """What is in the way of each plan: lessons that are there, and those of plans before it.
 
-    For the first `MOST_ADVISED` of them it is looked for what else would do.
+    For the first `MOST_ADVISED` of them it is looked for what else would do. After `MOST_FOUND` clashes no further
+    plan is looked at: many plans for one slot clash each with each.
     """
     if not plans:
-        return {}
+        return Survey({}, None)
+    there = queries.bookings(session, _needs(plans.values()), _span(plans.values()))
+    found, unseen = _clashes(there, plans)
     numbers = {plan.entry.id: key for key, plan in plans.items()}
-    order = {entry_id: place for place, entry_id in enumerate(numbers)}
-    wanted = [each for plan in plans.values() for each in wanted_by(plan, plan.occurrences)]
-    taken = [*queries.bookings(session, _needs(plans.values()), _span(plans.values())), *wanted]
-    found: dict[int, list[Clash]] = defaultdict(list)
-    for clash in find_clashes(wanted, taken):
-        mine, other = clash.wanted.lesson_id, clash.taken.lesson_id
-        if other not in order or order[other] < order[mine]:
-            found[numbers[mine]].append(clash)
-    there = {clash.taken.lesson_id for clashes in found.values() for clash in clashes} - order.keys()
-    titles = queries.titles(session, there) if there else {}
+    others = {clash.taken.lesson_id for clashes in found.values() for clash in clashes} - numbers.keys()
+    titles = queries.titles(session, others) if others else {}
     titles |= {plan.entry.id: plan.entry.title for plan in plans.values()}
-    shelves: dict[UUID, list[Booking]] = defaultdict(list)
-    for booking in taken if found else ():
-        shelves[booking.resource_id].append(booking)
+    held = _one_or_two_each(there, plans.values()) if found else Held(())
     obstacles: dict[int, Obstacles] = {}
-    for key in (key for key in plans if key in found):
+    for key, clashes in found.items():
         names = names_of(plans[key])
-        clashes = [
+        in_the_way = tuple(
             InTheWay(
                 each,
                 names[each.taken.resource_id],
                 titles[each.taken.lesson_id],
                 numbers.get(each.taken.lesson_id),
             )
-            for each in found[key]
-        ]
+            for each in clashes
+        )
         advised = len(obstacles) < MOST_ADVISED
-        obstacles[key] = Obstacles(tuple(clashes), _free(plans[key], shelves) if advised else ())
-    return obstacles
+        free = alternatives(Findings(plans[key], (), held)) if advised else ()
+        obstacles[key] = Obstacles(in_the_way, tuple(free))
+    return Survey(obstacles, unseen)
 
 
-def _free(plan: Plan, shelves: Mapping[UUID, Sequence[Booking]]) -> tuple[Alternative, ...]:
-    ids = {booking.resource_id for booking in wanted_by(plan, plan.occurrences[:1])}
-    held = [each for key in ids for each in shelves.get(key, ()) if each.lesson_id != plan.entry.id]
-    return tuple(alternatives(Findings(plan, (), Held(held))))
+def _clashes(
+    there: Iterable[Booking], plans: Mapping[int, Plan]
+) -> tuple[dict[int, list[Clash]], int | None]:
+    """By plan, its clashes with what is there and with plans before it; and the first plan not looked at, if any."""
+    held = Held(there)
+    found: dict[int, list[Clash]] = {}
+    many = 0
+    for key, plan in plans.items():
+        if many >= MOST_FOUND:
+            return found, key
+        wanted = wanted_by(plan, plan.occurrences)
+        if clashes := held.clashes(wanted):
+            found[key] = clashes
+            many += len(clashes)
+        held.add(wanted)
+    return found, None
+
+
+def _one_or_two_each(there: Iterable[Booking], plans: Iterable[Plan]) -> Held:
+    """Who is held when, by what is there and by any plan: of many at one time two, for a plan may be one of them."""
+    kept: Counter[tuple[UUID, Interval]] = Counter()
+    bookings = []
+    for booking in chain(there, chain.from_iterable(wanted_by(plan, plan.occurrences) for plan in plans)):
+        if kept[booking.resource_id, booking.interval] < 2:
+            kept[booking.resource_id, booking.interval] += 1
+            bookings.append(booking)
+    return Held(bookings)
 
 
 def put_down_all(

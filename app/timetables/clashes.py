@@ -1,6 +1,6 @@
 """Who or what would be in two lessons at once: pure rules over half-open intervals."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
@@ -41,7 +41,11 @@ class Held:
 
     def __init__(self, taken: Iterable[Booking]) -> None:
         self._shelves: dict[tuple[Resource, UUID], _Shelf] = defaultdict(_Shelf)
-        for booking in sorted(taken, key=lambda each: each.interval):
+        self.add(sorted(taken, key=lambda each: each.interval))
+
+    def add(self, taken: Iterable[Booking]) -> None:
+        """These hold their resources from now on, too."""
+        for booking in taken:
             self._shelves[booking.resource, booking.resource_id].add(booking)
 
     def clashes(self, wanted: Iterable[Booking]) -> list[Clash]:
@@ -49,8 +53,8 @@ class Held:
         return sorted(self._clashes(wanted), key=lambda each: (each.wanted.interval, each.taken.interval))
 
     def leaves_free(self, wanted: Iterable[Booking]) -> bool:
-        """Whether nothing holds any of what is wanted."""
-        return next(self._clashes(wanted), None) is None
+        """Whether nothing else holds any of what is wanted."""
+        return all(each.taken.lesson_id == each.wanted.lesson_id for each in self._clashes(wanted))
 
     def _clashes(self, wanted: Iterable[Booking]) -> Iterator[Clash]:
         for booking in wanted:
@@ -73,8 +77,9 @@ class _Shelf:
         self._longest = timedelta(0)
 
     def add(self, booking: Booking) -> None:
-        self._starts.append(booking.interval.starts_at)
-        self._bookings.append(booking)
+        place = bisect_right(self._starts, booking.interval.starts_at)
+        self._starts.insert(place, booking.interval.starts_at)
+        self._bookings.insert(place, booking)
         self._longest = max(self._longest, booking.interval.ends_at - booking.interval.starts_at)
 
     def overlapping(self, interval: Interval) -> list[Booking]:

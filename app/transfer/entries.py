@@ -193,8 +193,11 @@ class _Planning:
                 return
             if apart := entry_faults.of_bells(self._records[row], plan):
                 self.faults.append(apart)
-        for row, obstacles in bulk.obstacles_of(self._session, planned.plans).items():
+        survey = bulk.obstacles_of(self._session, planned.plans)
+        for row, obstacles in survey.obstacles.items():
             self.faults += entry_faults.of_obstacles(self._records[row], planned.plans[row], obstacles)
+        if survey.unseen is not None:
+            self.faults.append(self._records[survey.unseen].fault(None, "clash.too_many"))
         self.plans = dict(planned.plans)
 
     def carry_out(self, session: Session) -> None:

@@ -47,6 +47,8 @@ def of_refusal(record: Record, error: AppError, names: Names) -> list[Fault]:
         return [_first_of(record, clashes[0], int(extra["total"]), names.places.zone)]
     facts: dict[str, str | int] = {}
     column = _COLUMN_OF.get(error.code, "period")
+    if apart := extra.get("bells_apart"):
+        facts |= _apart(apart, names)
     if "receiving_room_id" in extra:
         facts["value"] = "/".join(names.places.place_of(UUID(extra["receiving_room_id"])))
     if "room_id" in extra:
@@ -105,6 +107,14 @@ def _first_of(record: Record, clash: dict[str, Any], count: int, zone: ZoneInfo)
     when = _when(interval, zone)
     facts = {"value": clash["name"], "title": clash["title"], "count": count}
     return record.fault(_COLUMNS[resource], "clash.lesson", **when, **facts)
+
+
+def _apart(lessons: Sequence[dict[str, Any]], names: Names) -> dict[str, str | int]:
+    """The facts of lessons outside of a site's periods, as REST would tell them."""
+    first = lessons[0]
+    interval = Interval(*(datetime.fromisoformat(first[name]) for name in ("starts_at", "ends_at")))
+    value = "/".join(names.places.place_of(UUID(first["id"])))
+    return {"value": value, "count": len(lessons), **_when(interval, names.places.zone)}
 
 
 def _when(interval: Interval, zone: ZoneInfo) -> dict[str, str]:

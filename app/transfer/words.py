@@ -368,6 +368,10 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "Row {first}, “{title}”, is at the same time: on {day} from {starts} to {ends}, {count} times in all. "
         "Both need: {value}.",
     ),
+    "clash.too_many": (
+        "前面的冲突太多，从这一行起没有再检查冲突；请先改正前面各行。",
+        "There are so many clashes above that none were looked for from this row on; correct those first.",
+    ),
     "clash.free": (
         "大家都有空的时间（星期-节次）：{slots}。",
         "Everybody and everything is free at (weekday-period): {slots}.",
@@ -424,7 +428,14 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
 
 
 def text(code: str, language: Language, facts: Mapping[str, str | int | float], detail: str = "") -> str:
-    """What a code means in a language; `detail` stands in for a code that has no text."""
+    """What a code means in a language.
+
+    `detail` stands in for a code that has no text, and for a text about a fact that is not known here: a room, say,
+    whose line nobody has declared.
+    """
     chinese, english = TEXTS.get(code, ("{detail}", "{detail}"))
     words = chinese if language is Language.CHINESE else english
-    return words.format_map({"detail": detail or code, "value": "", **facts})
+    try:
+        return words.format_map({"detail": detail or code, "value": "", **facts})
+    except KeyError:
+        return detail or code

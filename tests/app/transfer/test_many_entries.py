@@ -1,0 +1,121 @@
+"""Tables with more wrong with them than anybody would type: bells apart, hundreds of rows in one slot."""
+
+import random
+from collections.abc import Mapping
+from datetime import time, timedelta
+
+import pytest
+from sqlalchemy.orm import Session
+from starlette.testclient import TestClient
+
+from app.accounts.models import Person
+from app.accounts.rules import Principal, Role
+from app.errors import AppError
+from app.keys import Keys
+from app.lessons import bulk, scheduling
+from app.lessons.changes import Doing
+from app.schools.models import Room
+from app.timetables import service as timetables
+from app.timetables.planning import EntryDraft
+from app.timetables.rules import Bell
+from app.timetables.service import BellDraft
+from app.timetables.weeks import WeekPattern
+from tests import counties, factories
+from tests.app.transfer.test_entries import HEAD, Timetable
+from tests.app.transfer.test_importing import Sender
+
+DAY = timedelta(days=1)
+
+
+def test_bells_apart_and_more_clashes_than_can_be_told(
+    client: TestClient, session: Session, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    county = counties.county(session, first_day=counties.next_monday(), weeks=20)
+    term, site = county.term, county.sites[1].unit
+    afternoon = BellDraft(site.id, "own", term.first_day, term.last_day, {1: Bell(time(14), time(14, 40))})
+    timetables.create_bell_schedule(session, afternoon)
+    session.commit()
+    bureau, table = Sender(client, factories.bearer(keys, county.bureau)), Timetable(county)
+    alone = HEAD + table.row(sites=table.sites[0])
+    assert bureau.send("timetable-entries", alone, dry_run=False)[0] == 200
+    # A site whose bells lie apart is told in the same words of a new lesson and of one that is there.
+    told = []
+    for row in (table.row(weekday=2), table.row()):
+        _, report = bureau.send("timetable-entries", HEAD + row, {"Accept-Language": "en"})
+        (error,) = report["errors"]
+        assert (error["code"], error["cell"]) == ("timetable.bells_apart", "M2")
+        told.append(error["detail"].replace(str(term.first_day), "").replace(str(term.first_day + DAY), ""))
+    assert told[0] == told[1]
+    assert table.sites[1] in told[0] and "from 08:00 to 08:40; 20 times in all" in told[0]
+
+    # All of these want one slot: after so many clashes no more are looked for, and the table says from where on.
+    monkeypatch.setattr(bulk, "MOST_FOUND", 1000)
+    days = [(term.first_day + DAY * (i % 6), term.last_day - DAY * (i // 6)) for i in range(150)]
+    rows = [
+        table.row(weekday=3, sites=table.sites[0], first_day=first, last_day=last) for first, last in days
+    ]
+    found = bureau.faults("timetable-entries", HEAD + "".join(rows))
+    assert found[-1] == (9, None, "clash.too_many")
+    assert {row for row, _, _ in found} == set(range(3, 10))
+
+
+def test_rows_are_judged_as_if_each_were_planned_after_those_before(session: Session) -> None:
+    county = counties.county(session, weeks=6)
+    rooms = [county.main_room, factories.room(session, county.school)]
+    teachers = [county.teacher, factories.person(session, county.school, Role.TEACHER)]
+    for site in county.sites:
+        counties.pair(session, rooms[1], site.room, county.term)
+    county.schedule(session, weekday=2, period=2)
+    session.commit()
+    chance = random.Random(7)
+    principal = Principal(county.bureau.id, "Wang", county.county.id, (), counties.NOW.date())
+    outcomes = set()
+    for _ in range(10):
+        drafts = {row: _some(county, chance, rooms, teachers) for row in range(4)}
+        single = _one_by_one(session, drafts)
+        together = _together(session, principal, drafts)
+        # Behind a row that cannot be, the one way stores less than the other.
+        wrong = min((row for row in drafts if single[row]), default=3)
+        assert [single[row] for row in range(wrong + 1)] == [together[row] for row in range(wrong + 1)]
+        assert all(single[row] is None for row in drafts if together[row] is None)
+        outcomes |= set(together.values())
+    assert outcomes == {None, "timetable.clash"}
+
+
+def _some(
+    county: counties.County, chance: random.Random, rooms: list[Room], teachers: list[Person]
+) -> EntryDraft:
+    pattern = chance.choice([WeekPattern.EVERY, WeekPattern.ODD, WeekPattern.EVEN])
+    return county.draft(
+        main_room_id=chance.choice(rooms).id,
+        teacher_id=chance.choice(teachers).id,
+        receiving_room_ids=(chance.choice(county.sites).room.id,),
+        weekday=chance.randint(1, 3),
+        period=chance.randint(1, 2),
+        week_pattern=pattern,
+    )
+
+
+def _one_by_one(session: Session, drafts: Mapping[int, EntryDraft]) -> dict[int, str | None]:
+    verdicts: dict[int, str | None] = {}
+    with session.begin_nested() as trial:
+        for row, draft in drafts.items():
+            try:
+                with session.begin_nested():
+                    scheduling.create_entry(session, draft, counties.NOW)
+                verdicts[row] = None
+            except AppError as error:
+                verdicts[row] = error.code
+        trial.rollback()
+    session.expire_all()
+    return verdicts
+
+
+def _together(
+    session: Session, principal: Principal, drafts: Mapping[int, EntryDraft]
+) -> dict[int, str | None]:
+    planned = bulk.plan_all(session, principal, drafts, Doing(counties.NOW))
+    survey = bulk.obstacles_of(session, planned.plans)
+    assert survey.unseen is None
+    refused = {row: error.code for row, error in planned.refused.items()}
+    return {row: refused.get(row, "timetable.clash" if row in survey.obstacles else None) for row in drafts}
