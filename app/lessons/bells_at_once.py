@@ -5,7 +5,7 @@ have bells again a moment later; here what becomes of lessons is asked once, whe
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -71,6 +71,13 @@ class _Ground:
     ahead: Ahead
 
 
+def hold(session: Session, unit_ids: Collection[UUID]) -> None:
+    """Wait for whoever changes the bells of these units or plans by them; what is read from now on stays so."""
+    below = schools.ids_below(session, unit_ids)
+    # Whoever plans in these rooms takes turns for them, and so sees either all of the change or nothing.
+    take_turns(session, [*unit_ids, *schools.room_ids_of(session, below)])
+
+
 def try_all(
     session: Session, principal: Principal, wanted: Mapping[int, Wanted], doing: Doing, *, follow: bool
 ) -> Trial:
@@ -117,6 +124,7 @@ def put_all(
 
 
 def _read(session: Session, principal: Principal, wanted: Mapping[int, Wanted], doing: Doing) -> _Ground:
+    hold(session, {each.draft.org_unit_id for each in wanted.values()})
     units, present = {}, {}
     for key, each in wanted.items():
         if each.schedule_id is None:
@@ -124,10 +132,7 @@ def _read(session: Session, principal: Principal, wanted: Mapping[int, Wanted], 
         else:
             present[key] = bells.require_schedule(session, principal, Action.BELLS_CHANGE, each.schedule_id)
             units[key] = schools.get_org_unit(session, present[key].org_unit_id)
-    ids = {unit.id for unit in units.values()}
-    below = schools.ids_below(session, ids)
-    # Whoever plans in these rooms takes turns for them, and so sees either all of the change or nothing.
-    take_turns(session, [*ids, *schools.room_ids_of(session, below)])
+    below = schools.ids_below(session, {unit.id for unit in units.values()})
     before = {key: bells.draft_of(schedule) for key, schedule in present.items()}
     drafts = [*before.values(), *(each.draft for each in wanted.values())]
     days = min(each.valid_from for each in drafts), max(each.valid_to for each in drafts)

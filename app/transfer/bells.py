@@ -79,9 +79,14 @@ class _Rows:
 class _Planning:
     """The county's bells as they are, and what the rows would make of them."""
 
-    def __init__(self, session: Session, principal: Principal, at: Importing) -> None:
+    def __init__(
+        self, session: Session, principal: Principal, records: Sequence[Record], at: Importing
+    ) -> None:
         self._session, self._principal, self._at = session, principal, at
         self._units = by_code(bulk.all_units(session, principal.county_id))
+        if at.may_try:  # rows join what is there: nobody may change that between the reading and the writing
+            codes = {record.values["org_unit"] for record in records} & self._units.keys()
+            bells_at_once.hold(session, {self._units[code].id for code in codes})
         there, _ = bells.list_schedules(session, principal.county_id, None, None, _ALL)
         self._there = {(each.org_unit_id, each.valid_from): each for each in there}
         self._rows: dict[_Key, _Rows] = {}
@@ -203,7 +208,7 @@ def _refusal(rows: _Rows, error: AppError) -> Fault:
 
 def plan(session: Session, principal: Principal, records: Sequence[Record], at: Importing) -> Plan:
     """What the rows would do to the county's bells. Raises `HasToBeTried`."""
-    planning = _Planning(session, principal, at)
+    planning = _Planning(session, principal, records, at)
     for record in records:
         planning.take(record)
     planning.judge()

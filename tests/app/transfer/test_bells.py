@@ -1,11 +1,13 @@
 """Bells by tables: schedules with their periods, winter after summer, and the lessons that stand on them."""
 
+from collections.abc import Collection
 from datetime import date, time, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 import xlsxwriter
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
@@ -13,9 +15,10 @@ from app.accounts.rules import Role
 from app.audit.models import AuditEvent
 from app.database import SessionFactory
 from app.keys import Keys
+from app.lessons import bells_at_once
 from app.lessons.models import Lesson
 from app.lessons.rules import LessonState
-from app.timetables.models import BellSchedule
+from app.timetables.models import BellSchedule, Period
 from app.transfer.columns import BadValue
 from app.transfer.weekly import as_clock
 from tests import counties, factories
@@ -106,6 +109,35 @@ def test_winter_begins_by_a_table_and_lessons_follow_when_they_are_told_to(
     assert mine.send("bell-schedules", (tmp_path / "own.xlsx").read_bytes(), dry_run=False)[1]["created"] == 1
     named = select(BellSchedule.name).where(BellSchedule.org_unit_id == county.school.id)
     assert look(session_factory, named) == [("本校",)]
+
+
+def test_what_a_page_changed_until_the_table_has_its_turn_stays(
+    client: TestClient,
+    session: Session,
+    session_factory: SessionFactory,
+    keys: Keys,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    county = counties.county(session, sites=1, first_day=counties.tomorrow(), weeks=2)
+    session.commit()
+    hold = bells_at_once.hold
+
+    def hold_a_moment_late(session: Session, unit_ids: Collection[UUID]) -> None:
+        second = update(Period).where(Period.number == 2)
+        session.execute(second.values(ends_at=time(9, 35)).execution_options(synchronize_session=False))
+        hold(session, unit_ids)
+
+    monkeypatch.setattr(bells_at_once, "hold", hold_a_moment_late)
+    bureau = Sender(client, factories.bearer(keys, county.bureau))
+    first = HEAD + schedule(
+        county.county.code, "New name", county.term.first_day, county.term.last_day, (1, "8:00", "8:40")
+    )
+    assert bureau.send("bell-schedules", first, dry_run=False)[1]["changed"] == 1
+    assert look(session_factory, select(Period.ends_at).order_by(Period.number)) == [
+        (time(8, 40),),
+        (time(9, 35),),
+    ]
+    assert look(session_factory, select(BellSchedule.name)) == [("New name",)]
 
 
 @pytest.mark.parametrize(
