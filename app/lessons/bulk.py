@@ -7,6 +7,7 @@ is read once for all, clashes are looked for once, and rows are written many at 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from itertools import chain
 from typing import Final
 from uuid import UUID
@@ -17,7 +18,7 @@ from app.accounts.rules import Principal
 from app.database import take_turns
 from app.errors import AppError
 from app.lessons import booking_queries as queries
-from app.lessons import changes
+from app.lessons import changes, planning_queries
 from app.lessons.booking_queries import Needs, Rows
 from app.lessons.changes import Doing
 from app.lessons.clash_report import (
@@ -30,7 +31,9 @@ from app.lessons.clash_report import (
     wanted_by,
 )
 from app.lessons.scheduling import note_planned, rows_of, state_of
+from app.timetables import service as timetables
 from app.timetables.clashes import Booking, Clash, Held
+from app.timetables.models import TimetableEntry
 from app.timetables.planning import EntryDraft, Plan, plan_entry
 from app.timetables.reading import Reading
 from app.timetables.rules import Interval
@@ -170,6 +173,15 @@ def _one_or_two_each(there: Iterable[Booking], plans: Iterable[Plan]) -> Held:
             kept[booking.resource_id, booking.interval] += 1
             bookings.append(booking)
     return Held(bookings)
+
+
+def entries_taking_place(
+    session: Session, county_id: UUID, first_day: date, last_day: date
+) -> list[TimetableEntry]:
+    """Entries whose days meet a span, but for those whose lessons were all called off one by one."""
+    there = timetables.entries_meeting(session, county_id, first_day, last_day)
+    alive = planning_queries.entries_with_lessons(session, {each.term_id for each in there})
+    return [each for each in there if each.id in alive]
 
 
 def put_down_all(

@@ -40,6 +40,13 @@ def lessons_of_entries(
     return session.scalars(query, execution_options={"populate_existing": True}).all()
 
 
+def entries_with_lessons(session: Session, term_ids: Collection[UUID]) -> frozenset[UUID]:
+    """Entries of terms that have a lesson which was not called off."""
+    off = LessonState.CANCELLED, LessonState.MOVED
+    query = select(Lesson.entry_id).where(Lesson.term_id.in_(term_ids), Lesson.state.not_in(off)).distinct()
+    return frozenset(each for each in session.scalars(query) if each is not None)
+
+
 def hand_over(session: Session, lesson_ids: Collection[UUID], entry_id: UUID) -> None:
     """Let another entry have these lessons."""
     session.execute(update(Lesson).where(Lesson.id.in_(lesson_ids)).values(entry_id=entry_id))

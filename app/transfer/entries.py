@@ -5,10 +5,10 @@ What a change of a series comes to is known by making it, so a file with changes
 back.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
@@ -21,7 +21,6 @@ from app.errors import AppError
 from app.lessons import bulk, publishing, series
 from app.lessons.publishing import Selection
 from app.lessons.series import Scope
-from app.timetables import service as timetables
 from app.timetables.models import TimetableEntry
 from app.timetables.planning import EntryDraft, Plan
 from app.timetables.schemas import NewTimetableEntry
@@ -30,7 +29,7 @@ from app.transfer.columns import Fault, Record
 from app.transfer.entry_columns import COLUMNS as COLUMNS
 from app.transfer.entry_columns import DRAFT, PUBLISHED
 from app.transfer.entry_columns import EXAMPLES as EXAMPLES
-from app.transfer.entry_names import Named, Names
+from app.transfer.entry_names import Key, Named, Names
 from app.transfer.entry_names import rows as rows
 from app.transfer.plans import HasToBeTried, Importing, checked, not_allowed
 from app.transfer.plans import Plan as TablePlan
@@ -58,7 +57,6 @@ _RENAMED: Final = {
     "week_pattern": "weeks",
     "": "weeks",
 }
-_Key = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ class _Planning:
         self._session, self._principal, self._at = session, principal, at
         self._names = Names.read(session, principal)
         self._records = {record.row: record for record in records}
-        self._seen: dict[_Key, int] = {}
+        self._seen: dict[Key, int] = {}
         self._drafts: dict[int, EntryDraft] = {}
         self._published: set[int] = set()
         self.plans: dict[int, Plan] = {}
@@ -93,15 +91,15 @@ class _Planning:
             min((t.first_day for t in terms), default=None),
             max((t.last_day for t in terms), default=None),
         )
-        there = (
-            timetables.entries_meeting(session, principal.county_id, first, last) if first and last else ()
-        )
-        self._there = {_key_of(entry): entry for entry in there}
+        self._there: dict[Key, list[TimetableEntry]] = defaultdict(list)
+        if first and last:
+            for entry in bulk.entries_taking_place(session, principal.county_id, first, last):
+                self._there[_key_of(entry)].append(entry)
 
     def take(self, record: Record) -> None:
         """See what a row is about."""
         try:
-            named = self._names.of(record)
+            named = self._names.of(record, self._groups_there)
         except Lacking as error:
             self.faults.append(error.fault)
             return
@@ -110,11 +108,13 @@ class _Planning:
             self.faults += new
             return
         draft = new.draft()
-        key = _key(draft, named.first_day, named.last_day)
+        key = named.key
         if (first := self._seen.setdefault(key, record.row)) != record.row:
             self.faults.append(record.fault("period", "row.twice", first=first))
-        elif present := self._there.get(key):
-            self._compare(record, present, draft, named)
+        elif len(present := self._there.get(key, ())) > 1:
+            self.faults.append(record.fault("period", "entry.several"))
+        elif present:
+            self._compare(record, present[0], draft, named)
         elif denied := not_allowed(self._principal, Action.ENTRY_PLAN, named.school, record, "org_unit"):
             self.faults += denied
         elif len(self._drafts) >= MOST_NEW:
@@ -123,6 +123,9 @@ class _Planning:
             self._drafts[record.row] = draft
             if record.values["status"] == PUBLISHED:
                 self._published.add(record.row)
+
+    def _groups_there(self, key: Key) -> set[UUID]:
+        return {group for entry in self._there.get(key, ()) for group in entry.pupil_group_ids}
 
     def _compare(self, record: Record, present: TimetableEntry, draft: EntryDraft, named: Named) -> None:
         there = {
@@ -208,14 +211,9 @@ class _Planning:
         bulk.put_down_all(session, self._principal, list(self.plans.values()), published, self._at.doing)
 
 
-def _key_of(entry: TimetableEntry) -> _Key:
-    when = entry.weekday, entry.period, entry.week_pattern, tuple(entry.weeks)
-    return entry.term_id, entry.main_room_id, when, entry.first_day, entry.last_day
-
-
-def _key(draft: EntryDraft, first_day: date, last_day: date) -> _Key:
-    when = draft.weekday, draft.period, draft.week_pattern, tuple(sorted(draft.weeks))
-    return draft.term_id, draft.main_room_id, when, first_day, last_day
+def _key_of(entry: TimetableEntry) -> Key:
+    slot = entry.weekday, entry.period, entry.week_pattern, tuple(sorted(entry.weeks))
+    return Key(entry.term_id, entry.main_room_id, *slot, entry.first_day, entry.last_day)
 
 
 def plan(session: Session, principal: Principal, records: Sequence[Record], at: Importing) -> TablePlan:

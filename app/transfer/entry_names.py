@@ -1,10 +1,10 @@
 """What rows of the timetable name, found in the county; and the county's timetable in such names."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -13,6 +13,7 @@ from app.accounts import bulk as accounts
 from app.accounts.models import Person
 from app.accounts.permissions import Action, Target, allows, reach
 from app.accounts.rules import Principal, Role
+from app.lessons import bulk
 from app.schools import bulk as schools
 from app.schools.models import OrgUnit, PupilGroup
 from app.schools.rules import RoomKind
@@ -25,14 +26,30 @@ from app.transfer.entry_columns import DRAFT, PUBLISHED
 from app.transfer.references import Lacking, References
 
 
+class Key(NamedTuple):
+    """What a weekly lesson is known by in the table."""
+
+    term_id: UUID
+    main_room_id: UUID
+    weekday: int
+    period: int
+    pattern: WeekPattern
+    weeks: tuple[int, ...]
+    first_day: date
+    last_day: date
+
+
+GroupsThere = Callable[[Key], Collection[UUID]]
+"""The pupil groups of the weekly lesson that is there under a key, if one is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Named:
     """What a row says, as REST would be told it."""
 
     fields: dict[str, Any]
     school: OrgUnit
-    first_day: date
-    last_day: date
+    key: Key
     says_title: bool
 
 
@@ -47,7 +64,8 @@ class Names:
     _teachers: Mapping[str, Sequence[Person]]
     """By login and by name."""
     groups: Mapping[UUID, PupilGroup]
-    _groups_of: Mapping[tuple[UUID, str], PupilGroup]
+    _groups_of: Mapping[tuple[UUID, str], Sequence[PupilGroup]]
+    """By unit and name: a class that closes leaves its name to another one."""
 
     @classmethod
     def read(cls, session: Session, principal: Principal) -> "Names":
@@ -63,11 +81,10 @@ class Names:
             if person.active and any(each.role is Role.TEACHER for each in person.assignments):
                 called[plain(person.name)].append(person)
         logins = {person.login: [person] for person in people}
-        # Those that are still there come first, and keep the name from those that are closed.
         groups = schools.groups_on(session, principal.county_id, date.min)
-        by_name: dict[tuple[UUID, str], PupilGroup] = {}
-        for group in sorted(groups, key=lambda group: group.closed_from or date.max, reverse=True):
-            by_name.setdefault((group.org_unit_id, plain(group.name)), group)
+        by_name: dict[tuple[UUID, str], list[PupilGroup]] = defaultdict(list)
+        for group in groups:
+            by_name[group.org_unit_id, plain(group.name)].append(group)
         return cls(
             References.read(session, principal),
             terms,
@@ -77,7 +94,7 @@ class Names:
             by_name,
         )
 
-    def of(self, record: Record) -> Named:
+    def of(self, record: Record, groups_there: GroupsThere) -> Named:
         """What a row says; raises `Lacking`."""
         values = record.values
         term = self._term(record)
@@ -101,17 +118,17 @@ class Names:
             "last_day": values["last_day"],
             "week_pattern": pattern,
             "weeks": list(weeks),
-            "pupil_group_ids": [self._group(record, school, name).id for name in values["groups"] or ()],
         }
         if values["mode"] is not None:
             fields["mode"] = values["mode"]
-        return Named(
-            fields,
-            school,
-            values["first_day"] or term.first_day,
-            values["last_day"] or term.last_day,
-            values["title"] is not None,
-        )
+        first_day, last_day = values["first_day"] or term.first_day, values["last_day"] or term.last_day
+        slot = values["weekday"], values["period"], pattern, tuple(sorted(weeks))
+        key = Key(term.id, main.id, *slot, first_day, last_day)
+        there = groups_there(key)
+        fields["pupil_group_ids"] = [
+            self._group(record, school, name, last_day, there).id for name in values["groups"] or ()
+        ]
+        return Named(fields, school, key, values["title"] is not None)
 
     def groups_called(self, ids: Iterable[UUID]) -> set[tuple[UUID, str]]:
         """Groups by their units and names: a class that closed may have left its name to another one."""
@@ -139,13 +156,23 @@ class Names:
         logins = ", ".join(person.login for person in found[:5])
         raise Lacking(record.fault("teacher", "teacher.name_shared", value=name[:40], logins=logins))
 
-    def _group(self, record: Record, school: OrgUnit, written: str) -> PupilGroup:
+    def _group(
+        self, record: Record, school: OrgUnit, written: str, last_day: date, there: Collection[UUID]
+    ) -> PupilGroup:
+        """The class of a name: of the lesson as it is, else the one that is open on all days of the row."""
         above, slash, name = written.partition("/")
         unit = self.places.unit_called(record, "groups", narrow(above)) if slash else school
-        found = self._groups_of.get((unit.id, plain(name if slash else above)))
-        if found is None:
+        found = self._groups_of.get((unit.id, plain(name if slash else above)), ())
+        if not found:
             raise Lacking(record.fault("groups", "pupil_group.not_found", value=written[:60]))
-        return found
+        for group in found:
+            if group.id in there:
+                return group
+        still_open = [each for each in found if each.closed_from is None or each.closed_from > last_day]
+        if len(still_open) > 1:
+            raise Lacking(record.fault("groups", "pupil_group.name_shared", value=written[:60]))
+        # Of those that are all closed by then, the rule of planning says of the last one when.
+        return still_open[0] if still_open else max(found, key=lambda each: each.closed_from or date.max)
 
 
 def rows(session: Session, principal: Principal) -> list[Sequence[Value]]:
@@ -156,7 +183,7 @@ def rows(session: Session, principal: Principal) -> list[Sequence[Value]]:
     names = Names.read(session, principal)
     terms = {term.id: term for term in names.terms.values()}
     plans = allows(principal, Action.ENTRY_PLAN, Target(principal.county_id))
-    entries = timetables.entries_meeting(session, principal.county_id, date.min, date.max)
+    entries = bulk.entries_taking_place(session, principal.county_id, date.min, date.max)
     within = reach(principal, Action.PERSON_LIST)
     units = {unit.id: unit for unit in names.places.units.values()}
 

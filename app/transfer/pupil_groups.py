@@ -1,6 +1,7 @@
 """Pupil groups as a table: one row each, named by the code of their unit and their name. No pupil is named.
 
-Those that are closed are none of it: their names may be others' by now.
+Those that are closed are none of it: their names may be others' by now. A class that closes some day is, until another
+one has its name.
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from app.transfer.columns import (
     as_code,
     as_text,
     as_whole,
+    plain,
 )
 from app.transfer.grades import as_grades
 from app.transfer.in_units import InUnits
@@ -49,13 +51,19 @@ def _group(unit: OrgUnit, new: NewPupilGroup) -> PupilGroup:
     return group_in(unit, GroupDraft(unit.id, new.name, tuple(new.grades), new.headcount))
 
 
+def _there(session: Session, principal: Principal) -> Sequence[PupilGroup]:
+    """One group of a name: of a class that closes some day and the one that has its name by then, the latter."""
+    groups = bulk.groups_on(session, principal.county_id, principal.today)
+    return list({(group.org_unit_id, plain(group.name)): group for group in groups}.values())
+
+
 plan = InUnits(
     schema=NewPupilGroup,
     known_by="name",
     may_change=("grades", "headcount"),
     adds=Action.PUPIL_GROUP_ADD,
     refused_at="org_unit",
-    there=lambda session, principal: bulk.groups_on(session, principal.county_id, principal.today),
+    there=_there,
     make=_group,
     store=bulk.add_groups,
 ).plan
@@ -67,5 +75,5 @@ def rows(session: Session, principal: Principal) -> list[Sequence[Written]]:
     codes = {unit.id: unit.code for unit in bulk.all_units(session, principal.county_id)}
     return [
         (codes[group.org_unit_id], group.name, "、".join(map(str, group.grades)), group.headcount)
-        for group in bulk.groups_on(session, principal.county_id, principal.today)
+        for group in _there(session, principal)
     ]

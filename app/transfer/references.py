@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -29,6 +30,7 @@ class References:
     """A county's units, rooms and subjects, as rows name them. What is looked for in vain raises `Lacking`."""
 
     units: dict[str, OrgUnit]
+    today: date
     rooms: dict[tuple[UUID, str], Room]
     subjects: dict[str, TaughtSubject]
     """By their codes."""
@@ -45,6 +47,7 @@ class References:
         names = ((name, each.code) for each in taught for name in (each.name_en, each.name_zh))
         return cls(
             units,
+            principal.today,
             {(room.org_unit_id, room.code): room for room in rooms},
             {each.code: each for each in taught},
             {bare(name): code for name, code in (*names, *((each.code, each.code) for each in taught))},
@@ -81,13 +84,19 @@ class References:
         return self._room_in(record, column, unit, code.strip() or None, kind)
 
     def _room_in(self, record: Record, column: str, unit: OrgUnit, code: str | None, kind: RoomKind) -> Room:
-        """A room of a unit; the only one of its kind needs no code."""
+        """A room of a unit; the only one of its kind needs no code, closed ones apart."""
         if code is not None:
             room = self.rooms.get((unit.id, code))
             if room is None:
                 raise Lacking(record.fault(column, "room.not_found", value=f"{unit.code}/{code}"[:60]))
             return room
-        found = [room for room in self.rooms.values() if room.org_unit_id == unit.id and room.kind is kind]
+        found = [
+            room
+            for room in self.rooms.values()
+            if room.org_unit_id == unit.id
+            and room.kind is kind
+            and (room.closed_from is None or room.closed_from > self.today)
+        ]
         if len(found) != 1:
             lacks = "room.name_one" if found else f"room.no_{kind.value}_room"
             raise Lacking(record.fault(column, lacks, value=unit.code))

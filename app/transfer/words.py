@@ -184,6 +184,30 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "cell.invalid": ("内容不符合要求。", "This is not what belongs here."),
     # --- rules, by the codes that REST answers ---
     "access.denied": ("您无权在这里做这件事。", "You may not do this here."),
+    "org_unit.closed": (
+        "该单位自 {closed_from} 起停用，不能再新增内容。",
+        "The unit is closed from {closed_from}; nothing is added to it.",
+    ),
+    "lesson.wrong_state": (
+        "其中一节课刚刚开始或被更改，请重新导入。",
+        "One of its lessons has begun or was changed a moment ago; import again.",
+    ),
+    "timetable.entry_not_found": (
+        "这门课刚刚被更改或停课，请重新导入。",
+        "This weekly lesson was changed or called off a moment ago; import again.",
+    ),
+    "timetable.clash": (
+        "教师、教室或班级刚刚被占用，请重新导入。",
+        "The teacher, a room or a pupil group was taken a moment ago; import again.",
+    ),
+    "person.not_found": (
+        "本县没有这位教师。",
+        "The county has no such teacher.",
+    ),
+    "bells.not_found": (
+        "这份作息表刚刚被更改或删除，请重新导入。",
+        "These bells were changed or deleted a moment ago; import again.",
+    ),
     "org_unit.not_found": ("没有编码为“{value}”的单位。", "There is no org unit with the code “{value}”."),
     "org_unit.wrong_parent": (
         "这种单位不能放在该上级之下。",
@@ -331,9 +355,17 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "没有班级“{value}”；请写 单位编码/班级名称，且须属于主课堂学校或听课的教学点。",
         "There is no group “{value}”, or not at the main school or a site of the lesson; write code of the unit/name.",
     ),
+    "pupil_group.name_shared": (
+        "在这些日子有几个班级都叫“{value}”，请在“课表”页安排，或给其中一个改名。",
+        "Several groups are called “{value}” on these days; plan this on the page Timetable, or rename one of them.",
+    ),
     "pupil_group.closed": (
         "班级“{value}”自 {closed_from} 起停用。",
         "The group “{value}” is closed from {closed_from}.",
+    ),
+    "entry.several": (
+        "这一时间已有几门这样的课，请在“课表”页更改。",
+        "There are several weekly lessons with this slot and these days; change them on the page Timetable.",
     ),
     "entry.too_many": (
         "一个文件最多新增 {most} 门课，请分成几个文件。",

@@ -5,15 +5,18 @@ from collections.abc import Mapping
 from datetime import time, timedelta
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
 from app.accounts.models import Person
 from app.accounts.rules import Principal, Role
+from app.database import SessionFactory
 from app.errors import AppError
 from app.keys import Keys
 from app.lessons import bulk, scheduling
 from app.lessons.changes import Doing
+from app.lessons.models import Lesson, LessonGroup
 from app.schools.models import Room
 from app.timetables import service as timetables
 from app.timetables.planning import EntryDraft
@@ -21,8 +24,8 @@ from app.timetables.rules import Bell
 from app.timetables.service import BellDraft
 from app.timetables.weeks import WeekPattern
 from tests import counties, factories
-from tests.app.transfer.test_entries import HEAD, Timetable
-from tests.app.transfer.test_importing import Sender
+from tests.app.transfer.test_entries import HEAD, Timetable, class_of
+from tests.app.transfer.test_importing import Sender, look
 
 DAY = timedelta(days=1)
 
@@ -119,3 +122,45 @@ def _together(
     assert survey.unseen is None
     refused = {row: error.code for row, error in planned.refused.items()}
     return {row: refused.get(row, "timetable.clash" if row in survey.obstacles else None) for row in drafts}
+
+
+def test_names_that_two_classes_have_rooms_that_closed_and_lessons_called_off(
+    client: TestClient, session: Session, session_factory: SessionFactory, keys: Keys
+) -> None:
+    county = counties.county(session, first_day=counties.next_monday(), weeks=2)
+    term = county.term
+    old = class_of(session, county.school)
+    old.closed_from = term.first_day + 7 * DAY
+    session.flush()
+    new = class_of(session, county.school)
+    closed = factories.room(session, county.school)
+    closed.closed_from = term.first_day - 30 * DAY
+    session.commit()
+    bureau, table = Sender(client, factories.bearer(keys, county.bureau)), Timetable(county)
+
+    # The class that will have the name is the one that goes out and comes in; the other one is none of it.
+    exported = bureau.get("/api/v1/exports/pupil-groups.csv")
+    assert exported.decode("utf-8-sig").count(new.name) == 1
+    _, report = bureau.send("pupil-groups", exported)
+    assert (report["errors"], report["unchanged"]) == ([], report["rows"])
+
+    # A row goes to the class that is open on all of its days; where two are, nobody can know which. The main room
+    # needs no code, for the other one is closed.
+    once = {"weekday": 2, "groups": new.name, "first_day": term.first_day}
+    both = HEAD + table.row(**once, last_day=term.first_day + 6 * DAY)
+    assert bureau.faults("timetable-entries", both) == [(2, "N2", "pupil_group.name_shared")]
+    good = HEAD + table.row(**once, status="published")
+    assert bureau.send("timetable-entries", good, dry_run=False)[1]["created"] == 1
+    assert set(look(session_factory, select(LessonGroup.pupil_group_id))) == {(new.id,)}
+
+    # All of its lessons are called off one by one: it is not there any more, and may be planned again.
+    header = factories.bearer(keys, county.bureau)
+    for (lesson_id,) in look(session_factory, select(Lesson.id)):
+        answer = client.post(f"/api/v1/lessons/{lesson_id}/cancel", json={"reason": "Snow"}, headers=header)
+        assert answer.is_success
+    assert bureau.get("/api/v1/exports/timetable-entries.csv").count(b"\n") == 1
+    for created in (1, 0):
+        _, report = bureau.send("timetable-entries", good, dry_run=False)
+        assert (report["created"], report["unchanged"]) == (created, 1 - created)
+    _, report = bureau.send("timetable-entries", bureau.get("/api/v1/exports/timetable-entries.csv"))
+    assert (report["errors"], report["unchanged"]) == ([], 1)
