@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from media_relay.load_test.doors import LinkDoor
+from media_relay.load_test.media import MediaPlan
 from media_relay.load_test.running import LoadTest, Plan
 from media_relay.messages import NodeReady
 from tests.emulator import Emulator
@@ -17,6 +18,9 @@ from tests.media_relay.nodes import RunningNode, running_node
 from tests.patience import PATIENCE
 
 _PERFECT = Conditions()
+_MEDIA = MediaPlan(video_bitrate=500_000)
+"""A third of a lesson's packets. On a busy machine clients, emulator and node must keep up: what waits for the
+processor looks like a link that is too narrow, and what is asked for a second too late is given up."""
 
 
 class EmulatedDoor(LinkDoor):
@@ -45,7 +49,7 @@ async def lesson(
     async with (
         running_node() as node,
         Emulator(("127.0.0.1", port_of(node)), up=conditions, down=conditions) as emulator,
-        LoadTest(EmulatedDoor(node, emulator), Plan(subscribers, joins_per_second=100)) as load,
+        LoadTest(EmulatedDoor(node, emulator), Plan(subscribers, joins_per_second=100, media=_MEDIA)) as load,
     ):
         await load.join()
         yield node, load, emulator
