@@ -16,6 +16,8 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_NOT_WRITTEN: Final = re.compile("[\x01-\x08\x0e-\x1f]")
+"""Control characters that nobody types: a picture or a program that is called a table."""
 _LINE: Final = re.compile(r"[^\r\n]*+(?:\r\n?|\n)|[^\r\n]+")
 
 
@@ -82,8 +84,10 @@ def decode(content: bytes) -> str:
         big_end_first = content[::2].count(0) > content[1::2].count(0)
         return _decoded(content, "utf-16-be" if big_end_first else "utf-16-le")
     try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
+        return _decoded(content, "utf-8")
+    except BadFile as bad:
+        if bad.code != "file.encoding":
+            raise
         return _decoded(content, "gb18030")
 
 
@@ -94,6 +98,8 @@ def _decoded(content: bytes, encoding: str) -> str:
         raise BadFile("file.encoding") from None
     if "\0" in text:
         raise BadFile("file.encoding")
+    if _NOT_WRITTEN.search(text):
+        raise BadFile("file.not_text")
     return text
 
 

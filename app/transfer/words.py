@@ -12,6 +12,10 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "无法识别文字编码。请另存为 UTF-8 或 GB18030 编码的 CSV,或 XLSX。",
         "The encoding is not known. Save the file as CSV in UTF-8 or GB18030, or as XLSX.",
     ),
+    "file.not_text": (
+        "这不是文字表格。请选择 CSV 或 XLSX 文件。",
+        "This is no table in text. Choose a file in CSV or XLSX.",
+    ),
     "file.csv_broken": (
         "第 {line} 行附近的引号不成对,无法读取。",
         "The quotation marks near line {line} do not match.",
@@ -105,7 +109,7 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "template.examples": ("示例", "Examples"),
     # --- columns ---
     "column.unknown": (
-        "没有名为“{name}”的列。请按模板命名,或删除该列。",
+        "没有名为“{name}”的列。请按模板命名，或删除该列。",
         "There is no column “{name}”. Name it as in the template, or delete it.",
     ),
     "column.twice": ("这一列出现了两次。", "This column is there twice."),

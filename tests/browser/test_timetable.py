@@ -40,7 +40,7 @@ def test_a_week_is_read_changed_planned_and_published(server: Server, open_room:
     # Off, with a reason; the slot is free then.
     lost = cell(page, 3, 2)
     lost.locator("button").first.click()
-    page.get_by_role("button", name="Cancel", exact=True).click()
+    page.get_by_role("button", name="Cancel this lesson").click()
     page.get_by_label("This one and all that follow").check()
     page.get_by_text("Nothing is done yet.").wait_for()
     page.get_by_label("This one only").check()

@@ -17,10 +17,10 @@ const FAULTS = {
   "password.wrong": "password.wrong",
   "second_factor.wrong": "signin.code.wrong",
   "access_token.too_many": "access.too_many",
-  "request.invalid": "access.mail.wrong",
   "mail.too_many": "error.too_many",
   "identity.unavailable": "provider.unavailable",
 };
+const INVALID = { confirm: "signin.code.wrong", remove: "signin.code.wrong", "change-mail": "access.mail.wrong" }; // by form
 const CONNECTING = ["cancelled", "unavailable", "taken", "closed"];
 
 if (isSignedIn) {
@@ -30,6 +30,7 @@ if (location.hash.startsWith("#failed=")) tellFailure(location.hash.slice("#fail
 if (location.hash) history.replaceState(null, "", location.pathname);
 
 wire("begin", async () => {
+  if (!byId("password").value) return complain("access.password.empty", byId("password"));
   const made = await post(FACTOR, { password: byId("password").value });
   byId("password").value = "";
   byId("picture").src = made.picture;
@@ -38,6 +39,7 @@ wire("begin", async () => {
 });
 
 wire("confirm", async () => {
+  if (!byId("first-code").value.trim()) return complain("access.code.empty", byId("first-code"));
   const { recovery_codes: codes } = await post(`${FACTOR}/confirm`, { code: byId("first-code").value });
   byId("first-code").value = byId("typed").textContent = "";
   byId("picture").removeAttribute("src");
@@ -46,23 +48,27 @@ wire("confirm", async () => {
 });
 
 wire("remove", async () => {
+  if (!byId("last-code").value.trim()) return complain("access.code.empty", byId("last-code"));
   await post(`${FACTOR}/remove`, { code: byId("last-code").value });
   byId("last-code").value = "";
   await showFactor();
 });
 
 wire("connect", async () => {
+  if (!byId("connect-password").value) return complain("access.password.empty", byId("connect-password"));
   const { url } = await post(IDENTITY, { password: byId("connect-password").value });
   location.assign(url);
 });
 
 wire("disconnect", async () => {
+  if (!byId("disconnect-password").value) return complain("access.password.empty", byId("disconnect-password"));
   await post(`${IDENTITY}/remove`, { password: byId("disconnect-password").value });
   byId("disconnect-password").value = "";
   await showIdentity();
 });
 
 wire("change-mail", async () => {
+  if (!byId("mail-password").value) return complain("access.password.empty", byId("mail-password"));
   const address = byId("address").value.trim() || null;
   const headers = { ...signInHeader(), "Content-Type": "application/json" };
   const body = JSON.stringify({ address, password: byId("mail-password").value });
@@ -157,22 +163,29 @@ function tell(key, secret) {
 function wire(id, act) {
   byId(id).addEventListener("submit", (event) => {
     event.preventDefault();
-    attempt(act);
+    attempt(act, byId(id));
   });
 }
 
-async function attempt(act) {
+// A fault is told where one looks: in the form that was sent.
+async function attempt(act, form = null) {
   byId("fault").hidden = true;
   try {
     await act();
   } catch (failure) {
-    const words = failure instanceof ApiError && FAULTS[failure.code];
-    tellFault(byId("fault"), words ? { words } : failure);
+    const known = failure instanceof ApiError && (failure.code === "request.invalid" ? INVALID[form?.id] : FAULTS[failure.code]);
+    tellFault(place(form), known ? { words: known } : failure);
     byId("fault").scrollIntoView({ block: "center" });
   }
 }
 
+function place(form) {
+  if (form) form.querySelector("button").before(byId("fault"));
+  else byId("factor-state").closest("section").before(byId("fault"));
+  return byId("fault");
+}
+
 function complain(key, field) {
-  tellFault(byId("fault"), { words: key });
+  tellFault(place(field.form), { words: key });
   field.focus();
 }

@@ -17,7 +17,7 @@ import { titleOf } from "./subjects.js";
 const SCOPES = ["one", "following", "all"];
 
 // Each fills a form and answers how to ask: `one()` for the lesson, `series(entry)` for the fields of its entry, and
-// `take(weekday, period)`, which makes an alternative the new wish.
+// `take(weekday, period)`, which makes an alternative the new wish, and `lacks()`: the words for what is missing.
 export const CHANGES = { cancel, move, substitute, rooms, sites, make_up: makeUp };
 
 const at = (lesson, act) => `/api/v1/lessons/${lesson.id}/${act}`;
@@ -49,11 +49,14 @@ export async function openChange(act, lesson, given) {
       reason.focus();
       throw { words: "change.reason.missing" };
     }
+    const lacks = scope() === "one" && change.lacks?.();
+    if (lacks) throw { words: lacks };
     if (scope() === "one") {
       await ask("POST", at(lesson, change.act ?? act.replace("_", "-")), { ...change.one(), ...(why ? { reason: why } : {}) });
       closePanel();
-      return given.changed(`change.${act}.done`);
+      return given.changed(`change.${act}.done`, change.told?.());
     }
+    if (act !== "cancel" && !Object.keys(await change.series(() => get(entry))).length) throw { words: "change.nothing" };
     const done = await series(why);
     closePanel();
     return given.changed("change.series.done", done);
@@ -121,7 +124,8 @@ async function move(fields, lesson, given) {
 
 async function makeUp(fields, lesson, given) {
   const earliest = lesson.date > given.today ? lesson.date : given.today;
-  return newTime(fields, lesson, given, addDays(earliest, 1));
+  const change = await newTime(fields, lesson, given, addDays(earliest, 1));
+  return { ...change, told: () => ({ day: longDay(change.one().date) }) };
 }
 
 async function newTime(fields, lesson, { term }, proposed) {
@@ -131,6 +135,7 @@ async function newTime(fields, lesson, { term }, proposed) {
   const weekday = field(fields, "plan.weekday", select(weekdays, weekdayOf(lesson.date)));
   const period = field(fields, "change.period", await periodChoice(lesson));
   return {
+    lacks: () => !date.value && "change.date.missing",
     one: () => ({ date: date.value, period: Number(period.value) }),
     series: () => ({ weekday: Number(weekday.value), period: Number(period.value) }),
     scoped: (isSeries) => {
@@ -205,7 +210,8 @@ async function rooms(fields, lesson) {
     const ids = (await entry()).sites.map((site) => instead.get(site.receiving_room_id) ?? site.receiving_room_id);
     return { ...changedMain(), receiving_room_ids: ids };
   };
-  return { one, series };
+  const lacks = () => main.value === lesson.main_room.id && !swapped().length && "change.nothing";
+  return { one, series, lacks };
 }
 
 async function sites(fields, lesson) {
@@ -218,6 +224,7 @@ async function sites(fields, lesson) {
   const added = () => chosen().filter((id) => !now.has(id));
   const dropped = () => [...now.keys()].filter((id) => !chosen().includes(id));
   return {
+    lacks: () => !added().length && !dropped().length && "change.nothing",
     one: () => ({ add_room_ids: added(), drop_site_ids: dropped().map((id) => now.get(id)) }),
     series: async (entry) => {
       const planned = (await entry()).sites.map((site) => site.receiving_room_id);

@@ -136,7 +136,7 @@ async function seek() {
     for (let unit = hit; unit; unit = known.units.get(unit.parent_id)) found.shown.add(unit.id);
   }
   tree.draw();
-  say(byId("news"), hits.length > MOST_FOUND ? "county.found.more" : "county.found", { count: hits.length, most: MOST_FOUND });
+  say(byId("news"), hits.length > MOST_FOUND ? "county.found.more" : hits.length ? "county.found" : "county.found.none", { sought: wanted, count: hits.length, most: MOST_FOUND });
 }
 
 async function attempt(act) {
@@ -144,6 +144,7 @@ async function attempt(act) {
     byId("fault").hidden = true;
     await act();
   } catch (failure) {
+    byId("news").textContent = ""; // nothing is being looked for any more
     tellFault(byId("fault"), failure);
   }
 }

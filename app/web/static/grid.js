@@ -46,7 +46,8 @@ export function fillTable(table, given) {
   table.replaceChildren(table.caption, head, body);
 }
 
-function dayHead({ date, weekday_taught: taught }, index, { special, today }) {
+function dayHead({ date, weekday_taught: taught }, index, { special, today, week }) {
+  const busy = week.lessons.some((lesson) => lesson.date === date && !GONE.includes(lesson.state)); // one is made up for
   const head = document.createElement("th");
   head.scope = "col";
   head.dataset.day = index;
@@ -54,7 +55,7 @@ function dayHead({ date, weekday_taught: taught }, index, { special, today }) {
   say(child(head, "span", "day-name"), "timetable.day", { day: weekdayName(new Date(date).getUTCDay() || 7, "short"), date: shortDay(date) });
   const name = special.get(date)?.name ?? "";
   const follows = special.get(date)?.kind === "make_up_day";
-  if (taught === null) say(child(head, "span", "day-note"), name ? "timetable.holiday" : "timetable.no_school", { name });
+  if (taught === null && !(busy && !name)) say(child(head, "span", "day-note"), name ? "timetable.holiday" : "timetable.no_school", { name });
   else if (follows) say(child(head, "span", "day-note"), "timetable.make_up", { day: weekdayName(taught) });
   return head;
 }

@@ -25,11 +25,20 @@ if (isSignedIn) attempt(open);
 
 async function open() {
   await whoIsHere();
-  if (!lessonId) return complain("guests.no_lesson");
-  const lesson = await get(`/api/v1/lessons/${encodeURIComponent(lessonId)}`);
+  if (!lessonId) return withoutLesson();
+  const lesson = await get(`/api/v1/lessons/${encodeURIComponent(lessonId)}`).catch((failure) => {
+    if (failure.status === 404) withoutLesson();
+    throw failure;
+  });
   const [from, to] = [new Date(lesson.starts_at), new Date(lesson.ends_at)];
   sayTitle(byId("lesson"), lesson, "guests.lesson", { day: day(from), from: clock(from), to: clock(to) });
   await list();
+}
+
+// Nobody is invited into nothing: there is no form then.
+function withoutLesson() {
+  for (const section of document.querySelectorAll("main section")) section.hidden = true;
+  complain("guests.no_lesson");
 }
 
 async function invite() {

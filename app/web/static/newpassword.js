@@ -11,7 +11,10 @@ const FAULTS = {
 const secret = takeSecret();
 
 wireForm("/api/v1/password-resets/finish", ask, "newpassword.told", FAULTS);
-if (secret.length < 20) complain("newpassword.over", byId("new"));
+if (secret.length < 20) {
+  complain("newpassword.over", byId("new"));
+  for (const part of byId("form").querySelectorAll("label, input, .rule, .check, #go")) part.hidden = true;
+}
 
 byId("show").addEventListener("change", ({ target }) => {
   byId("new").type = target.checked ? "text" : "password";

@@ -69,6 +69,7 @@ async function load(after = null) {
   next = page.next;
   byId("more").hidden = !next;
   byId("none").hidden = byId("pairings").children.length > 0;
+  say(byId("none"), name ? "pairings.none.named" : "pairings.none", { name });
 }
 
 function row(pairing) {

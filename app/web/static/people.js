@@ -51,7 +51,8 @@ async function load() {
   if (!after) byId("people").replaceChildren();
   byId("people").append(...page.items.map((person) => row(person)));
   byId("empty").hidden = byId("people").children.length > 0;
-  say(byId("empty"), "people.none");
+  const sought = byId("seek").value.trim();
+  say(byId("empty"), sought ? "people.none.named" : "people.none", { sought });
 }
 
 function row(person) {

@@ -10,7 +10,6 @@ const REASONS = {
   subject: "pairings.because.subject",
   bells: "pairings.because.bells",
   link: "pairings.because.link",
-  nearness: "pairings.because.nearness",
   distance: "pairings.because.distance",
   load: "pairings.because.load",
 };
@@ -67,10 +66,13 @@ function option(item, first) {
   child(words, "strong").textContent = item.name;
   const why = item.reasons.filter(({ fact }) => fact !== null);
   const list = child(words, "span", "row-who");
-  const say = () => why.map(({ item: about, fact }) => text(REASONS[about], { fact })).join(" · ");
+  const say = () => why.map(({ item: about, fact }) => reason(about, fact)).join(" · ");
   list.textContent = item.is_possible ? say() : `${text("pairings.impossible")} ${say()}`;
   return label;
 }
+
+// Near is what shares more of the units above it: nothing, the township, the school.
+const reason = (about, fact) => (about === "nearness" ? text(`pairings.because.nearness.${Math.min(fact, 2)}`) : text(REASONS[about], { fact }));
 
 async function propose(terms, added) {
   const term = terms.find(({ id }) => id === byId("term").value);

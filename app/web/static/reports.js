@@ -10,7 +10,7 @@ import { showList, wireMore } from "./behind.js";
 import { tellFault } from "./fault.js";
 import { loadSubjects, subjectName } from "./subjects.js";
 
-const asked = new URLSearchParams(location.search);
+let asked = new URLSearchParams(location.search);
 const WHAT = {
   area: "reports.by.area",
   site: "reports.by.site",
@@ -31,6 +31,7 @@ let order = { column: null, down: false }; // by column; null: as the server tel
 for (const choice of [byId("term"), byId("by")]) {
   choice.addEventListener("change", () => go({ term: byId("term").value, by: byId("by").value }));
 }
+addEventListener("popstate", () => location.reload());
 wireMore(attempt);
 let width = innerWidth;
 addEventListener("resize", () => {
@@ -171,7 +172,13 @@ function address(query) {
 
 function go(query) {
   for (const kept of ["under", "name"]) if (asked.get(kept)) query[kept] = asked.get(kept);
-  location.assign(address(query));
+  asked = new URLSearchParams(query);
+  // Where the server is lost, the page stays with what it shows, and says so.
+  attempt(async () => {
+    await show();
+    byId("behind").hidden = true;
+    history.pushState(null, "", address(query));
+  });
 }
 
 async function attempt(act) {

@@ -138,7 +138,7 @@ async function load(change = {}) {
   byId("week").value = shown.week;
   byId("before").disabled = shown.week <= 1;
   byId("after").disabled = shown.week >= shown.term.weeks;
-  if (!shown.whose) return showNothing();
+  if (!shown.whose) return showNothing(shown.by === "group" && byId("find").value.trim());
   const mine = ++asked;
   const { term, by, whose, week } = shown;
   const chosen = known.list.find(({ id }) => id === whose);
@@ -154,10 +154,10 @@ async function load(change = {}) {
   render(found, periods, chosen);
 }
 
-function showNothing() {
+function showNothing(sought) {
   byId("grid").hidden = byId("keys").hidden = true;
   byId("days").replaceChildren();
-  say(byId("news"), "timetable.nobody");
+  say(byId("news"), sought ? "timetable.not_found" : "timetable.nobody", { sought });
 }
 
 function render(week, periods, chosen) {

@@ -61,6 +61,7 @@ def test_csv_in_whatever_encoding(encoding: str, delimiter: str) -> None:
         (b"\xef\xbb\xbf\r\n", "file.empty"),
         (b"\xff\xff\xff,1", "file.encoding"),
         (b"\xff\xfea", "file.encoding"),
+        (b"name,code\x02\x1b,1", "file.not_text"),
         (b'a,b\n"never closed,1\n' + b"x" * 100, "file.csv_broken"),
         (b"a," * 70 + b"b", "file.too_many_columns"),
         (b"a\n" * (tables.MOST_ROWS + 1), "file.too_many_rows"),
