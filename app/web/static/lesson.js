@@ -1,6 +1,6 @@
 // One lesson: what it is, and what may be done with it today.
 
-import { get } from "./api.js";
+import { get, getAll } from "./api.js";
 import { CHANGES, openChange } from "./changing.js";
 import { longDay, timeIn } from "./dates.js";
 import { button, openPanel } from "./form.js";
@@ -12,22 +12,33 @@ import { subjectName, titleOf } from "./subjects.js";
 
 const OPEN = ["draft", "published", "preparing"];
 const LOST = ["cancelled", "missed"];
+const GONE = ["cancelled", "moved"];
 const ON = ["preparing", "live", "interrupted"];
 
 // given: me, zone, term, and `changed(key, values)`, to be called after something was done.
 export async function openLesson(lesson, given) {
   const body = openPanel("lesson.title", { title: () => titleOf(lesson) });
-  showFacts(body, lesson, given);
+  const instead = LOST.includes(lesson.state) ? await madeUpBy(lesson) : null;
+  showFacts(body, lesson, given, instead);
   const ways = child(body, "div", "ways");
   if (ON.includes(lesson.state)) wayIn(ways, lesson);
   const mine = await mayChange(lesson, given.me);
   if (!mine) return;
-  const acts = Object.keys(CHANGES).filter((act) => (act === "make_up" ? LOST : OPEN).includes(lesson.state));
+  const fits = (act) => (act === "make_up" ? LOST.includes(lesson.state) && !instead : OPEN.includes(lesson.state));
+  const acts = Object.keys(CHANGES).filter(fits);
   for (const act of acts) button(ways, `change.${act}`, () => openChange(act, lesson, given));
 }
 
-function showFacts(body, lesson, { zone }) {
+// The lesson that makes up for a lost one; it comes from the same entry of the timetable.
+async function madeUpBy({ id, entry_id: entry }) {
+  if (!entry) return null;
+  const found = await getAll(`/api/v1/lessons?entry_id=${encodeURIComponent(entry)}`);
+  return found.find(({ makes_up_id: lost, state }) => lost === id && !GONE.includes(state)) ?? null;
+}
+
+function showFacts(body, lesson, { zone }, instead) {
   const marks = remarks(lesson);
+  if (instead) marks.push(["state.made_up", { day: longDay(instead.date) }]);
   if (marks.length) {
     const line = child(body, "p", "marks");
     for (const [key, values] of marks) say(child(line, "span", "badge"), key, values);
