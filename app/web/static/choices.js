@@ -6,7 +6,7 @@ import { holds } from "./frame.js";
 
 const PLACES = ["school", "teaching_site"];
 const GONE = ["cancelled", "moved", "missed", "ended", "archived"];
-const MOST_FOUND = 50;
+export const MOST_FOUND = 50;
 const LONGEST_LESSON = 4 * 3_600_000;
 const kept = new Map();
 

@@ -124,6 +124,8 @@ async function findGroups(me, wanted) {
   const own = me.assignments.find(({ role }) => ["school_admin", "teacher", "site_assistant"].includes(role))?.org_unit_id;
   const unit = name || holds(me, "bureau_admin") ? null : own;
   const found = await choices.groupsNamed(name, unit, known.today);
+  byId("find-more").hidden = found.length < choices.MOST_FOUND;
+  say(byId("find-more"), "timetable.find.more", { most: choices.MOST_FOUND });
   if (!wanted || found.some(({ id }) => id === wanted)) return found;
   return [...found, await choices.group(wanted)];
 }
