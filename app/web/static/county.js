@@ -25,7 +25,7 @@ byId("seek").addEventListener("input", () => {
   clearTimeout(timer);
   timer = setTimeout(() => attempt(seek), PAUSE);
 });
-if (isSignedIn) attempt(begin);
+const begun = isSignedIn ? attempt(begin) : null;
 
 async function begin() {
   const me = await whoIsHere();
@@ -117,6 +117,8 @@ async function reveal(id) {
 }
 
 async function seek() {
+  await begun; // what is typed early is looked for when the county is there
+  if (!known.county) await begin();
   const wanted = byId("seek").value.trim().toLowerCase();
   if (!wanted) {
     found = null;

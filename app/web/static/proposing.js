@@ -26,6 +26,7 @@ export async function wireProposing({ rooms, subjects, nameOf, attempt, added })
     event.preventDefault();
     attempt(() => propose(terms, added));
   });
+  byId("suggest").disabled = false; // until now a press would have been lost
 }
 
 function fill(id, pairs) {
