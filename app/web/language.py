@@ -32,6 +32,12 @@ class Part(StrEnum):
     """Those at a desk, beside the texts of all pages."""
     COUNTY = ".county"
     """Those of the county's units and people, beside the texts of a desk."""
+    PLANNING = ".planning"
+    """Those of the timetable and the calendar, beside the texts of a desk."""
+    FIGURES = ".figures"
+    """Those of pairings and reports, beside the texts of a desk."""
+    UPKEEP = ".upkeep"
+    """Those of accounts, guests, screens and tables, beside the texts of a desk."""
 
 
 def choose(cookie: str | None, accept_language: str | None) -> Language:

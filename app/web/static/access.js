@@ -4,7 +4,7 @@ import { ApiError, get, post, send } from "./api.js";
 import { tellFault } from "./fault.js";
 import { isSignedIn, whoIsHere } from "./frame.js";
 import { say } from "./i18n.js";
-import { byId, child } from "./page.js";
+import { byId, child, wired } from "./page.js";
 import { showPlaces } from "./places.js";
 import { signInHeader } from "./session.js";
 
@@ -88,6 +88,8 @@ wire("mint", async () => {
   await showTokens();
   tell("access.minted", made.token);
 });
+
+wired();
 
 async function showFactor() {
   const { confirmed, recovery_codes_left: left } = await get(FACTOR);

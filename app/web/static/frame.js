@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { wireLanguageButton } from "./i18n.js";
-import { byId, requireSignIn } from "./page.js";
+import { byId, requireSignIn, wired } from "./page.js";
 import { signOut, takeSignInFromAddress } from "./session.js";
 
 wireLanguageButton();
@@ -11,6 +11,7 @@ byId("menu").addEventListener("click", () => {
   const open = byId("menu").getAttribute("aria-expanded") !== "true";
   byId("menu").setAttribute("aria-expanded", String(open));
 });
+wired(document.querySelector("header.frame"));
 await takeSignInFromAddress();
 
 // Whether somebody is signed in on this tab; the sign-in page follows by itself where nobody is.

@@ -4,7 +4,7 @@ import { ApiError, get, post } from "./api.js";
 import { tellFault } from "./fault.js";
 import { isSignedIn, whoIsHere } from "./frame.js";
 import { clock, day, say } from "./i18n.js";
-import { byId, child } from "./page.js";
+import { byId, child, wired } from "./page.js";
 import { sayTitle } from "./subjects.js";
 
 const FAULTS = { 404: "guests.no_lesson", 409: "guests.too_late" }; // by status
@@ -21,6 +21,7 @@ byId("telling").addEventListener("close", () => {
   byId("secret").textContent = "";
   byId("name").focus();
 });
+wired();
 if (isSignedIn) attempt(open);
 
 async function open() {

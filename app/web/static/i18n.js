@@ -66,6 +66,7 @@ export function wireLanguageButton() {
     document.cookie = `lang=${current}; path=/; max-age=31536000; SameSite=Lax${secure}`;
     show();
   });
+  button.disabled = false;
 }
 
 function show() {

@@ -2,7 +2,7 @@
 
 import { ApiError, send } from "./api.js";
 import { say, wireLanguageButton } from "./i18n.js";
-import { byId, showFault } from "./page.js";
+import { byId, showFault, wired } from "./page.js";
 
 // The secret of the link; it leaves the address at once.
 export function takeSecret() {
@@ -33,6 +33,7 @@ export function wireForm(path, ask, told, faults = {}) {
       byId("go").disabled = false;
     }
   });
+  wired();
 }
 
 export function complain(key, field) {

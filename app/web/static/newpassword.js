@@ -1,7 +1,7 @@
 // A new password by the link of a letter.
 
 import { complain, takeSecret, wireForm } from "./mailed.js";
-import { byId } from "./page.js";
+import { byId, wireShowing } from "./page.js";
 
 const FAULTS = {
   "link.over": "newpassword.over",
@@ -16,9 +16,7 @@ if (secret.length < 20) {
   for (const part of byId("form").querySelectorAll("label, input, .rule, .check, #go")) part.hidden = true;
 }
 
-byId("show").addEventListener("change", ({ target }) => {
-  byId("new").type = target.checked ? "text" : "password";
-});
+wireShowing(byId("show"), byId("new"));
 
 function ask() {
   const fresh = byId("new").value;

@@ -41,6 +41,18 @@ export function setSwitch(button, on, name) {
   say(button.querySelector("[data-text]"), `${name}.${on ? "on" : "off"}`);
 }
 
+// From here on the page's buttons work: until now a press would have been lost, so they were disabled.
+export function wired(part = document) {
+  for (const button of part.querySelectorAll("button[data-waits]")) button.disabled = false;
+}
+
+// A box that shows what is typed into these fields; ticked before this runs, it counts all the same.
+export function wireShowing(box, ...fields) {
+  const show = () => fields.forEach((field) => (field.type = box.checked ? "text" : "password"));
+  box.addEventListener("change", show);
+  show();
+}
+
 export function wait(milliseconds) {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

@@ -2,7 +2,7 @@
 
 import { ApiError, get, send } from "./api.js";
 import { say, wireLanguageButton } from "./i18n.js";
-import { byId, goHome, requireSignIn, showFault } from "./page.js";
+import { byId, goHome, requireSignIn, showFault, wired, wireShowing } from "./page.js";
 import { askAgain, signIn, signInHeader } from "./session.js";
 
 const FAULTS = {
@@ -23,9 +23,7 @@ async function begin() {
   byId("back").hidden = me.must_change_password;
 }
 
-byId("show").addEventListener("change", ({ target }) => {
-  for (const id of ["old", "new"]) byId(id).type = target.checked ? "text" : "password";
-});
+wireShowing(byId("show"), byId("old"), byId("new"));
 
 byId("form").addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -49,6 +47,8 @@ byId("form").addEventListener("submit", async (event) => {
     byId("go").disabled = false;
   }
 });
+
+wired();
 
 function complain(key, field) {
   say(byId("fault"), key);

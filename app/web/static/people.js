@@ -6,7 +6,7 @@ import { tellFault } from "./fault.js";
 import { holds, isSignedIn, whoIsHere } from "./frame.js";
 import { say } from "./i18n.js";
 import { showLetters } from "./letters.js";
-import { byId, child } from "./page.js";
+import { byId, child, wired } from "./page.js";
 import { pageOf } from "./units.js";
 
 const PAGE = 50;
@@ -21,6 +21,7 @@ byId("seek").addEventListener("input", () => {
   timer = setTimeout(() => attempt(anew), PAUSE);
 });
 byId("role").addEventListener("change", () => attempt(anew));
+wired();
 if (isSignedIn) attempt(() => Promise.all([begin(), load()]));
 
 async function begin() {

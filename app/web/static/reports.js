@@ -5,7 +5,7 @@ import { bars } from "./bars.js";
 import { chart, percent } from "./chart.js";
 import { holds, isSignedIn, whoIsHere } from "./frame.js";
 import { language, say, text } from "./i18n.js";
-import { byId, child } from "./page.js";
+import { byId, child, wired } from "./page.js";
 import { showList, wireMore } from "./behind.js";
 import { tellFault } from "./fault.js";
 import { loadSubjects, subjectName } from "./subjects.js";
@@ -33,6 +33,7 @@ for (const choice of [byId("term"), byId("by")]) {
 }
 addEventListener("popstate", () => location.reload());
 wireMore(attempt);
+wired();
 let width = innerWidth;
 addEventListener("resize", () => {
   if (known && innerWidth !== width) showRows(); // phones fire it on scrolling, too

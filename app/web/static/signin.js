@@ -3,7 +3,7 @@
 import { ApiError, giveOwedCode, openSession, Unreachable } from "./api.js";
 import { terminalId } from "./device.js";
 import { say, wireLanguageButton } from "./i18n.js";
-import { byId, goHome, showFault } from "./page.js";
+import { byId, goHome, showFault, wired, wireShowing } from "./page.js";
 import { signedInAs, signIn, takeSignInFromAddress, wasAskedAgain } from "./session.js";
 
 wireLanguageButton();
@@ -19,9 +19,7 @@ else if (signedInAs()) goHome().catch(() => sessionStorage.clear());
 // A teacher who taught from the room's own computer leaves it as a screen again.
 if (window.indexedDB) terminalId().then((id) => (byId("screen").hidden = !id), () => {});
 
-byId("show").addEventListener("change", ({ target }) => {
-  byId("password").type = target.checked ? "text" : "password";
-});
+wireShowing(byId("show"), byId("password"));
 
 byId("form").addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -46,6 +44,8 @@ byId("form").addEventListener("submit", async (event) => {
     byId("go").disabled = false;
   }
 });
+
+wired();
 
 // The password is right, or the identity provider vouched; the app's code is asked for as well.
 function askForCode(why) {

@@ -7,7 +7,7 @@ import { clock, say, wireLanguageButton } from "./i18n.js";
 import { askAgain } from "./identity.js";
 import { keepAwake } from "./media.js";
 import { OwnCamera } from "./own.js";
-import { byId, requireSignIn, wait } from "./page.js";
+import { byId, requireSignIn, wait, wired } from "./page.js";
 import { linkOf, Rungs } from "./quality.js";
 import { signedInAs, takeSignInFromAddress } from "./session.js";
 import { Sound } from "./sound.js";
@@ -45,6 +45,7 @@ function begin() {
   });
   byId("main").addEventListener("resize", showState);
   byId("board").addEventListener("resize", showBoard);
+  wired();
   keepAwake();
   restControls();
   attend();

@@ -5,7 +5,7 @@ import { tellFault } from "./fault.js";
 import { isSignedIn, whoIsHere } from "./frame.js";
 import { say } from "./i18n.js";
 import { identity } from "./identity.js";
-import { byId, child } from "./page.js";
+import { byId, child, wired } from "./page.js";
 
 const MOST_BYTES = 16 * 1024 * 1024;
 const BUNDLE = "oneroster"; // goes out as a ZIP, and has no template
@@ -38,6 +38,7 @@ choose(); // a browser that goes back keeps what was chosen
 for (const button of document.querySelectorAll("[data-file]")) {
   button.addEventListener("click", () => attempt(() => download(button.dataset), button));
 }
+wired();
 if (isSignedIn) attempt(whoIsHere);
 
 function choose() {

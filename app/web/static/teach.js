@@ -8,7 +8,7 @@ import { askAgain } from "./identity.js";
 import { TakenOver } from "./link.js";
 import { keepAwake } from "./media.js";
 import { DeviceChoice, OwnCamera } from "./own.js";
-import { byId, requireSignIn, showFault, wait } from "./page.js";
+import { byId, requireSignIn, showFault, wait, wired } from "./page.js";
 import { linkOf, Rungs } from "./quality.js";
 import { signedInAs, takeSignInFromAddress } from "./session.js";
 import { Sound } from "./sound.js";
@@ -45,6 +45,7 @@ function begin() {
   byId("share").addEventListener("click", () => board.toggle(classroom));
   byId("end").addEventListener("click", () => byId("ending").showModal());
   byId("ending").addEventListener("close", () => byId("ending").returnValue === "yes" && end());
+  wired();
   keepAwake();
   attend();
 }

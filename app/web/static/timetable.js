@@ -9,7 +9,7 @@ import { holds, isSignedIn, whoIsHere } from "./frame.js";
 import { columnsOf, fillTable } from "./grid.js";
 import { label, say } from "./i18n.js";
 import { openLesson } from "./lesson.js";
-import { byId, child } from "./page.js";
+import { byId, child, wired } from "./page.js";
 import { openPlanning, openPublishing } from "./planning.js";
 import { loadSubjects } from "./subjects.js";
 
@@ -40,6 +40,7 @@ byId("plan").addEventListener("click", () => plan({}));
 byId("publish").addEventListener("click", () => publish());
 byId("print").addEventListener("click", () => print());
 wireArrows(byId("grid"));
+wired();
 if (isSignedIn) attempt(begin);
 
 async function begin() {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,11 @@ PAGES = (
     "/county",
     "/unit",
     "/people",
+    "/guest",
     "/guests",
+    "/pairings",
+    "/reports",
+    "/terminal",
     "/tables",
     "/terminals",
     "/docs",
@@ -93,6 +98,40 @@ def test_modules_import_only_what_the_page_preloads(client: TestClient) -> None:
         for url in files:
             for imported in re.findall(r'from "\./([\w.]+)"', client.get(url).text):
                 assert f"{folder}/{imported}" in files
+
+
+class _Buttons(HTMLParser):
+    """The buttons that are seen as soon as the markup is there: those of dialogs and of hidden parts are not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[bool] = []
+        self.enabled: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        unseen = tag == "dialog" or "hidden" in given or (bool(self.open) and self.open[-1])
+        if tag == "button" and not unseen and "disabled" not in given:
+            self.enabled.append(str(given))
+        if tag not in _VOID:
+            self.open.append(unseen)
+
+    def handle_endtag(self, _tag: str) -> None:
+        self.open.pop()
+
+
+_VOID = {"meta", "link", "img", "input", "br"}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_button_can_be_pressed_before_the_script_that_wires_it_is_there(
+    client: TestClient, page: str
+) -> None:
+    """On a weak link the script comes seconds after the page."""
+    buttons = _Buttons()
+    buttons.feed(client.get(page).text)
+    assert buttons.open == []
+    assert buttons.enabled == []
 
 
 def test_a_file_travels_compressed_when_the_browser_can(client: TestClient) -> None:
