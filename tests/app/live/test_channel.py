@@ -10,7 +10,6 @@ from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
 from app.accounts.models import Person
-from app.accounts.service import issue_person_token
 from app.database import SessionFactory
 from app.keys import Keys
 from app.lessons import service as lessons
@@ -19,24 +18,7 @@ from app.live import channel
 from app.live.runtime import sweep
 from tests import factories
 from tests.app.live.conftest import Scene
-
-
-def address(scene: Scene) -> str:
-    return f"/api/v1/lessons/{scene.lesson_id}/channel"
-
-
-def hello(keys: Keys, person: Person, minutes: int = 10) -> dict[str, str]:
-    return {"type": "hello", "token": issue_person_token(keys, person, minutes)}
-
-
-def refusal(socket: WebSocketTestSession) -> tuple[str, int]:
-    """The code of the error, and the code the socket is closed with."""
-    error = socket.receive_json()
-    assert error["type"] == "error"
-    assert error["detail"]
-    with pytest.raises(WebSocketDisconnect) as closed:
-        socket.receive_json()
-    return error["code"], closed.value.code
+from tests.app.live.pages import address, hello, refusal
 
 
 def test_everybody_is_welcomed_with_their_part(live: TestClient, keys: Keys, scene: Scene) -> None:

@@ -8,7 +8,7 @@ from app.accounts.permissions import Action
 from app.keys import Keys
 from app.live import channel
 from tests.app.live.conftest import Scene
-from tests.app.live.test_channel import address, hello, refusal
+from tests.app.live.pages import address, hello, refusal
 from tests.roles import Who, everybody
 
 

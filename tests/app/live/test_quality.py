@@ -20,8 +20,17 @@ from app.live.quality_news import QualityNews
 from app.live.rules import Direction
 from app.live.sessions import Admission, MediaSession, Opened, SessionRegister, StreamKey
 from media_relay.messages import RungChanged, Sample
-from tests.app.live.test_coordinator import ENDS_AT, LESSON, SITE_ONE, WANG, camera, peer, publish, running
-from tests.app.live.test_speech import waiting
+from tests.app.live.coordinating import (
+    ENDS_AT,
+    LESSON,
+    SITE_ONE,
+    WANG,
+    camera,
+    peer,
+    publish,
+    running,
+    waiting,
+)
 from tests.patience import PATIENCE
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)

@@ -14,23 +14,10 @@ from app.live.hub import ChannelHub, CloseCode, Member
 from app.live.rules import Direction
 from app.live.sessions import Admission, StreamKey
 from app.live.speech import Speech, SpeechRecord
-from tests.app.live.test_coordinator import ENDS_AT, LESSON, SITE_ONE, peer, publish, running
+from tests.app.live.coordinating import ENDS_AT, LESSON, SITE_ONE, peer, publish, running, waiting
 from tests.patience import PATIENCE
 
 STREAMS = ["main", "site-S1", "site-S2"]
-
-
-def waiting(member: Member) -> list[dict[str, Any]]:
-    """What waits to be sent to a member."""
-
-    async def drain() -> list[dict[str, Any]]:
-        member.close(CloseCode.NORMAL)
-        told = []
-        while isinstance(text := await member.next(), str):
-            told.append(json.loads(text))
-        return told
-
-    return asyncio.run(drain())
 
 
 class Talk(AudioStreamTrack):

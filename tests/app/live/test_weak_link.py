@@ -14,7 +14,7 @@ from app.live.quality import LinkState, Rung
 from app.live.rules import Direction
 from app.live.sessions import Admission, StreamKey
 from media_relay.load_test.running import LoadTest, Plan
-from tests.app.live.test_coordinator import ENDS_AT, LESSON, SITE_ONE, WANG, running
+from tests.app.live.coordinating import ENDS_AT, LESSON, SITE_ONE, WANG, running
 from tests.emulator import Emulator
 from tests.link import Conditions
 from tests.patience import PATIENCE
