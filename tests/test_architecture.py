@@ -60,6 +60,7 @@ PUBLIC = VERBS | {
     "rules",
     "scopes",
     "permissions",
+    "reach",
     "gates",
     "clashes",
     "weeks",

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from app.accounts import queries
 from app.accounts.digests import digest
 from app.accounts.models import AccessToken
-from app.accounts.permissions import Action, Target, require
+from app.accounts.permissions import Action
+from app.accounts.reach import Target, require
 from app.accounts.rules import Principal, Used
 from app.accounts.scopes import ACCESS_TOKEN
 from app.audit import service as audit

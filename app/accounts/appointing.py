@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 
 from app.accounts import queries
 from app.accounts.models import Assignment, Person
-from app.accounts.permissions import Action, Path, Target, may_appoint, require
+from app.accounts.permissions import Action
+from app.accounts.reach import Path, Target, may_appoint, require
 from app.accounts.rules import Duty, Principal, Role, Source
 from app.accounts.service import PersonDraft, check_places, get_person, note_person
 from app.audit.rules import Act, Facts

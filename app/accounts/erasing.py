@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from app.accounts import dossier, queries
 from app.accounts.appointing import is_last_admin, last_admin
 from app.accounts.models import Person
-from app.accounts.permissions import Action, Target, require
+from app.accounts.permissions import Action
+from app.accounts.reach import Target, require
 from app.accounts.rules import Principal
 from app.accounts.service import county_today, note_person
 from app.audit import service as audit

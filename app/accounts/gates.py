@@ -23,7 +23,8 @@ from starlette.requests import HTTPConnection
 from app.accounts import cookies
 from app.accounts.access_tokens import note_use
 from app.accounts.browsers import note_seen, principal_of_session
-from app.accounts.permissions import NOT_KEPT, Action, require_somewhere
+from app.accounts.permissions import NOT_KEPT, Action
+from app.accounts.reach import require_somewhere
 from app.accounts.rules import Principal
 from app.accounts.service import authenticate, lacks_second_factor
 from app.database import address_of, reading

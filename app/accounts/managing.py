@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from app.accounts import mail_queries, queries
 from app.accounts.appointing import require_all_offices
 from app.accounts.models import Person
-from app.accounts.permissions import Action, Target, require
+from app.accounts.permissions import Action
+from app.accounts.reach import Target, require
 from app.accounts.rules import WAITING, MailPurpose, Principal
 from app.accounts.service import get_person, note_person
 from app.audit.rules import Act

@@ -14,14 +14,8 @@ from app.accounts.days import county_today as county_today
 from app.accounts.days import day_in
 from app.accounts.digests import digest
 from app.accounts.models import Assignment, Person
-from app.accounts.permissions import (
-    Action,
-    Reach,
-    Target,
-    may_appoint,
-    require,
-    require_somewhere,
-)
+from app.accounts.permissions import Action
+from app.accounts.reach import Reach, Target, may_appoint, require, require_somewhere
 from app.accounts.rules import ADMINS, PLACES, Basis, Duty, Holder, HolderKind, Principal, Role, Used
 from app.accounts.scopes import ACCESS_TOKEN, actions_of_scopes
 from app.accounts.tokens import TokenKind, read, read_one_of, sign

@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session
 from app.accounts import device_keys, terminal_queries
 from app.accounts.models import RoomTerminal, TerminalPairing
 from app.accounts.passes import terminal_removed
-from app.accounts.permissions import Action, Target, require, require_somewhere
+from app.accounts.permissions import Action
 from app.accounts.queries import units
+from app.accounts.reach import Target, require, require_somewhere
 from app.accounts.rules import Principal
 from app.accounts.tokens import TokenKind, read, sign
 from app.audit import service as audit

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from app.accounts import service as accounts
-from app.accounts.permissions import Action, Target, allows, require
+from app.accounts.permissions import Action
+from app.accounts.reach import Target, allows, require
 from app.accounts.rules import Principal
 from app.audit import service as audit
 from app.audit.rules import Act

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.accounts.permissions import Action, reach
+from app.accounts.permissions import Action
+from app.accounts.reach import reach
 from app.accounts.rules import Principal
 from app.errors import NotFound
 from app.lessons import finding_queries as queries

@@ -12,7 +12,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.accounts.permissions import Action, allows, denied
+from app.accounts.permissions import Action
+from app.accounts.reach import allows, denied
 from app.accounts.rules import Principal
 from app.audit import service as audit
 from app.audit.rules import Act

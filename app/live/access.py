@@ -11,7 +11,8 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from app.accounts.grants import Grant, read_grant
-from app.accounts.permissions import Action, require_somewhere
+from app.accounts.permissions import Action
+from app.accounts.reach import require_somewhere
 from app.accounts.rules import Basis, Holder, Principal
 from app.accounts.scopes import ACCESS_TOKEN
 from app.accounts.service import (

@@ -37,7 +37,8 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from starlette.concurrency import run_in_threadpool
 
 from app.accounts.gates import identify, require_pace
-from app.accounts.permissions import Action, denied
+from app.accounts.permissions import Action
+from app.accounts.reach import denied
 from app.accounts.rules import Basis, Holder
 from app.database import CALLER_ADDRESS, address_of, reading
 from app.errors import DATABASE_TROUBLE, AppError, BadRequest, database_trouble

@@ -8,7 +8,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.accounts import service as accounts
-from app.accounts.permissions import Action, Target, require
+from app.accounts.permissions import Action
+from app.accounts.reach import Target, require
 from app.accounts.rules import Principal
 from app.errors import NotFound
 from app.feeds.rules import Language

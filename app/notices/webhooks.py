@@ -9,7 +9,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.accounts.permissions import Action, Target, require
+from app.accounts.permissions import Action
+from app.accounts.reach import Target, require
 from app.accounts.rules import Principal
 from app.audit import service as audit
 from app.audit.rules import Act

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.accounts.permissions import Action, Target, require
+from app.accounts.permissions import Action
+from app.accounts.reach import Target, require
 from app.accounts.rules import Principal
 from app.database import take_turns
 from app.errors import AppError, Conflict

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
-from app.accounts.permissions import Action, require, require_somewhere
+from app.accounts.permissions import Action
+from app.accounts.reach import require, require_somewhere
 from app.accounts.rules import Principal
 from app.accounts.service import county_today
 from app.audit import service as audit

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.accounts.permissions import Action, require
+from app.accounts.permissions import Action
+from app.accounts.reach import require
 from app.accounts.rules import Principal
 from app.audit import service as audit
 from app.audit.rules import Act

@@ -11,7 +11,8 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.accounts.permissions import Action, require
+from app.accounts.permissions import Action
+from app.accounts.reach import require
 from app.accounts.rules import Principal
 from app.database import violated
 from app.errors import Conflict, NotFound

@@ -7,7 +7,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from app.accounts.gates import may
-from app.accounts.permissions import Action, Target, allows
+from app.accounts.permissions import Action
+from app.accounts.reach import Target, allows
 from app.accounts.rules import Principal
 from app.database import SessionDep
 from app.entity_tags import IfNoneMatch

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from app.accounts import bulk as accounts
 from app.accounts.models import Person
-from app.accounts.permissions import Action, Target, allows, reach
+from app.accounts.permissions import Action
+from app.accounts.reach import Target, allows, reach
 from app.accounts.rules import Principal, Role
 from app.lessons import bulk
 from app.schools import bulk as schools

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.accounts.permissions import Action, allows
+from app.accounts.permissions import Action
+from app.accounts.reach import allows
 from app.accounts.rules import Principal
 from app.errors import AppError
 from app.schools import bulk

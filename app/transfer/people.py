@@ -20,7 +20,8 @@ from app.accounts.appointing import (
     require_office,
 )
 from app.accounts.models import Assignment, Person
-from app.accounts.permissions import Action, Target, allows, reach
+from app.accounts.permissions import Action
+from app.accounts.reach import Target, allows, reach
 from app.accounts.rules import Duty, Principal, Role
 from app.accounts.schemas import Login, MailAddress, NewAssignment
 from app.accounts.service import require_fitting

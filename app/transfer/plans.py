@@ -8,7 +8,8 @@ from typing import Any, Final, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 from sqlalchemy.orm import Session
 
-from app.accounts.permissions import Action, allows
+from app.accounts.permissions import Action
+from app.accounts.reach import allows
 from app.accounts.rules import Principal
 from app.errors import AppError
 from app.lessons.changes import Doing

@@ -15,7 +15,7 @@ from typing import Final
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.accounts.permissions import require_somewhere
+from app.accounts.reach import require_somewhere
 from app.accounts.rules import Principal
 from app.audit import service as audit
 from app.audit.rules import Act

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from app import migrate
-from app.accounts.permissions import Action, require_somewhere
+from app.accounts.permissions import Action
+from app.accounts.reach import require_somewhere
 from app.accounts.rules import Duty, Principal, Role
 from app.accounts.scopes import actions_of_scopes
 from app.accounts.sign_in import sign_in

@@ -13,7 +13,8 @@ from starlette.testclient import TestClient
 
 from app.accounts import access_tokens
 from app.accounts.models import AccessToken, Person
-from app.accounts.permissions import IN_PERSON, OF_ONESELF, TABLE, Action, reach
+from app.accounts.permissions import IN_PERSON, OF_ONESELF, TABLE, Action
+from app.accounts.reach import reach
 from app.accounts.rules import Duty, Principal, Role
 from app.accounts.scopes import ALL, FOR_SCRIPTS, READ, actions_of_scopes
 from app.audit.models import AuditEvent

@@ -7,17 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.accounts.permissions import (
-    SEEN_BY,
-    TABLE,
-    Action,
-    Scope,
-    Target,
-    allows,
-    may_appoint,
-    require,
-    require_somewhere,
-)
+from app.accounts.permissions import SEEN_BY, TABLE, Action, Scope
+from app.accounts.reach import Target, allows, may_appoint, require, require_somewhere
 from app.accounts.rules import Duty, Principal, Role
 from app.errors import Forbidden, NotFound
 
