@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy.orm import Session
 
-from app.accounts import queries
+from app.accounts import queries, token_queries
 from app.accounts.digests import digest
 from app.accounts.models import AccessToken
 from app.accounts.permissions import Action
@@ -56,7 +56,7 @@ def mint(
             "Too long or too short",
             f"An access token ends at some time within {LONGEST.days} days.",
         )
-    if len(queries.access_tokens_of(session, principal.person_id)) >= MOST:
+    if len(token_queries.access_tokens_of(session, principal.person_id)) >= MOST:
         raise Conflict(
             "access_token.too_many", "Too many", f"You have {MOST} access tokens; revoke one first."
         )
@@ -79,7 +79,7 @@ def mint(
 
 def list_own(session: Session, principal: Principal) -> Sequence[AccessToken]:
     """One's own tokens, the newest first."""
-    return queries.access_tokens_of(session, principal.person_id)
+    return token_queries.access_tokens_of(session, principal.person_id)
 
 
 def revoke(session: Session, principal: Principal, token_id: uuid.UUID) -> None:
@@ -87,7 +87,7 @@ def revoke(session: Session, principal: Principal, token_id: uuid.UUID) -> None:
     missing = NotFound(
         "access_token.not_found", "No such access token", f"There is no access token {token_id}."
     )
-    row = queries.access_token_by_id(session, token_id)
+    row = token_queries.access_token_by_id(session, token_id)
     if row is None:
         raise missing
     # Somebody else's is looked at as if it were in no county: nobody may know of it.
@@ -98,7 +98,7 @@ def revoke(session: Session, principal: Principal, token_id: uuid.UUID) -> None:
 
 def revoke_shown(session: Session, secret: str) -> None:
     """End the token that somebody shows, whoever they are (RFC 7009 §2.1): found ones should end."""
-    row = queries.access_token(session, digest(secret))
+    row = token_queries.access_token(session, digest(secret))
     if row is None:
         return
     person = queries.person_with_assignments(session, row.person_id)
@@ -112,12 +112,12 @@ def note_use(factory: SessionFactory, used: Used | None, now: datetime) -> None:
         return
     # The next use is noted if the database is too busy for this one.
     with contextlib.suppress(*DATABASE_TROUBLE), factory.begin() as session:
-        queries.note_use(session, used.id, now)
+        token_queries.note_use(session, used.id, now)
 
 
 def forget_expired(session: Session, now: datetime) -> int:
     """Delete what ran out of everybody's tokens and refresh tokens; says how many."""
-    return queries.forget_expired_tokens(session, now)
+    return token_queries.forget_expired_tokens(session, now)
 
 
 def _end(session: Session, row: AccessToken, county_id: uuid.UUID) -> None:

@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy.orm import Session
 
-from app.accounts import queries
+from app.accounts import factor_queries
 from app.accounts.digests import digest
 from app.accounts.factor_rules import (
     address_of_secret,
@@ -54,7 +54,7 @@ class Standing:
 def begin(session: Session, keys: Keys, principal: Principal, now: datetime) -> Enrolment:
     """Make a secret for oneself, which counts once a code of it was shown. The password was asked for before."""
     person = get_person(session, principal, principal.person_id)
-    row = queries.second_factor(session, person.id)
+    row = factor_queries.second_factor(session, person.id)
     if row is not None and row.confirmed_at is not None:
         raise Conflict("second_factor.exists", "Exists", "Remove your second factor first.")
     secret = new_secret()
@@ -74,7 +74,7 @@ def begin(session: Session, keys: Keys, principal: Principal, now: datetime) -> 
 
 def confirm(session: Session, keys: Keys, principal: Principal, code: str, now: datetime) -> tuple[str, ...]:
     """Let the secret count from now on, for somebody whose app shows its codes; answers the recovery codes."""
-    row = queries.second_factor(session, principal.person_id)
+    row = factor_queries.second_factor(session, principal.person_id)
     if row is None or row.confirmed_at is not None:
         raise Conflict("second_factor.not_begun", "Not begun", "Begin with `POST /api/v1/me/second-factor`.")
     step = step_of(_open(keys, row), tidy(code), now, row.last_step)
@@ -82,7 +82,7 @@ def confirm(session: Session, keys: Keys, principal: Principal, code: str, now: 
         raise wrong_code()
     row.confirmed_at, row.last_step = now, step
     codes = new_recovery_codes()
-    queries.forget_recovery_codes(session, principal.person_id)
+    factor_queries.forget_recovery_codes(session, principal.person_id)
     session.add_all(
         RecoveryCode(person_id=principal.person_id, code_hash=digest(each), used_at=None) for each in codes
     )
@@ -94,11 +94,11 @@ def confirm(session: Session, keys: Keys, principal: Principal, code: str, now: 
 
 def remove(session: Session, keys: Keys, principal: Principal, code: str, now: datetime) -> None:
     """Do without from now on; takes a code."""
-    if not queries.has_second_factor(session, principal.person_id):
+    if not factor_queries.has_second_factor(session, principal.person_id):
         raise Conflict("second_factor.none", "No second factor", "You have no second factor.")
     if not check(session, keys, principal.person_id, code, now):
         raise wrong_code()
-    queries.forget_second_factor(session, principal.person_id)
+    factor_queries.forget_second_factor(session, principal.person_id)
     person = get_person(session, principal, principal.person_id)
     note_person(session, Act.SECOND_FACTOR_REMOVED, person.id, person)
 
@@ -106,34 +106,34 @@ def remove(session: Session, keys: Keys, principal: Principal, code: str, now: d
 def reset(session: Session, principal: Principal, person_id: uuid.UUID) -> None:
     """Take the second factor from somebody one looks after, who lost it."""
     person = managed(session, principal, Action.PERSON_RESET_FACTOR, person_id)
-    if queries.second_factor(session, person.id) is None:
+    if factor_queries.second_factor(session, person.id) is None:
         raise NotFound("second_factor.none", "No second factor", "They have no second factor.")
-    queries.forget_second_factor(session, person.id)
+    factor_queries.forget_second_factor(session, person.id)
     note_person(session, Act.SECOND_FACTOR_RESET, principal.person_id, person)
 
 
 def standing(session: Session, principal: Principal) -> Standing:
     """How one's own is."""
-    row = queries.second_factor(session, principal.person_id)
+    row = factor_queries.second_factor(session, principal.person_id)
     confirmed = row is not None and row.confirmed_at is not None
-    return Standing(confirmed, queries.recovery_codes_left(session, principal.person_id))
+    return Standing(confirmed, factor_queries.recovery_codes_left(session, principal.person_id))
 
 
 def check(session: Session, keys: Keys, person_id: uuid.UUID, code: str, now: datetime) -> bool:
     """Whether a code of the app or a recovery code is right; it counts this once."""
-    row = queries.second_factor(session, person_id)
+    row = factor_queries.second_factor(session, person_id)
     if row is None or row.confirmed_at is None:
         return False
     typed = tidy(code)
     step = step_of(_open(keys, row), typed, now, row.last_step)
     if step is not None:
-        return queries.move_step(session, person_id, step)
-    return queries.use_recovery_code(session, person_id, digest(typed), now)
+        return factor_queries.move_step(session, person_id, step)
+    return factor_queries.use_recovery_code(session, person_id, digest(typed), now)
 
 
 def is_asked_for(session: Session, person_id: uuid.UUID) -> bool:
     """Whether somebody signs in with a code, too."""
-    return queries.has_second_factor(session, person_id)
+    return factor_queries.has_second_factor(session, person_id)
 
 
 def wrong_code() -> Invalid:

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy.orm import Session
 
-from app.accounts import queries
+from app.accounts import token_queries
 from app.accounts.digests import digest
 from app.accounts.models import Person, TokenFamily
 from app.accounts.service import find_person, note_person, principal_of
@@ -60,7 +60,7 @@ def open_family(
     address: str = "",
 ) -> Given:
     """Begin with a sign-in; nothing that comes of it lasts longer than this life."""
-    queries.forget_families(session, person_id, MOST - 1)
+    token_queries.forget_families(session, person_id, MOST - 1)
     family_id = uuid.uuid4()
     token = _new_token(family_id)
     session.add(
@@ -86,14 +86,14 @@ def turn(session: Session, token: str, now: datetime) -> Turned | None:
     when it is none of ours, has run out, or its account was closed or its password changed.
     """
     parts = _parts(token)
-    family = queries.token_family(session, parts.family_id)
+    family = token_queries.token_family(session, parts.family_id)
     if family is None or family.expires_at <= now:
         raise refused()
     fresh = _new_token(family.id)
     person = find_person(session, family.person_id)
     assert person is not None  # the foreign key sees to it
-    if not queries.turn_family(session, family.id, parts.hash, digest(fresh), now):
-        queries.end_family(session, family.id)
+    if not token_queries.turn_family(session, family.id, parts.hash, digest(fresh), now):
+        token_queries.end_family(session, family.id)
         note_person(session, Act.TOKEN_REPLAYED, None, person, after={"family": family.id})
         return None
     try:
@@ -113,8 +113,8 @@ def family_of(token: str) -> uuid.UUID | None:
 
 def end_family(session: Session, family_id: uuid.UUID) -> None:
     """Sign a program out; nothing happens when it was not signed in."""
-    family = queries.token_family(session, family_id)
-    if family is None or not queries.end_family(session, family_id):
+    family = token_queries.token_family(session, family_id)
+    if family is None or not token_queries.end_family(session, family_id):
         return
     person = find_person(session, family.person_id)
     assert person is not None

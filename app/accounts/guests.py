@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy.orm import Session
 
-from app.accounts import queries
+from app.accounts import pass_queries
 from app.accounts.models import GuestLink
 from app.accounts.rules import GuestRole
 from app.accounts.tokens import TokenKind, sign
@@ -51,7 +51,7 @@ class Admitted(NamedTuple):
 
 def make(session: Session, wanted: Invitation, now: datetime) -> Made:
     """A link; raises `Conflict` when the lesson has too many."""
-    if len(queries.guest_links_of(session, wanted.lesson_id)) >= LINKS_PER_LESSON:
+    if len(pass_queries.guest_links_of(session, wanted.lesson_id)) >= LINKS_PER_LESSON:
         raise Conflict(
             "guest.too_many", "Too many links", f"A lesson has up to {LINKS_PER_LESSON} guest links."
         )
@@ -73,7 +73,7 @@ def make(session: Session, wanted: Invitation, now: datetime) -> Made:
 
 def of_lesson(session: Session, lesson_id: uuid.UUID) -> Sequence[GuestLink]:
     """All links of a lesson, in the order in which they were made."""
-    return queries.guest_links_of(session, lesson_id)
+    return pass_queries.guest_links_of(session, lesson_id)
 
 
 def find(session: Session, link_id: uuid.UUID) -> GuestLink | None:
@@ -83,7 +83,7 @@ def find(session: Session, link_id: uuid.UUID) -> GuestLink | None:
 
 def admit(session: Session, keys: Keys, secret: str, now: datetime) -> Admitted:
     """Let a guest in, which uses the link once; raises `Unauthenticated` when it is good for nothing any more."""
-    link = queries.use_guest_link(session, _hash(secret), now)
+    link = pass_queries.use_guest_link(session, _hash(secret), now)
     if link is None:
         raise Unauthenticated(
             "guest.over",

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
-from app.accounts import queries
+from app.accounts import pass_queries
 from app.accounts.days import county_today
 from app.accounts.models import GuestLink, RoomTerminal
 from app.accounts.rules import GuestRole, Holder, HolderKind, Pass, Principal
@@ -19,10 +19,10 @@ def principals(session: Session, holders: Collection[Holder], now: datetime) -> 
     """Those of the holders that are terminals or guests and still good, as of now."""
     terminals = {holder.id for holder in holders if holder.kind is HolderKind.TERMINAL}
     guests = {holder.id for holder in holders if holder.kind is HolderKind.GUEST}
-    for terminal in queries.terminals_by_ids(session, terminals) if terminals else ():
+    for terminal in pass_queries.terminals_by_ids(session, terminals) if terminals else ():
         if terminal.removed_at is None:
             yield _terminal(terminal, county_today(session, terminal.county_id, now))
-    for link in queries.guest_links_by_ids(session, guests) if guests else ():
+    for link in pass_queries.guest_links_by_ids(session, guests) if guests else ():
         if link.revoked_at is None and now < link.expires_at:
             yield _guest(link, county_today(session, link.county_id, now))
 

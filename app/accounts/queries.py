@@ -1,11 +1,11 @@
-"""SQL of people and assignments."""
+"""SQL of people, their assignments, and what accounts need to know of the tree."""
 
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -13,8 +13,6 @@ from sqlalchemy import (
     Uuid,
     bindparam,
     column,
-    delete,
-    func,
     or_,
     select,
     table,
@@ -24,19 +22,14 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, selectinload
 
 from app.accounts.models import (
-    AccessToken,
     Assignment,
-    BrowserSession,
     GuestLink,
-    MailedLink,
     Person,
-    RecoveryCode,
     RoomTerminal,
-    SecondFactor,
     TokenFamily,
     Unlock,
 )
-from app.accounts.rules import Basis, BasisKind, Duty, Role
+from app.accounts.rules import Duty, Role
 from app.listing import Paging, Slice, both_ways, sliced
 
 # The tree belongs to the schools domain, which builds on this one; here only its shape is read.
@@ -185,118 +178,6 @@ def renew_hash(session: Session, person_id: uuid.UUID, old: str, new: str) -> No
     session.execute(update(Person).where(*same).values(password_hash=new))
 
 
-def token_family(session: Session, family_id: uuid.UUID) -> TokenFamily | None:
-    return session.get(TokenFamily, family_id)
-
-
-def turn_family(session: Session, family_id: uuid.UUID, old: str, new: str, now: datetime) -> bool:
-    """Put the next refresh token's hash in the place of the last one's; False when it was not the last one."""
-    last = (TokenFamily.id == family_id, TokenFamily.secret_hash == old)
-    fresh = {"secret_hash": new, "seen_at": now}
-    turned = update(TokenFamily).where(*last).values(**fresh).returning(TokenFamily.id)
-    return session.scalar(turned) is not None
-
-
-def end_family(session: Session, family_id: uuid.UUID) -> bool:
-    ended = delete(TokenFamily).where(TokenFamily.id == family_id).returning(TokenFamily.id)
-    return session.scalar(ended) is not None
-
-
-def forget_families(session: Session, person_id: uuid.UUID, keep: int) -> None:
-    """Delete all but the newest of a person's."""
-    own = TokenFamily.person_id == person_id
-    newest = select(TokenFamily.id).where(own).order_by(TokenFamily.created_at.desc()).limit(keep)
-    session.execute(delete(TokenFamily).where(own, TokenFamily.id.not_in(newest)))
-
-
-def forget_expired_tokens(session: Session, now: datetime) -> int:
-    """Delete the families, access tokens and mailed links that ran out; says how many."""
-    found = 0
-    for table_ in (TokenFamily, AccessToken, MailedLink):
-        gone = delete(table_).where(table_.expires_at <= now).returning(table_.id)
-        found += len(session.scalars(gone).all())
-    return found
-
-
-def access_token(session: Session, secret_hash: str) -> AccessToken | None:
-    return session.scalar(select(AccessToken).where(AccessToken.secret_hash == secret_hash))
-
-
-_BASES: Final[dict[BasisKind, type[AccessToken] | type[TokenFamily] | type[BrowserSession]]] = {
-    BasisKind.ACCESS_TOKEN: AccessToken,
-    BasisKind.FAMILY: TokenFamily,
-    BasisKind.BROWSER: BrowserSession,
-}
-
-
-def living_bases(session: Session, bases: Collection[Basis], now: datetime) -> set[Basis]:
-    """Those that are there and have not run out."""
-    found = set()
-    for kind, table_ in _BASES.items():
-        ids = [basis.id for basis in bases if basis.kind is kind]
-        if ids:
-            query = select(table_.id).where(table_.id.in_(ids), table_.expires_at > now)
-            found |= {Basis(kind, each) for each in session.scalars(query)}
-    return found
-
-
-def access_token_by_id(session: Session, token_id: uuid.UUID) -> AccessToken | None:
-    return session.get(AccessToken, token_id)
-
-
-def access_tokens_of(session: Session, person_id: uuid.UUID) -> Sequence[AccessToken]:
-    """A person's access tokens, the newest first."""
-    query = select(AccessToken).where(AccessToken.person_id == person_id)
-    return session.scalars(query.order_by(AccessToken.created_at.desc(), AccessToken.id)).all()
-
-
-def note_use(session: Session, token_id: uuid.UUID, now: datetime) -> None:
-    session.execute(update(AccessToken).where(AccessToken.id == token_id).values(last_used_at=now))
-
-
-def second_factor(session: Session, person_id: uuid.UUID) -> SecondFactor | None:
-    return session.get(SecondFactor, person_id)
-
-
-def has_second_factor(session: Session, person_id: uuid.UUID) -> bool:
-    query = select(SecondFactor.person_id).where(
-        SecondFactor.person_id == person_id, SecondFactor.confirmed_at.is_not(None)
-    )
-    return session.scalar(query) is not None
-
-
-def move_step(session: Session, person_id: uuid.UUID, step: int) -> bool:
-    """Note that the code of a step was used; False when it or a later one was already."""
-    before = (SecondFactor.person_id == person_id, SecondFactor.last_step < step)
-    moved = update(SecondFactor).where(*before).values(last_step=step).returning(SecondFactor.person_id)
-    return session.scalar(moved) is not None
-
-
-def use_recovery_code(session: Session, person_id: uuid.UUID, code_hash: str, now: datetime) -> bool:
-    """Note that a recovery code was used; False when there is none such, or it was used already."""
-    unused = (
-        RecoveryCode.person_id == person_id,
-        RecoveryCode.code_hash == code_hash,
-        RecoveryCode.used_at.is_(None),
-    )
-    used = update(RecoveryCode).where(*unused).values(used_at=now).returning(RecoveryCode.id)
-    return session.scalar(used) is not None
-
-
-def recovery_codes_left(session: Session, person_id: uuid.UUID) -> int:
-    unused = (RecoveryCode.person_id == person_id, RecoveryCode.used_at.is_(None))
-    return session.scalar(select(func.count()).select_from(RecoveryCode).where(*unused)) or 0
-
-
-def forget_recovery_codes(session: Session, person_id: uuid.UUID) -> None:
-    session.execute(delete(RecoveryCode).where(RecoveryCode.person_id == person_id))
-
-
-def forget_second_factor(session: Session, person_id: uuid.UUID) -> None:
-    forget_recovery_codes(session, person_id)
-    session.execute(delete(SecondFactor).where(SecondFactor.person_id == person_id))
-
-
 def county_time_zone(session: Session, county_id: uuid.UUID) -> str:
     found: str = session.execute(
         select(_org_units.c.time_zone).where(_org_units.c.id == county_id)
@@ -383,31 +264,6 @@ def mail_addresses(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UU
 
 def active_people(session: Session, ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
     return set(session.scalars(select(Person.id).where(Person.id.in_(ids), Person.active)))
-
-
-def terminals_by_ids(session: Session, ids: Collection[uuid.UUID]) -> Sequence[RoomTerminal]:
-    return session.scalars(select(RoomTerminal).where(RoomTerminal.id.in_(ids))).all()
-
-
-def guest_links_by_ids(session: Session, ids: Collection[uuid.UUID]) -> Sequence[GuestLink]:
-    return session.scalars(select(GuestLink).where(GuestLink.id.in_(ids))).all()
-
-
-def guest_links_of(session: Session, lesson_id: uuid.UUID) -> Sequence[GuestLink]:
-    query = select(GuestLink).where(GuestLink.lesson_id == lesson_id)
-    return session.scalars(query.order_by(GuestLink.made_at, GuestLink.id)).all()
-
-
-def use_guest_link(session: Session, secret_hash: str, now: datetime) -> GuestLink | None:
-    """Count one use of a link that is good; None when none is."""
-    good = (
-        GuestLink.secret_hash == secret_hash,
-        GuestLink.revoked_at.is_(None),
-        GuestLink.expires_at > now,
-        GuestLink.used < GuestLink.uses,
-    )
-    used = update(GuestLink).where(*good).values(used=GuestLink.used + 1).returning(GuestLink)
-    return session.scalars(used).one_or_none()
 
 
 def _at_or_below(path: str) -> ColumnElement[bool]:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.accounts import passes, queries
+from app.accounts import factor_queries, passes, queries, token_queries
 from app.accounts.days import county_today as county_today
 from app.accounts.days import day_in
 from app.accounts.digests import digest
@@ -107,7 +107,7 @@ def principal_of(
 
 
 def _principal_of_script(session: Session, token: str, now: datetime) -> Principal:
-    found = queries.access_token(session, digest(token))
+    found = token_queries.access_token(session, digest(token))
     if found is None:
         raise Unauthenticated("token.invalid", "Unknown token", "The access token is unknown or was revoked.")
     if found.expires_at <= now:
@@ -124,12 +124,12 @@ def lacks_second_factor(session: Session, principal: Principal) -> bool:
     if principal.second_factor:
         return False
     admin = any(duty.role in ADMINS and duty.holds_on(principal.today) for duty in principal.assignments)
-    return admin and not queries.has_second_factor(session, principal.person_id)
+    return admin and not factor_queries.has_second_factor(session, principal.person_id)
 
 
 def ended(session: Session, bases: Collection[Basis], now: datetime) -> set[Basis]:
     """Those of what programs were let in by that were revoked, ended or ran out."""
-    alive = queries.living_bases(session, bases, now) if bases else set()
+    alive = token_queries.living_bases(session, bases, now) if bases else set()
     return {basis for basis in bases if basis not in alive}
 
 

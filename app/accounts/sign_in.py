@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
-from app.accounts import factors, queries
+from app.accounts import factor_queries, factors, queries
 from app.accounts.limiter import SignInLimits
 from app.accounts.managing import change_password
 from app.accounts.models import Person
@@ -202,7 +202,7 @@ def _decide(door: Door, person: Person | None, login: str, check: Check, code: s
         accepted = result is Result.ACCEPTED
         act = Act.SIGN_IN_ACCEPTED if accepted else Act.SIGN_IN_REFUSED
         facts: dict[str, object] | None = {"why": "code"} if result is Result.CODE_WRONG else None
-        if accepted and code.strip() and queries.has_second_factor(session, person.id):
+        if accepted and code.strip() and factor_queries.has_second_factor(session, person.id):
             facts = {"second_factor": True}
         who = person.id if accepted else None
         audit.note(session, act, person.county_id, who, Subject("person", person.id), after=facts)
@@ -214,7 +214,7 @@ def _decide(door: Door, person: Person | None, login: str, check: Check, code: s
 def _result(session: Session, keys: Keys, person: Person, check: Check, code: str) -> Result:
     if not check.matches:
         return Result.REFUSED
-    if not queries.has_second_factor(session, person.id):
+    if not factor_queries.has_second_factor(session, person.id):
         return Result.ACCEPTED
     if not code.strip():
         return Result.CODE_NEEDED
