@@ -16,16 +16,17 @@ from typing import Final, Protocol
 import structlog
 
 from app.accounts.rules import Basis
-from app.errors import Conflict, NotFound, TooManyRequests
+from app.errors import TooManyRequests
 from app.guard.throttle import Throttle
 from app.lessons.rules import MAIN_STREAM
+from app.live.fleet import Fleet
 from app.live.hub import ChannelHub, Member
-from app.live.nodes import NodeStatus, RelayNode, RelayPool
+from app.live.nodes import RelayPool
 from app.live.on_air import OnAir, StreamLog
 from app.live.quality_news import QualityNews
 from app.live.refusals import LESSON_OVER, REPLACED, refusal_of, relay_down, stream_taken
 from app.live.rights import Claim
-from app.live.rules import Direction, Limits, NodeLoad, least_loaded
+from app.live.rules import Direction, Limits
 from app.live.sessions import Admission, MediaSession, Opened, SessionRegister, StreamKey
 from app.live.speech import Speech
 from media_relay.api import NodeLost, OfferRefused, RelayError
@@ -33,7 +34,6 @@ from media_relay.messages import (
     Event,
     NodeDrained,
     NodeReady,
-    NodeStats,
     RungChanged,
     Samples,
     SessionClosed,
@@ -79,8 +79,7 @@ class Coordinator:
         self._pool = RelayPool(nodes, first_port, addresses, self._take, self._node_down, native=native)
         self._log = log
         self._pace = Throttle(burst=OFFERS_AT_ONCE, per_second=OFFERS_PER_SECOND)
-        self._stats: dict[int, NodeStats] = {}
-        self._releases: dict[int, bool] = {}
+        self.fleet = Fleet(self._pool, self._sessions, self._restart_media)
         self._on_air = OnAir(self.channels, log)
         self.quality = QualityNews(self.channels, self._sessions, self.live_streams)
         self._locks: weakref.WeakValueDictionary[StreamKey, asyncio.Lock] = weakref.WeakValueDictionary()
@@ -133,15 +132,6 @@ class Coordinator:
         """How many sessions there are in each direction."""
         return self._sessions.counts()
 
-    def node_stats(self) -> dict[int, NodeStats]:
-        """Counters of the nodes by number, as they were read last. Any thread may ask."""
-        return self._stats
-
-    async def read_stats(self) -> dict[int, NodeStats]:
-        """Counters of the nodes now; one that does not answer is given up and started anew."""
-        self._stats = await self._pool.stats()
-        return self._stats
-
     # --- media sessions ---
 
     async def publish(self, admission: Admission, offer: str, *, only_free: bool = False) -> Opened:
@@ -186,7 +176,7 @@ class Coordinator:
 
     async def _tell_preference(self, session: MediaSession, stream: str) -> None:
         with contextlib.suppress(NodeLost):  # then the page watches anew, and it is told again
-            link = self._pool.link(session.node)
+            link = self.fleet.link(session.node)
             await link.prefer(str(session.key.lesson_id), session.admission.viewer, stream)
 
     def find(self, key: StreamKey, direction: Direction, secret: str) -> MediaSession | None:
@@ -200,7 +190,7 @@ class Coordinator:
     async def trickle(self, session: MediaSession, fragment: str) -> Opened | None:
         """Hand on an SDP fragment; the renewed session and the node's fragment after an ICE restart."""
         try:
-            answer = await self._pool.link(session.node).trickle(session.id, fragment)
+            answer = await self.fleet.link(session.node).trickle(session.id, fragment)
         except (OfferRefused, NodeLost) as error:
             raise refusal_of(error) from error
         if answer is None:
@@ -211,7 +201,7 @@ class Coordinator:
         """End a session because its client asked for it."""
         self._forget(session.id)
         with contextlib.suppress(NodeLost):  # then it took the session with it
-            await self._pool.link(session.node).close(session.id)
+            await self.fleet.link(session.node).close(session.id)
 
     async def end_lesson(self, lesson_id: uuid.UUID, reason: str) -> None:
         """End all media of a lesson and say goodbye in its channel."""
@@ -227,69 +217,7 @@ class Coordinator:
             self._sessions.note_over(session, why)
             self._forget(session.id)
         for number in {session.node for session in sessions}:
-            await self._reconcile(number)
-
-    async def check_nodes(self) -> None:
-        """Tell every node again what should be; one that does not answer is started anew."""
-        await self.read_stats()
-        for number in self._pool.ready:
-            await self._reconcile(number)
-
-    # --- nodes that are to be ended ---
-
-    def nodes(self) -> list[NodeStatus]:
-        """Every node as it is now."""
-        return [self._status(node) for node in self._pool.nodes]
-
-    async def drain(self, number: int, *, release: bool = False, move: bool = False) -> NodeStatus:
-        """Bring no new lessons to a node, and end it when those it has are over; then it starts afresh.
-
-        With ``release`` it stays away until :meth:`undrain`. With ``move`` its lessons go on elsewhere at once: their
-        pages come again within a few seconds. Raises :exc:`NotFound`, and :exc:`Conflict` where nobody could take
-        the lessons over.
-        """
-        node = self._node(number)
-        if node.link is None:
-            raise Conflict("node.not_running", "Node not running", f"Relay node {number} is {node.state}.")
-        if move and not set(self._pool.open) - {number}:
-            raise Conflict("node.last", "No other node", "No other relay node takes the lessons of this one.")
-        node.draining, self._releases[number] = True, release
-        with contextlib.suppress(NodeLost):  # then it has ended by itself
-            await node.link.drain()
-            if move:
-                self._restart_media(number)
-                await self._reconcile(number)
-        _log.info("relay node is being emptied", node=number, release=release, move=move)
-        return self._status(node)
-
-    async def undrain(self, number: int) -> NodeStatus:
-        """Bring lessons to a node again; a released one starts. Raises :exc:`NotFound`."""
-        node = self._node(number)
-        node.want()
-        if node.link is not None:
-            with contextlib.suppress(NodeLost):
-                await node.link.drain(on=False)
-        _log.info("relay node takes lessons again", node=number)
-        return self._status(node)
-
-    def _drained(self, number: int) -> None:
-        node = self._node(number)
-        # A session whose offer is on its way there was registered already.
-        if node.draining and not self._sessions.of_node(number):
-            _log.info("relay node is empty", node=number)
-            node.renew(release=self._releases.pop(number, False))
-
-    def _node(self, number: int) -> RelayNode:
-        if not 0 <= number < len(self._pool.nodes):
-            raise NotFound("node.not_found", "No such relay node", f"There is no relay node {number} here.")
-        return self._pool.nodes[number]
-
-    def _status(self, node: RelayNode) -> NodeStatus:
-        sessions = self._sessions.of_node(node.number)
-        stats = self._stats.get(node.number)
-        lessons = len({session.key.lesson_id for session in sessions})
-        stress = stats.stress if stats and node.link is not None else None
-        return NodeStatus(node.number, node.port, node.state, node.pid, lessons, len(sessions), stress)
+            await self.fleet.reconcile(number)
 
     async def tell_quality(self) -> None:
         """Say in the channels how the links are."""
@@ -308,7 +236,7 @@ class Coordinator:
     async def _open(self, admission: Admission, offer: str) -> Opened:
         session = await self._register(admission)
         try:
-            link = self._pool.link(session.node)
+            link = self.fleet.link(session.node)
             key = admission.key
             names = session.id, str(key.lesson_id), key.stream
             if admission.direction is Direction.PUBLISH:
@@ -333,25 +261,12 @@ class Coordinator:
             raise relay_down() from None
         # From here to `add` nothing may await: all sessions of a lesson have to land on one node.
         siblings = self._sessions.of_lesson(admission.key.lesson_id)
-        node = siblings[0].node if siblings else self._place()
+        node = siblings[0].node if siblings else self.fleet.place()
         if node is None:
             raise relay_down()
         session = MediaSession.new(admission, node)
         self._sessions.add(session)
         return session
-
-    def _place(self) -> int | None:
-        """The node for a lesson that is on none yet."""
-        return least_loaded({number: self._load(number) for number in self._pool.open})
-
-    def _load(self, number: int) -> NodeLoad:
-        sessions = len(self._sessions.of_node(number))
-        stats = self._stats.get(number)
-        return (
-            NodeLoad(sessions, stats.publishers + stats.subscribers, stats.stress)
-            if stats
-            else NodeLoad(sessions)
-        )
 
     def _forget(self, session_id: str) -> MediaSession | None:
         session = self._sessions.remove(session_id)
@@ -361,18 +276,14 @@ class Coordinator:
                 self._report_presence(session)
         return session
 
-    async def _reconcile(self, number: int) -> None:
-        with contextlib.suppress(NodeLost):
-            await self._pool.link(number).keep_only(session.id for session in self._sessions.of_node(number))
-
     # --- what the nodes report ---
 
     def _take(self, number: int, event: Event) -> None:
         match event:
             case NodeDrained():
-                self._drained(number)
+                self.fleet.drained(number)
             case NodeReady():
-                task = asyncio.create_task(self._reconcile(number))
+                task = asyncio.create_task(self.fleet.reconcile(number))
                 self._background.add(task)
                 task.add_done_callback(self._background.discard)
             case SessionConnected(session=session_id):
@@ -396,10 +307,7 @@ class Coordinator:
                 self.quality.sampled(samples)
 
     def _node_down(self, number: int) -> None:
-        self._stats.pop(number, None)
-        node = self._node(number)
-        if node.draining:
-            node.renew(release=self._releases.pop(number, False))
+        self.fleet.went_down(number)
         self._restart_media(number)
 
     def _restart_media(self, number: int) -> None:

@@ -34,11 +34,11 @@ class MediaFigures(Collector):
 
     def _fresh_stats(self) -> dict[int, NodeStats]:
         """The nodes' counters now; a node that does not answer in time is shown as it was last."""
-        asking = asyncio.run_coroutine_threadsafe(self._coordinator.read_stats(), self._loop)
+        asking = asyncio.run_coroutine_threadsafe(self._coordinator.fleet.read_stats(), self._loop)
         try:
             return asking.result(PATIENCE)
         except TimeoutError:
-            return self._coordinator.node_stats()
+            return self._coordinator.fleet.stats
 
 
 def _node_figures(stats: dict[int, NodeStats]) -> Iterator[Metric]:

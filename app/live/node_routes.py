@@ -15,6 +15,7 @@ from app.audit.rules import Act, Facts
 from app.database import CALLER_ADDRESS, address_of
 from app.errors import Conflict, Forbidden, NotFound, Unauthenticated, Unavailable, responses
 from app.live.coordinator import Coordinator
+from app.live.fleet import Fleet
 from app.live.nodes import NodeState, NodeStatus
 from app.live.signalling import coordinator_of
 from app.schemas import Input, Output, example
@@ -80,7 +81,7 @@ async def list_relay_nodes(
     request: Request, principal: Annotated[Principal, may(Action.RELAY_SHOW)]
 ) -> RelayNodesOut:
     """The processes that forward media, whatever counties they serve: state, load and stress of each."""
-    return RelayNodesOut(items=[RelayNodeOut.of(node) for node in _running(request).nodes()])
+    return RelayNodesOut(items=[RelayNodeOut.of(node) for node in _fleet(request).nodes()])
 
 
 @router.post(
@@ -99,7 +100,7 @@ async def drain_relay_node(
     Asking again changes how: with `move` what is still there moves now.
     """
     how = body or DrainIn()
-    node = await _running(request).drain(index, release=how.release, move=how.move)
+    node = await _fleet(request).drain(index, release=how.release, move=how.move)
     await run_in_threadpool(
         _note, request, principal, Act.RELAY_DRAINED, {"node": index, **how.model_dump(mode="json")}
     )
@@ -115,7 +116,7 @@ async def undrain_relay_node(
     request: Request, principal: Annotated[Principal, may(Action.RELAY_DRAIN)], index: Index
 ) -> RelayNodeOut:
     """The node takes new lessons again; one that was released is started."""
-    node = await _running(request).undrain(index)
+    node = await _fleet(request).undrain(index)
     await run_in_threadpool(_note, request, principal, Act.RELAY_UNDRAINED, {"node": index})
     return RelayNodeOut.of(node)
 
@@ -126,8 +127,8 @@ def _note(request: Request, principal: Principal, act: Act, facts: Facts) -> Non
         audit.note(session, act, principal.county_id, principal.person_id, after=facts)
 
 
-def _running(request: Request) -> Coordinator:
+def _fleet(request: Request) -> Fleet:
     coordinator: Coordinator | None = coordinator_of(request)
     if coordinator is None:
         raise Unavailable("relay.down", "Media relay not running", "No relay node has been started yet.")
-    return coordinator
+    return coordinator.fleet

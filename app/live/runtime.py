@@ -52,7 +52,7 @@ async def on_air(settings: Settings, factory: SessionFactory, rights: Rights) ->
             REVIEW_SECONDS, lambda: review(coordinator, rights, factory, datetime.now(UTC))
         ),
         # By itself, because media go on while the database is away.
-        "nodes": lambda: _every(SWEEP_SECONDS, coordinator.check_nodes),
+        "nodes": lambda: _every(SWEEP_SECONDS, coordinator.fleet.check),
         "quality": lambda: _every(QUALITY_SECONDS, coordinator.tell_quality),
     }
     tasks = [asyncio.create_task(_keep_going(name, work), name=name) for name, work in works.items()]

@@ -42,8 +42,8 @@ def test_a_stream_travels_and_the_records_hear_of_it() -> None:
             await picture(site)
             assert coordinator.live_streams(LESSON) == {"main"}
             assert coordinator.session_counts() == {Direction.PUBLISH: 1, Direction.WATCH: 1}
-            await coordinator.check_nodes()
-            (stats,) = coordinator.node_stats().values()
+            await coordinator.fleet.check()
+            (stats,) = coordinator.fleet.stats.values()
             assert (stats.publishers, stats.subscribers) == (1, 1)
             await coordinator.end(opened.session)
             assert coordinator.find(MAIN, Direction.WATCH, opened.session.secret) is None
@@ -63,8 +63,8 @@ def test_a_node_that_is_killed_comes_back_and_lessons_move_to_one_that_is_up() -
             opened = await publish(coordinator, before)
             await watch(coordinator, site)
             await picture(site)
-            await coordinator.check_nodes()
-            os.kill(coordinator.node_stats()[opened.session.node].pid, signal.SIGKILL)
+            await coordinator.fleet.check()
+            os.kill(coordinator.fleet.stats[opened.session.node].pid, signal.SIGKILL)
             heard = [await member.next() for _ in range(2)]
             assert heard[1] == '{"type": "media_restarted"}'
             assert coordinator.live_streams(LESSON) == frozenset()
@@ -181,8 +181,8 @@ def test_the_end_of_a_lesson_ends_its_media_and_its_channel() -> None:
             opened = await publish(coordinator, teacher)
             await coordinator.end_lesson(LESSON, "ended")
             assert coordinator.find(MAIN, Direction.PUBLISH, opened.session.secret) is None
-            await coordinator.check_nodes()
-            (stats,) = coordinator.node_stats().values()
+            await coordinator.fleet.check()
+            (stats,) = coordinator.fleet.stats.values()
             assert stats.publishers == 0
             assert await member.next() == '{"type": "lesson_ended", "reason": "ended"}'
 
@@ -210,13 +210,13 @@ def test_a_node_that_hangs_is_given_up() -> None:
     async def scenario() -> None:
         async with running() as coordinator:
             await coordinator.wait_ready(PATIENCE)
-            await coordinator.check_nodes()
-            pid = coordinator.node_stats()[0].pid
+            await coordinator.fleet.check()
+            pid = coordinator.fleet.stats[0].pid
             os.kill(pid, signal.SIGSTOP)
-            await coordinator.check_nodes()
+            await coordinator.fleet.check()
             await coordinator.wait_ready(PATIENCE)
-            await coordinator.check_nodes()
-            assert coordinator.node_stats()[0].pid != pid
+            await coordinator.fleet.check()
+            assert coordinator.fleet.stats[0].pid != pid
 
     asyncio.run(scenario())
 
@@ -236,18 +236,19 @@ async def node_of(coordinator: Coordinator, key: StreamKey) -> int:
 def test_a_node_is_emptied_lesson_by_lesson_and_begins_anew() -> None:
     async def scenario() -> None:
         async with running(nodes=2) as coordinator, peer() as site:
-            await until(lambda: [node.state for node in coordinator.nodes()] == ["ready", "ready"])
+            fleet = coordinator.fleet
+            await until(lambda: [node.state for node in fleet.nodes()] == ["ready", "ready"])
             opened = await watch(coordinator, site)
             number = opened.session.node
-            before = coordinator.nodes()[number]
+            before = fleet.nodes()[number]
             assert (before.lessons, before.sessions) == (1, 1)
-            draining = await coordinator.drain(number)
+            draining = await fleet.drain(number)
             assert draining.state == "draining"
             assert await node_of(coordinator, MAIN) == number, "a lesson that is there goes on there"
             assert await node_of(coordinator, OTHER) != number
             await coordinator.end(opened.session)
-            await until(lambda: coordinator.nodes()[number].pid not in (before.pid, None))
-            await until(lambda: coordinator.nodes()[number].state == "ready")
+            await until(lambda: fleet.nodes()[number].pid not in (before.pid, None))
+            await until(lambda: fleet.nodes()[number].state == "ready")
             assert await node_of(coordinator, OTHER) == number == 0, "it takes lessons again"
 
     asyncio.run(scenario())
@@ -256,31 +257,30 @@ def test_a_node_is_emptied_lesson_by_lesson_and_begins_anew() -> None:
 def test_a_node_is_emptied_at_once_and_released() -> None:
     async def scenario() -> None:
         async with running(nodes=2) as coordinator, peer(*camera()) as teacher:
-            await until(lambda: [node.state for node in coordinator.nodes()] == ["ready", "ready"])
+            fleet = coordinator.fleet
+            await until(lambda: [node.state for node in fleet.nodes()] == ["ready", "ready"])
             member = coordinator.channels.join(LESSON, {"main"})
             opened = await publish(coordinator, teacher)
             number = opened.session.node
             assert await member.next() == '{"type": "stream_started", "stream": "main"}'
-            await coordinator.drain(number, move=True, release=True)
+            await fleet.drain(number, move=True, release=True)
             assert await member.next() == '{"type": "media_restarted"}'
             assert coordinator.live_streams(LESSON) == frozenset()
             # Its process is told to end when it is released, and ends a moment later.
             await until(
-                lambda: (
-                    (coordinator.nodes()[number].state, coordinator.nodes()[number].pid) == ("released", None)
-                )
+                lambda: (fleet.nodes()[number].state, fleet.nodes()[number].pid) == ("released", None)
             )
             async with peer(*camera()) as again:
                 assert (await publish(coordinator, again)).session.node == 1 - number
                 assert await member.next() == '{"type": "stream_started", "stream": "main"}'
             with pytest.raises(Conflict, match="released"):
-                await coordinator.drain(number)
+                await fleet.drain(number)
             with pytest.raises(Conflict, match="No other"):
-                await coordinator.drain(1 - number, move=True)
-            await coordinator.undrain(number)
-            await until(lambda: coordinator.nodes()[number].state == "ready")
+                await fleet.drain(1 - number, move=True)
+            await fleet.undrain(number)
+            await until(lambda: fleet.nodes()[number].state == "ready")
             with pytest.raises(NotFound):
-                await coordinator.drain(2)
+                await fleet.drain(2)
 
     asyncio.run(scenario())
 
@@ -288,11 +288,12 @@ def test_a_node_is_emptied_at_once_and_released() -> None:
 def test_a_node_that_was_to_be_emptied_is_kept() -> None:
     async def scenario() -> None:
         async with running() as coordinator, peer() as site:
+            fleet = coordinator.fleet
             await watch(coordinator, site)
-            await coordinator.drain(0)
+            await fleet.drain(0)
             with pytest.raises(Unavailable):
                 await node_of(coordinator, OTHER)
-            kept = await coordinator.undrain(0)
+            kept = await fleet.undrain(0)
             assert kept.state == "ready"
             assert await node_of(coordinator, OTHER) == 0
 
