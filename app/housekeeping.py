@@ -4,17 +4,18 @@ A domain adds its own to one of the kinds in `chores_of`; what the work needs be
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 import structlog
+from sqlalchemy.orm import Session
 
 from app.accounts import access_tokens, browsers, erasing
 from app.audit import service as audit
-from app.chores import Chore
+from app.chores import Chore, Work
 from app.database import SessionFactory, make_engine, make_session_factory, measure_tables, reading
 from app.errors import StartupError
 from app.idempotency import attempts
@@ -40,35 +41,40 @@ def chores_of(settings: Settings) -> tuple[Chore, ...]:
 
 def _forgetting(settings: Settings) -> Iterator[Chore]:
     """What nobody can use, or has a reason to read, any more."""
-    yield Chore("forget-sessions", _HOUR, _forget_sessions, "delete the sign-ins of browsers that ran out")
+    yield Chore(
+        "forget-sessions",
+        _HOUR,
+        _at_once(browsers.forget_expired),
+        "delete the sign-ins of browsers that ran out",
+    )
     yield Chore(
         "forget-tokens",
         _HOUR,
-        _forget_tokens,
+        _at_once(access_tokens.forget_expired),
         "delete the refresh and access tokens and the mailed links that ran out",
     )
     yield Chore(
         "forget-keys",
         _HOUR,
-        _forget_keys,
+        _at_once(attempts.forget_expired),
         "delete the answers kept for requests with an Idempotency-Key a day ago",
     )
     yield Chore(
         "forget-attempts",
         _HOUR,
-        _forget_attempts,
+        _at_once(oidc.forget_states),
         "delete what sign-ins by the identity provider left behind",
     )
     yield Chore(
         "forget-consents",
         _DAY,
-        partial(_forget_consents, _MONTH * settings.keep_consent_proof_months),
+        _at_once(partial(_forget_consents, kept=_MONTH * settings.keep_consent_proof_months)),
         "delete what is left of guardians' consents that ended long ago",
     )
     yield Chore(
         "forget-notices",
         6 * _HOUR,
-        partial(_forget_notices, _DAY * settings.keep_notices_days),
+        _at_once(partial(_forget_notices, kept=_DAY * settings.keep_notices_days)),
         "delete old notices, those beyond the newest of a person, and old deliveries to webhooks",
     )
 
@@ -78,14 +84,16 @@ def _ending(settings: Settings) -> Iterator[Chore]:
     yield Chore(
         "end-unseen-roles",
         6 * _HOUR,
-        partial(_end_unseen, _DAY * settings.oidc_role_days),
+        _at_once(partial(oidc.end_unseen, kept=_DAY * settings.oidc_role_days)),
         "end roles from the identity provider of people who have not come by it for long",
     )
-    yield Chore("erase-pupils", _HOUR, _erase_pupils, "erase pupils whose guardian's consent ran out")
+    yield Chore(
+        "erase-pupils", _HOUR, _at_once(pupils.erase_run_out), "erase pupils whose guardian's consent ran out"
+    )
     yield Chore(
         "erase-closed-accounts",
         6 * _HOUR,
-        partial(_erase_closed, _MONTH * settings.keep_closed_accounts_months),
+        _at_once(partial(erasing.erase_closed, kept=_MONTH * settings.keep_closed_accounts_months)),
         "erase people whose accounts were closed long ago",
     )
 
@@ -139,53 +147,26 @@ def run_chore(settings: Settings, name: str) -> None:
     sys.stdout.write(f"{name}: {things} done\n")
 
 
-def _forget_sessions(factory: SessionFactory, now: datetime) -> int:
-    with factory.begin() as session:
-        return browsers.forget_expired(session, now)
+def _at_once(work: Callable[[Session, datetime], int]) -> Work:
+    """A chore that is done in one transaction."""
+
+    def run(factory: SessionFactory, now: datetime) -> int:
+        with factory.begin() as session:
+            return work(session, now)
+
+    return run
 
 
-def _forget_tokens(factory: SessionFactory, now: datetime) -> int:
-    with factory.begin() as session:
-        return access_tokens.forget_expired(session, now)
+def _forget_consents(session: Session, now: datetime, kept: timedelta) -> int:
+    return pupils.forget_proofs(session, now - kept)
 
 
-def _forget_keys(factory: SessionFactory, now: datetime) -> int:
-    with factory.begin() as session:
-        return attempts.forget_expired(session, now)
-
-
-def _forget_attempts(factory: SessionFactory, now: datetime) -> int:
-    with factory.begin() as session:
-        return oidc.forget_states(session, now)
-
-
-def _end_unseen(kept: timedelta, factory: SessionFactory, now: datetime) -> int:
-    with factory.begin() as session:
-        return oidc.end_unseen(session, now, kept)
+def _forget_notices(session: Session, now: datetime, kept: timedelta) -> int:
+    return notices.forget(session, now - kept) + delivering.forget(session, now, kept)
 
 
 def _rotate_keys(data_dir: Path, days: int, factory: SessionFactory, now: datetime) -> int:
     return 0 if rotate_if_due(factory, RingFile(data_dir), days, now) is None else 1
-
-
-def _erase_pupils(factory: SessionFactory, now: datetime) -> int:
-    with factory.begin() as session:
-        return pupils.erase_run_out(session, now)
-
-
-def _forget_consents(kept: timedelta, factory: SessionFactory, now: datetime) -> int:
-    with factory.begin() as session:
-        return pupils.forget_proofs(session, now - kept)
-
-
-def _erase_closed(kept: timedelta, factory: SessionFactory, now: datetime) -> int:
-    with factory.begin() as session:
-        return erasing.erase_closed(session, now, kept)
-
-
-def _forget_notices(kept: timedelta, factory: SessionFactory, now: datetime) -> int:
-    with factory.begin() as session:
-        return notices.forget(session, now - kept) + delivering.forget(session, now, kept)
 
 
 def _measure_tables(factory: SessionFactory, _now: datetime) -> int:

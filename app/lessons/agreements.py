@@ -15,13 +15,12 @@ from app.errors import Conflict, Invalid
 from app.lessons import changes, queries
 from app.lessons.changes import Doing, facts_of
 from app.lessons.models import Lesson
+from app.lessons.naming import named
 from app.lessons.rules import CHANGEABLE, ChangeKind, LessonState, is_known
 from app.pairings import deciding
 from app.pairings.models import Pairing
 from app.pairings.rules import Step
 from app.versions import ANY, Seen
-
-MOST_NAMED = 50
 
 
 def stop_pairing(
@@ -94,14 +93,6 @@ def _planned(lessons: Sequence[Lesson]) -> Conflict:
         "Lessons are planned",
         f"{len(lessons)} lessons are planned under this agreement, the first “{first.title}” on {first.date}; "
         "stop it from a later day, or give `lessons`: `drop` to take the site out of them.",
-        lessons=[
-            {
-                "lesson_id": str(each.id),
-                "date": each.date.isoformat(),
-                "period": each.period,
-                "title": each.title,
-            }
-            for each in lessons[:MOST_NAMED]
-        ],
+        lessons=named(lessons),
         total=len(lessons),
     )

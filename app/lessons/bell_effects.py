@@ -22,13 +22,13 @@ from app.lessons.booking_queries import Needs
 from app.lessons.carrying_out import call_off, open_all
 from app.lessons.changes import Doing, Told, facts_of, facts_of_times
 from app.lessons.models import OVERLAP_RULES, Lesson
+from app.lessons.naming import MOST_NAMED
 from app.lessons.rules import ChangeKind, SiteState
 from app.schools import service as schools
 from app.timetables.clashes import Booking, Clash, Resource, find_clashes
 from app.timetables.places import Place, read_places
 from app.timetables.rules import Interval, meets
 
-MOST_NAMED = 50
 NO_PERIOD = "作息时间调整 The bells have no such period any more"
 """Why a change of bells cancels a lesson, unless somebody gives another reason."""
 _AWAY = timedelta(days=365 * 200)

@@ -18,6 +18,7 @@ from app.lessons import queries
 from app.lessons.carrying_out import call_off
 from app.lessons.changes import Doing
 from app.lessons.models import Lesson
+from app.lessons.naming import MOST_NAMED, named
 from app.lessons.replanning import NO_SCHOOL, NOTHING, Replanned, Unplanned, replan_days
 from app.lessons.rules import CHANGEABLE
 from app.schools import service as schools
@@ -26,7 +27,6 @@ from app.timetables.models import CalendarDay, TimetableEntry
 from app.timetables.special_days import DayDraft, Turn
 from app.versions import ANY
 
-MOST_NAMED = 50
 Days = Mapping[date, DayDraft | None]
 """What days are to be; None: like any other."""
 
@@ -164,7 +164,7 @@ def _refuse_effects(effects: Effects) -> None:
         "calendar.lessons_planned",
         "Lessons are planned",
         f"{'. '.join(told)}. Say `lessons=follow` to have that done and everybody told.",
-        falling=[_lesson(each) for each in effects.falling[:MOST_NAMED]],
+        falling=named(effects.falling),
         missing=[
             {"entry_id": str(entry.id), "date": day.isoformat(), "period": entry.period, "title": entry.title}
             for day, entry in effects.missing[:MOST_NAMED]
@@ -185,15 +185,6 @@ def _held_refusal(held: Sequence[Lesson]) -> Conflict:
         "Lessons were held",
         f"{len(held)} lessons of these days have begun or are over, the first “{first.title}” on {first.date}; "
         "what was cannot become a day without them.",
-        lessons=[_lesson(each) for each in held[:MOST_NAMED]],
+        lessons=named(held),
         total=len(held),
     )
-
-
-def _lesson(lesson: Lesson) -> dict[str, object]:
-    return {
-        "lesson_id": str(lesson.id),
-        "date": lesson.date.isoformat(),
-        "period": lesson.period,
-        "title": lesson.title,
-    }

@@ -18,7 +18,7 @@ from app.audit.service import Subject
 from app.database import take_turns
 from app.errors import Conflict
 from app.lessons import closing_queries as queries
-from app.lessons.models import Lesson
+from app.lessons.naming import MOST_NAMED, named
 from app.pairings import service as pairings
 from app.pairings.models import Pairing
 from app.schools import groups
@@ -26,8 +26,6 @@ from app.schools import service as schools
 from app.schools.models import OrgUnit, PupilGroup, Room
 from app.schools.rules import OrgUnitKind
 from app.versions import ANY, Seen
-
-MOST_NAMED = 50
 
 
 def close_room(session: Session, principal: Principal, room_id: UUID, day: date, seen: Seen = ANY) -> Room:
@@ -73,7 +71,7 @@ def close_group(
             "Still planned",
             f"{len(lessons)} lessons are for {group.name} from {day} on, the first “{first.title}” on {first.date}; "
             "name other groups for them, or choose a later day.",
-            lessons=[_lesson(each) for each in lessons[:MOST_NAMED]],
+            lessons=named(lessons),
             total_lessons=len(lessons),
         )
     before, group.closed_from = group.closed_from, day
@@ -152,20 +150,11 @@ def _refuse_planned(session: Session, rooms: Sequence[Room], day: date) -> None:
         "room.still_planned",
         "Still planned",
         f"{'. '.join(told)}. Or choose a later day.",
-        lessons=[_lesson(each) for each in lessons[:MOST_NAMED]],
+        lessons=named(lessons),
         pairings=[_pairing(each) for each in agreed[:MOST_NAMED]],
         total_lessons=len(lessons),
         total_pairings=len(agreed),
     )
-
-
-def _lesson(lesson: Lesson) -> dict[str, object]:
-    return {
-        "lesson_id": str(lesson.id),
-        "date": lesson.date.isoformat(),
-        "period": lesson.period,
-        "title": lesson.title,
-    }
 
 
 def _pairing(pairing: Pairing) -> dict[str, str]:
