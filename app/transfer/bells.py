@@ -26,7 +26,17 @@ from app.timetables.rules import Bell
 from app.timetables.schemas import NewBellSchedule
 from app.timetables.service import BellDraft
 from app.transfer.columns import Column, Fault, Record, Value, as_code, as_day, as_text
-from app.transfer.plans import HasToBeTried, Importing, Plan, by_code, checked, not_allowed, refused
+from app.transfer.plans import (
+    HasToBeTried,
+    Importing,
+    Plan,
+    Said,
+    by_code,
+    checked,
+    no_unit,
+    not_allowed,
+    refused,
+)
 from app.transfer.weekly import as_clock, as_period, clock_in
 
 COLUMNS = (
@@ -95,14 +105,14 @@ class _Planning:
         self._by_row: dict[int, _Rows] = {}
         self.created = self.changed = self.unchanged = 0
         self.faults: list[Fault] = []
-        self.remarks: list[tuple[str, Mapping[str, int]]] = []
+        self.remarks: list[Said] = []
 
     def take(self, record: Record) -> None:
         """Put a row to those of its schedule."""
         values = record.values
         unit = self._units.get(values["org_unit"])
         if unit is None:
-            self.faults.append(record.fault("org_unit", "org_unit.not_found", value=values["org_unit"][:40]))
+            self.faults.append(no_unit(record, "org_unit", values["org_unit"], self._units))
             return
         period = {"number": values["period"], "starts_at": values["starts_at"], "ends_at": values["ends_at"]}
         said = {name: values[name] for name in ("name", "valid_from", "valid_to")}

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from app.transfer.tables import BadCell, Cell, Row, Table
-from app.transfer.xlsx_files import day_of_serial
+from app.transfer.tables import MOST_EXACT, BadCell, Cell, Row, Table
+from app.transfer.xlsx_cells import day_of_serial
 from app.web.language import Language
 
 _UNSEEN: Final = dict.fromkeys(map(ord, "\u200b\ufeff"))
 _HEAD_ROWS: Final = 10
 """So many rows may stand above the names of the columns: a title, a remark."""
-_MOST_EXACT: Final = 10**15
-"""Spreadsheets keep 15 digits of a number; those after it are gone."""
 _DAY: Final = re.compile(
-    r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?(?:[ T]00:00(?::00(?:\.0+)?)?)?"
+    r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?(?:[ T]0?0:00(?::00(?:\.0+)?)?)?"
 )
 _SEPARATORS: Final = re.compile(r"[,，、;；\n]+")
+_SCIENTIFIC: Final = re.compile(r"\d(?:\.\d+)?E\+\d{2,3}")
+"""A long number as spreadsheets show it, and write it into CSV."""
 _COMPACT_DAY: Final = re.compile(r"((?:19|20|21)\d{2})(\d{2})(\d{2})")
 
 
@@ -80,6 +80,8 @@ class Fault:
     facts: Mapping[str, str | int | float]
     detail: str = ""
     table: str = ""
+    at: int | None = None
+    """Where in the row, counted from 0, when no column's name tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +125,14 @@ def find_header(table: Table, columns: tuple[Column, ...]) -> tuple[Header | Non
     positions: dict[str, int] = {}
     faults: list[Fault] = []
     for position, cell in sorted(head.cells.items()):
-        shown = cell if isinstance(cell, str) else ""
         key = known.get(_name(cell))
-        if key is None:
-            faults.append(Fault(head.number, None, "column.unknown", {"name": shown[:60]}))
+        if isinstance(cell, BadCell):
+            faults.append(Fault(head.number, None, cell.code, {}, at=position))
+        elif key is None:
+            shown = cell if isinstance(cell, str) else ""
+            faults.append(Fault(head.number, None, "column.unknown", {"name": shown[:60]}, at=position))
         elif key in positions:
-            faults.append(Fault(head.number, key, "column.twice", {}))
+            faults.append(Fault(head.number, key, "column.twice", {}, at=position))
         else:
             positions[key] = position
     for column in columns:
@@ -148,8 +152,8 @@ def records(table: Table, header: Header, columns: tuple[Column, ...]) -> tuple[
         if row.number <= header.row:
             continue
         values, wrong = _record(row, present)
-        if not taken.issuperset(row.cells):
-            wrong.append(Fault(row.number, None, "row.beyond_columns", {}))
+        if beyond := row.cells.keys() - taken:
+            wrong.append(Fault(row.number, None, "row.beyond_columns", {}, at=min(beyond)))
         faults += wrong
         if not wrong:
             found.append(Record(row.number, values | absent, frozenset(header.positions)))
@@ -194,7 +198,7 @@ def bare(text: str) -> str:
 
 # --- texts that a spreadsheet would take for formulas -------------------------------------------------------
 
-_ACTIVE: Final = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
+_ACTIVE: Final = re.compile(r"'*[\s\u200b\ufeff]*[=+\-@\t\r\n＝＋－＠]")
 
 
 def guarded(text: str) -> str:
@@ -224,7 +228,10 @@ def as_text(cell: Cell) -> str:
 
 def as_code(cell: Cell) -> str:
     """A code or login: full-width letters and digits are typed by accident."""
-    return narrow(as_text(cell))
+    text = narrow(as_text(cell))
+    if _SCIENTIFIC.fullmatch(text):
+        raise BadValue("cell.scientific", value=text[:40])
+    return text
 
 
 def as_whole(cell: Cell) -> int:
@@ -321,6 +328,6 @@ def separated(parts: Iterable[str], language: Language) -> str:
 
 
 def _digits(number: float) -> str:
-    if abs(number) >= _MOST_EXACT:
+    if abs(number) >= MOST_EXACT:
         raise BadValue("cell.number_lost_digits")
     return str(int(number)) if number == int(number) else repr(number)

@@ -4,13 +4,27 @@ import codecs
 import csv
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
-from app.transfer.tables import LONGEST_CELL, MOST_COLUMNS, BadCell, BadFile, Cell, Table, TableBuilder
+from app.transfer.tables import (
+    LONGEST_CELL,
+    MOST_COLUMNS,
+    MOST_ROWS,
+    BadCell,
+    BadFile,
+    Cell,
+    Table,
+    TableBuilder,
+)
 
 LONGEST_ROW: Final = 512 * 1024
 """Characters of one row, its line breaks included: as many as its columns may hold."""
+MOST_LINES: Final = 1_048_576
+"""Rows of a file, empty ones included: as many as a spreadsheet has."""
 _DELIMITERS: Final = ",;\t"
+_HEAD_LINES: Final = 10
+"""Lines by which the delimiter is told: a title may stand above the names of the columns."""
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -18,12 +32,14 @@ _MARKS: Final = (
 )
 _NOT_WRITTEN: Final = re.compile("[\x01-\x08\x0e-\x1f]")
 """Control characters that nobody types: a picture or a program that is called a table."""
+_BEYOND_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
+_BETWEEN_QUOTES: Final = re.compile(r'"[^"]*"')
 _LINE: Final = re.compile(r"[^\r\n]*+(?:\r\n?|\n)|[^\r\n]+")
 
 
-def read_csv(content: bytes, name: str = "") -> Table:
+def read_csv(content: bytes) -> Table:
     """The table in a CSV file; raises `BadFile`."""
-    builder = TableBuilder(name)
+    builder = TableBuilder()
     for number, texts in csv_rows(content):
         builder.count_cells(len(texts))
         builder.add(number, {column: _cell(each) for column, each in enumerate(texts) if each.strip()})
@@ -42,8 +58,8 @@ def csv_rows(content: bytes, most: int | None = None) -> Iterator[tuple[int, lis
     reader = csv.reader(lines, delimiter=_delimiter(text), strict=True)
     try:
         for number, texts in enumerate(reader, start=1):
-            if most is not None and number > most:
-                raise BadFile("file.too_many_rows", most=most)
+            if number > (most or MOST_LINES):
+                raise BadFile("file.too_many_rows", most=most or MOST_ROWS)
             lines.begin_row(number + 1)
             if texts:
                 yield number, texts
@@ -88,6 +104,8 @@ def decode(content: bytes) -> str:
     except BadFile as bad:
         if bad.code != "file.encoding":
             raise
+        if _is_damaged_utf8(content):
+            raise
         return _decoded(content, "gb18030")
 
 
@@ -103,10 +121,20 @@ def _decoded(content: bytes, encoding: str) -> str:
     return text
 
 
+def _is_damaged_utf8(content: bytes) -> bool:
+    """Whether a file is UTF-8 but for some of its characters: GB18030 would make others of all of them."""
+    read = content.decode("utf-8", "replace")
+    strange = read.count("\ufffd")
+    return sum(map(len, _BEYOND_ASCII.findall(read))) - strange > 4 * strange
+
+
 def _delimiter(text: str) -> str:
-    head = text.lstrip().partition("\n")[0]
-    counts = {each: head.count(each) for each in _DELIMITERS}
-    return max(_DELIMITERS, key=lambda each: counts[each])
+    """What stands in most of the first lines, and of several the one that stands there most often."""
+    found = list(islice(_LINE.finditer(text), _HEAD_LINES))
+    lines = [_BETWEEN_QUOTES.sub("", each[0][:LONGEST_CELL]) for each in found]
+    return max(
+        _DELIMITERS, key=lambda each: (sum(each in line for line in lines), "".join(lines).count(each))
+    )
 
 
 def _cell(text: str) -> Cell:

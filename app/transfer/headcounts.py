@@ -18,7 +18,7 @@ from app.timetables.headcount_schemas import GradeCount
 from app.timetables.models import Term
 from app.transfer.columns import Column, Fault, Record, Written, as_code, as_text, as_whole, plain
 from app.transfer.grades import as_grade
-from app.transfer.plans import Plan, by_code, checked, not_allowed, refused
+from app.transfer.plans import Plan, by_code, checked, no_unit, not_allowed, refused
 
 COLUMNS = (
     Column("term", ("学期", "Term"), ("学期名称;空着表示今天所在的学期", "Its name; empty: the term of today"),
@@ -53,7 +53,7 @@ class _Planning:
         values = record.values
         unit, term = self._units.get(values["org_unit"]), self._term(record)
         if unit is None:
-            self.faults.append(record.fault("org_unit", "org_unit.not_found", value=values["org_unit"][:40]))
+            self.faults.append(no_unit(record, "org_unit", values["org_unit"], self._units))
         checks = checked(GradeCount, record, {}, grade=values["grade"], pupils=values["pupils"])
         if isinstance(checks, list):
             self.faults += checks

@@ -1,5 +1,6 @@
 """What belongs to an org unit and is known there by one column: rooms by their code, pupil groups by their name."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -12,7 +13,19 @@ from app.accounts.rules import Principal
 from app.schools import bulk
 from app.schools.models import OrgUnit, PupilGroup, Room
 from app.transfer.columns import Record
-from app.transfer.plans import NOBODY, Gathered, Model, Plan, by_code, checked, not_allowed, twice
+from app.transfer.plans import (
+    NOBODY,
+    Gathered,
+    Model,
+    Plan,
+    by_code,
+    checked,
+    no_unit,
+    not_allowed,
+    padded,
+    twice,
+    zeros_lost,
+)
 
 Belonging = TypeVar("Belonging", bound=Room | PupilGroup)
 
@@ -43,6 +56,10 @@ class InUnits(Generic[Belonging, Model]):
         """What the rows would do to the county's things of this kind."""
         units = by_code(bulk.all_units(session, principal.county_id))
         there = {self._key(each): each for each in self.there(session, principal)}
+        known: dict[UUID, list[str]] = defaultdict(list)
+        for unit_id, name in there:
+            known[unit_id].append(name)
+        cut = {unit_id: padded(names) for unit_id, names in known.items()}
         found = Gathered[Belonging]()
         again = twice(
             records, lambda record: (record.values["org_unit"], record.values[self.known_by]), self.known_by
@@ -50,7 +67,7 @@ class InUnits(Generic[Belonging, Model]):
         found.faults += again.values()
         for record in records:
             if record.row not in again:
-                self._take(found, principal, units, there, record)
+                self._take(found, principal, units, there, cut, record)
 
         def carry_out(session: Session) -> None:
             self.store(session, principal, found.new)
@@ -67,12 +84,13 @@ class InUnits(Generic[Belonging, Model]):
         principal: Principal,
         units: Mapping[str, OrgUnit],
         there: Mapping[tuple[UUID, str], Belonging],
+        cut: Mapping[UUID, Mapping[str, str]],
         record: Record,
     ) -> None:
         above = record.values["org_unit"]
         unit = units.get(above)
         if unit is None:
-            found.faults.append(record.fault("org_unit", "org_unit.not_found", value=above[:40]))
+            found.faults.append(no_unit(record, "org_unit", above, units))
         said = {key: value for key, value in record.values.items() if key != "org_unit" and value is not None}
         new = checked(
             self.schema, record, self.patterns, {"org_unit_id": "org_unit"},
@@ -83,10 +101,14 @@ class InUnits(Generic[Belonging, Model]):
             return
         if unit is None:
             return
-        present = there.get((unit.id, getattr(new, self.known_by)))
-        for name, code in self.fixed.items():
-            if present is not None and getattr(present, name) != getattr(new, name):
-                found.faults.append(record.fault(name, code))
+        name = getattr(new, self.known_by)
+        present = there.get((unit.id, name))
+        if present is None and (other := cut.get(unit.id, {}).get(name)):
+            found.faults.append(zeros_lost(record, self.known_by, name, other))
+            return
+        for column, code in self.fixed.items():
+            if present is not None and getattr(present, column) != getattr(new, column):
+                found.faults.append(record.fault(column, code))
                 return
         found.take(
             record,

@@ -1,7 +1,8 @@
 """What files would do, in whole: a table by itself, and a OneRoster bundle, whose parts build on each other."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from sqlalchemy.orm import Session
 
@@ -13,9 +14,13 @@ from app.timetables.service import find_term
 from app.transfer.columns import Fault, Record, find_header, records
 from app.transfer.kinds import KINDS, Kind, TableKind
 from app.transfer.one_roster import COUNTY, Bundle, Portion
-from app.transfer.plans import Importing, by_code
+from app.transfer.plans import Importing, Said, by_code
 from app.transfer.tables import Table, place
+from app.transfer.words import TEXTS
 from app.web.language import Language
+
+MOST_NAMED: Final = 5
+"""Sheets that are named when they were not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ class Judged:
     unchanged: int
     faults: tuple[Found, ...]
     carry_out: Callable[[Session], None]
-    remarks: tuple[tuple[str, Mapping[str, int]], ...] = ()
+    remarks: tuple[Said, ...] = ()
 
 
 def judge_table(
@@ -56,15 +61,21 @@ def judge_table(
 
     def found(fault: Fault) -> Found:
         column = columns.get(fault.column or "")
-        position = header.positions.get(fault.column or "") if header else None
+        position = fault.at
+        if position is None and header is not None:
+            position = header.positions.get(fault.column or "")
         return Found(
             replace(fault, table=table.name),
             column.names if column else None,
             None if position is None else place(fault.row, position),
         )
 
+    left = _left_out(table)
     if header is None:
-        return Judged(0, 0, 0, 0, tuple(map(found, faults)), _nothing)
+        if other := _kind_of(table):
+            chinese, english = other.titles
+            faults = [Fault(faults[0].row, None, "table.of_kind", {"chinese": chinese, "english": english})]
+        return Judged(0, 0, 0, 0, tuple(map(found, faults)), _nothing, left)
     values, faults = records(table, header, kind.columns)
     plan = kind.plan(session, principal, values, at)
     rows = sum(row.number > header.row for row in table.rows)
@@ -76,8 +87,23 @@ def judge_table(
         plan.unchanged,
         tuple(map(found, wrong)),
         plan.carry_out,
-        plan.remarks,
+        (*left, *plan.remarks),
     )
+
+
+def _kind_of(table: Table) -> TableKind | None:
+    """What a table is about, by the names of its columns."""
+    return next((kind for kind in KINDS.values() if find_header(table, kind.columns)[0]), None)
+
+
+def _left_out(table: Table) -> tuple[Said, ...]:
+    """A word about further sheets, but for the notes of our own templates."""
+    notes = TEXTS["template.notes"]
+    others = [name for name in table.others if name not in notes]
+    if not others:
+        return ()
+    shown = ", ".join(others[:MOST_NAMED]) + (" …" if len(others) > MOST_NAMED else "")
+    return (("file.other_sheets", {"name": table.name, "others": shown}),)
 
 
 def judge_bundle(session: Session, principal: Principal, bundle: Bundle, at: Importing) -> Judged:
@@ -85,7 +111,7 @@ def judge_bundle(session: Session, principal: Principal, bundle: Bundle, at: Imp
     who only wants to know has to undo that.
     """
     units = bulk.all_units(session, principal.county_id)
-    remarks: list[tuple[str, Mapping[str, int]]] = [("oneroster.pupils", {"number": bundle.pupils})]
+    remarks: list[Said] = [("oneroster.pupils", {"number": bundle.pupils})]
     remarks += [(code, {"number": number}) for code, number in sorted(bundle.skipped.items()) if number]
     faults = [Found(fault, _as_theirs(fault.column)) for fault in bundle.faults]
     created = changed = unchanged = 0

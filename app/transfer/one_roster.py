@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Final
 
 from app.transfer import tables
+from app.transfer.archives import BROKEN, Parts
 from app.transfer.columns import BadValue, Fault, Record, as_day, narrow, plain, unguarded
 from app.transfer.csv_files import csv_rows
 from app.transfer.kinds import KINDS, Kind
 from app.transfer.tables import MOST_COLUMNS, BadFile
-from app.transfer.xlsx_files import BROKEN, Parts
 
 MOST_ROWS: Final = 300_000
 """Rows of one file: a county's pupils, once for each class they are in."""

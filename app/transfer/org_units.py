@@ -15,7 +15,19 @@ from app.schools.rules import OrgUnitKind
 from app.schools.schemas import NewOrgUnit
 from app.schools.service import OrgUnitDraft, unit_below
 from app.transfer.columns import Column, Fault, Record, Words, Written, as_code, as_text, as_word, word_of
-from app.transfer.plans import NOBODY, Plan, by_code, checked, differing, not_allowed, refused, twice
+from app.transfer.plans import (
+    NOBODY,
+    Plan,
+    by_code,
+    checked,
+    differing,
+    no_unit,
+    not_allowed,
+    padded,
+    refused,
+    twice,
+    zeros_lost,
+)
 
 KINDS: Words = {
     OrgUnitKind.TOWNSHIP.value: ("乡镇", "township"),
@@ -50,6 +62,8 @@ class _Planning:
     units: dict[str, OrgUnit]
     rows: dict[str, Record]
     by_id: dict[uuid.UUID, OrgUnit]
+    cut: dict[str, str]
+    """Codes that begin with a zero, by what is left without it."""
     new: list[OrgUnit] = field(default_factory=list)
     changes: list[tuple[OrgUnit, dict[str, object]]] = field(default_factory=list)
     unchanged: int = 0
@@ -72,6 +86,8 @@ class _Planning:
         present = self.units.get(checks.code)
         if present is self.county:
             self.faults.append(record.fault("code", "org_unit.is_county"))
+        elif present is None and (other := self.cut.get(checks.code)):
+            self.faults.append(zeros_lost(record, "code", checks.code, other))
         elif present is None:
             self._add(record, parent, checks)
         else:
@@ -87,7 +103,7 @@ class _Planning:
             fault = record.fault("parent", "org_unit.parent_refused", first=self.rows[code].row)
             self.faults.append(fault)
         elif parent is None:
-            self.faults.append(record.fault("parent", "org_unit.not_found", value=code[:40]))
+            self.faults.append(no_unit(record, "parent", code, self.units))
         return parent
 
     def _add(self, record: Record, parent: OrgUnit, new: NewOrgUnit) -> None:
@@ -129,6 +145,7 @@ def plan(session: Session, principal: Principal, records: Sequence[Record]) -> P
         units,
         {record.values["code"]: record for record in once},
         {unit.id: unit for unit in units.values()},
+        padded(units),
     )
     planning.faults += again.values()
     ordered, circles = _parents_first(once, planning.rows)

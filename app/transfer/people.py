@@ -43,7 +43,7 @@ from app.transfer.columns import (
     plain,
     word_of,
 )
-from app.transfer.plans import NOBODY, Plan, by_code, checked, refused, twice
+from app.transfer.plans import NOBODY, Plan, by_code, checked, no_unit, padded, refused, twice, zeros_lost
 
 ROLES: Words = {
     Role.BUREAU_ADMIN.value: ("县级管理员", "bureau admin"),
@@ -91,6 +91,7 @@ class _Planning:
         self._units = by_code(units)
         self._by_id = {unit.id: unit for unit in units}
         self._people = {person.login: person for person in bulk.everybody(session, principal.county_id)}
+        self._cut = padded(self._people)
         strangers = {_login(record) for record in records} - self._people.keys()
         self._taken = bulk.taken_logins(session, strangers)
         self._admins = bulk.lasting_admins(session, principal.county_id, principal.today)
@@ -117,7 +118,7 @@ class _Planning:
         values = record.values
         unit = self._units.get(values["org_unit"])
         if unit is None:
-            self.faults.append(record.fault("org_unit", "org_unit.not_found", value=values["org_unit"][:40]))
+            self.faults.append(no_unit(record, "org_unit", values["org_unit"], self._units))
         named = checked(
             _Named, record, _PATTERNS, login=values["login"], name=values["name"], email=values.get("email")
         )
@@ -148,7 +149,10 @@ class _Planning:
         require_fitting(days.role, unit.kind.value, unit.id)
         duty = Duty(days.role, unit.id, days.valid_from or self._principal.today, days.valid_to)
         person = self._people.get(named.login)
-        if person is None:
+        other = self._people.get(self._cut.get(named.login, "")) if person is None else None
+        if other is not None and self._sees(other):
+            self.faults.append(zeros_lost(record, "login", named.login, other.login))
+        elif person is None:
             self._admit(record, unit, named, duty)
         elif not self._sees(person):
             self.faults.append(record.fault("login", "person.login_taken", value=named.login))

@@ -34,6 +34,9 @@ _CODES: Final = {
     "mail_address": "cell.bad_mail",
 }
 
+Said = tuple[str, Mapping[str, int | str]]
+"""Something to know that is no error: a code that names a text, and what fills it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -44,7 +47,7 @@ class Plan:
     unchanged: int
     faults: tuple[Fault, ...]
     carry_out: Callable[[Session], None]
-    remarks: tuple[tuple[str, Mapping[str, int]], ...] = ()
+    remarks: tuple[Said, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,23 @@ def _same(value: Any) -> Any:
     if isinstance(value, str):
         return plain(value.replace("\r\n", "\n").replace("\r", "\n")) or None
     return value
+
+
+def padded(codes: Iterable[str]) -> dict[str, str]:
+    """The numbers that begin with a zero, by what a spreadsheet makes of them that takes it off."""
+    return {code.lstrip("0") or "0": code for code in codes if code.startswith("0") and code.isdecimal()}
+
+
+def no_unit(record: Record, column: str, code: str, units: Mapping[str, OrgUnit]) -> Fault:
+    """The fault of a row whose unit is not there."""
+    if other := padded(units).get(code):
+        return zeros_lost(record, column, code, other)
+    return record.fault(column, "org_unit.not_found", value=code[:40])
+
+
+def zeros_lost(record: Record, column: str, code: str, other: str) -> Fault:
+    """The fault of a row that has a code which is there with zeros before it: 7 where 007 is meant."""
+    return record.fault(column, "code.zeros_lost", value=code[:40], other=other[:40])
 
 
 def by_code(units: Sequence[OrgUnit]) -> dict[str, OrgUnit]:

@@ -13,7 +13,7 @@ from app.schools import bulk, subjects
 from app.schools.models import OrgUnit, Room, TaughtSubject
 from app.schools.rules import RoomKind
 from app.transfer.columns import Fault, Record, Value, bare, separated
-from app.transfer.plans import by_code
+from app.transfer.plans import by_code, no_unit, padded, zeros_lost
 from app.web.language import Language
 
 
@@ -69,7 +69,7 @@ class References:
     def unit_called(self, record: Record, column: str, code: str) -> OrgUnit:
         """The unit with a code that a column holds beside other things."""
         if (found := self.units.get(code)) is None:
-            raise Lacking(record.fault(column, "org_unit.not_found", value=code[:40]))
+            raise Lacking(no_unit(record, column, code, self.units))
         return found
 
     def room(self, record: Record, unit_column: str, room_column: str, kind: RoomKind) -> Room:
@@ -88,6 +88,9 @@ class References:
         if code is not None:
             room = self.rooms.get((unit.id, code))
             if room is None:
+                codes = padded(code for above, code in self.rooms if above == unit.id)
+                if other := codes.get(code):
+                    raise Lacking(zeros_lost(record, column, code, other))
                 raise Lacking(record.fault(column, "room.not_found", value=f"{unit.code}/{code}"[:60]))
             return room
         found = [

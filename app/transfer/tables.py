@@ -15,6 +15,8 @@ MOST_COLUMNS: Final = 64
 MOST_CELLS: Final = 1_000_000
 """Cells of one sheet, empty ones that only have a format included."""
 LONGEST_CELL: Final = 8_000
+MOST_EXACT: Final = 10**15
+"""Spreadsheets keep 15 digits of a number; those after it are gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class Table:
     rows: tuple[Row, ...]
     name: str = ""
     """Of the sheet or of the file in a bundle."""
+    others: tuple[str, ...] = ()
+    """Further sheets that hold something: they are not read."""
 
 
 class BadFile(Exception):
@@ -58,7 +62,6 @@ class BadFile(Exception):
 class TableBuilder:
     """Collects rows as a reader finds them, and stops a reader that finds too much; raises `BadFile`."""
 
-    name: str = ""
     rows: list[Row] = field(default_factory=list)
     _cells: int = 0
 
@@ -78,9 +81,9 @@ class TableBuilder:
             raise BadFile("file.too_many_rows", most=MOST_ROWS)
         self.rows.append(Row(number, cells))
 
-    def table(self) -> Table:
+    def table(self, name: str = "", others: tuple[str, ...] = ()) -> Table:
         """All that was kept."""
-        return Table(tuple(self.rows), self.name)
+        return Table(tuple(self.rows), name, others)
 
 
 def letters(column: int) -> str:

@@ -14,6 +14,9 @@ from app.web.language import Language
 MOST_WEEKS: Final = 60
 _MINUTES: Final = 24 * 60
 _CLOCK: Final = re.compile(r"(\d{1,2})\s*[:时]\s*(\d{2})(?::00(?:\.0+)?)?分?", re.ASCII)
+_HALF: Final = re.compile(r"^(?:上午|下午|[AP]M)|[AP]M$", re.IGNORECASE)
+_AFTERNOON: Final = frozenset({"下午", "pm"})
+_PART_OF_A_DAY: Final = re.compile(r"0?\.\d{2,17}", re.ASCII)
 _DAYS: Final = (
     ("星期一", "Monday"), ("星期二", "Tuesday"), ("星期三", "Wednesday"), ("星期四", "Thursday"), ("星期五", "Friday"),
     ("星期六", "Saturday"), ("星期日", "Sunday"),
@@ -65,10 +68,16 @@ def as_clock(cell: Cell) -> time:
             raise BadValue("cell.no_time", value=str(cell)[:40])
         return time(*divmod(minutes, 60))
     text = as_code(cell)
-    found = _CLOCK.fullmatch(text)
-    if found is None or int(found[1]) > 24 or int(found[2]) > 59 or (int(found[1]) == 24 and int(found[2])):
+    if _PART_OF_A_DAY.fullmatch(text):
+        return as_clock(float(text))
+    half = _HALF.search(text)
+    found = _CLOCK.fullmatch(_HALF.sub("", text, count=1).strip())
+    hour, minute = (int(found[1]), int(found[2])) if found else (99, 0)
+    if half and 1 <= hour <= 12:
+        hour = hour % 12 + 12 * (half[0].lower() in _AFTERNOON)
+    if minute > 59 or hour * 60 + minute > _MINUTES:
         raise BadValue("cell.no_time", value=text[:40])
-    return time(int(found[1]) % 24, int(found[2]))
+    return time(hour % 24, minute)
 
 
 def clock_in(clock: Value, _language: Language) -> str:

@@ -49,6 +49,10 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "这是旧的 XLS 格式或有密码保护的文件,请另存为不加密的 XLSX。",
         "This is the old XLS format, or protected by a password; save it as XLSX without one.",
     ),
+    "file.other_sheets": (
+        "只读取了工作表“{name}”，没有读取：{others}。请分别另存为一个文件，或合并到同一张表。",
+        "Only the sheet “{name}” was read, and not {others}. Put their rows into one sheet, or save each as a file.",
+    ),
     "import.refused": (
         "有 {rows} 行有错误,没有导入任何内容。请改正后重试。",
         "{rows} rows have errors, and nothing was imported. Correct them and try again.",
@@ -114,6 +118,10 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "column.twice": ("这一列出现了两次。", "This column is there twice."),
     "column.missing": ("缺少这一列。", "This column is missing."),
+    "table.of_kind": (
+        "这是“{chinese}”表，请在页面上选择这一种。",
+        "This is a table of {english}; choose that kind.",
+    ),
     "row.beyond_columns": (
         "这一行在表头以外的列里还有内容。",
         "This row has something in a column without a name.",
@@ -139,6 +147,16 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "cell.number_lost_digits": (
         "数字超过 15 位,末尾几位已被表格软件改掉。请把单元格设为文本后重新填写。",
         "Spreadsheets keep 15 digits of a number. Format the cell as text and type it again.",
+    ),
+    "cell.scientific": (
+        "表格软件把长数字写成了“{value}”，后面几位已丢失。请把单元格设为文本后重新填写。",
+        "The spreadsheet wrote a long number as “{value}”, and its last digits are lost. Format the cell as text and "
+        "type it again.",
+    ),
+    "code.zeros_lost": (
+        "没有“{value}”，但有“{other}”：表格软件可能去掉了前面的 0。请把单元格设为文本后重新填写。",
+        "There is no “{value}” but “{other}”: a spreadsheet may have taken the zeros off. Format the cell as text and "
+        "type it again.",
     ),
     "cell.no_number": ("“{value}”不是数字。", "“{value}” is no number."),
     "cell.no_whole_number": ("必须是整数。", "This has to be a whole number."),

@@ -30,7 +30,8 @@ class Sheet:
 def csv_of(sheet: Sheet, language: Language) -> bytes:
     """A CSV file in UTF-8, with the mark without which Excel takes it for the system's own encoding."""
     text = io.StringIO(newline="")
-    writer = csv.writer(text)
+    # All in quotes: a spreadsheet that takes semicolons for commas would begin a cell, or a formula, within a name.
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL)
     writer.writerow([column.name(language) for column in sheet.columns])
     for row in sheet.rows:
         writer.writerow([_text(value) for value in row])

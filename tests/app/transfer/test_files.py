@@ -4,7 +4,8 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
-from datetime import date
+from datetime import date, time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ from hypothesis import strategies as st
 
 from app import web
 from app.schools.rules import EquipmentKind
-from app.transfer import columns, csv_files, rooms, tables, xlsx_files
+from app.transfer import columns, csv_files, rooms, tables, xlsx_files, xml_files
 from app.transfer.columns import BadValue, Column, as_code, as_day, as_it_is, as_number, as_text, as_whole
 from app.transfer.csv_files import read_csv
 from app.transfer.grades import as_grades
 from app.transfer.service import read_table
 from app.transfer.tables import BadCell, BadFile, Cell, Table
+from app.transfer.weekly import as_clock
 from app.transfer.writing import Sheet, csv_of, xlsx_of
 from app.transfer.xlsx_files import read_xlsx
 from app.web.language import Language
@@ -54,9 +56,22 @@ def test_csv_in_whatever_encoding(encoding: str, delimiter: str) -> None:
     assert cells(found) == [(1, {0: "编码", 1: "名称"}), (3, {0: "S1", 1: '梅山,镇;"中心"\t小学'})]
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_title_above_the_columns_does_not_hide_what_stands_between_them(delimiter: str) -> None:
+    text = f'2026 年教室表, 秋季\n\n编码{delimiter}名称\nS1{delimiter}a\nS2{delimiter}"b,;\t"\n'
+    found = read_csv(text.encode())
+    assert cells(found)[1:] == [
+        (3, {0: "编码", 1: "名称"}),
+        (4, {0: "S1", 1: "a"}),
+        (5, {0: "S2", 1: "b,;\t"}),
+    ]
+
+
 @pytest.mark.parametrize(
     ("content", "code"),
     [
+        ("code,name\nS1,梅山镇中心小学\nS2,响洪甸".encode() + b"\xe5\n", "file.encoding"),
+        (b"\n" * (csv_files.MOST_LINES + 1) + b"a", "file.too_many_rows"),
         (b"", "file.empty"),
         (b"\xef\xbb\xbf\r\n", "file.empty"),
         (b"\xff\xff\xff,1", "file.encoding"),
@@ -94,6 +109,13 @@ def test_xlsx_as_spreadsheets_write_it(tmp_path: Path) -> None:
         sheet.merge_range(4, 0, 5, 1, "both")
         sheet.write_string(5, 3, "_x0041_ \x1f")
 
+    def with_others(book: Any, _empty: Any) -> None:
+        """The rows stand in the second sheet, and more in the last one; codes are shown with their zeros."""
+        code = book.add_format({"num_format": "00000"})
+        book.add_worksheet("甲镇").write_number(0, 0, 42, code)
+        book.add_worksheet("还是空的").write_blank(0, 0, None, code)
+        book.add_worksheet("乙镇").write_string(0, 0, "x")
+
     found = cells(read_xlsx(workbook(tmp_path, fill)))
     merged = BadCell("cell.merged")
     assert found == [
@@ -103,6 +125,8 @@ def test_xlsx_as_spreadsheets_write_it(tmp_path: Path) -> None:
         (5, {0: merged, 1: merged}),
         (6, {0: merged, 1: merged, 3: "_x0041_ \x1f"}),
     ]
+    several = read_xlsx(workbook(tmp_path, with_others))
+    assert (several.name, cells(several), several.others) == ("甲镇", [(1, {0: "00042"})], ("乙镇",))
     early = workbook(
         tmp_path, lambda _, sheet: sheet.write_datetime(0, 0, date(2026, 9, 1), None), date_1904=True
     )
@@ -127,9 +151,18 @@ def test_xlsx_that_was_made_to_do_harm(tmp_path: Path, monkeypatch: pytest.Monke
     bomb = with_sheet(b"</sheetData>", b"</sheetData>" + b" " * (65 * 1024 * 1024))
     assert bomb.stat().st_size < 200_000
     assert refused(lambda: read_xlsx(bomb)) == "file.zip_bomb"
+    for costly in (b"<a>" * 1000, b'<a b="' + b"x" * 3_000_000 + b'"/>', b"<!--" + b"x" * 3_000_000 + b"-->"):
+        book_of_it = with_sheet(b"</sheetData>", costly)
+        assert refused(partial(read_xlsx, book_of_it)) == "file.xlsx_broken"
+    long = with_sheet(b"</row>", b'<c r="C1" t="str"><v>' + b"x" * 1_000_000 + b"</v></c></row>")
+    assert cells(read_xlsx(long)) == [(1, {0: "a", 1: "b", 2: BadCell("cell.too_long")})]
     laughs = b'<!DOCTYPE x [<!ENTITY a "aaaa">]><worksheet'
     assert refused(lambda: read_xlsx(with_sheet(b"<worksheet", laughs))) == "file.xlsx_broken"
     assert refused(lambda: read_xlsx(with_sheet(b'r="B1"', b'r="XFD1"'))) == "file.too_many_columns"
+    monkeypatch.setattr(xml_files, "MOST_ELEMENTS", 30)
+    many = with_sheet(b"</sheetData>", b"</sheetData>" + b"<a/>" * 30)
+    assert refused(lambda: read_xlsx(many)) == "file.too_many_cells"
+    monkeypatch.undo()
     monkeypatch.setattr(tables, "MOST_CELLS", 3)
     many = with_sheet(b"</row>", b"</row>" + b'<row><c s="0"/></row>' * 3)
     assert refused(lambda: read_xlsx(many)) == "file.too_many_cells"
@@ -259,6 +292,7 @@ def test_what_is_written_is_read_again(
         (as_code, date(2026, 1, 2), "cell.became_date"),
         (as_whole, "４２", 42),
         (as_whole, "1,200", 1200),
+        (as_code, "3.41524E+09", "cell.scientific"),
         (as_whole, 2.5, "cell.no_whole_number"),
         (as_number, "1e5", "cell.no_number"),
         (as_number, "２.５", 2.5),
@@ -267,11 +301,22 @@ def test_what_is_written_is_read_again(
         (as_day, "2026.09.01", date(2026, 9, 1)),
         (as_day, "20260901", date(2026, 9, 1)),
         (as_day, "2026-09-01 00:00:00", date(2026, 9, 1)),
+        (as_day, "2026/9/1 0:00", date(2026, 9, 1)),
+        (as_day, "2026/9/1 8:00", "cell.no_date"),
         (as_day, 46266.0, date(2026, 9, 1)),
         (as_day, "46266", date(2026, 9, 1)),
         (as_day, "01/09/2026", "cell.no_date"),
         (as_day, "2026-02-29", "cell.no_date"),
         (as_day, True, "cell.no_date"),
+        (as_clock, "8：00", time(8)),
+        (as_clock, "下午2:05", time(14, 5)),
+        (as_clock, "12:30 AM", time(0, 30)),
+        (as_clock, "12:30 pm", time(12, 30)),
+        (as_clock, "下午14:05", time(14, 5)),
+        (as_clock, "0.333333333", time(8)),
+        (as_clock, "24:00", time(0)),
+        (as_clock, "24:01", "cell.no_time"),
+        (as_clock, "8:60", "cell.no_time"),
         (as_grades, "1-3", [1, 2, 3]),
         (as_grades, "一、二年级", [1, 2]),
         (as_grades, "十一年级", [11]),
@@ -294,6 +339,10 @@ def test_columns_go_by_any_of_their_names_and_none_is_lost() -> None:
     assert header is None
     assert [(fault.row, fault.code, fault.facts) for fault in faults] == [
         (2, "column.unknown", {"name": "Three"})
+    ]
+    merged = Table((tables.Row(1, {0: BadCell("cell.merged"), 1: "two"}),))
+    assert [(fault.at, fault.code) for fault in columns.find_header(merged, COLUMNS)[1]] == [
+        (0, "cell.merged")
     ]
     table = read_csv(b"one,one\n1,2\n")
     assert [fault.code for fault in columns.find_header(table, COLUMNS)[1]] == ["column.twice"]

@@ -3,9 +3,11 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
+from io import BytesIO
 from threading import Barrier
 from typing import Any
 
+import xlsxwriter
 from fastapi import FastAPI
 from sqlalchemy import Executable, select
 from sqlalchemy.orm import Session
@@ -172,7 +174,7 @@ def test_bad_rows_are_all_listed_and_none_is_stored(
         (4, "D4", "room.wrong_place"),
         (5, "A5", "org_unit.not_found"),
         (6, "D6", "room.kind_fixed"),
-        (7, None, "row.beyond_columns"),
+        (7, "H7", "row.beyond_columns"),
         (8, "F8", "cell.out_of_range"),
         (9, "G9", "cell.unknown_word"),
     ]
@@ -198,8 +200,35 @@ def test_bad_rows_are_all_listed_and_none_is_stored(
         (2, "C2", "cell.bad_grades")
     ]
     assert bureau.faults("pupil-groups", "单位编码,年级,人数,老师\n") == [
-        (1, None, "column.unknown"),
+        (1, "D1", "column.unknown"),
         (1, None, "column.missing"),
+    ]
+    # Sheets that are not read are named, but for those that our templates have.
+    book = BytesIO()
+    with xlsxwriter.Workbook(book, {"in_memory": True}) as sheets:
+        for name in ("甲镇", "乙镇", "填写说明"):
+            sheets.add_worksheet(name).write_row(0, 0, ["编码", "名称", "类型"])
+    (remark,) = bureau.send("org-units", book.getvalue(), {"Accept-Language": "en"})[1]["remarks"]
+    assert (remark["code"], "“甲镇” was read, and not 乙镇." in remark["detail"]) == (
+        "file.other_sheets",
+        True,
+    )
+    # A kind that was mistaken for another is named, and so are codes of which a spreadsheet took the zeros.
+    assert bureau.faults("rooms", people) == [(1, None, "table.of_kind")]
+    first = f"org_unit,code,name,kind\n{school},007,a,recording\n"
+    assert bureau.send("rooms", first, dry_run=False)[1]["created"] == 1
+    assert bureau.faults("rooms", first.replace("007", "7")) == [(2, "B2", "code.zeros_lost")]
+    assert (
+        bureau.send(
+            "org-units", f"code,name,kind,parent\n010,a,township,\n{school}-x,b,school,010\n", dry_run=False
+        )[0]
+        == 200
+    )
+    table = f"code,name,kind,parent\n10,a,township,\n{school}-y,b,school,10\n{school}-z,c,school,3.4E+09\n"
+    assert bureau.faults("org-units", table) == [
+        (2, "A2", "code.zeros_lost"),
+        (3, "D3", "org_unit.parent_refused"),
+        (4, "D4", "cell.scientific"),
     ]
 
 
