@@ -14,24 +14,22 @@ from app.schools.models import OrgUnit
 from app.schools.rules import is_there
 from app.timetables import curriculum
 from app.timetables import service as timetables
-from app.timetables.curriculum_rules import Coverage, Planned, cover
+from app.timetables.curriculum_rules import Coverage, cover
 from app.timetables.models import Term
 
 
 def coverage_of(session: Session, term: Term, units: Collection[OrgUnit], now: datetime) -> Coverage:
-    """What is planned for the classes of some units in a term beside what is required of them, line by line.
+    """What is planned for the classes of some units in a term beside what is required of them, cell by cell.
 
     Published lessons count, cancelled and moved ones do not. About ten statements, however many units.
     Units that are closed before the term have nothing to cover.
     """
     units = [unit for unit in units if is_there(unit.closed_from, term.first_day)]
     ids = {unit.id for unit in units}
-    reached = tallies.reached(session, term.id, now).planned
-    of_units = {key: count for key, count in reached.of_units.items() if key[0] in ids}
-    planned = Planned(reached.of_groups, of_units)
+    reached = tallies.reached(session, term.id, now, ids)
     classes = curriculum.classes_in(session, term, ids)
     plans = curriculum.plans_of(session, term.id, units)
-    return cover(classes, plans, planned, curriculum.teaching_weeks(session, term))
+    return cover(classes, plans, reached, curriculum.teaching_weeks(session, term))
 
 
 def show_coverage(

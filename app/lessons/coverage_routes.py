@@ -71,16 +71,16 @@ class CoverageOut(Output):
             weeks=found.weeks,
             lines=[
                 CoverageLine(
-                    pupil_group_id=line.group_id,
-                    grade=line.grade,
-                    subject=line.subject,
-                    pupils=line.pupils,
-                    required=line.required,
-                    own=line.own,
-                    planned=line.planned,
-                    is_opened=line.is_opened,
+                    pupil_group_id=cell.group_id,
+                    grade=cell.grade,
+                    subject=cell.subject,
+                    pupils=cell.pupils,
+                    required=cell.balance.required,
+                    own=cell.balance.own,
+                    planned=cell.balance.lessons.planned,
+                    is_opened=cell.balance.is_opened,
                 )
-                for line in found.lines
+                for cell in found.cells()
             ],
             unassigned=[
                 UnassignedLessons(subject=subject, lessons=count)

@@ -180,7 +180,8 @@ class LessonGroup(Base):
         ),
         UniqueConstraint("lesson_id", "pupil_group_id"),
         Index(None, "pupil_group_id", "starts_at"),
-        Index(None, "org_unit_id"),
+        # All that is counted of a term's lessons: reports find the groups of a lesson and a unit in it alone.
+        Index("ix_lesson_groups_at_unit", "lesson_id", "org_unit_id", "pupil_group_id", "released"),
     )
 
 

@@ -6,8 +6,7 @@ counted. Seconds are those within the planned time in which the teacher was on t
 that: breaks of either are none.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -17,39 +16,22 @@ from app.lessons import tally_queries as queries
 from app.lessons.finding_queries import Position
 from app.lessons.models import Lesson
 from app.lessons.tally_queries import Counted as Counted
-from app.timetables.curriculum_rules import Planned
+from app.timetables.curriculum_rules import NOTHING, Count, Reached
+
+_FEW_UNITS = 40
+"""Of more than that, all lessons of the term are gone through, and those of other units left out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
-    """Counts over the same groups and units, and seconds of them."""
-
-    planned: Planned
-    due: Planned
-    """Of the planned, those that are over by now."""
-    delivered: Planned
-    due_seconds: Planned
-    """Of those that are over, as planned."""
-    delivered_seconds: Planned
-    """Of those that were delivered, as they were received."""
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """Lessons of a room in a term."""
-
-    planned: int
-    due: int
-    delivered: int
-    due_seconds: int = 0
-    delivered_seconds: int = 0
-
-
-def reached(session: Session, term_id: UUID, now: datetime) -> Reached:
-    """What the lessons of a term reach: three statements, however many they are."""
-    groups = queries.by_group(session, term_id, now)
-    units = queries.by_unit_without_groups(session, term_id, now)
-    return Reached(*(Planned(_counts(groups, which), _counts(units, which)) for which in range(5)))
+def reached(session: Session, term_id: UUID, now: datetime, unit_ids: Collection[UUID]) -> Reached:
+    """What the lessons of a term reach in some units: one statement, however many they are."""
+    of_groups: dict[UUID, dict[str, Count]] = {}
+    of_units: dict[UUID, dict[str, Count]] = {}
+    few = unit_ids if len(unit_ids) <= _FEW_UNITS else None
+    for is_of_group, whose, subject, *counts in queries.reached(session, term_id, now, few):
+        if is_of_group or whose in unit_ids:
+            found = (of_groups if is_of_group else of_units).setdefault(whose, {})
+            found[subject] = found.get(subject, NOTHING).plus(Count(*counts))
+    return Reached(of_groups, of_units)
 
 
 def by_main_room(session: Session, term_id: UUID, now: datetime) -> Mapping[UUID, Count]:
@@ -68,10 +50,3 @@ def counted_lessons(
     """The lessons behind a count with their delivered seconds, in order, and whether there are more."""
     found = queries.lessons(session, counted, Position(*after) if after else None, limit + 1)
     return found[:limit], len(found) > limit
-
-
-def _counts(tallies: Iterable[queries.Tally], which: int) -> dict[tuple[UUID, str], int]:
-    found: dict[tuple[UUID, str], int] = {}
-    for whose, subject, *counts in tallies:
-        found[whose, subject] = found.get((whose, subject), 0) + counts[which]
-    return found

@@ -1,13 +1,17 @@
 """SQL of how many lessons a term has, and which they are."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
+    CompoundSelect,
     Integer,
+    Select,
     Uuid,
     and_,
     case,
@@ -17,10 +21,13 @@ from sqlalchemy import (
     func,
     literal,
     or_,
+    outerjoin,
     select,
     tuple_,
+    union_all,
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from app.lessons.finding_queries import Position
 from app.lessons.models import Lesson, LessonGroup, LessonSite
@@ -33,9 +40,10 @@ _NOT_PLANNED = FREES_RESOURCES | {LessonState.DRAFT}
 _NOT_RECEIVED = frozenset({SiteState.CANCELLED, SiteState.CAUGHT_UP, SiteState.MISSED})
 
 _Seconds = ColumnElement[int] | InstrumentedAttribute[int]
-Tally = tuple[UUID, str, int, int, int, int, int]
-"""A group or a unit, a subject; how many lessons are planned, are over by now, and reached it; the seconds of those
-that are over, as planned, and those that reached it."""
+_Id = ColumnElement[UUID] | InstrumentedAttribute[UUID]
+Tally = tuple[bool, UUID, str, int, int, int, int, int]
+"""Whether it is about a pupil group, or about a unit; which, and a subject; how many lessons are planned, are over by
+now, and reached it; the seconds of those that are over, as planned, and those that reached it."""
 RoomTally = tuple[UUID, int, int, int, int, int]
 """A room; its lessons and seconds likewise."""
 
@@ -56,51 +64,39 @@ class Counted:
     """Where those pupils are: the unit, or that of the group."""
 
 
-def by_group(session: Session, term_id: UUID, now: dt.datetime) -> Sequence[Tally]:
-    """Lessons by pupil group and subject."""
-    seconds = case(
-        (LessonGroup.org_unit_id == Lesson.school_id, Lesson.live_seconds),
-        else_=_at_site(LessonGroup.org_unit_id),
+def reached(
+    session: Session, term_id: UUID, now: dt.datetime, unit_ids: Collection[UUID] | None = None
+) -> Sequence[Tally]:
+    """Lessons by pupil group and subject, and by unit and subject where they name no group of it: one statement, so
+    that a term's lessons are gone through once. Of the groups and units of some places, or of all."""
+    present = _present(_planned_lessons(term_id, now), unit_ids).subquery("present")
+    named = and_(
+        LessonGroup.lesson_id == present.c.lesson_id,
+        LessonGroup.org_unit_id == present.c.unit_id,
+        LessonGroup.released.is_(False),
     )
+    whose = func.coalesce(LessonGroup.pupil_group_id, present.c.unit_id)
     query = (
-        select(LessonGroup.pupil_group_id, Lesson.subject, *_counts(now, _reached_group(), seconds))
-        .join(Lesson, Lesson.id == LessonGroup.lesson_id)
-        .where(*_planned(term_id), LessonGroup.released.is_(False))
-        .group_by(LessonGroup.pupil_group_id, Lesson.subject)
+        select(func.count(LessonGroup.pupil_group_id) > 0, whose, present.c.subject, *_counts(present.c))
+        .select_from(outerjoin(present, LessonGroup, named))
+        .group_by(whose, present.c.subject)
     )
-    return [tuple(row) for row in session.execute(query)]
-
-
-def by_unit_without_groups(session: Session, term_id: UUID, now: dt.datetime) -> Sequence[Tally]:
-    """Lessons that reach a site, or teach the main school's own class, and name no group there, by unit and subject."""
-    of_site = (
-        select(LessonSite.site_id, Lesson.subject, *_counts(now, _received(), LessonSite.received_seconds))
-        .join(Lesson, Lesson.id == LessonSite.lesson_id)
-        .where(*_planned(term_id), LessonSite.state != SiteState.CANCELLED, ~_names(LessonSite.site_id))
-        .group_by(LessonSite.site_id, Lesson.subject)
-    )
-    of_school = (
-        select(Lesson.school_id, Lesson.subject, *_counts(now, None, Lesson.live_seconds))
-        .where(*_planned(term_id), *_own_class())
-        .group_by(Lesson.school_id, Lesson.subject)
-    )
-    return [tuple(row) for query in (of_site, of_school) for row in session.execute(query)]
+    return [tuple(row) for row in session.execute(query).all()]
 
 
 def by_main_room(session: Session, term_id: UUID, now: dt.datetime) -> Sequence[RoomTally]:
     """Lessons that each main room gives."""
-    query = select(Lesson.main_room_id, *_counts(now, None, Lesson.live_seconds)).where(*_planned(term_id))
-    return [tuple(row) for row in session.execute(query.group_by(Lesson.main_room_id))]
+    lessons = _planned_lessons(term_id, now)
+    room_id = lessons.c.main_room_id
+    query = select(room_id, *_counts(lessons.c)).group_by(room_id)
+    return [tuple(row) for row in session.execute(query)]
 
 
 def by_receiving_room(session: Session, term_id: UUID, now: dt.datetime) -> Sequence[RoomTally]:
     """Lessons that each receiving room takes."""
-    query = (
-        select(LessonSite.receiving_room_id, *_counts(now, _received(), LessonSite.received_seconds))
-        .join(Lesson, Lesson.id == LessonSite.lesson_id)
-        .where(*_planned(term_id), LessonSite.state != SiteState.CANCELLED)
-        .group_by(LessonSite.receiving_room_id)
-    )
+    sites = _at_sites(_planned_lessons(term_id, now), LessonSite.receiving_room_id).subquery("sites")
+    room_id = sites.c.receiving_room_id
+    query = select(room_id, *_counts(sites.c)).group_by(room_id)
     return [tuple(row) for row in session.execute(query)]
 
 
@@ -129,7 +125,7 @@ def _seconds_of(counted: Counted) -> _Seconds:
         query = select(LessonSite.received_seconds).where(*there, _received()).correlate(Lesson)
         return func.coalesce(query.scalar_subquery(), 0)
     unit = literal(counted.place_id, Uuid())
-    return case((Lesson.school_id == unit, Lesson.live_seconds), else_=_at_site(unit))
+    return case((_own_class(unit), Lesson.live_seconds), else_=_at_site(unit))
 
 
 def _whose(counted: Counted) -> list[ColumnElement[bool]]:
@@ -152,7 +148,7 @@ def _whose(counted: Counted) -> list[ColumnElement[bool]]:
         found.append(exists().where(*own).correlate(Lesson))
     if counted.unit_id is not None:
         at_site = exists().where(*there, LessonSite.site_id == counted.unit_id).correlate(Lesson)
-        at_school = and_(Lesson.school_id == counted.unit_id, Lesson.mode == LessonMode.SYNCHRONOUS)
+        at_school = _own_class(literal(counted.unit_id, Uuid()))
         named = exists().where(
             LessonGroup.lesson_id == Lesson.id,
             LessonGroup.org_unit_id == counted.unit_id,
@@ -173,23 +169,64 @@ def _made_up() -> ColumnElement[bool]:
     return and_(Lesson.state == LessonState.MISSED, instead.correlate(Lesson))
 
 
-def _own_class() -> tuple[ColumnElement[bool], ...]:
-    return Lesson.mode == LessonMode.SYNCHRONOUS, ~_names(Lesson.school_id)
-
-
-def _counts(
-    now: dt.datetime, reached: ColumnElement[bool] | None, seconds: _Seconds
-) -> tuple[ColumnElement[int], ...]:
-    """All, those that are over, and those that were held and reached whom they are for; and the seconds of both."""
-    delivered = _held(reached)
+def _planned_lessons(term_id: UUID, now: dt.datetime) -> CTE:
+    """What is to be known of each lesson of a term, worked out once; seconds are told of those that were held."""
     planned = cast(extract("epoch", Lesson.ends_at) - extract("epoch", Lesson.starts_at), Integer)
-    counted = ((_over(now), 1), (delivered, 1), (_over(now), planned), (delivered, seconds))
-    return func.count(), *(func.sum(case((when, what), else_=0)) for when, what in counted)
+    over = _over(now)
+    return (
+        select(
+            *(
+                Lesson.id.label("lesson_id"),
+                Lesson.subject,
+                Lesson.school_id,
+                Lesson.mode,
+                Lesson.main_room_id,
+            ),
+            case((over, 1), else_=0).label("over"),
+            case((over, planned), else_=0).label("over_seconds"),
+            case((Lesson.state.in_(HELD), Lesson.live_seconds)).label("seconds"),
+        )
+        .where(*_planned(term_id))
+        .cte("planned")
+    )
 
 
-def _held(reached: ColumnElement[bool] | None) -> ColumnElement[bool]:
-    held = Lesson.state.in_(HELD)
-    return held if reached is None else and_(held, reached)
+def _present(lessons: CTE, unit_ids: Collection[UUID] | None) -> CompoundSelect[Any]:
+    """Lessons with each unit whose pupils they are for: the main school and the sites, each once."""
+    at_school = select(*_facts(lessons), lessons.c.school_id.label("unit_id"), lessons.c.seconds)
+    at_school = at_school.where(lessons.c.mode == LessonMode.SYNCHRONOUS)
+    at_sites = _at_sites(lessons, LessonSite.site_id).where(
+        or_(lessons.c.mode != LessonMode.SYNCHRONOUS, LessonSite.site_id != lessons.c.school_id)
+    )
+    if unit_ids is not None:
+        at_school = at_school.where(lessons.c.school_id.in_(unit_ids))
+        at_sites = at_sites.where(LessonSite.site_id.in_(unit_ids))
+    return union_all(at_school, at_sites)
+
+
+def _at_sites(lessons: CTE, place: InstrumentedAttribute[UUID]) -> Select[Any]:
+    """Lessons with each site that takes part, by one of its columns; seconds of those that were received."""
+    seconds = case((and_(lessons.c.seconds.is_not(None), _received()), LessonSite.received_seconds))
+    return (
+        select(*_facts(lessons), place, seconds.label("seconds"))
+        .join(LessonSite, LessonSite.lesson_id == lessons.c.lesson_id)
+        .where(LessonSite.state != SiteState.CANCELLED)
+    )
+
+
+def _facts(lessons: CTE) -> tuple[ColumnElement[Any], ...]:
+    return lessons.c.lesson_id, lessons.c.subject, lessons.c.over, lessons.c.over_seconds
+
+
+def _counts(of: ReadOnlyColumnCollection[str, Any]) -> tuple[ColumnElement[int], ...]:
+    """All, those that are over, and those that were held and reached whom they are for; and the seconds of both."""
+    return (
+        func.count(),
+        func.sum(of.over),
+        func.count(of.seconds),
+        func.sum(of.over_seconds),
+        func.coalesce(func.sum(of.seconds), 0),
+    )
 
 
 def _over(now: dt.datetime) -> ColumnElement[bool]:
@@ -197,7 +234,7 @@ def _over(now: dt.datetime) -> ColumnElement[bool]:
     return or_(Lesson.ends_at <= now, Lesson.state.in_(HELD))
 
 
-def _at_site(site_id: ColumnElement[UUID] | InstrumentedAttribute[UUID]) -> ColumnElement[int]:
+def _at_site(site_id: _Id) -> ColumnElement[int]:
     """Seconds that a site received of a lesson."""
     query = select(LessonSite.received_seconds).where(
         LessonSite.lesson_id == Lesson.id, _unindexed(LessonSite.site_id) == site_id, _received()
@@ -207,6 +244,11 @@ def _at_site(site_id: ColumnElement[UUID] | InstrumentedAttribute[UUID]) -> Colu
 
 def _received() -> ColumnElement[bool]:
     return and_(LessonSite.joined_at.is_not(None), LessonSite.state.not_in(_NOT_RECEIVED))
+
+
+def _own_class(unit_id: _Id) -> ColumnElement[bool]:
+    """Whether pupils of a unit sit in the main room."""
+    return and_(Lesson.school_id == unit_id, Lesson.mode == LessonMode.SYNCHRONOUS)
 
 
 def _reached_group() -> ColumnElement[bool]:
@@ -220,15 +262,7 @@ def _reached_group() -> ColumnElement[bool]:
         .where(_received())
         .correlate(LessonGroup)
     )
-    return or_(LessonGroup.org_unit_id == Lesson.school_id, at_site)
-
-
-def _names(unit_id: InstrumentedAttribute[UUID]) -> ColumnElement[bool]:
-    return exists().where(
-        LessonGroup.lesson_id == Lesson.id,
-        _unindexed(LessonGroup.org_unit_id) == unit_id,
-        LessonGroup.released.is_(False),
-    )
+    return or_(_own_class(LessonGroup.org_unit_id), at_site)
 
 
 def _unindexed(column: InstrumentedAttribute[UUID]) -> ColumnElement[UUID]:

@@ -19,8 +19,8 @@ from app.errors import Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.feeds.rules import Language
 from app.lessons.tallies import Counted
 from app.reports import service, workbook
-from app.reports.rules import Cell, minutes, total
 from app.reports.rules import after as cells_after
+from app.reports.rules import minutes, order_of, total
 from app.reports.schemas import (
     CellOut,
     CountedLesson,
@@ -46,7 +46,7 @@ from app.schemas import (
     moment,
 )
 from app.schools.rules import RoomKind
-from app.timetables.curriculum_rules import Class
+from app.timetables.curriculum_rules import Cell, Class
 
 _T = TypeVar("_T")
 _PREFIX = "/api/v1/reports"
@@ -115,15 +115,15 @@ def cells(
 ) -> Page[CellOut]:
     """What each grade of each class is to be taught in each subject, by unit, group, grade and subject."""
     found = service.view(session, principal, wanted, datetime.now(UTC))
-    listed = [cell for cell in found.cells if _is_wanted(cell, only)]
+    listed = [cell for cell in found.cells() if _is_wanted(cell, only)]
     if after is not None:
         unit, group, grade, subject = decode_cursor(after, 4)
         if not grade.isdecimal() or len(grade) > 3:
             raise bad_cursor()
         listed = cells_after(listed, (unit, group, int(grade), subject))
-    following = encode_cursor(*map(str, listed[limit - 1].order)) if len(listed) > limit else None
+    following = encode_cursor(*map(str, order_of(listed[limit - 1]))) if len(listed) > limit else None
     shown = listed[:limit]
-    groups = service.group_names(session, (cell.line.group_id for cell in shown))
+    groups = service.group_names(session, (cell.group_id for cell in shown))
     return Page(items=[_cell(each, wanted, found, groups) for each in shown], next=following)
 
 
@@ -233,7 +233,7 @@ def as_workbook(
     found = service.view(session, principal, wanted, now)
     kinds = (RoomKind.MAIN, RoomKind.RECEIVING)
     listed = {kind: service.rooms(session, principal, wanted, kind, now)[1] for kind in kinds}
-    groups = {cell.line.group_id for cell in found.cells} | {each.group_id for each in found.unserved}
+    groups = {cell.group_id for cell in found.cells()} | {each.group_id for each in found.unserved}
     names = workbook.Names(
         units={each.id: each.name for each in found.units.values()},
         groups=service.group_names(session, groups),
@@ -297,36 +297,38 @@ def _row(row: Row, by: By, wanted: Wanted, found: View, names: Mapping[UUID | in
 
 
 def _cell(cell: Cell, wanted: Wanted, found: View, groups: Mapping[UUID | None, str]) -> CellOut:
-    line = cell.line
-    unit = line.unit_id if (line.unit_id, line.subject) in found.unnamed else None
+    of_nobody = found.of_units.get(cell.unit_id, {}).get(cell.subject)
+    counts_all = of_nobody is not None and (cell.unit_id, cell.subject) not in found.unassigned
+    unit = cell.unit_id if counts_all else None
     link = _link(
-        "lessons", term_id=wanted.term_id, pupil_group_id=line.group_id, unit_id=unit, subject=line.subject
+        "lessons", term_id=wanted.term_id, pupil_group_id=cell.group_id, unit_id=unit, subject=cell.subject
     )
+    lessons = cell.balance.lessons
     return CellOut(
-        org_unit_id=line.unit_id,
-        org_unit=found.units[line.unit_id].name,
-        pupil_group_id=line.group_id,
-        pupil_group=groups[line.group_id],
-        grade=line.grade,
-        subject=line.subject,
-        pupils=line.pupils,
-        required=line.required,
-        own=line.own,
-        planned=line.planned,
-        due=cell.due,
-        delivered=cell.delivered,
-        due_minutes=cell.due_minutes,
-        delivered_minutes=cell.delivered_minutes,
-        lessons=link if line.group_id or unit else None,
+        org_unit_id=cell.unit_id,
+        org_unit=found.units[cell.unit_id].name,
+        pupil_group_id=cell.group_id,
+        pupil_group=groups[cell.group_id],
+        grade=cell.grade,
+        subject=cell.subject,
+        pupils=cell.pupils,
+        required=cell.balance.required,
+        own=cell.balance.own,
+        planned=lessons.planned,
+        due=lessons.due,
+        delivered=lessons.delivered,
+        due_minutes=minutes(lessons.due_seconds),
+        delivered_minutes=minutes(lessons.delivered_seconds),
+        lessons=link if cell.group_id or unit else None,
     )
 
 
 def _is_wanted(cell: Cell, only: str | None) -> bool:
     match only:
         case "unopened":
-            return not cell.line.is_opened
+            return not cell.balance.is_opened
         case "short":
-            return cell.line.counted < cell.line.required
+            return cell.balance.counted < cell.balance.required
     return True
 
 

@@ -5,67 +5,27 @@ behind every figure; each figure is the sum of its cells, so whatever a county i
 """
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, fields
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
-from app.lessons.tallies import Reached
-from app.timetables.curriculum_rules import Class, Line, Need
+from app.timetables.curriculum_rules import Balance, Cell, Class
 
 Key = TypeVar("Key", bound=Hashable)
 Order = tuple[str, str, int, str]
 
 
-class Cell(NamedTuple):
-    """One subject of one grade of a class: required and planned, and what became of it so far."""
-
-    line: Line
-    due: int
-    """Lessons of those planned whose time is over."""
-    delivered: int
-    """Lessons that were held and reached the class."""
-    due_minutes: int = 0
-    """Of those that are over, as planned."""
-    delivered_minutes: int = 0
-    """In which the class was taught; breaks are none."""
-
-    @property
-    def order(self) -> Order:
-        """Its place in lists; no two cells of a county have the same."""
-        return str(self.line.unit_id), str(self.line.group_id or ""), self.line.grade, self.line.subject
-
-    @property
-    def is_opened_by_delivery(self) -> bool:
-        """Whether the subject has been taught at all."""
-        return self.line.own > 0 or self.delivered > 0
-
-    @property
-    def delivered_counted(self) -> float:
-        """What counts of what was delivered; the unit's own teachers are taken at their word."""
-        return min(self.line.own + self.delivered, self.line.required)
+def order_of(cell: Cell) -> Order:
+    """A cell's place in lists; no two cells of a county have the same."""
+    return str(cell.unit_id), str(cell.group_id or ""), cell.grade, cell.subject
 
 
 def in_order(classes: Iterable[Class]) -> list[Class]:
     """Classes so that their cells come in the order of lists."""
-    return sorted(classes, key=lambda each: (str(each.unit_id), str(each.group_id or ""), each.grades))
-
-
-def cells_of(planned: Sequence[Line], needs: Sequence[Need], reached: Reached) -> list[Cell]:
-    """The lines of what is planned for some needs, with what is over and what was delivered."""
-    together = zip(planned, needs, strict=True)
-    return [_cell(line, need, reached) for line, need in together]
-
-
-def _cell(line: Line, need: Need, reached: Reached) -> Cell:
-    # Nine of ten have no lessons at all: nothing is looked up for them.
-    if not line.planned or not (due := need.lessons(reached.due)):
-        return Cell(line, 0, 0)
-    return Cell(
-        line,
-        due,
-        need.lessons(reached.delivered),
-        minutes(need.lessons(reached.due_seconds)),
-        minutes(need.lessons(reached.delivered_seconds)),
+    return sorted(
+        classes,
+        key=lambda each: (each.unit_id.int, -1 if each.group_id is None else each.group_id.int, each.grades),
     )
 
 
@@ -94,21 +54,21 @@ class Figures:
     due_minutes: int = 0
     delivered_minutes: int = 0
 
-    def add(self, cell: Cell) -> None:
-        """Take in one more cell."""
-        line = cell.line
-        self.cells += 1
-        self.opened += line.is_opened
-        self.opened_delivered += cell.is_opened_by_delivery
-        self.required += line.required
-        self.own += line.own
-        self.planned += line.planned
-        self.counted += line.counted
-        self.due += cell.due
-        self.delivered += cell.delivered
-        self.delivered_counted += cell.delivered_counted
-        self.due_minutes += cell.due_minutes
-        self.delivered_minutes += cell.delivered_minutes
+    def add(self, cell: Balance, times: int = 1) -> None:
+        """Take in one more cell, or several that are alike."""
+        lessons = cell.lessons
+        self.cells += times
+        self.opened += cell.is_opened * times
+        self.opened_delivered += cell.is_opened_by_delivery * times
+        self.required = _exact(self.required + cell.required * times)
+        self.own = _exact(self.own + cell.own * times)
+        self.planned += lessons.planned * times
+        self.counted = _exact(self.counted + cell.counted * times)
+        self.due += lessons.due * times
+        self.delivered += lessons.delivered * times
+        self.delivered_counted = _exact(self.delivered_counted + cell.delivered_counted * times)
+        self.due_minutes += minutes(lessons.due_seconds) * times
+        self.delivered_minutes += minutes(lessons.delivered_seconds) * times
 
     @property
     def opening_rate(self) -> float | None:
@@ -136,26 +96,33 @@ def total(parts: Iterable[Figures]) -> Figures:
     found = Figures()
     for part in parts:
         for field in fields(Figures):
-            setattr(found, field.name, getattr(found, field.name) + getattr(part, field.name))
+            setattr(found, field.name, _exact(getattr(found, field.name) + getattr(part, field.name)))
     return found
 
 
 def divided(cells: Iterable[Cell], key: Callable[[Cell], Key]) -> dict[Key, Figures]:
-    """The figures by what the cells are divided by; together they are those of all cells."""
+    """The figures by what the cells are divided by; together they are those of all cells.
+
+    A county's classes are required much the same: cells that are alike are added at once.
+    """
+    alike = Counter((key(cell), cell.balance) for cell in cells)
     found: dict[Key, Figures] = {}
-    for cell in cells:
-        part = key(cell)
-        figures = found.get(part)
-        if figures is None:
-            figures = found[part] = Figures()
-        figures.add(cell)
+    for (part, balance), times in alike.items():
+        if part not in found:
+            found[part] = Figures()
+        found[part].add(balance, times)
     return found
 
 
 def after(cells: Sequence[Cell], last: Order) -> list[Cell]:
     """The cells behind one in the order of lists."""
-    return list(cells[bisect_right(cells, last, key=lambda cell: cell.order) :])
+    return list(cells[bisect_right(cells, last, key=order_of) :])
 
 
 def _share(part: float, whole: float) -> float | None:
     return round(part / whole, 4) if whole else None
+
+
+def _exact(periods: float) -> float:
+    """A sum of hundredths without what adding up binary fractions leaves behind."""
+    return round(periods, 2)

@@ -1,6 +1,6 @@
 """Use cases of reports: what classes of a county are to be taught and are, and the lists behind each figure."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -15,15 +15,15 @@ from app.errors import NotFound
 from app.feeds.rules import Language
 from app.lessons import tallies
 from app.lessons.models import Lesson
-from app.lessons.tallies import Count, Counted
-from app.reports.rules import Cell, Figures, cells_of, divided, in_order
+from app.lessons.tallies import Counted
+from app.reports.rules import Figures, divided, in_order
 from app.schools import service as schools
 from app.schools import subjects
 from app.schools.models import OrgUnit, Room
 from app.schools.rules import RoomKind, is_there, path_ids
 from app.timetables import curriculum
 from app.timetables import service as timetables
-from app.timetables.curriculum_rules import Class, Planned, covered, needs_of
+from app.timetables.curriculum_rules import NOTHING, Cell, Class, Count, Counts, Coverage, cover
 from app.timetables.models import Term
 
 
@@ -55,13 +55,25 @@ class View:
     weeks: float
     root: OrgUnit
     units: Mapping[UUID, OrgUnit]
-    cells: Sequence[Cell]
+    wanted: Wanted
+    coverage: Coverage
     unserved: Sequence[Class]
     """Classes that no lesson reaches."""
     unassigned: Mapping[tuple[UUID, str], int]
     """Lessons that reach a unit, by subject, of which nobody can say for which of its classes; counted in no cell."""
-    unnamed: frozenset[tuple[UUID, str]]
-    """Units and subjects whose lessons name no group and count for the only class there."""
+    of_units: Counts
+    """Lessons that name no group, by unit and subject: where they are not unassigned, they count for its only class."""
+
+    def cells(self) -> Iterator[Cell]:
+        """The lines behind all figures, made one by one."""
+        grade, subject = self.wanted.grade, self.wanted.subject
+        if grade is None and subject is None:
+            return self.coverage.cells()
+        return (
+            cell
+            for cell in self.coverage.cells()
+            if grade in (None, cell.grade) and subject in (None, cell.subject)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,35 +100,31 @@ def view(session: Session, principal: Principal, wanted: Wanted, now: datetime) 
     classes = in_order(curriculum.classes_in(session, term, units.keys()))
     plans = curriculum.plans_of(session, term.id, units.values())
     weeks = curriculum.teaching_weeks(session, term)
-    reached = tallies.reached(session, term.id, now)
-    needs = needs_of(classes, plans, weeks)
-    planned = covered(needs, _of_units(reached.planned, units), weeks)
-    cells = cells_of(planned.lines, needs, reached)
-    unnamed = frozenset(reached.planned.of_units) - planned.unassigned.keys()
-    served = {group_id for group_id, _ in reached.planned.of_groups}
-    reached_units = {unit_id for unit_id, _ in reached.planned.of_units}
+    reached = tallies.reached(session, term.id, now, units.keys())
+    covered = cover(classes, plans, reached, weeks)
     return View(
         term=term,
         weeks=weeks,
         root=root,
         units=units,
-        cells=[cell for cell in cells if _is_about(cell, wanted)],
+        wanted=wanted,
+        coverage=covered,
         unserved=[
             each
             for each in classes
-            if each.group_id not in served and each.unit_id not in reached_units
+            if each.group_id not in reached.of_groups and each.unit_id not in reached.of_units
             if wanted.grade is None or wanted.grade in each.grades
         ],
         unassigned={
-            key: count for key, count in planned.unassigned.items() if wanted.subject in (None, key[1])
+            key: count for key, count in covered.unassigned.items() if wanted.subject in (None, key[1])
         },
-        unnamed=unnamed,
+        of_units=reached.of_units,
     )
 
 
 def divide(found: View, by: By) -> list[Row]:
     """The figures by what the report is divided by, in the order of lists; together they are those of all."""
-    rows = [Row(key, figures) for key, figures in divided(found.cells, _key(found, by)).items()]
+    rows = [Row(key, figures) for key, figures in divided(found.cells(), _key(found, by)).items()]
     return sorted(rows, key=lambda row: _place(found, row.key))
 
 
@@ -130,7 +138,7 @@ def rooms(
     count = tallies.by_main_room if kind is RoomKind.MAIN else tallies.by_receiving_room
     counts = count(session, term.id, now)
     found = [
-        RoomRow(room, counts.get(room.id, Count(0, 0, 0)))
+        RoomRow(room, counts.get(room.id, NOTHING))
         for room in schools.rooms_of(session, principal.county_id, kind)
         if room.org_unit_id in units and is_there(room.closed_from, term.first_day)
     ]
@@ -181,26 +189,17 @@ def unit_names(session: Session, ids: Collection[UUID]) -> dict[UUID, str]:
     return {unit.id: unit.name for unit in schools.org_units(session, set(ids)).values()}
 
 
-def _of_units(planned: Planned, units: Mapping[UUID, OrgUnit]) -> Planned:
-    of_units = {key: count for key, count in planned.of_units.items() if key[0] in units}
-    return Planned(planned.of_groups, of_units)
-
-
-def _is_about(cell: Cell, wanted: Wanted) -> bool:
-    return wanted.grade in (None, cell.line.grade) and wanted.subject in (None, cell.line.subject)
-
-
 def _key(found: View, by: By) -> Callable[[Cell], UUID | int | str]:
     match by:
         case By.AREA:
             areas = {unit.id: _area(unit, found.root, found.units) for unit in found.units.values()}
-            return lambda cell: areas[cell.line.unit_id]
+            return lambda cell: areas[cell.unit_id]
         case By.SITE:
-            return lambda cell: cell.line.unit_id
+            return lambda cell: cell.unit_id
         case By.GRADE:
-            return lambda cell: cell.line.grade
+            return lambda cell: cell.grade
         case By.SUBJECT:
-            return lambda cell: cell.line.subject
+            return lambda cell: cell.subject
 
 
 def _place(found: View, key: UUID | int | str) -> tuple[str, int, str]:

@@ -15,6 +15,7 @@ from app.reports import service
 from app.reports.rules import Figures, minutes, total
 from app.reports.service import By, RoomRow, View
 from app.schools.rules import RoomKind
+from app.timetables.curriculum_rules import Count
 
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -124,12 +125,11 @@ def _tables(
         columns["cells"],
         [
             (
-                *(names.units[line.unit_id], names.groups[line.group_id], line.grade),
-                *(names.subjects.get(line.subject, line.subject), line.required, line.own, line.planned),
-                *(cell.due, cell.delivered, cell.due_minutes, cell.delivered_minutes),
+                *(names.units[cell.unit_id], names.groups[cell.group_id], cell.grade),
+                *(names.subjects.get(cell.subject, cell.subject), cell.balance.required, cell.balance.own),
+                *_lessons(cell.balance.lessons),
             )
-            for cell in found.cells
-            for line in [cell.line]
+            for cell in found.cells()
         ],
     )
 
@@ -171,11 +171,13 @@ def _figures(figures: Figures) -> tuple[Value, ...]:
 
 
 def _room(row: RoomRow, units: Mapping[UUID, str], weeks: float) -> tuple[Value, ...]:
-    count = row.count
-    per_week = round(count.planned / weeks, 2) if weeks else None
-    room = row.room
+    per_week = round(row.count.planned / weeks, 2) if weeks else None
+    return units[row.room.org_unit_id], row.room.name, *_lessons(row.count), per_week
+
+
+def _lessons(count: Count) -> tuple[Value, ...]:
     ran = minutes(count.due_seconds), minutes(count.delivered_seconds)
-    return units[room.org_unit_id], room.name, count.planned, count.due, count.delivered, *ran, per_week
+    return count.planned, count.due, count.delivered, *ran
 
 
 def _harmless(text: str) -> str:

@@ -194,6 +194,22 @@ def groups_of_units(session: Session, unit_ids: Collection[uuid.UUID]) -> Sequen
     return session.scalars(query.order_by(PupilGroup.name, PupilGroup.id)).all()
 
 
+_groups = PupilGroup.__table__.c
+_TAUGHT = (
+    select(_groups.org_unit_id, _groups.id, _groups.grades, _groups.headcount, _groups.closed_from)
+    .where(_groups.org_unit_id.in_(bindparam("ids", expanding=True)))
+    .order_by(_groups.name, _groups.id)
+)
+
+
+def taught_groups(
+    session: Session, unit_ids: Collection[uuid.UUID]
+) -> Sequence[tuple[uuid.UUID, uuid.UUID, list[int], int, date | None]]:
+    """Of the pupil groups of these units: unit, id, grades, headcount, and since when they are closed;
+    by name."""
+    return [tuple(row) for row in session.execute(_TAUGHT, {"ids": list(unit_ids)})]
+
+
 def subject(session: Session, subject_id: uuid.UUID) -> TaughtSubject | None:
     return session.get(TaughtSubject, subject_id)
 

@@ -1,7 +1,7 @@
 """Use cases of schools: building the county tree, furnishing it with rooms, finding one's way in it."""
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -383,3 +383,12 @@ def groups_of_units(
     """The pupil groups of some units, by name; `on`: those that are not closed on that day."""
     found = queries.groups_of_units(session, unit_ids)
     return [each for each in found if on is None or is_there(each.closed_from, on)]
+
+
+def taught_groups(
+    session: Session, unit_ids: Collection[uuid.UUID], on: date
+) -> Iterator[tuple[uuid.UUID, uuid.UUID, Sequence[int], int]]:
+    """Unit, id, grades and headcount of the same groups, for counting: a county has a thousand."""
+    for unit_id, group_id, grades, headcount, closed_from in queries.taught_groups(session, unit_ids):
+        if is_there(closed_from, on):
+            yield unit_id, group_id, grades, headcount

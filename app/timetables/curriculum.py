@@ -136,12 +136,11 @@ def classes_in(session: Session, term: Term, unit_ids: Collection[UUID]) -> Sequ
     """The classes of some units in a term: their groups, and grades with pupils that have no group."""
     counts = counts_of(session, term.id, unit_ids)
     groups: dict[UUID, list[Taught]] = {}
-    for group in schools.groups_of_units(session, unit_ids, term.first_day):
-        taught = Taught(group.id, frozenset(group.grades), group.headcount)
-        groups.setdefault(group.org_unit_id, []).append(taught)
+    for unit_id, group_id, grades, headcount in schools.taught_groups(session, unit_ids, term.first_day):
+        groups.setdefault(unit_id, []).append(Taught(group_id, frozenset(grades), headcount))
     return [
         each
-        for unit_id in sorted(unit_ids, key=str)
+        for unit_id in unit_ids
         for each in classes_of(unit_id, counts.get(unit_id, {}), groups.get(unit_id, ()))
     ]
 

@@ -5,8 +5,8 @@ may differ from it grade by grade and subject by subject: the nearest unit that 
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
@@ -54,121 +54,145 @@ def classes_of(unit_id: UUID, pupils: Mapping[int, int], groups: Collection[Taug
     return named + unnamed
 
 
-class Line(NamedTuple):
-    """One subject of one grade of a class over a term, in periods. A tuple: a county has some ten thousand."""
+class Count(NamedTuple):
+    """Lessons of a term, and seconds of them."""
 
-    unit_id: UUID
-    group_id: UUID | None
-    grade: int
-    subject: str
-    pupils: int
+    planned: int
+    due: int = 0
+    """Of the planned, those that are over by now."""
+    delivered: int = 0
+    """Those that were held and reached whom they are for."""
+    due_seconds: int = 0
+    """Of those that are over, as planned."""
+    delivered_seconds: int = 0
+    """Of those that were delivered, as they were received."""
+
+    def plus(self, other: "Count") -> "Count":
+        """Both together."""
+        return Count(*(one + another for one, another in zip(self, other, strict=True)))
+
+
+NOTHING = Count(0)
+Counts = Mapping[UUID, Mapping[str, Count]]
+"""By group or unit, and by subject."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Lessons of a term by what they reach: by group, and by unit where no group is named."""
+
+    of_groups: Counts
+    of_units: Counts
+
+
+class Balance(NamedTuple):
+    """What one subject of one grade of a class requires over a term, and what there is of it so far, in periods."""
+
     required: float
     own: float
-    """Given by the unit's own teachers."""
-    planned: int
-    """Lessons of the timetable, in all of the term."""
+    """Given by the unit's own teachers, who are taken at their word."""
+    lessons: Count = NOTHING
+    """Of the timetable, in all of the term."""
 
     @property
     def is_opened(self) -> bool:
         """Whether the subject is taught at all (开齐)."""
-        return self.own > 0 or self.planned > 0
+        return self.own > 0 or self.lessons.planned > 0
+
+    @property
+    def is_opened_by_delivery(self) -> bool:
+        """Whether it has been taught at all."""
+        return self.own > 0 or self.lessons.delivered > 0
 
     @property
     def counted(self) -> float:
         """What counts of it against what is required (开足): more than required makes up for nothing else."""
-        return min(self.own + self.planned, self.required)
+        return min(self.own + self.lessons.planned, self.required)
+
+    @property
+    def delivered_counted(self) -> float:
+        """What counts of what was delivered."""
+        return min(self.own + self.lessons.delivered, self.required)
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """Planned against required, line by line; every sum is one over its lines."""
-
-    weeks: float
-    """Teaching weeks of the term: its school days by the school days of a full week."""
-    lines: tuple[Line, ...]
-    unassigned: Mapping[tuple[UUID, str], int] = field(default_factory=dict)
-    """Lessons that reach a unit, by subject, of which nobody can say for which of its classes."""
-
-    def of_unit(self, unit_id: UUID) -> "Coverage":
-        """The same for one unit."""
-        return replace(
-            self,
-            lines=tuple(line for line in self.lines if line.unit_id == unit_id),
-            unassigned={key: count for key, count in self.unassigned.items() if key[0] == unit_id},
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """Lessons of a term by what they reach: by group and subject, and by unit and subject where no group is named."""
-
-    of_groups: Mapping[tuple[UUID, str], int]
-    of_units: Mapping[tuple[UUID, str], int]
-
-
-class Need(NamedTuple):
-    """One subject of one grade of a class over a term, before any lesson is looked at."""
+class Cell(NamedTuple):
+    """One subject of one grade of a class over a term. A tuple, since a county has some ten thousand."""
 
     unit_id: UUID
     group_id: UUID | None
     grade: int
     subject: str
     pupils: int
-    required: float
-    own: float
-    alone: bool
-    """No other class of the unit needs the subject: lessons that name no group are for this one."""
-
-    def lessons(self, planned: Planned) -> int:
-        """How many lessons count for it."""
-        named = planned.of_groups.get((self.group_id, self.subject), 0) if self.group_id else 0
-        return named + planned.of_units.get((self.unit_id, self.subject), 0) if self.alone else named
+    balance: Balance
 
 
-def needs_of(classes: Collection[Class], plans: Mapping[UUID, Plan], weeks: float) -> list[Need]:
-    """What is required of each class by the plan of its unit, in the order of the classes."""
-    asked: dict[tuple[int, tuple[int, ...]], list[tuple[int, str, Periods]]] = {}  # units share few plans
-    for each in classes:
-        plan = plans[each.unit_id]
-        if (id(plan), each.grades) not in asked:
-            asked[id(plan), each.grades] = [
-                (grade, subject, periods)
-                for (grade, subject), periods in sorted(plan.items())
-                if grade in each.grades and periods.required > 0
-            ]
-    of_class = [(each, asked[id(plans[each.unit_id]), each.grades]) for each in classes]
-    needing = Counter(
-        (each.unit_id, subject)
-        for each, there in of_class
-        for subject in {subject for _, subject, _ in there}
-    )
-    return [
-        Need(
-            each.unit_id, each.group_id, grade, subject, each.pupils,
-            periods.required * weeks, periods.own * weeks, needing[each.unit_id, subject] == 1,
-        )
-        for each, there in of_class
-        for grade, subject, periods in there
-    ]  # fmt: skip
+_Asked = Sequence[tuple[int, str, Balance]]
+"""Grade, subject, and what is required, before any lesson is looked at."""
 
 
-def cover(classes: Collection[Class], plans: Mapping[UUID, Plan], planned: Planned, weeks: float) -> Coverage:
-    """Set what is planned beside what is required of each class, by the plan of its unit.
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Planned against required, cell by cell; every sum is one over its cells."""
+
+    weeks: float
+    """Teaching weeks of the term: its school days by the school days of a full week."""
+    classes: Sequence[tuple[Class, _Asked, Mapping[str, Count]]]
+    """With what is asked of each, and the lessons that count for it."""
+    unassigned: Mapping[tuple[UUID, str], int] = field(default_factory=dict)
+    """Lessons that reach a unit, by subject, of which nobody can say for which of its classes."""
+
+    def cells(self) -> Iterator[Cell]:
+        """In the order of the classes. Made one by one: to keep a county's takes longer than to make them again."""
+        for each, asked, lessons in self.classes:
+            unit_id, group_id, pupils = each.unit_id, each.group_id, each.pupils
+            for grade, subject, balance in asked:
+                if subject in lessons:
+                    balance = balance._replace(lessons=lessons[subject])
+                yield Cell(unit_id, group_id, grade, subject, pupils, balance)
+
+
+def cover(classes: Collection[Class], plans: Mapping[UUID, Plan], reached: Reached, weeks: float) -> Coverage:
+    """Set what is planned beside what is required of each class by the plan of its unit, in the order of the classes.
 
     Lessons that name no group count for the only class of the unit that needs the subject, if there is just one.
     """
-    return covered(needs_of(classes, plans, weeks), planned, weeks)
+    shared: dict[tuple[int, tuple[int, ...]], _Asked] = {}  # units share few plans
+    of_class: list[tuple[Class, _Asked]] = []
+    needing: Counter[tuple[UUID, str]] = Counter()
+    for each in classes:
+        plan = plans[each.unit_id]
+        if (key := (id(plan), each.grades)) not in shared:
+            shared[key] = _asked(plan, each.grades, weeks)
+        asked = shared[key]
+        of_class.append((each, asked))
+        if each.unit_id in reached.of_units:
+            needing.update((each.unit_id, subject) for subject in {subject for _, subject, _ in asked})
+    unassigned = {
+        (unit_id, subject): count.planned
+        for unit_id, counts in reached.of_units.items()
+        for subject, count in counts.items()
+        if needing[unit_id, subject] != 1
+    }
+    found = [(each, asked, _lessons_of(each, reached, needing)) for each, asked in of_class]
+    return Coverage(weeks, found, unassigned)
 
 
-def covered(needs: Sequence[Need], planned: Planned, weeks: float) -> Coverage:
-    """The same for needs that are known; its lines are in their order."""
-    lines = [
-        Line(
-            each.unit_id, each.group_id, each.grade, each.subject, each.pupils, each.required, each.own,
-            each.lessons(planned),
-        )
-        for each in needs
-    ]  # fmt: skip
-    alone = {(each.unit_id, each.subject) for each in needs if each.alone}
-    unassigned = {key: count for key, count in planned.of_units.items() if key not in alone}
-    return Coverage(weeks, tuple(lines), unassigned)
+def _asked(plan: Plan, grades: Collection[int], weeks: float) -> _Asked:
+    """What a plan requires of a class: in hundredths, as it is shown, since figures are sums of what is shown."""
+    return [
+        (grade, subject, Balance(round(periods.required * weeks, 2), round(periods.own * weeks, 2)))
+        for (grade, subject), periods in sorted(plan.items())
+        if grade in grades and periods.required > 0
+    ]
+
+
+def _lessons_of(
+    each: Class, reached: Reached, needing: Mapping[tuple[UUID, str], int]
+) -> Mapping[str, Count]:
+    """The lessons that count for a class, by subject."""
+    named = reached.of_groups.get(each.group_id, {}) if each.group_id else {}
+    unnamed = reached.of_units.get(each.unit_id)
+    if not unnamed:
+        return named
+    alone = {key: count for key, count in unnamed.items() if needing[each.unit_id, key] == 1}
+    return {**named, **{key: count.plus(named.get(key, NOTHING)) for key, count in alone.items()}}

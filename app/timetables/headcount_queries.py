@@ -32,6 +32,20 @@ def headcounts_of(
     return session.scalars(query.order_by(Headcount.org_unit_id, Headcount.grade)).all()
 
 
+_counts = Headcount.__table__.c
+_COUNTS = select(_counts.org_unit_id, _counts.grade, _counts.pupils)
+
+
+def counts_of(
+    session: Session, term_id: UUID, unit_ids: Collection[UUID] | None = None
+) -> Sequence[tuple[UUID, int, int]]:
+    """Unit, grade and pupils of the same headcounts."""
+    query = _COUNTS.where(_counts.term_id == term_id)
+    if unit_ids is not None:
+        query = query.where(_counts.org_unit_id.in_(unit_ids))
+    return [tuple(row) for row in session.execute(query.order_by(_counts.org_unit_id, _counts.grade))]
+
+
 _ORDER = (Term.first_day, Headcount.org_unit_id, Headcount.grade)
 
 

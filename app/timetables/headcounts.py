@@ -137,8 +137,8 @@ def counts_of(
 ) -> dict[UUID, dict[int, int]]:
     """Pupils by unit and grade in a term: of some units, or of all that have any."""
     found: dict[UUID, dict[int, int]] = {}
-    for row in queries.headcounts_of(session, term_id, unit_ids):
-        found.setdefault(row.org_unit_id, {})[row.grade] = row.pupils
+    for unit_id, grade, pupils in queries.counts_of(session, term_id, unit_ids):
+        found.setdefault(unit_id, {})[grade] = pupils
     return found
 
 

@@ -15,7 +15,7 @@ from app.schools import groups
 from app.schools.groups import GroupDraft
 from app.timetables import headcounts
 from app.timetables.calendar import MONDAY_TO_FRIDAY
-from app.timetables.curriculum_rules import Class, Periods, Planned, cover, effective
+from app.timetables.curriculum_rules import Class, Count, Periods, Reached, cover, effective
 from app.timetables.models import CurriculumRequirement
 from tests import counties, factories
 
@@ -58,25 +58,39 @@ def test_the_nearest_unit_that_says_anything_decides(
 def test_every_class_is_required_what_its_unit_requires_and_no_lesson_is_lost(
     there: list[Class], plans: dict[uuid.UUID, Any], of_groups: dict[Any, int], of_units: dict[Any, int]
 ) -> None:
-    coverage = cover(there, plans, Planned(of_groups, of_units), weeks=10)
+    coverage = cover(there, plans, Reached(by_subject(of_groups), by_subject(of_units)), weeks=10)
     expected = sorted(
         (each.unit_id, str(each.group_id), grade, subject, periods.required * 10)
         for each in there
         for (grade, subject), periods in plans[each.unit_id].items()
         if grade in each.grades and periods.required
     )
-    lines = coverage.lines
-    assert expected == sorted((e.unit_id, str(e.group_id), e.grade, e.subject, e.required) for e in lines)
+    cells = list(coverage.cells())
+    assert expected == sorted(
+        (e.unit_id, str(e.group_id), e.grade, e.subject, e.balance.required) for e in cells
+    )
     for (unit, subject), count in of_units.items():
-        needing = {(e.group_id, e.grade if e.group_id is None else 0): e.planned
-                   for e in lines if (e.unit_id, e.subject) == (unit, subject)}  # fmt: skip
+        needing = {(e.group_id, e.grade if e.group_id is None else 0): e.balance.lessons
+                   for e in cells if (e.unit_id, e.subject) == (unit, subject)}  # fmt: skip
         left = coverage.unassigned.get((unit, subject), 0)
         if len(needing) == 1:
             ((group, _), planned), *_ = needing.items()
-            assert (planned, left) == (count + of_groups.get((group, subject), 0), 0)
+            assert (planned, left) == (counted(count + of_groups.get((group, subject), 0)), 0)
         else:
             assert left == count
-    assert all(0 <= line.counted <= line.required for line in lines)
+    assert all(0 <= each.balance.counted <= each.balance.required for each in cells)
+
+
+def by_subject(counts: dict[Any, int]) -> dict[Any, dict[str, Count]]:
+    found: dict[Any, dict[str, Count]] = {}
+    for (whose, subject), count in counts.items():
+        found.setdefault(whose, {})[subject] = counted(count)
+    return found
+
+
+def counted(planned: int) -> Count:
+    """So many lessons, of which the other counts follow."""
+    return Count(planned, planned, planned, 60 * planned, 30 * planned)
 
 
 def test_a_county_sees_what_its_timetable_leaves_out(

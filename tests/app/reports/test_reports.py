@@ -3,7 +3,7 @@
 import io
 import zipfile
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -20,35 +20,32 @@ from app.accounts.rules import Role
 from app.keys import Keys
 from app.lessons.models import Lesson, LessonSite
 from app.lessons.rules import LessonState, SiteState
-from app.reports.rules import Cell, Figures, divided, total
+from app.reports.rules import Figures, divided, total
 from app.schemas import encode_cursor
 from app.schools import groups
 from app.schools.groups import GroupDraft
 from app.schools.models import OrgUnit
 from app.schools.rules import OrgUnitKind
 from app.timetables import curriculum, headcounts
-from app.timetables.curriculum_rules import Line, Periods
+from app.timetables.curriculum_rules import Balance, Cell, Count, Periods
 from tests import counties, factories
 from tests.counties import County
 
 REPORTS = "/api/v1/reports"
 COUNTS = st.integers(0, 9)
+PERIODS = st.integers(0, 900).map(lambda hundredths: hundredths / 100)
+SECONDS = st.integers(0, 9999)
 CELLS = st.lists(
     st.builds(
         Cell,
-        line=st.builds(
-            Line,
-            unit_id=st.sampled_from([UUID(int=1), UUID(int=2)]),
-            group_id=st.sampled_from([None, UUID(int=3), UUID(int=4)]),
-            grade=st.integers(1, 3),
-            subject=st.sampled_from(["English", "Music"]),
-            pupils=COUNTS,
-            required=st.integers(1, 9).map(float),
-            own=COUNTS.map(float),
-            planned=COUNTS,
+        unit_id=st.sampled_from([UUID(int=1), UUID(int=2)]),
+        group_id=st.sampled_from([None, UUID(int=3), UUID(int=4)]),
+        grade=st.integers(1, 3),
+        subject=st.sampled_from(["English", "Music"]),
+        pupils=COUNTS,
+        balance=st.builds(
+            Balance, PERIODS, PERIODS, st.builds(Count, COUNTS, COUNTS, COUNTS, SECONDS, SECONDS)
         ),
-        due=COUNTS,
-        delivered=COUNTS,
     ),
     max_size=12,
 )
@@ -57,18 +54,38 @@ CELLS = st.lists(
 @given(CELLS)
 def test_whatever_a_county_is_divided_by_adds_up(cells: list[Cell]) -> None:
     whole = divided(cells, lambda _cell: "all").get("all", Figures())
-    lines = [each.line for each in cells]
-    assert whole.counted == sum(min(line.own + line.planned, line.required) for line in lines)
-    assert whole.opened == sum(1 for line in lines if line.planned or line.own)
+    assert asdict(whole) == figures_of(cells)
     assert whole.opening_rate == (round(whole.opened / len(cells), 4) if cells else None)
     assert whole.full_hours_rate is None or 0 <= whole.full_hours_rate <= 1
     for key in ("unit_id", "group_id", "grade", "subject"):
-        parts = divided(cells, lambda cell, key=key: getattr(cell.line, key))  # type: ignore[misc]
+        parts = divided(cells, lambda cell, key=key: getattr(cell, key))  # type: ignore[misc]
         assert total(parts.values()) == whole
-        assert sum_of(asdict(part) for part in parts.values()) == (asdict(whole) if cells else {})
         for at, part in parts.items():
-            mine = [each for each in cells if getattr(each.line, key) == at]
-            assert (part.cells, part.delivered) == (len(mine), sum(each.delivered for each in mine))
+            assert asdict(part) == figures_of([each for each in cells if getattr(each, key) == at])
+
+
+def figures_of(cells: list[Cell]) -> dict[str, float]:
+    """The sums, cell by cell, in whole hundredths."""
+    sums = dict.fromkeys((each.name for each in fields(Figures)), 0)
+    for cell in cells:
+        required, own, (planned, due, delivered, *seconds) = cell.balance
+        minutes = [round(each / 60) for each in seconds]
+        for name, value in {
+            "cells": 1,
+            "opened": planned > 0 or own > 0,
+            "opened_delivered": delivered > 0 or own > 0,
+            "required": required,
+            "own": own,
+            "planned": planned,
+            "counted": min(own + planned, required),
+            "due": due,
+            "delivered": delivered,
+            "delivered_counted": min(own + delivered, required),
+            "due_minutes": minutes[0],
+            "delivered_minutes": minutes[1],
+        }.items():
+            sums[name] += round(value * 100)
+    return {name: value / 100 for name, value in sums.items()}
 
 
 def sum_of(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
