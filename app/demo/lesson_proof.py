@@ -12,11 +12,11 @@ from app.demo.api import Api
 from app.demo.arranging import Arranged, arrange
 from app.demo.clip import Clip
 from app.demo.media_client import MediaError
-from app.demo.playing import ClipVideoTrack, play
+from app.demo.playing import play
 from app.demo.report import report
 from app.demo.server import relay_counters
 from app.demo.test_card import Card
-from app.demo.watching import Watcher
+from app.demo.watching import Sending, Watcher
 
 SECONDS: Final = 10.0
 FIRST_PICTURE_SECONDS: Final = 10.0
@@ -34,7 +34,7 @@ async def prove(admin: Api, say: Say, seconds: float = SECONDS) -> dict[str, Any
     async with AsyncExitStack() as stack:
         main = await stack.enter_async_context(_on_air(arranged, arranged.teacher, "main", TEACHER))
         say("the teacher publishes main")
-        watchers = [Watcher(TEACHER, main.handed_at) for _ in arranged.sites]
+        watchers = [Watcher(TEACHER, *main) for _ in arranged.sites]
         for watcher in watchers:
             stack.push_async_callback(watcher.close)
         await asyncio.gather(
@@ -47,7 +47,7 @@ async def prove(admin: Api, say: Say, seconds: float = SECONDS) -> dict[str, Any
         answering = arranged.sites[0]
         stream = f"site-{answering.code}"
         back = await stack.enter_async_context(_on_air(arranged, answering.api, stream, ANSWERING))
-        teachers_eye = Watcher(ANSWERING, back.handed_at)
+        teachers_eye = Watcher(ANSWERING, *back)
         stack.push_async_callback(teachers_eye.close)
         await _watch(arranged, arranged.teacher, stream, teachers_eye)
         say(f"the teacher sees {answering.code}; now {seconds:.0f} s of lesson")
@@ -61,14 +61,16 @@ async def prove(admin: Api, say: Say, seconds: float = SECONDS) -> dict[str, Any
 
 
 @asynccontextmanager
-async def _on_air(arranged: Arranged, api: Api, stream: str, source: int) -> AsyncIterator[ClipVideoTrack]:
-    """Publish a test card as ``stream``."""
+async def _on_air(
+    arranged: Arranged, api: Api, stream: str, source: int
+) -> AsyncIterator[tuple[list[float | None], Sending]]:
+    """Publish a test card as ``stream``; when each of its frames was handed over, and how steadily."""
     offer = await _offer(arranged, api, "publish", stream)
     title = arranged.title if source == TEACHER else stream
     video, audio = play(Clip(Card(title, source)))
     session = await media_client.publish(api.http, offer["url"], offer["token"], (video, audio))
     try:
-        yield video
+        yield video.handed_at, Sending(video.sent, audio.sent)
     finally:
         await session.close()
 

@@ -19,6 +19,7 @@ from aiortc.mediastreams import MediaStreamError
 from av.stream import Stream
 
 from app.demo.clip import VIDEO_CLOCK, Clip
+from app.demo.pace import Pace
 from app.demo.sound import PACKET_SAMPLES, PATTERN_PACKETS, RATE
 from app.demo.test_card import FPS, FRAMES, SECONDS
 
@@ -64,7 +65,8 @@ class Timeline:
 
 
 class _PacketTrack(MediaStreamTrack):
-    """A track whose unit number ``index`` is due at ``index / per_second`` seconds of playing."""
+    """A track whose unit number ``index`` is due at ``index / per_second`` seconds of playing. ``sent`` is what it has
+    handed over: fewer than are due where the machine is too busy."""
 
     def __init__(self, clip: Clip, timeline: Timeline, per_second: int) -> None:
         super().__init__()
@@ -72,6 +74,7 @@ class _PacketTrack(MediaStreamTrack):
         self._timeline = timeline
         self._per_second = per_second
         self._index = 0
+        self.sent = Pace()
 
     async def _wait_until_due(self) -> int:
         """Sleep until the next unit is due and return its index."""
@@ -88,6 +91,7 @@ class _PacketTrack(MediaStreamTrack):
             raise MediaStreamError
         index = self._index
         self._index += 1
+        self.sent.note(time.monotonic())
         return index
 
 

@@ -16,8 +16,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from app.demo.playing import PACKETS_PER_SECOND
-from app.demo.test_card import FPS
 from app.demo.watching import Observation
 
 LONGEST_GAP: Final = 1.0
@@ -35,14 +33,14 @@ def complaint(seen: Observation) -> str | None:
     """Why a stream did not arrive as a lesson needs it, or None when it did."""
     if seen.first_frame_ms is None:
         return "no picture"
-    if seen.frames < LEAST_SHARE * FPS * seen.seconds:
-        return f"{seen.frames} pictures in {seen.seconds:.1f} s, {FPS} a second were sent"
-    if seen.longest_freeze > LONGEST_GAP:
+    # What a machine that is too busy did not send is not missed: the demo's clients share it with the server.
+    if seen.frames < LEAST_SHARE * seen.frames_sent:
+        return f"{seen.frames} pictures in {seen.seconds:.1f} s, {seen.frames_sent} were sent"
+    if seen.longest_freeze > LONGEST_GAP + seen.longest_pause:
         return f"the picture froze for {seen.longest_freeze:.1f} s"
-    if seen.sound_frames < LEAST_SHARE * PACKETS_PER_SECOND * seen.seconds:
-        sent = f"{PACKETS_PER_SECOND} a second were sent"
-        return f"{seen.sound_frames} sound frames in {seen.seconds:.1f} s, {sent}"
-    if seen.longest_silence > LONGEST_GAP:
+    if seen.sound_frames < LEAST_SHARE * seen.sounds_sent:
+        return f"{seen.sound_frames} sound frames in {seen.seconds:.1f} s, {seen.sounds_sent} were sent"
+    if seen.longest_silence > LONGEST_GAP + seen.longest_pause:
         return f"the sound broke off for {seen.longest_silence:.1f} s"
     if seen.tone_share < LEAST_TONE:
         return "the sound is not the sender's"

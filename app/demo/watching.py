@@ -17,8 +17,10 @@ from aiortc.mediastreams import MediaStreamError
 
 from app.demo import media_client
 from app.demo.media_client import MediaSession
+from app.demo.pace import Pace
+from app.demo.playing import PACKETS_PER_SECOND
 from app.demo.sound import samples_of, tone_share
-from app.demo.test_card import read_mark
+from app.demo.test_card import FPS, read_mark
 
 _LISTEN_EVERY: Final = 5
 """One sound frame in so many is looked into for the sender's tone."""
@@ -46,29 +48,19 @@ class Observation:
     tone_share: float
     """Median share of the sender's tone in the sound's energy."""
     lost_packets: int
+    frames_sent: int
+    """Since the first picture; what was due then, where the sender is not known."""
+    sounds_sent: int
+    longest_pause: float
+    """The longest time in which the sender sent no picture or no sound, seconds; 0 where it is not known."""
 
 
-@dataclass(slots=True)
-class _Arrivals:
-    """Counts arrivals and the longest gap between them."""
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What the sender's tracks have handed over so far."""
 
-    count: int = 0
-    last: float | None = None
-    longest_gap: float = 0.0
-
-    def note(self, now: float) -> None:
-        self.count += 1
-        self.gap_until(now)
-        self.last = now
-
-    def expect_from(self, now: float) -> None:
-        """From now on something should arrive."""
-        if self.last is None:
-            self.last = now
-
-    def gap_until(self, now: float) -> None:
-        if self.last is not None:
-            self.longest_gap = max(self.longest_gap, now - self.last)
+    pictures: Pace
+    sounds: Pace
 
 
 @dataclass
@@ -77,13 +69,15 @@ class Watcher:
 
     source: int
     handed_at: Sequence[float | None]
-    _pictures: _Arrivals = field(default_factory=_Arrivals)
-    _sounds: _Arrivals = field(default_factory=_Arrivals)
+    sending: Sending | None = None
+    _pictures: Pace = field(default_factory=Pace)
+    _sounds: Pace = field(default_factory=Pace)
     _latencies: array[float] = field(default_factory=lambda: array("d"))
     _tones: array[float] = field(default_factory=lambda: array("d"))
     _unreadable: int = 0
     _asked_at: float = 0.0
     _first_at: float | None = None
+    _sent_before: tuple[int, int] = (0, 0)
     _seen: asyncio.Event = field(default_factory=asyncio.Event)
     _session: MediaSession | None = None
     _tasks: tuple[asyncio.Task[None], ...] = ()
@@ -117,6 +111,8 @@ class Watcher:
                     self._latencies.append((now - handed_at) * 1000)
                 if self._first_at is None:
                     self._first_at = now
+                    if self.sending is not None:
+                        self._sent_before = self.sending.pictures.count, self.sending.sounds.count
                     self._sounds.expect_from(now)
                     self._seen.set()
 
@@ -144,9 +140,19 @@ class Watcher:
 
     def _observation(self, now: float, lost: int) -> Observation:
         first = self._first_at
+        seconds = 0.0 if first is None else now - first
+        frames_sent, sounds_sent = int(FPS * seconds), int(PACKETS_PER_SECOND * seconds)
+        longest_pause = 0.0
+        if self.sending is not None:
+            pictures, sounds = self.sending.pictures, self.sending.sounds
+            frames_sent, sounds_sent = (
+                pace.count - before
+                for pace, before in zip((pictures, sounds), self._sent_before, strict=True)
+            )
+            longest_pause = max(pictures.longest_gap, sounds.longest_gap)
         tones = sorted(self._tones)
         return Observation(
-            seconds=0.0 if first is None else now - first,
+            seconds=seconds,
             frames=self._pictures.count,
             unreadable=self._unreadable,
             first_frame_ms=None if first is None else (first - self._asked_at) * 1000,
@@ -156,6 +162,9 @@ class Watcher:
             longest_silence=self._sounds.longest_gap,
             tone_share=tones[len(tones) // 2] if tones else 0.0,
             lost_packets=lost,
+            frames_sent=frames_sent,
+            sounds_sent=sounds_sent,
+            longest_pause=longest_pause,
         )
 
     async def close(self) -> None:

@@ -24,6 +24,9 @@ GOOD = Observation(
     longest_silence=0.09,
     tone_share=0.98,
     lost_packets=2,
+    frames_sent=200,
+    sounds_sent=500,
+    longest_pause=0.0,
 )
 
 
@@ -60,6 +63,14 @@ def test_what_a_class_would_complain_about(change: dict[str, Any], words: str) -
     at_the_teachers = report("a-lesson", {"S1": GOOD}, ("S1", bad), None)
     assert at_the_teachers["ok"] is False
     assert "teacher, watching S1" in at_the_teachers["reason"]
+
+
+def test_what_a_busy_machine_did_not_send_is_not_missed() -> None:
+    slow = replace(GOOD, frames=100, sound_frames=250, frames_sent=101, sounds_sent=252)
+    assert complaint(slow) is None
+    stood_still = replace(GOOD, longest_freeze=1.8, longest_silence=1.7)
+    assert complaint(stood_still) is not None
+    assert complaint(replace(stood_still, longest_pause=1.2)) is None
 
 
 def test_a_failure_is_one_line() -> None:
