@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route
 
 from tests.browser.conftest import OpenRoom
 from tests.browser.server import Server
@@ -140,6 +140,7 @@ def test_a_school_is_added_furnished_staffed_and_closed(server: Server, open_roo
 def test_what_one_may_not_do_is_not_offered_and_what_is_planned_is_in_the_way(
     server: Server, open_room: OpenRoom
 ) -> None:
+    late: list[Route] = []
     page = open_room(server.link("county", "wang")).page
     page.get_by_role("treeitem").nth(1).wait_for()
     page.get_by_role("treeitem").first.click()
@@ -147,7 +148,13 @@ def test_what_one_may_not_do_is_not_offered_and_what_is_planned_is_in_the_way(
     assert page.locator("main").get_by_role("button").count() == 0
 
     page = open_room(server.link("county", "admin")).page
+    page.get_by_role("treeitem").first.wait_for()
+    with page.expect_request("**/county.js"):
+        page.route("**/county.js", lambda route: late.append(route))
+        page.reload(wait_until="commit")
     page.get_by_label("Find by name or code").fill("site")
+    assert not page.get_by_role("treeitem").count(), "typed before the page can look for it"
+    late.pop().continue_()
     page.get_by_text("Found: 3", exact=True).wait_for()
     page.get_by_role("treeitem").last.click()
     page.locator("#rooms").get_by_role("button", name="Close").click()

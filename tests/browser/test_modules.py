@@ -155,6 +155,36 @@ def test_tiles_are_laid_out_as_large_as_they_fit(
     assert page.evaluate(best, [module(page, "tiles.js"), count, width, height, 20]) == columns
 
 
+# A page that publishes, is told to come again, and learns only after a while that another device of the same person has
+# the stream now. The server refuses whoever asks for what is free.
+SLOWLY_TOLD = """async ([link, api]) => {
+  const [{ Link }, { ApiError }] = [await import(link), await import(api)];
+  const transceiver = { sender: {}, receiver: {} };
+  const pc = Object.assign(new EventTarget(), { connectionState: "connected", getTransceivers: () => [transceiver] });
+  const asked = [];
+  return new Promise((resolve) => {
+    const page = new Link({
+      exclusive: true,
+      open: async (signal, onlyFree) => {
+        asked.push(onlyFree);
+        if (onlyFree) throw new ApiError(412, {});
+        return { pc, leave: () => new Promise((told) => setTimeout(told, 1200, true)) };
+      },
+      measure: async () => ({ bytes: 1, level: 0 }),
+      onChange: ({ phase }) => phase === "connected" && page.restarted(),
+      onDenied: (failure) => resolve([failure.constructor.name, asked]),
+    });
+    page.start();
+  });
+}"""
+
+
+def test_who_learns_slowly_of_another_device_takes_nothing_from_it(page: Page) -> None:
+    failure, asked = page.evaluate(SLOWLY_TOLD, [module(page, "link.js"), module(page, "api.js")])
+    assert failure == "TakenOver"
+    assert asked[0] is False and len(asked) > 1 and all(asked[1:])
+
+
 # Messages of the channel to the rungs of some streams, and what is then said of the link while two of them are on air.
 LINK = """async ([module, messages, troubled]) => {
   const { Rungs, linkOf } = await import(module);

@@ -98,8 +98,8 @@ export class Classroom {
   }
 
   publish(stream, media, kind, callbacks) {
-    const open = (signal) =>
-      this.#through("publish", stream, (door) => publish(door, media, PROFILES[kind], signal));
+    const open = (signal, onlyFree) =>
+      this.#through("publish", stream, (door) => publish({ ...door, onlyFree }, media, PROFILES[kind], signal));
     const link = new Link({ open, measure: feedback, exclusive: true, stall: FEEDBACK_STALL, ...callbacks });
     return this.#start(`publish ${stream}`, link);
   }

@@ -21,11 +21,14 @@ const tree = new Tree(byId("tree"), {
   toggle: (id, open) => attempt(() => toggle(id, open)),
   moved: (id) => history.replaceState(null, "", `${location.pathname}?${new URLSearchParams({ at: id })}`),
 });
-byId("seek").addEventListener("input", () => {
+byId("seek").addEventListener("input", seekSoon);
+const begun = isSignedIn ? attempt(begin) : null;
+if (isSignedIn && byId("seek").value) seekSoon(); // typed before there was anybody to listen
+
+function seekSoon() {
   clearTimeout(timer);
   timer = setTimeout(() => attempt(seek), PAUSE);
-});
-const begun = isSignedIn ? attempt(begin) : null;
+}
 
 async function begin() {
   const me = await whoIsHere();

@@ -22,7 +22,7 @@ export class Link {
   #exclusive;
   #timer = 0;
 
-  // open(signal) → session with .pc and .leave(); measure(pc) → {bytes, level}; expected() → is somebody sending?
+  // open(signal, onlyFree) → session with .pc and .leave(); measure(pc) → {bytes, level}; expected() → is somebody sending?
   // exclusive: only one session at a time can have this stream
   constructor({ open, measure, expected = () => true, exclusive = false, stall, onChange, onLevel, onDenied }) {
     this.#state = fresh({ stall, spread });
@@ -85,9 +85,9 @@ export class Link {
     this.#attempt = attempt;
     let session;
     try {
-      await this.#checkTakenOver();
+      const onlyFree = await this.#mayBeTakenOver();
       if (attempt.signal.aborted) return;
-      session = await this.#open(attempt.signal);
+      session = await this.#open(attempt.signal, onlyFree);
     } catch (failure) {
       if (attempt.signal.aborted) return;
       const denied = isFinal(failure);
@@ -103,10 +103,13 @@ export class Link {
     this.#follow(session.pc, attempt.signal);
   }
 
-  // Two pages of one person must not snatch a stream from each other for ever: the older one stands back.
-  async #checkTakenOver() {
-    const late = new Promise((resolve) => setTimeout(resolve, FAREWELL, false));
-    if (this.#farewell && (await Promise.race([this.#farewell, late]))) throw new TakenOver();
+  // Two pages of one person must not snatch a stream from each other for ever: the older one stands back. Answers whether
+  // that is still to be told; until then the stream is taken only if nobody has it, and asked for again if somebody does.
+  async #mayBeTakenOver() {
+    const late = new Promise((resolve) => setTimeout(resolve, FAREWELL, "late"));
+    const told = await Promise.race([this.#farewell, late]);
+    if (told === true) throw new TakenOver();
+    return told === "late";
   }
 
   #follow(pc, signal) {

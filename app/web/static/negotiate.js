@@ -6,11 +6,12 @@ import { ApiError, send } from "./api.js";
 
 const CANCEL_AFTER = 8000;
 
-export async function negotiate(pc, { url, token }, signal, alter = (offer) => offer) {
+// onlyFree: leave the stream to whoever sends it already.
+export async function negotiate(pc, { url, token, onlyFree }, signal, alter = (offer) => offer) {
   if (!pc.localDescription) await pc.setLocalDescription();
   const response = await send(url, {
     method: "POST",
-    headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/sdp" },
+    headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/sdp", ...(onlyFree && { "If-None-Match": "*" }) },
     body: alter(pc.localDescription.sdp),
     signal: either(signal, CANCEL_AFTER),
   });
