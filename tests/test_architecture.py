@@ -68,6 +68,7 @@ PUBLIC = VERBS | {
     "scoring",
     "calendar_schemas",
     "curriculum_rules",
+    "curriculum_schemas",
     "group_schemas",
     "headcount_schemas",
     "tokens",

@@ -27,6 +27,9 @@ from app.timetables.models import CurriculumRequirement, Term
 from app.timetables.service import calendar_of, get_term
 from app.versions import ANY, Seen
 
+Said = dict[UUID, dict[tuple[int, str], Periods]]
+"""What units say themselves."""
+
 
 @dataclass(frozen=True, slots=True)
 class Curriculum:
@@ -97,10 +100,7 @@ def copy_curriculum(
     """
     county = schools.require_at(session, principal, Action.CURRICULUM_SET, principal.county_id)
     term, source = (get_term(session, each, county.id) for each in (term_id, from_term_id))
-    said: dict[UUID, dict[tuple[int, str], Periods]] = {}
-    for row in queries.requirements_of(session, source.id):
-        periods = Periods(row.periods_per_week, row.own_periods)
-        said.setdefault(row.org_unit_id, {})[row.grade, row.subject] = periods
+    said = said_in(session, source.id)
     take_turns(session, said.keys())  # before it is read which of them say something there
     there = {row.org_unit_id for row in queries.requirements_of(session, term.id)}
     for unit in schools.org_units(session, said.keys() - there).values():
@@ -115,13 +115,19 @@ def show_curriculum(session: Session, principal: Principal, term_id: UUID, unit_
     return _curriculum(session, get_term(session, term_id, unit.county_id), unit)
 
 
-def plans_of(session: Session, term_id: UUID, units: Collection[OrgUnit]) -> Mapping[UUID, Plan]:
-    """What counts for each of some units in a term: two statements, however many units."""
-    chains = {unit.id: tuple(reversed(path_ids(unit.path))) for unit in units}
-    said: dict[UUID, dict[tuple[int, str], Periods]] = {}
+def said_in(session: Session, term_id: UUID) -> Said:
+    """What each unit says itself in a term, those that say anything."""
+    said: Said = {}
     for row in queries.requirements_of(session, term_id):
         periods = Periods(row.periods_per_week, row.own_periods)
         said.setdefault(row.org_unit_id, {})[row.grade, row.subject] = periods
+    return said
+
+
+def plans_of(session: Session, term_id: UUID, units: Collection[OrgUnit]) -> Mapping[UUID, Plan]:
+    """What counts for each of some units in a term: two statements, however many units."""
+    chains = {unit.id: tuple(reversed(path_ids(unit.path))) for unit in units}
+    said = said_in(session, term_id)
     shared: dict[tuple[UUID, ...], Plan] = {}
     found = {}
     for unit_id, chain in chains.items():

@@ -86,7 +86,7 @@ class _Planning:
         self.changes: list[_Change] = []
         self.unchanged = 0
         self.faults: list[Fault] = []
-        terms = [term for record in records if (term := self._names.terms.get(record.values["term"]))]
+        terms = [term for record in records if (term := self._names.terms.find(record.values["term"]))]
         first, last = (
             min((t.first_day for t in terms), default=None),
             max((t.last_day for t in terms), default=None),

@@ -19,12 +19,11 @@ from app.schools import bulk as schools
 from app.schools.models import OrgUnit, PupilGroup
 from app.schools.rules import RoomKind
 from app.schools.service import target_of
-from app.timetables import service as timetables
-from app.timetables.models import Term, TimetableEntry
+from app.timetables.models import TimetableEntry
 from app.timetables.weeks import WeekPattern
 from app.transfer.columns import Record, Value, narrow, plain
 from app.transfer.entry_columns import DRAFT, PUBLISHED
-from app.transfer.references import Lacking, References
+from app.transfer.references import Lacking, References, Terms
 
 
 class Key(NamedTuple):
@@ -59,8 +58,7 @@ class Names:
     """A county's terms, rooms, people and pupil groups, as rows name them."""
 
     places: References
-    terms: Mapping[str | None, Term]
-    """By name; that of today is also that of who names none."""
+    terms: Terms
     people: Mapping[UUID, Person]
     _teachers: Mapping[str, Sequence[Person]]
     """By login and by name."""
@@ -71,11 +69,6 @@ class Names:
     @classmethod
     def read(cls, session: Session, principal: Principal) -> "Names":
         """All of the county's."""
-        terms: dict[str | None, Term] = {}
-        for term in timetables.terms_meeting(session, principal.county_id, date.min, date.max):
-            terms[plain(term.name)] = term
-            if term.first_day <= principal.today <= term.last_day:
-                terms[None] = term
         people = accounts.everybody(session, principal.county_id)
         called: dict[str, list[Person]] = defaultdict(list)
         for person in people:
@@ -88,7 +81,7 @@ class Names:
             by_name[group.org_unit_id, plain(group.name)].append(group)
         return cls(
             References.read(session, principal),
-            terms,
+            Terms.read(session, principal),
             {person.id: person for person in people},
             {**called, **logins},
             {group.id: group for group in groups},
@@ -98,7 +91,7 @@ class Names:
     def of(self, record: Record, groups_there: GroupsThere) -> Named:
         """What a row says; raises `Lacking`."""
         values = record.values
-        term = self._term(record)
+        term = self.terms.of(record)
         main = self.places.room(record, "org_unit", "main_room", RoomKind.MAIN)
         school = self.places.unit_of(main)
         subject = self.places.subject(record, "subject", values["subject"])
@@ -140,13 +133,6 @@ class Names:
         group = self.groups[group_id]
         return f"{self.places.code_of(group.org_unit_id)}/{plain(group.name)}"
 
-    def _term(self, record: Record) -> Term:
-        name = record.values["term"]
-        if (term := self.terms.get(name)) is None:
-            code = "term.not_found" if name else "term.none_today"
-            raise Lacking(record.fault("term", code, value=(name or "")[:40]))
-        return term
-
     def _teacher(self, record: Record) -> UUID:
         name = record.values["teacher"]
         found = self._teachers.get(narrow(name).lower()) or self._teachers.get(name) or ()
@@ -182,7 +168,7 @@ def rows(session: Session, principal: Principal) -> list[Sequence[Value]]:
     Who teaches is named by the login to those only who look after them.
     """
     names = Names.read(session, principal)
-    terms = {term.id: term for term in names.terms.values()}
+    terms = {term.id: term for term in names.terms.by_name.values()}
     plans = allows(principal, Action.ENTRY_PLAN, Target(principal.county_id))
     entries = bulk.entries_taking_place(session, principal.county_id, date.min, date.max)
     within = reach(principal, Action.PERSON_LIST)

@@ -3,8 +3,9 @@
 import re
 from typing import Final
 
-from app.transfer.columns import BadValue, as_code
+from app.transfer.columns import BadValue, Value, as_code
 from app.transfer.tables import Cell
+from app.web.language import Language
 
 HIGHEST: Final = 12
 _CHINESE: Final = {
@@ -29,6 +30,11 @@ def as_grades(cell: Cell) -> list[int]:
             raise BadValue("cell.bad_grades", value=text[:40])
         found.update(range(first, last + 1))
     return sorted(found)
+
+
+def grades_in(grades: Value, _language: Language) -> str:
+    """Writes one grade or several."""
+    return "、".join(map(str, grades))
 
 
 def as_grade(cell: Cell) -> int:

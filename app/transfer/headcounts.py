@@ -1,7 +1,6 @@
 """Pupils by grade as a table: one row a term, unit and grade. Grades that a file does not name keep their number."""
 
 from collections.abc import Sequence
-from datetime import date
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -13,12 +12,13 @@ from app.errors import AppError
 from app.schools import bulk
 from app.schools.models import OrgUnit
 from app.schools.service import target_of
-from app.timetables import headcounts, service
+from app.timetables import headcounts
 from app.timetables.headcount_schemas import GradeCount
 from app.timetables.models import Term
-from app.transfer.columns import Column, Fault, Record, Written, as_code, as_text, as_whole, plain
+from app.transfer.columns import Column, Fault, Record, Written, as_code, as_text, as_whole
 from app.transfer.grades import as_grade
 from app.transfer.plans import Plan, by_code, checked, no_unit, not_allowed, refused
+from app.transfer.references import Terms
 
 COLUMNS = (
     Column("term", ("学期", "Term"), ("学期名称;空着表示今天所在的学期", "Its name; empty: the term of today"),
@@ -40,8 +40,7 @@ class _Planning:
     def __init__(self, session: Session, principal: Principal) -> None:
         self._session, self._principal = session, principal
         self._units = by_code(bulk.all_units(session, principal.county_id))
-        self._terms = _terms(session, principal.county_id)
-        self._today = service.find_term(session, principal.county_id, principal.today)
+        self._terms = Terms.read(session, principal)
         self._counts: dict[UUID, dict[UUID, dict[int, int]]] = {}
         self._seen: dict[object, int] = {}
         self.new: dict[tuple[UUID, UUID], tuple[Term, OrgUnit, dict[int, int]]] = {}
@@ -51,7 +50,9 @@ class _Planning:
     def take(self, record: Record) -> None:
         """Decide about one row."""
         values = record.values
-        unit, term = self._units.get(values["org_unit"]), self._term(record)
+        unit, term = self._units.get(values["org_unit"]), self._terms.find(values["term"])
+        if term is None:
+            self.faults.append(self._terms.fault(record))
         if unit is None:
             self.faults.append(no_unit(record, "org_unit", values["org_unit"], self._units))
         checks = checked(GradeCount, record, {}, grade=values["grade"], pupils=values["pupils"])
@@ -59,14 +60,6 @@ class _Planning:
             self.faults += checks
         elif unit is not None and term is not None:
             self._count(record, unit, term, checks)
-
-    def _term(self, record: Record) -> Term | None:
-        name = record.values["term"]
-        term = self._terms.get(name) if name else self._today
-        if term is None:
-            code = "term.not_found" if name else "term.none_today"
-            self.faults.append(record.fault("term", code, value=(name or "")[:40]))
-        return term
 
     def _count(self, record: Record, unit: OrgUnit, term: Term, new: GradeCount) -> None:
         first = self._seen.setdefault((term.id, unit.id, new.grade), record.row)
@@ -118,7 +111,7 @@ def rows(session: Session, principal: Principal) -> list[Sequence[Written]]:
         for unit in bulk.all_units(session, principal.county_id)
         if allows(principal, Action.HEADCOUNT_SHOW, target_of(unit))
     ]
-    for name, term in _terms(session, principal.county_id).items():
+    for name, term in Terms.read(session, principal).by_name.items():
         counts = headcounts.counts_of(session, term.id)
         found += (
             (name, unit.code, grade, pupils)
@@ -126,8 +119,3 @@ def rows(session: Session, principal: Principal) -> list[Sequence[Written]]:
             for grade, pupils in sorted(counts.get(unit.id, {}).items())
         )
     return found
-
-
-def _terms(session: Session, county_id: UUID) -> dict[str, Term]:
-    terms = service.terms_meeting(session, county_id, date.min, date.max)
-    return {plain(term.name): term for term in sorted(terms, key=lambda term: term.first_day)}

@@ -9,7 +9,17 @@ from sqlalchemy.orm import Session
 
 from app.accounts.permissions import Action
 from app.accounts.rules import Principal
-from app.transfer import bells, entries, headcounts, org_units, pairings, people, pupil_groups, rooms
+from app.transfer import (
+    bells,
+    curriculum,
+    entries,
+    headcounts,
+    org_units,
+    pairings,
+    people,
+    pupil_groups,
+    rooms,
+)
 from app.transfer.columns import Column, Record, Written
 from app.transfer.plans import Importing, Plan
 
@@ -23,6 +33,7 @@ class Kind(StrEnum):
     PUPIL_GROUPS = "pupil-groups"
     HEADCOUNTS = "headcounts"
     BELLS = "bell-schedules"
+    CURRICULUM = "curriculum"
     PAIRINGS = "pairings"
     ENTRIES = "timetable-entries"
 
@@ -36,6 +47,7 @@ class Imported(StrEnum):
     PUPIL_GROUPS = Kind.PUPIL_GROUPS.value
     HEADCOUNTS = Kind.HEADCOUNTS.value
     BELLS = Kind.BELLS.value
+    CURRICULUM = Kind.CURRICULUM.value
     PAIRINGS = Kind.PAIRINGS.value
     ENTRIES = Kind.ENTRIES.value
     ONE_ROSTER = "oneroster"
@@ -87,6 +99,10 @@ KINDS: Final[dict[Kind, TableKind]] = {
     ),
     Kind.BELLS: TableKind(
         ("作息表", "Bells"), bells.COLUMNS, bells.EXAMPLES, Action.BELLS_ADD, Action.BELLS_SHOW, bells.plan, bells.rows
+    ),
+    Kind.CURRICULUM: TableKind(
+        ("课程计划", "Curriculum"), curriculum.COLUMNS, curriculum.EXAMPLES, Action.CURRICULUM_SET,
+        Action.CURRICULUM_SHOW, _whenever(curriculum.plan), curriculum.rows,
     ),
     Kind.PAIRINGS: TableKind(
         ("结对", "Pairings"), pairings.COLUMNS, pairings.EXAMPLES, Action.PAIRING_ADD, Action.PAIRING_SHOW,

@@ -29,6 +29,8 @@ _CODES: Final = {
     "greater_than_equal": "cell.out_of_range",
     "less_than": "cell.out_of_range",
     "less_than_equal": "cell.out_of_range",
+    "multiple_of": "cell.no_half",
+    "own_periods": "curriculum.own_within",
     "time_zone": "cell.bad_time_zone",
     "days_in_order": "days_in_order",
     "mail_address": "cell.bad_mail",

@@ -17,20 +17,13 @@ from app.schools.models import OrgUnit, PupilGroup
 from app.transfer.columns import (
     Column,
     Value,
-    Written,
     as_code,
     as_text,
     as_whole,
     plain,
 )
-from app.transfer.grades import as_grades
+from app.transfer.grades import as_grades, grades_in
 from app.transfer.in_units import InUnits
-from app.web.language import Language
-
-
-def _grades(value: Value, _language: Language) -> str:
-    return "、".join(map(str, value)) if not isinstance(value, str) else value
-
 
 COLUMNS = (
     Column("org_unit", ("单位编码", "Code of the org unit"), ("学校或教学点的编码", "Of the school or site"), as_code,
@@ -38,12 +31,12 @@ COLUMNS = (
     Column("name", ("班级或复式班", "Group"), ("在该单位内唯一", "Unique in the unit"), as_text, required=True,
            width=24),
     Column("grades", ("年级", "Grades"), ("如 3;复式班写 1、2", "Such as 3; for a combined class 1、2 or 1-3"),
-           as_grades, _grades, required=True),
+           as_grades, grades_in, required=True),
     Column("headcount", ("人数", "Pupils"), ("只填人数,不填姓名", "How many; no names"), as_whole, required=True),
 )  # fmt: skip
-EXAMPLES: Sequence[Sequence[Written]] = (
-    ("3415240012", "三(1)班", "3", 42),
-    ("3415240112", "一二年级复式班", "1、2", 9),
+EXAMPLES: Sequence[Sequence[Value]] = (
+    ("3415240012", "三(1)班", [3], 42),
+    ("3415240112", "一二年级复式班", [1, 2], 9),
 )
 
 
@@ -70,10 +63,10 @@ plan = InUnits(
 """What the rows would do to the county's pupil groups."""
 
 
-def rows(session: Session, principal: Principal) -> list[Sequence[Written]]:
+def rows(session: Session, principal: Principal) -> list[Sequence[Value]]:
     """The county's pupil groups as rows."""
     codes = {unit.id: unit.code for unit in bulk.all_units(session, principal.county_id)}
     return [
-        (codes[group.org_unit_id], group.name, "、".join(map(str, group.grades)), group.headcount)
+        (codes[group.org_unit_id], group.name, group.grades, group.headcount)
         for group in _there(session, principal)
     ]

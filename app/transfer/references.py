@@ -12,7 +12,9 @@ from app.accounts.rules import Principal
 from app.schools import bulk, subjects
 from app.schools.models import OrgUnit, Room, TaughtSubject
 from app.schools.rules import RoomKind
-from app.transfer.columns import Fault, Record, Value, bare, separated
+from app.timetables import service as timetables
+from app.timetables.models import Term
+from app.transfer.columns import Fault, Record, Value, bare, plain, separated
 from app.transfer.plans import by_code, no_unit, padded, zeros_lost
 from app.web.language import Language
 
@@ -134,6 +136,38 @@ class References:
         """A subject's names in Chinese and English."""
         found = self.subjects[code]
         return found.name_zh, found.name_en
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """A county's terms, as rows name them."""
+
+    by_name: dict[str, Term]
+    today: Term | None
+    """That which has today in it: who names none means this one."""
+
+    @classmethod
+    def read(cls, session: Session, principal: Principal) -> "Terms":
+        """All of the county's, the first of them first."""
+        terms = timetables.terms_meeting(session, principal.county_id, date.min, date.max)
+        by_name = {plain(term.name): term for term in sorted(terms, key=lambda term: term.first_day)}
+        return cls(by_name, timetables.find_term(session, principal.county_id, principal.today))
+
+    def find(self, name: str | None) -> Term | None:
+        """The term of a name, or that of today."""
+        return self.by_name.get(name) if name else self.today
+
+    def of(self, record: Record) -> Term:
+        """The term that a row is about; raises `Lacking`."""
+        if (term := self.find(record.values["term"])) is None:
+            raise Lacking(self.fault(record))
+        return term
+
+    def fault(self, record: Record) -> Fault:
+        """The fault of a row whose term is not there."""
+        name = record.values["term"]
+        code = "term.not_found" if name else "term.none_today"
+        return record.fault("term", code, value=(name or "")[:40])
 
 
 Names = Sequence[tuple[str, str]]

@@ -160,6 +160,14 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "cell.no_number": ("“{value}”不是数字。", "“{value}” is no number."),
     "cell.no_whole_number": ("必须是整数。", "This has to be a whole number."),
+    "cell.no_half": (
+        "必须是整数或半数，如 2 或 2.5。",
+        "This has to be a whole number or a half, such as 2 or 2.5.",
+    ),
+    "curriculum.own_within": (
+        "自授课时不能多于每周课时。",
+        "Own teachers cannot give more periods than there have to be.",
+    ),
     "cell.no_date": (
         "不是日期。请写成 2026-09-01。",
         "This is no date. Write it as 2026-09-01.",

@@ -47,6 +47,10 @@ PAIRINGS = """主课堂单位编码,教学点编码,接收教室编码,学科,�
 S1,T1-1,R1,英语、Music,2026-09-01,2027年7月10日,
 S1,T1-1,,Art,2026-09-01,2027-07-10,已提出
 """
+CURRICULUM = """年级,学科,每周课时,其中自授课时
+3-6,英语,3,
+1、2,Music,2.0,０．５
+"""
 TABLES = {
     "org-units": UNITS,
     "rooms": ROOMS,
@@ -54,6 +58,7 @@ TABLES = {
     "pupil-groups": GROUPS,
     "headcounts": HEADS,
     "pairings": PAIRINGS,
+    "curriculum": CURRICULUM,
 }
 
 
@@ -198,6 +203,19 @@ def test_bad_rows_are_all_listed_and_none_is_stored(
     ]
     assert bureau.faults("headcounts", f"学期,单位编码,年级,人数\nx,{school},13,5\n") == [
         (2, "C2", "cell.bad_grades")
+    ]
+    plan = (
+        "单位编码,年级,学科,每周课时,其中自授课时\n,3,英语,2.3,\n,3,英语,2,\n,2-3,English,2,\n"
+        "X,3,Music,2,\n,3,Magic,2,\n,3,Art,2,3\n,3,Science,41,\n"
+    )
+    assert bureau.faults("curriculum", plan) == [
+        (2, "D2", "cell.no_half"),
+        (3, "B3", "row.twice"),
+        (4, "B4", "row.twice"),
+        (5, "A5", "org_unit.not_found"),
+        (6, "C6", "subject.unknown"),
+        (7, "E7", "curriculum.own_within"),
+        (8, "D8", "cell.out_of_range"),
     ]
     assert bureau.faults("pupil-groups", "单位编码,年级,人数,老师\n") == [
         (1, "D1", "column.unknown"),
