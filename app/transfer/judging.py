@@ -19,6 +19,8 @@ from app.transfer.tables import Table, place
 from app.transfer.words import TEXTS
 from app.web.language import Language
 
+MOST_FILES: Final = 20
+"""Files of a bundle that are named when they were not read: OneRoster has no more."""
 MOST_NAMED: Final = 5
 """Sheets that are named when they were not read."""
 
@@ -113,6 +115,8 @@ def judge_bundle(session: Session, principal: Principal, bundle: Bundle, at: Imp
     units = bulk.all_units(session, principal.county_id)
     remarks: list[Said] = [("oneroster.pupils", {"number": bundle.pupils})]
     remarks += [(code, {"number": number}) for code, number in sorted(bundle.skipped.items()) if number]
+    if bundle.unread:
+        remarks.append(("oneroster.unread", {"names": ", ".join(bundle.unread[:MOST_FILES])}))
     faults = [Found(fault, _as_theirs(fault.column)) for fault in bundle.faults]
     created = changed = unchanged = 0
     for portion in bundle.portions:

@@ -12,39 +12,34 @@ Pupils are counted and forgotten: nothing that names one leaves this module. Ses
 have no rows here: terms need bells, and lessons a timetable.
 """
 
-import re
 import zipfile
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Final
 
 from app.transfer import tables
 from app.transfer.archives import BROKEN, Parts
-from app.transfer.columns import BadValue, Fault, Record, as_day, narrow, plain, unguarded
-from app.transfer.csv_files import csv_rows
+from app.transfer.columns import Fault, Record, narrow
 from app.transfer.kinds import KINDS, Kind
-from app.transfer.tables import MOST_COLUMNS, BadFile
+from app.transfer.one_roster_files import Files
+from app.transfer.one_roster_words import BadDay, code_of, day_in, grades_in, listed, name_of
+from app.transfer.tables import BadFile
 
-MOST_ROWS: Final = 300_000
-"""Rows of one file: a county's pupils, once for each class they are in."""
-MOST_CELLS: Final = 20_000_000
-"""Of all files of a bundle."""
-_VERSIONS: Final = ("1.1", "1.2")
 _ABOVE: Final = frozenset({"district", "local", "state", "national"})
 _DISTRICTS: Final = frozenset({"district", "local"})
 """Whose administrators are the county's: not those of a state, which a bundle may name as well."""
+_STUDENT: Final = "student"
 _ROLES: Final = {
     "teacher": "teacher",
     "aide": "site_assistant",
     "administrator": "school_admin",
     "principal": "school_admin",
-    "siteAdministrator": "school_admin",
+    "siteadministrator": "school_admin",
 }
-_ABOVE_ROLES: Final = {"administrator": "bureau_admin", "districtAdministrator": "bureau_admin"}
-_TAKEN_ROLES: Final = frozenset({"student", *_ROLES, *_ABOVE_ROLES})
+_ABOVE_ROLES: Final = {"administrator": "bureau_admin", "districtadministrator": "bureau_admin"}
+_TAKEN_ROLES: Final = frozenset({_STUDENT, *_ROLES, *_ABOVE_ROLES})
 _THEIR_PEOPLE: Final = {
     "login": "username",
     "name": "familyName",
@@ -53,36 +48,8 @@ _THEIR_PEOPLE: Final = {
     "valid_from": "beginDate",
     "valid_to": "endDate",
 }
-_LONGEST_CODE: Final = 32
 COUNTY: Final = "\0county"
 """Stands for the code of the county itself, which its import does not know."""
-_NEEDED: Final = {
-    "manifest": ("propertyName", "value"),
-    "orgs": ("sourcedId", "name", "type", "parentSourcedId"),
-    "users": ("sourcedId", "enabledUser", "username", "givenName", "familyName", "grades"),
-    "roles": ("userSourcedId", "role", "orgSourcedId"),
-    "classes": ("sourcedId", "title", "grades", "classType", "schoolSourcedId"),
-    "enrollments": ("classSourcedId", "userSourcedId", "role"),
-}
-_OTHERS: Final = ("status", "identifier", "role", "orgSourcedIds", "beginDate", "endDate")
-"""Columns that are read where a file has them."""
-_CJK: Final = re.compile(r"[㐀-鿿]")
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A row of one of the files."""
-
-    number: int
-    values: Mapping[str, str]
-
-    def __getitem__(self, column: str) -> str:
-        return plain(unguarded(self.values.get(column, "")))
-
-    @property
-    def stays(self) -> bool:
-        """Whether it is not about something that is gone."""
-        return self["status"] != "tobedeleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +59,7 @@ class _User:
     login: str
     name: str
     grades: str
+    has_mail: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +96,15 @@ class Bundle:
     """Counted, and not kept."""
     skipped: Counter[str] = field(default_factory=Counter)
     """How many of what has no row here."""
+    unread: Sequence[str] = ()
+    """Files of which nothing has."""
 
 
 def read_bundle(path: Path) -> Bundle:
     """What a bundle holds; raises `BadFile`."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return _Reading(Parts(archive)).bundle()
+            return _Reading(Files(Parts(archive))).bundle()
     except BROKEN:
         raise BadFile("oneroster.no_bundle") from None
 
@@ -142,78 +112,39 @@ def read_bundle(path: Path) -> Bundle:
 class _Reading:
     """One bundle being read."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, files: Files) -> None:
+        self._files = files
         self._found = Bundle()
         self._codes: dict[str, str] = {}  # by sourcedId; `COUNTY` for what stands for it
         self._districts: set[str] = set()
         self._townships: set[str] = set()  # districts below a district: nobody looks after them here
-        self._cells = 0
 
     def bundle(self) -> Bundle:
         """The portions of it."""
-        self._check_manifest()
-        for name in ("orgs", "users"):
-            if f"{name}.csv" not in self._parts.names:
-                raise BadFile("oneroster.file_missing", name=f"{name}.csv")
+        self._files.check()
         self._orgs()
         users, holdings = self._users()
         self._people(users, holdings)
         self._groups(users)
         self._pupils(users, holdings)
+        self._found.rows, self._found.unread = self._files.rows, self._files.unread()
         return self._found
 
-    def _check_manifest(self) -> None:
-        if "manifest.csv" not in self._parts.names:
-            raise BadFile("oneroster.no_bundle")
-        said = {line["propertyName"]: line["value"] for line in self._lines("manifest")}
-        if said.get("oneroster.version") not in _VERSIONS:
-            raise BadFile("oneroster.version", versions=" / ".join(_VERSIONS))
-        if "delta" in said.values():
-            raise BadFile("oneroster.delta")
-        self._found.rows = 0
-
-    def _lines(self, name: str) -> Iterator[Line]:
-        """The rows of a file, one by one; none for one that is not there."""
-        file = f"{name}.csv"
-        if file not in self._parts.names:
-            return
-        needed = _NEEDED[name]
-        places: dict[str, int] = {}
-        for number, texts in csv_rows(self._parts.read(file), MOST_ROWS):
-            self._count(number, len(texts))
-            if not places:
-                columns = {plain(each): place for place, each in enumerate(texts)}
-                missing = [each for each in needed if each not in columns]
-                if missing:
-                    raise BadFile("oneroster.column_missing", name=file, column=missing[0])
-                places = {each: columns[each] for each in (*needed, *_OTHERS) if each in columns}
-                continue
-            self._found.rows += 1
-            yield Line(number, {each: texts[place] for each, place in places.items() if place < len(texts)})
-
-    def _count(self, row: int, cells: int) -> None:
-        if cells > MOST_COLUMNS:
-            raise BadFile("file.too_many_columns", most=MOST_COLUMNS, row=row)
-        self._cells += cells
-        if self._cells > MOST_CELLS:
-            raise BadFile("file.too_many_cells", most=MOST_CELLS)
-
     def _orgs(self) -> None:
-        lines = [line for line in self._lines("orgs") if line.stays]
-        schools = {line["sourcedId"] for line in lines if line["type"] == "school"}
+        lines = [line for line in self._files.lines("orgs") if line.stays]
+        schools = {line["sourcedId"] for line in lines if line.word("type") == "school"}
         for line in lines:
             own = line["sourcedId"]
-            self._codes[own] = COUNTY if line["type"] in _ABOVE else _code(line["identifier"] or own)
-        districts = {line["sourcedId"] for line in lines if line["type"] in _DISTRICTS} - {""}
+            self._codes[own] = COUNTY if line.word("type") in _ABOVE else code_of(line["identifier"] or own)
+        districts = {line["sourcedId"] for line in lines if line.word("type") in _DISTRICTS} - {""}
         for line in lines:
             if line["sourcedId"] in districts:
                 below = line["parentSourcedId"] in districts
                 (self._townships if below else self._districts).add(line["sourcedId"])
         records = []
         for line in lines:
-            if line["type"] != "school":
-                self._found.skipped["oneroster.orgs"] += line["type"] not in _ABOVE
+            if line.word("type") != "school":
+                self._found.skipped["oneroster.orgs"] += line.word("type") not in _ABOVE
                 continue
             above = line["parentSourcedId"]
             code = self._codes.get(above, above)
@@ -237,41 +168,40 @@ class _Reading:
         """Everybody who is there by sourcedId, and what they are where: in 1.1 users.csv says so, in 1.2 roles.csv."""
         users: dict[str, _User] = {}
         holdings: list[_Holding] = []
-        in_roles = "roles.csv" in self._parts.names
-        for line in self._lines("users"):
-            if not line.stays or line["enabledUser"].lower() == "false":
-                self._found.skipped["oneroster.gone"] += 1
-                continue
+        gone: set[str] = set()
+        in_roles = "roles" in self._files
+        for line in self._files.lines("users"):
             own = line["sourcedId"]
-            users[own] = _User(line["username"], _name(line), line["grades"])
-            if not in_roles:
-                places = _listed(line["orgSourcedIds"])
-                holdings += (_Holding(line.number, own, line["role"], place, "", "") for place in places)
-        for line in self._lines("roles"):
-            if not line.stays or line["userSourcedId"] not in users:
+            if not line.stays or line.word("enabledUser") == "false":
+                gone.add(own)
                 continue
-            if not line["orgSourcedId"] and line["role"] in _TAKEN_ROLES:
-                fault = Fault(line.number, "orgSourcedId", "cell.empty", {}, table="roles.csv")
-                self._found.faults.append(fault)
+            users[own] = _User(line["username"], name_of(line), line["grades"], bool(line["email"]))
+            if not in_roles:
+                places = listed(line["orgSourcedIds"]) or ("",)
+                holdings += (_Holding(line.number, own, line.word("role"), place, "", "") for place in places)
+        self._found.skipped["oneroster.gone"] = len(gone)
+        for line in self._files.lines("roles"):
+            own = line["userSourcedId"]
+            if line.stays and own in users:
+                when = line["beginDate"], line["endDate"]
+                holdings.append(_Holding(line.number, own, line.word("role"), line["orgSourcedId"], *when))
             else:
-                holdings.append(
-                    _Holding(
-                        line.number,
-                        line["userSourcedId"],
-                        line["role"],
-                        line["orgSourcedId"],
-                        line["beginDate"],
-                        line["endDate"],
-                    )
-                )
-        return users, holdings
+                self._found.skipped["oneroster.nobody"] += line.stays and own not in gone
+        return users, [each for each in holdings if self._has_place(each, in_roles)]
+
+    def _has_place(self, held: _Holding, in_roles: bool) -> bool:
+        """Whether a role says where it is held; one of ours that does not is a fault."""
+        if not held.org and held.role in _TAKEN_ROLES:
+            file, column = ("roles.csv", "orgSourcedId") if in_roles else ("users.csv", "orgSourcedIds")
+            self._found.faults.append(Fault(held.number, column, "cell.empty", {}, table=file))
+        return bool(held.org)
 
     def _people(self, users: Mapping[str, _User], holdings: Sequence[_Holding]) -> None:
-        file = "roles.csv" if "roles.csv" in self._parts.names else "users.csv"
+        file = "roles.csv" if "roles" in self._files else "users.csv"
         records: list[Record] = []
         again: set[object] = set()
         for each in holdings:
-            if each.role == "student":
+            if each.role == _STUDENT:
                 continue
             code = self._codes.get(each.org, each.org)
             role = self._role(each, code)
@@ -282,6 +212,8 @@ class _Reading:
             elif key not in again:  # two of their roles may be one of ours
                 again.add(key)
                 self._person(file, records, users[each.user], each, role, code)
+        taken = {each.user for each in holdings if self._role(each, self._codes.get(each.org, each.org))}
+        self._found.skipped["oneroster.mails"] = sum(users[user].has_mail for user in taken)
         their = dict(_THEIR_PEOPLE) if file == "roles.csv" else {**_THEIR_PEOPLE, "org_unit": "orgSourcedIds"}
         self._portion(Kind.PEOPLE, file, their, records)
 
@@ -295,8 +227,8 @@ class _Reading:
         self, file: str, records: list[Record], user: _User, held: _Holding, role: str, code: str
     ) -> None:
         try:
-            first, last = _day(held.first, "beginDate"), _day(held.last, "endDate")
-        except _BadDay as error:
+            first, last = day_in(held.first, "beginDate"), day_in(held.last, "endDate")
+        except BadDay as error:
             fault = Fault(held.number, error.column, "cell.no_date", {}, table=file)
             self._found.faults.append(fault)
             return
@@ -313,11 +245,11 @@ class _Reading:
     def _pupils(self, users: Mapping[str, _User], holdings: Sequence[_Holding]) -> None:
         """Heads by school and grade; who they are is forgotten here."""
         heads: Counter[tuple[str, int]] = Counter()
-        pupils = {(each.user, each.org) for each in holdings if each.role == "student"}
+        pupils = {(each.user, each.org) for each in holdings if each.role == _STUDENT}
         for user, org in pupils:
             if self._codes.get(org) == COUNTY:
                 continue  # a pupil of the district; they are at a school, too
-            for grade in _grades(users[user].grades)[:1]:
+            for grade in grades_in(users[user].grades)[:1]:
                 heads[self._codes.get(org, org), grade] += 1
         self._found.pupils = len({user for user, _org in pupils})
         records = [
@@ -332,23 +264,23 @@ class _Reading:
 
     def _groups(self, users: Mapping[str, _User]) -> None:
         classes = {}
-        for line in self._lines("classes"):
-            if line.stays and line["classType"] == "homeroom":
+        for line in self._files.lines("classes"):
+            if line.stays and line.word("classType") == "homeroom":
                 classes[line["sourcedId"]] = line
             else:
                 self._found.skipped["oneroster.classes"] += line.stays
         members: dict[str, set[str]] = defaultdict(set)
-        for line in self._lines("enrollments"):
+        for line in self._files.lines("enrollments"):
             known = line["classSourcedId"] in classes and line["userSourcedId"] in users
-            if line.stays and line["role"] == "student" and known:
+            if line.stays and line.word("role") == _STUDENT and known:
                 members[line["classSourcedId"]].add(line["userSourcedId"])
         records = []
         for own, line in classes.items():
-            inside = {grade for user in members[own] for grade in _grades(users[user].grades)}
+            inside = {grade for user in members[own] for grade in grades_in(users[user].grades)}
             values = {
                 "org_unit": self._codes.get(line["schoolSourcedId"], line["schoolSourcedId"]),
                 "name": line["title"],
-                "grades": sorted(_grades(line["grades"]) or inside),
+                "grades": sorted(grades_in(line["grades"]) or inside),
                 "headcount": len(members[own]),
             }
             # A bundle without members of any class says nothing of how many there are.
@@ -374,45 +306,3 @@ class _Reading:
             if not empty:
                 whole.append(record)
         self._found.portions.append(Portion(kind, file, their, tuple(whole)))
-
-
-class _BadDay(Exception):
-    """A day that is none."""
-
-    def __init__(self, column: str) -> None:
-        super().__init__(column)
-        self.column = column
-
-
-def _day(text: str, column: str) -> date | None:
-    try:
-        return as_day(text) if text else None
-    except BadValue:
-        raise _BadDay(column) from None
-
-
-def in_chinese(name: str) -> bool:
-    """Whether a name is written family first and in one word."""
-    return bool(_CJK.search(name))
-
-
-def _name(line: Line) -> str:
-    """A name as its language writes it."""
-    family, given = line["familyName"], line["givenName"]
-    return family + given if in_chinese(family + given) else f"{given} {family}".strip()
-
-
-def _code(text: str) -> str:
-    """A code of ours from an identifier of theirs; one of a UUID fits without its dashes."""
-    return text.replace("-", "") if len(text) > _LONGEST_CODE else text
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(part for part in (each.strip() for each in text.split(",")) if part)
-
-
-def _grades(text: str) -> list[int]:
-    """Grades 1 to 12 of a list of CEDS codes; kindergartens have others, which are left out."""
-    return [
-        int(each) for each in _listed(text) if each.isdecimal() and each.isascii() and 1 <= int(each) <= 12
-    ]

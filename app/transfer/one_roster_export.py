@@ -27,7 +27,7 @@ from app.schools.rules import OrgUnitKind
 from app.timetables import service as timetables
 from app.transfer import people
 from app.transfer.columns import guarded
-from app.transfer.one_roster import in_chinese
+from app.transfer.one_roster_words import NO_NAME, in_chinese
 
 Row = Sequence[str]
 _ORG_TYPES: Final = {
@@ -71,6 +71,7 @@ def written_bundle(session: Session, principal: Principal) -> bytes:
         "courses": _courses(session, principal),
         "classes": _classes(session, principal),
     }
+    files = {name: rows for name, rows in files.items() if rows}  # none may be without rows (§3)
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("manifest.csv", _csv(("propertyName", "value"), _manifest(files)))
@@ -130,9 +131,9 @@ def _people(session: Session, principal: Principal) -> dict[str, list[Row]]:
 def _given_and_family(name: str) -> tuple[str, str]:
     """A name in the two parts that OneRoster wants, which `one_roster` joins to the same again."""
     if in_chinese(name):
-        return name[1:], name[:1]
+        return name[1:] or NO_NAME, name[:1]
     given, _, family = name.rpartition(" ")
-    return given, family
+    return given or NO_NAME, family
 
 
 def _sessions(session: Session, principal: Principal) -> list[Row]:

@@ -74,7 +74,8 @@ def import_file(factory: SessionFactory, principal: Principal, wish: Wish, path:
     try:
         content = read_bundle(path) if whole else read_table(path)
     except BadFile as error:
-        detail = text(error.code, wish.language, error.facts)
+        within = f"{error.facts['file']}: " if "file" in error.facts else ""
+        detail = within + text(error.code, wish.language, error.facts)
         raise Invalid(error.code, "File not readable", detail) from None
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -50,7 +50,10 @@ class Table:
 
 
 class BadFile(Exception):
-    """A file that cannot be read as a table at all; `code` names a text, `facts` fill it."""
+    """A file that cannot be read as a table at all; `code` names a text, `facts` fill it.
+
+    `file` among them is which of a bundle.
+    """
 
     def __init__(self, code: str, **facts: str | int) -> None:
         super().__init__(code)

@@ -100,6 +100,18 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "{number} 个停用或待删除的用户未导入;已有账号请另行关闭。",
         "Users left out who are disabled or to be deleted; accounts they have here are closed by hand: {number}.",
     ),
+    "oneroster.nobody": (
+        "{number} 个角色所属的用户不在包内，未导入。",
+        "Roles left out, since the bundle does not have their users: {number}.",
+    ),
+    "oneroster.mails": (
+        "{number} 人的邮箱未导入；需要时请用“人员”表导入。",
+        "People whose mail addresses were left out; bring those in by a table of people: {number}.",
+    ),
+    "oneroster.unread": (
+        "没有读取这些文件：{names}。学期、课程和课表在这里另行设置。",
+        "Files that were not read, since terms, courses and timetables are made otherwise here: {names}.",
+    ),
     "oneroster.no_term": (
         "今天不在任何学期内,各年级人数未导入。",
         "No term has today in it, so pupils by grade were left out.",

@@ -18,7 +18,7 @@ from app.database import SessionFactory
 from app.keys import Keys
 from app.schools.models import OrgUnit, PupilGroup
 from app.timetables.models import Headcount
-from app.transfer import one_roster, tables
+from app.transfer import one_roster, one_roster_files, tables
 from app.transfer.csv_files import LONGEST_ROW
 from app.transfer.kinds import Kind
 from app.transfer.one_roster import COUNTY, read_bundle
@@ -171,6 +171,7 @@ def test_a_bundle_comes_in(
         ({"manifest.csv": None}, "oneroster.no_bundle"),
         ({"orgs.csv": None}, "oneroster.file_missing"),
         ({"orgs.csv": "sourcedId,name\n"}, "oneroster.column_missing"),
+        ({"manifest.csv": None, "a/manifest.csv": "", "b/manifest.csv": ""}, "oneroster.no_bundle"),
         ({"users.csv": 'sourcedId,"\n'}, "file.csv_broken"),
         ({"users.csv": "," * 70}, "file.too_many_columns"),
         ({"orgs.csv": "," * (LONGEST_ROW + 1)}, "file.too_many_columns"),
@@ -183,6 +184,45 @@ def test_bundles_that_cannot_be_used(tmp_path: Any, changes: dict[str, str | Non
     with pytest.raises(BadFile) as error:
         read_bundle(path)
     assert error.value.code == code
+
+
+def test_bundles_as_others_write_them(tmp_path: Any) -> None:
+    """A folder that was zipped, capitals of their own, a user without a place, files that nothing is taken of."""
+    path = tmp_path / "bundle.zip"
+
+    def read(files: dict[str, str], folder: str = "") -> one_roster.Bundle:
+        path.write_bytes(bundle({folder + name: text for name, text in files.items()}))
+        return read_bundle(path)
+
+    plain = read(V1_2)
+    theirs = {
+        "orgs.csv": V1_2["orgs.csv"].replace(",school,", ",School,").replace(",district,", ",DISTRICT,"),
+        "users.csv": V1_2["users.csv"].replace(",true,", ",TRUE,").replace(",false,", ",False,"),
+        "roles.csv": V1_2["roles.csv"].replace(",student,", ",Student,").replace(",teacher,", ",Teacher,"),
+        "classes.csv": V1_2["classes.csv"].replace(",homeroom,", ",Homeroom,"),
+    }
+    assert theirs != {name: V1_2[name] for name in theirs}
+    found = read({**V1_2, **theirs}, "export 2026/")
+    assert (found.portions, found.skipped, found.pupils) == (plain.portions, plain.skipped, plain.pupils)
+    assert (found.rows, found.unread) == (plain.rows, [])
+    more = {
+        **V1_2,
+        "roles.csv": V1_2["roles.csv"] + "n1,,,nobody,primary,teacher,,,s2\nn2,,,5,primary,teacher,,,s2\n",
+        "users.csv": "email,sourcedId,enabledUser,username,givenName,familyName,grades\n"
+        "li@example.org,t,true,li,.,李,\np@example.org,p,true,p,P,P,\nx@example.org,1,true,x,x,x,01\n",
+        "courses.csv": "sourcedId\n",
+        "demographics.csv": "sourcedId\n",
+        "__MACOSX/._users.csv": "",
+        "readme.txt": "",
+    }
+    found = read(more)
+    assert found.unread == ["courses.csv", "demographics.csv"]
+    assert (found.skipped["oneroster.mails"], found.skipped["oneroster.nobody"]) == (1, 9)
+    people = next(each for each in found.portions if each.kind is Kind.PEOPLE).records
+    assert {each.values["name"] for each in people} == {"李"}
+    placeless = V1_1["users.csv"].replace('"s2,nowhere"', "").replace(",s2,student", ",,student", 1)
+    faults = [(each.row, each.column, each.code) for each in read({**V1_1, "users.csv": placeless}).faults]
+    assert faults == [(2, "orgSourcedIds", "cell.empty"), (3, "orgSourcedIds", "cell.empty")]
 
 
 def test_the_county_is_given_only_to_administrators_of_an_org_that_says_it_is_a_district(
@@ -211,6 +251,6 @@ def test_the_county_is_given_only_to_administrators_of_an_org_that_says_it_is_a_
     with monkeypatch.context() as fewer, pytest.raises(BadFile, match="oneroster.too_many_rows"):
         fewer.setattr(tables, "MOST_ROWS", 2)
         read_bundle(path)
-    monkeypatch.setattr(one_roster, "MOST_CELLS", 50)
+    monkeypatch.setattr(one_roster_files, "MOST_CELLS", 50)
     with pytest.raises(BadFile, match="file.too_many_cells"):
         read_bundle(path)
