@@ -15,9 +15,9 @@ from typing import Self
 from fastapi import FastAPI
 
 from app.demo.links import DemoLink, add_links
-from app.live.supervisor import end, keep_running
 from app.seeds.small import SITES, TEACHER, DemoCounty, ensure_demo
 from app.settings import Settings
+from app.supervisor import end, keep_running
 
 STOP_GRACE = 1.0
 

@@ -80,6 +80,8 @@ from app.notices.outbox import Outbox
 from app.notices.posting import Poster
 from app.oidc.welcome import desk_of
 from app.openapi import DESCRIPTION, TAGS, Api
+from app.readers.fitting import paths_of
+from app.readers.links import Readers
 from app.routing import route_by_words
 from app.settings import Settings
 from app.transfer.desk import TransferDesk
@@ -156,7 +158,7 @@ def create_app(settings: Settings) -> FastAPI:
     install_error_handlers(api, api.state.watch)
     api.add_exception_handler(404, app.web.routes.no_such_page)
     gatekeeping.check(api.routes)
-    route_by_words(api)
+    route_by_words(api, api.state.readers.answer)
     _surround(api, settings)
     return api
 
@@ -177,6 +179,7 @@ def _furnish(api: FastAPI, settings: Settings) -> None:
     api.state.traffic = Traffic(settings, api.state.metrics.registry)
     api.state.refusals = Refusals()
     api.state.watch = Watch(api.state.refusals, api.state.metrics.registry)
+    api.state.readers = Readers(paths_of(api.routes), api.state.traffic, api.state.metrics.registry)
     api.state.door = Door(
         api.state.session_factory, api.state.keys, api.state.metrics.registry, api.state.traffic
     )
@@ -216,7 +219,10 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
     state = api.state
     chores = asyncio.create_task(state.chores.keep(), name="chores")
     try:
-        async with on_air(state.settings, state.session_factory, state.rights) as coordinator:
+        async with (
+            state.readers.at_work(),
+            on_air(state.settings, state.session_factory, state.rights) as coordinator,
+        ):
             state.coordinator = coordinator
             state.metrics.registry.register(MediaFigures(coordinator, asyncio.get_running_loop()))
             beside = [

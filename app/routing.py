@@ -2,6 +2,7 @@
 was asked."""
 
 from collections import defaultdict
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from fastapi import FastAPI
@@ -10,6 +11,9 @@ from starlette.types import Receive, Scope, Send
 
 _API: Final = ("", "api", "v1")
 
+Instead = Callable[[Scope, Send], Awaitable[bool]]
+"""Answers a request in the place of its route, which the scope names; False when the route has to."""
+
 
 class RoutesByWord:
     """The application's routes: those of the API are looked for among the ones with the same first word, in order.
@@ -17,8 +21,9 @@ class RoutesByWord:
     What none of them answers is left to the router, which knows of wrong methods, slashes and everything else.
     """
 
-    def __init__(self, router: Router) -> None:
+    def __init__(self, router: Router, instead: Instead | None = None) -> None:
         self._router, self._others = router, router.middleware_stack
+        self._instead = instead
         self._by_word: defaultdict[str, list[BaseRoute]] = defaultdict(list)
         for route in router.routes:
             word = _word(route.path) if isinstance(route, Route) else None
@@ -34,7 +39,8 @@ class RoutesByWord:
         route, child = found
         scope.setdefault("router", self._router)
         scope.update(child)
-        await route.handle(scope, receive, send)
+        if self._instead is None or not await self._instead(scope, send):
+            await route.handle(scope, receive, send)
 
     def find(self, scope: Scope) -> tuple[BaseRoute, Scope] | None:
         """The route that answers a request, and what it makes of the address."""
@@ -45,9 +51,9 @@ class RoutesByWord:
         return None
 
 
-def route_by_words(api: FastAPI) -> None:
+def route_by_words(api: FastAPI, instead: Instead | None = None) -> None:
     """Let an application look for routes so; all of them have to be there."""
-    api.router.middleware_stack = RoutesByWord(api.router)
+    api.router.middleware_stack = RoutesByWord(api.router, instead)
 
 
 def _word(path: str) -> str | None:

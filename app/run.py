@@ -10,6 +10,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -24,6 +25,9 @@ from app.errors import StartupError
 from app.keys import make_data_dir
 from app.logs import configure_logging
 from app.main import create_app
+from app.readers.fitting import application
+from app.readers.nursery import Nursery
+from app.readers.reading import work
 from app.settings import Settings
 from app.web_server import WebServer
 
@@ -53,9 +57,12 @@ def serve(settings: Settings) -> int:
     with listen(settings.http_host, settings.http_port) as listener:
         api = create_app(settings)
         migrate.upgrade(settings.database_url)
+        gc.set_threshold(*GARBAGE)
+        if settings.readers:
+            reading = partial(work, application(settings, api.routes))
+            api.state.readers.from_nursery(Nursery(reading, [listener]), settings.readers)
         demo = _prepare_demo(api) if settings.demo else None
         gc.freeze()  # neither is it looked through while lessons run
-        gc.set_threshold(*GARBAGE)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(api, listener, demo))
     return 0

@@ -99,6 +99,9 @@ class Settings(GuardOptions, OidcOptions, BaseSettings):
         (), description="Comma-separated addresses announced to media clients; this machine's unless set"
     )
     relay_nodes: int = Field(1, ge=1, le=64, description="Relay processes, best one per core")
+    readers: int = Field(
+        2, ge=0, le=64, description="Processes that answer what is only read; 0: the web process"
+    )
     relay_native: bool = Field(True, description="Forward by the native kernel, where it was built")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged")
     log_format: Literal["console", "json"] = Field("console", description="Lines for people or for machines")

@@ -31,7 +31,7 @@ DOMAINS = (
     "live",
 )
 # What stands on top of all domains. They do not know each other, except that the demo plays what is seeded.
-TOPS = ("web", "transfer", "seeds", "demo")
+TOPS = ("web", "transfer", "seeds", "demo", "readers")
 MAY_ALSO_USE = {"demo": {"seeds"}, "transfer": {"web"}}  # of the web only which language somebody reads
 LAYERS = ("routes", "service", "queries", "models")
 # What a domain shows to others: its verbs (some in a module named by the use case instead of `service`), and

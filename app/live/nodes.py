@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import structlog
 
-from app.live.supervisor import end, keep_running
+from app.supervisor import end, keep_running
 from media_relay.api import ControlLink, NodeLost, node_command
 from media_relay.messages import Event, NodeReady, NodeStats
 

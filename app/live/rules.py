@@ -88,25 +88,3 @@ def least_loaded(loads: Mapping[int, NodeLoad]) -> int | None:
         return int(load.expected / STRESS_STEP), load.sessions, node
 
     return min(loads, key=rank, default=None)
-
-
-@dataclass(slots=True)
-class Backoff:
-    """How long to wait before a child that ended is started again; time is an argument.
-
-    The first death is answered at once, because a class is waiting. A child that keeps dying young would
-    take a whole core with starting, so the pause doubles until one has lived for `healthy_after` seconds.
-    """
-
-    first: float = 0.25
-    longest: float = 5.0
-    healthy_after: float = 10.0
-    _pause: float = 0.0
-
-    def after_death(self, lived: float) -> float:
-        """Seconds to wait after a child that lived for `lived` seconds."""
-        if lived >= self.healthy_after:
-            self._pause = 0.0
-        pause = self._pause
-        self._pause = min(self.longest, max(self.first, 2 * self._pause))
-        return pause

@@ -69,14 +69,14 @@ async def _at_a_steady_rate(server: ServerProcess, wanted: Sequence[_Read], rate
     chance = random.Random(1)
     plan = [chance.choice(wanted).request for _ in range(int(rate * _SECONDS))]
     await ask_in_turn(server.http_port, plan[:200])  # what is asked first is compiled and remembered
-    before, own, began = server.cpu_seconds(), time.process_time(), time.perf_counter()
+    before, own, began = server.web_cpu_seconds(), time.process_time(), time.perf_counter()
     waits = await ask_steadily(server.http_port, plan, rate)
     took = time.perf_counter() - began
     return Reads(
         per_second=len(waits) / took,
         p50=statistics.median(waits),
         p95=statistics.quantiles(waits, n=20)[-1],
-        cpu=(server.cpu_seconds() - before) / len(waits),
+        cpu=(server.web_cpu_seconds() - before) / len(waits),
         client_cpu=(time.process_time() - own) / took,
     )
 
@@ -93,9 +93,9 @@ async def _by_kind(server: ServerProcess, wanted: Sequence[_Read]) -> Mapping[st
     for kind, requests in kinds.items():
         plan = (requests * _OF_EACH_KIND)[:_OF_EACH_KIND]
         await ask_in_turn(server.http_port, plan)
-        before = server.cpu_seconds()
+        before = server.web_cpu_seconds()
         await ask_in_turn(server.http_port, plan)
-        found[kind] = (server.cpu_seconds() - before) / len(plan)
+        found[kind] = (server.web_cpu_seconds() - before) / len(plan)
     return found
 
 

@@ -90,9 +90,16 @@ class ServerProcess:
 
     def cpu_seconds(self) -> float:
         """CPU time it has used so far, without its children."""
-        fields = _stat(self.process.pid)
-        assert fields is not None
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return _cpu_seconds(self.process.pid)
+
+    def web_cpu_seconds(self) -> float:
+        """The same with its readers."""
+        return sum(map(_cpu_seconds, [self.process.pid, *self.reader_pids()]))
+
+    def reader_pids(self) -> list[int]:
+        """The processes that answer what is only read."""
+        nurseries = [pid for pid, arguments in self._children() if _is_nursery(arguments)]
+        return [pid for nursery in nurseries for pid, _ in children(nursery)]
 
     def relay_pids(self) -> list[int]:
         """The processes of its relay nodes."""
@@ -104,6 +111,16 @@ class ServerProcess:
 
     def _children(self) -> list[tuple[int, list[str]]]:
         return children(self.process.pid)
+
+
+def _is_nursery(arguments: list[str]) -> bool:
+    return "app" in arguments and "run" in arguments
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = _stat(pid)
+    assert fields is not None
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def children(parent: int) -> list[tuple[int, list[str]]]:

@@ -172,8 +172,8 @@ def test_the_second_start_of_the_demo_is_quick_and_keeps_its_secrets_and_a_kill_
             assert places == ["/site", "/site", "/site", "/teach"]
             printed.append(links)
             if start == 2:
-                _until(lambda started=server.child_pids: len(started()) == 2)  # type: ignore[misc]
-                pids = server.child_pids()
+                _until(lambda started=server.child_pids: len(started()) == 3)  # type: ignore[misc]
+                pids = [*server.child_pids(), *server.reader_pids()]
                 server.stop(signal.SIGKILL)
                 _gone(pids)
         kept.append([path.read_bytes() for path in secrets])

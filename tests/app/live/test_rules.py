@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.guard.throttle import Throttle
-from app.live.rules import Backoff, NodeLoad, least_loaded, matches, new_entity_tag
+from app.live.rules import NodeLoad, least_loaded, matches, new_entity_tag
 
 
 @pytest.mark.parametrize(
@@ -95,9 +95,3 @@ def test_lessons_that_all_begin_with_the_bell_are_spread_though_nothing_was_meas
     assert all(45 <= load.sessions <= 75 for load in nodes.values())
     expected = [load.expected for load in nodes.values()]
     assert max(expected) - min(expected) < 0.06
-
-
-def test_backoff_answers_the_first_death_at_once_and_young_deaths_ever_later() -> None:
-    backoff = Backoff(first=0.25, longest=2.0, healthy_after=10)
-    assert [backoff.after_death(0.1) for _ in range(6)] == [0, 0.25, 0.5, 1.0, 2.0, 2.0]
-    assert backoff.after_death(60.0) == 0

@@ -6,7 +6,7 @@ from asyncio.subprocess import Process
 
 import pytest
 
-from app.live.supervisor import end, keep_running
+from app.supervisor import Backoff, end, keep_running
 from tests.patience import PATIENCE
 
 STUBBORN = """
@@ -84,3 +84,9 @@ def test_a_child_that_ignores_the_polite_way_is_killed() -> None:
     code, seconds = asyncio.run(scenario())
     assert code == -9
     assert seconds == pytest.approx(0.4, abs=0.3)
+
+
+def test_backoff_answers_the_first_death_at_once_and_young_deaths_ever_later() -> None:
+    backoff = Backoff(first=0.25, longest=2.0, healthy_after=10)
+    assert [backoff.after_death(0.1) for _ in range(6)] == [0, 0.25, 0.5, 1.0, 2.0, 2.0]
+    assert backoff.after_death(60.0) == 0
