@@ -6,12 +6,12 @@ took place: its title says that it is cancelled as well, and it no longer blocks
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from icalendar import Calendar, Event
+from icalendar import Calendar, Event, vDuration
 
 from app.lessons.diary import DiaryEntry, Whose
 
@@ -45,21 +45,25 @@ def span(now: datetime, whose: Whose) -> tuple[datetime, datetime]:
     return today - past, today + timedelta(weeks=AHEAD[whose])
 
 
-def entity_tag(feed_id: str, name: str, entries: Sequence[DiaryEntry]) -> str:
+def entity_tag(feed_id: str, name: str, entries: Sequence[DiaryEntry], subjects: Mapping[str, str]) -> str:
     """The validator of a feed (RFC 9110 §8.8.3): another one as soon as anything in it differs."""
-    digest = hashlib.sha256(repr((feed_id, name, entries)).encode())
+    digest = hashlib.sha256(repr((feed_id, name, entries, sorted(subjects.items()))).encode())
     return f'"{digest.hexdigest()[:32]}"'
 
 
 def calendar_of(
     entries: Sequence[DiaryEntry],
+    subjects: Mapping[str, str],
     name: str,
     language: Language,
     zone: ZoneInfo,
     public_url: str,
     made_at: datetime,
 ) -> bytes:
-    """The iCalendar object of lessons, with the definition of the time zone it uses."""
+    """The iCalendar object of lessons, with the definition of the time zone it uses.
+
+    `subjects` are what their codes are called in the language.
+    """
     calendar = Calendar()
     calendar.add("prodid", "-//Tongtang//Lessons//EN")
     calendar.add("version", "2.0")
@@ -69,9 +73,11 @@ def calendar_of(
     calendar.add("x-wr-calname", name)
     calendar.add("x-wr-timezone", zone.key)
     calendar.add("refresh-interval", REFRESH, parameters={"VALUE": "DURATION"})
-    calendar.add("x-published-ttl", REFRESH)
+    calendar.add("x-published-ttl", vDuration(REFRESH))  # "PT1H", not Python's "1:00:00"
     for entry in entries:
-        calendar.add_component(_event(entry, language, zone, public_url, made_at))
+        calendar.add_component(
+            _event(entry, subjects.get(entry.subject, entry.subject), language, zone, public_url, made_at)
+        )
     if entries:
         # For these days only: long lists of changes of the clocks are misread by some programs.
         first, last = (entry.starts_at.date() for entry in (entries[0], entries[-1]))
@@ -80,7 +86,7 @@ def calendar_of(
 
 
 def _event(
-    entry: DiaryEntry, language: Language, zone: ZoneInfo, public_url: str, made_at: datetime
+    entry: DiaryEntry, subject: str, language: Language, zone: ZoneInfo, public_url: str, made_at: datetime
 ) -> Event:
     changed_at = max(made_at, entry.changed_at) if entry.changed_at else made_at
     event = Event()
@@ -95,15 +101,15 @@ def _event(
     event.add("status", "CANCELLED" if entry.cancelled else "CONFIRMED")
     event.add("transp", "TRANSPARENT" if entry.cancelled else "OPAQUE")
     event.add("location", ", ".join((entry.main_room, *entry.receiving_rooms)))
-    event.add("description", _description(entry, language))
-    event.add("categories", [entry.subject])
+    event.add("description", _description(entry, subject, language))
+    event.add("categories", [subject])
     event.add("url", f"{public_url}/today")
     return event
 
 
-def _description(entry: DiaryEntry, language: Language) -> str:
-    subject, teacher, main_room, sites, reason = _WORDS[language]
-    lines = [subject.format(entry.subject), teacher.format(entry.teacher), main_room.format(entry.main_room)]
+def _description(entry: DiaryEntry, subject: str, language: Language) -> str:
+    of_subject, teacher, main_room, sites, reason = _WORDS[language]
+    lines = [of_subject.format(subject), teacher.format(entry.teacher), main_room.format(entry.main_room)]
     if entry.receiving_rooms:
         lines.append(sites.format(", ".join(entry.receiving_rooms)))
     if entry.cancelled and entry.reason:

@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -23,6 +23,7 @@ from app.feeds.models import CalendarFeed
 from app.feeds.rules import Language
 from app.lessons.diary import DiaryEntry, Whose, diary
 from app.schools import service as schools
+from app.schools import subjects
 
 MOST_FEEDS = 50
 _SECRET_BYTES = 32
@@ -36,16 +37,24 @@ class Contents:
     feed: CalendarFeed
     name: str
     entries: Sequence[DiaryEntry]
+    subjects: Mapping[str, str]
+    """What their codes are called in the feed's language."""
     zone: ZoneInfo
 
     @property
     def entity_tag(self) -> str:
-        return rules.entity_tag(str(self.feed.id), self.name, self.entries)
+        return rules.entity_tag(str(self.feed.id), self.name, self.entries, self.subjects)
 
     def calendar(self, public_url: str) -> bytes:
         """The iCalendar object."""
         return rules.calendar_of(
-            self.entries, self.name, self.feed.language, self.zone, public_url, self.feed.created_at
+            self.entries,
+            self.subjects,
+            self.name,
+            self.feed.language,
+            self.zone,
+            public_url,
+            self.feed.created_at,
         )
 
 
@@ -125,7 +134,8 @@ def read_feed(session: Session, secret: str, now: datetime) -> Contents:
         session, feed.county_id, feed.whose, feed.subject_id, starts_from, starts_before, rules.MOST
     )
     zone = schools.time_zone_of(session, schools.get_org_unit(session, feed.county_id))
-    return Contents(feed, _name(session, feed), entries, zone)
+    taught = subjects.names(session, feed.county_id, chinese=feed.language is Language.CHINESE)
+    return Contents(feed, _name(session, feed), entries, taught, zone)
 
 
 def _still_allowed(session: Session, feed: CalendarFeed, now: datetime) -> bool:

@@ -40,6 +40,7 @@ class DiaryEntry:
     reason: str | None
     teacher: str
     main_room: str
+    """With the name of its school, as receiving rooms with that of their site."""
     receiving_rooms: tuple[str, ...]
     changed_at: datetime | None
     """When people last had to be told something about it."""
@@ -104,4 +105,11 @@ def _assists_at(session: Session, person_id: UUID) -> list[UUID]:
 
 
 def _room_names(session: Session, ids: Collection[UUID]) -> dict[UUID, str]:
-    return {room_id: room.name for room_id, room in schools.rooms(session, ids).items()}
+    """Rooms with the place they are in: every village has a classroom 1."""
+    rooms = schools.rooms(session, ids)
+    units = schools.org_units(session, {room.org_unit_id for room in rooms.values()})
+    return {room_id: _with_place(units[room.org_unit_id].name, room.name) for room_id, room in rooms.items()}
+
+
+def _with_place(place: str, room: str) -> str:
+    return room if place in room else f"{place} {room}"

@@ -173,9 +173,7 @@ def lessons(
 
 def subject_names(session: Session, county_id: UUID, language: Language) -> dict[str, str]:
     """What the subjects of a county are called, by their codes."""
-    listed = subjects.list_subjects(session, county_id)
-    chinese = language is Language.CHINESE
-    return {each.code: each.name_zh if chinese else each.name_en for each in listed}
+    return subjects.names(session, county_id, chinese=language is Language.CHINESE)
 
 
 def group_names(session: Session, ids: Iterable[UUID | None]) -> dict[UUID | None, str]:

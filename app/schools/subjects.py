@@ -122,6 +122,12 @@ def in_use(subject: TaughtSubject) -> Conflict:
     )
 
 
+def names(session: Session, county_id: uuid.UUID, *, chinese: bool) -> dict[str, str]:
+    """What a county's subjects are called in one language, by code."""
+    listed = queries.subjects(session, county_id)
+    return {each.code: each.name_zh if chinese else each.name_en for each in listed}
+
+
 def require_known(session: Session, county_id: uuid.UUID, codes: Collection[str]) -> None:
     """Raise `Invalid` for the first code that is not on a county's list."""
     if not codes or not (unknown := set(codes) - queries.subject_codes(session, county_id, codes)):

@@ -79,8 +79,9 @@ def test_a_calendar_program_sees_the_lessons_as_they_are(scene: Scene) -> None:
         assert event.dtstart.value.utcoffset() == timedelta(hours=8), "in the county's own time"
         assert event.summary.value == lesson.title
         assert event.status.value == "CONFIRMED"
-        assert county.main_room.name in event.location.value
-        assert county.sites[1].room.name in event.location.value
+        assert f"{county.school.name} {county.main_room.name}" in event.location.value
+        site = county.sites[1]
+        assert f"{site.unit.name} {site.room.name}" in event.location.value, "there is a room 1 at each"
         assert county.teacher.name in event.description.value
 
 
@@ -110,6 +111,7 @@ def test_a_cancelled_lesson_says_so_even_to_programs_that_ignore_its_status(scen
     scene.cancel(scene.lessons[0])
     event, *others = events(scene.client.get(address))
     assert event.summary.value.startswith("【已取消】")
+    assert event.categories.value == ["英语"] and "学科:英语" in event.description.value
     assert event.status.value == "CANCELLED" and event.transp.value == "TRANSPARENT"
     assert "Snow; ice, fog" in event.description.value
     assert int(event.sequence.value) > int(before[0].sequence.value)
@@ -135,6 +137,7 @@ def test_nothing_is_sent_again_until_something_changes(scene: Scene) -> None:
     first = scene.client.get(address)
     tag = first.headers["etag"]
     assert scene.client.get(address).content == first.content
+    assert b"\r\nX-PUBLISHED-TTL:PT1H\r\n" in first.content
     for condition in (tag, f"W/{tag}", f'"other", {tag}', "*"):
         again = scene.client.get(address, headers={"If-None-Match": condition})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
