@@ -1,6 +1,7 @@
 """From a plan to a lesson that is there already: the common part of every change."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from app.lessons.models import Lesson, LessonGroup, LessonSite
 from app.lessons.rules import ChangeKind, SiteState, belongs, is_known
 from app.lessons.scheduling import resources_of
 from app.timetables.planning import EntryDraft, Plan, plan_days
-from app.timetables.rules import Occurrence
+from app.timetables.rules import Interval, Occurrence
 
 
 def draft_of(lesson: Lesson) -> EntryDraft:
@@ -36,6 +37,31 @@ def draft_of(lesson: Lesson) -> EntryDraft:
         first_day=lesson.date,
         last_day=lesson.date,
         pupil_group_ids=tuple(group.pupil_group_id for group in lesson.groups if group.org_unit_id in kept),
+    )
+
+
+def says_the_same(one: EntryDraft, other: EntryDraft) -> bool:
+    """Whether two drafts want the same, in whatever order they name rooms and groups."""
+    return _in_order(one) == _in_order(other)
+
+
+def _in_order(draft: EntryDraft) -> EntryDraft:
+    rooms, groups = sorted(set(draft.receiving_room_ids)), sorted(set(draft.pupil_group_ids))
+    return replace(draft, receiving_room_ids=tuple(rooms), pupil_group_ids=tuple(groups))
+
+
+def is_like(lesson: Lesson, plan: Plan, occurrence: Occurrence) -> bool:
+    """Whether a lesson is what a plan says already, so that nobody has to be told."""
+    entry, sites = plan.entry, [site for site in lesson.sites if belongs(site.state, lesson.state)]
+    return (
+        (lesson.date, lesson.period) == (occurrence.day, entry.period)
+        and Interval(lesson.starts_at, lesson.ends_at) == occurrence.interval
+        and (lesson.teacher_id, lesson.main_room_id) == (plan.teacher.id, plan.main_room.id)
+        and (lesson.subject, lesson.title, lesson.mode) == (entry.subject, entry.title, entry.mode)
+        and {(site.receiving_room_id, site.pairing_id) for site in sites}
+        == {(site.room.id, site.pairing_id) for site in plan.sites}
+        and {each.pupil_group_id for each in lesson.groups if not each.released}
+        == {group.id for group in plan.groups}
     )
 
 

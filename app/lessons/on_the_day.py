@@ -22,10 +22,10 @@ from app.database import take_turns
 from app.errors import Conflict, Invalid, NotFound
 from app.lessons import changes, queries
 from app.lessons.booking_queries import Rows
-from app.lessons.carrying_out import carry_out, draft_of, plan_one
+from app.lessons.carrying_out import carry_out, draft_of, plan_one, says_the_same
 from app.lessons.changes import Doing, facts_of
 from app.lessons.models import Lesson
-from app.lessons.rules import CAN_BE_MADE_UP, ChangeKind, LessonState, SiteState, is_known
+from app.lessons.rules import CAN_BE_MADE_UP, CHANGEABLE, ChangeKind, LessonState, SiteState, is_known
 from app.lessons.scheduling import put_down, rows_of
 from app.lessons.service import get_lesson, require_for
 from app.schools import service as schools
@@ -76,9 +76,13 @@ def substitute_teacher(
     session: Session, principal: Principal, lesson_id: UUID, teacher_id: UUID, doing: Doing
 ) -> Lesson:
     """Let somebody else teach a lesson; the one who was to teach it is remembered, and may take it back."""
-    lesson = _open(session, principal, Action.LESSON_CHANGE, lesson_id, doing, "given to somebody else")
+    lesson = _reach(session, principal, Action.LESSON_CHANGE, lesson_id, doing)
+    draft = replace(draft_of(lesson), teacher_id=teacher_id)
+    if _is_so_already(lesson, draft):
+        return lesson
+    lesson = _begin(session, lesson, "given to somebody else")
     before, planned = facts_of(lesson), lesson.substitute_for or lesson.teacher_id
-    plan = plan_one(session, replace(draft_of(lesson), teacher_id=teacher_id), doing, instead_of=lesson.id)
+    plan = plan_one(session, draft, doing, instead_of=lesson.id)
     lesson.substitute_for = None if teacher_id == planned else planned
     carry_out(session, lesson, plan, plan.occurrences[0])
     return _done(session, lesson, doing, ChangeKind.SUBSTITUTED, Act.LESSON_CHANGED, before)
@@ -93,8 +97,8 @@ def change_rooms(
     doing: Doing,
 ) -> Lesson:
     """Give a lesson from another main room, or to other rooms of its sites (by the room that was planned)."""
-    lesson = _open(session, principal, Action.LESSON_CHANGE, lesson_id, doing, "given other rooms")
-    draft, before = draft_of(lesson), facts_of(lesson)
+    lesson = _reach(session, principal, Action.LESSON_CHANGE, lesson_id, doing)
+    draft = draft_of(lesson)
     if strangers := receiving_rooms.keys() - set(draft.receiving_room_ids):
         raise _not_in_lesson("room", min(strangers))
     if main_room_id is not None:
@@ -104,6 +108,10 @@ def change_rooms(
         main_room_id=main_room_id or draft.main_room_id,
         receiving_room_ids=tuple(receiving_rooms.get(each, each) for each in draft.receiving_room_ids),
     )
+    if _is_so_already(lesson, draft):
+        return lesson
+    lesson = _begin(session, lesson, "given other rooms")
+    before = facts_of(lesson)
     plan = plan_one(session, draft, doing, instead_of=lesson.id)
     sites = {site.site_id for site in lesson.sites if site.state is not SiteState.CANCELLED}
     if {site.site_id for site in plan.sites} != sites:
@@ -126,8 +134,8 @@ def change_sites(
     doing: Doing,
 ) -> Lesson:
     """Let more sites take part (by receiving room, with their pupil groups), or fewer (by site)."""
-    lesson = _open(session, principal, Action.LESSON_CHANGE, lesson_id, doing, "given other sites")
-    draft, before = draft_of(lesson), facts_of(lesson)
+    lesson = _reach(session, principal, Action.LESSON_CHANGE, lesson_id, doing)
+    draft = draft_of(lesson)
     rooms = {site.receiving_room_id: site.site_id for site in lesson.sites}
     if strangers := set(drop) - {rooms[each] for each in draft.receiving_room_ids}:
         raise _not_in_lesson("site", min(strangers))
@@ -144,6 +152,10 @@ def change_sites(
         receiving_room_ids=tuple(dict.fromkeys([*kept, *add])),
         pupil_group_ids=tuple(dict.fromkeys([*staying, *groups])),
     )
+    if _is_so_already(lesson, draft):
+        return lesson
+    lesson = _begin(session, lesson, "given other sites")
+    before = facts_of(lesson)
     plan = plan_one(session, draft, doing, instead_of=lesson.id)
     carry_out(session, lesson, plan, plan.occurrences[0])
     kind = ChangeKind.SITE_ADDED if add else ChangeKind.SITE_DROPPED
@@ -154,9 +166,13 @@ def edit_lesson(
     session: Session, principal: Principal, lesson_id: UUID, wanted: Mapping[str, Any], doing: Doing
 ) -> Lesson:
     """Change fields of a lesson's draft, other than when it is; another teacher is a substitute."""
-    lesson = _open(session, principal, Action.LESSON_CHANGE, lesson_id, doing, "changed")
+    lesson = _reach(session, principal, Action.LESSON_CHANGE, lesson_id, doing)
+    draft = replace(draft_of(lesson), **wanted)
+    if _is_so_already(lesson, draft):
+        return lesson
+    lesson = _begin(session, lesson, "changed")
     before, planned = facts_of(lesson), lesson.substitute_for or lesson.teacher_id
-    plan = plan_one(session, replace(draft_of(lesson), **wanted), doing, instead_of=lesson.id)
+    plan = plan_one(session, draft, doing, instead_of=lesson.id)
     lesson.substitute_for = None if plan.teacher.id == planned else planned
     carry_out(session, lesson, plan, plan.occurrences[0])
     return _done(session, lesson, doing, ChangeKind.EDITED, Act.LESSON_CHANGED, before)
@@ -168,7 +184,7 @@ def make_up(
     """Give a lesson that was cancelled or missed after all; returns the lesson that makes up for it."""
     lost = _reach(session, principal, Action.LESSON_CHANGE, lesson_id, doing)
     if lost.state not in CAN_BE_MADE_UP or not is_known(lost.state, lost.sequence):
-        raise _wrong_state(lost, "made up for; cancelled and missed ones can")
+        raise _wrong_state(session, lost, "made up for; cancelled and missed ones can")
     if other := queries.made_up_by(session, lesson_id):
         raise Conflict(
             "lesson.made_up_already",
@@ -203,10 +219,19 @@ def _reach(session: Session, principal: Principal, action: Action, lesson_id: UU
 def _open(
     session: Session, principal: Principal, action: Action, lesson_id: UUID, doing: Doing, what: str
 ) -> Lesson:
-    lesson = _reach(session, principal, action, lesson_id, doing)
-    if not queries.open_for_change(session, [lesson_id]):
-        raise _wrong_state(lesson, what)
-    return get_lesson(session, lesson_id)
+    return _begin(session, _reach(session, principal, action, lesson_id, doing), what)
+
+
+def _begin(session: Session, lesson: Lesson, what: str) -> Lesson:
+    """Count an edit of a lesson, and keep it from beginning; raises `Conflict` where it has."""
+    if not queries.open_for_change(session, [lesson.id]):
+        raise _wrong_state(session, lesson, what)
+    return get_lesson(session, lesson.id)
+
+
+def _is_so_already(lesson: Lesson, draft: EntryDraft) -> bool:
+    """Whether a change would change nothing: then nobody is told of it."""
+    return lesson.state in CHANGEABLE and says_the_same(draft, draft_of(lesson))
 
 
 def _at(draft: EntryDraft, day: date) -> EntryDraft:
@@ -230,13 +255,13 @@ def _done(
     return lesson
 
 
-def _wrong_state(lesson: Lesson, what: str) -> Conflict:
-    return Conflict(
-        "lesson.wrong_state",
-        "Wrong state",
-        f"A lesson that is {lesson.state.value} cannot be {what}.",
-        state=lesson.state.value,
-    )
+def _wrong_state(session: Session, lesson: Lesson, what: str) -> Conflict:
+    detail = f"A lesson that is {lesson.state.value} cannot be {what}."
+    facts: dict[str, Any] = {"state": lesson.state.value}
+    if lesson.state is LessonState.MOVED and (there := queries.moved_to(session, lesson.calendar_uid)):
+        detail += f" It is on {there.date} in period {there.period} now: see lesson {there.id}."
+        facts["lesson_id"] = str(there.id)
+    return Conflict("lesson.wrong_state", "Wrong state", detail, **facts)
 
 
 def _not_in_lesson(kind: str, which: UUID) -> NotFound:

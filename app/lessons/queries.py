@@ -103,6 +103,13 @@ def takes_place(state: InstrumentedAttribute[LessonState]) -> ColumnElement[bool
     return state.not_in([literal_column(f"'{each}'") for each in sorted(FREES_RESOURCES)])
 
 
+def moved_to(session: Session, calendar_uid: UUID) -> Lesson | None:
+    """Where a lesson is that was moved, once or several times."""
+    return session.scalar(
+        select(Lesson).where(Lesson.calendar_uid == calendar_uid, Lesson.state != LessonState.MOVED)
+    )
+
+
 def made_up_by(session: Session, lesson_id: UUID) -> UUID | None:
     """The lesson that makes up for this one."""
     query = select(Lesson.id).where(Lesson.makes_up_id == lesson_id, takes_place(Lesson.state))

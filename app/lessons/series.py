@@ -23,7 +23,16 @@ from app.database import take_turns
 from app.errors import Invalid, NotFound
 from app.lessons import changes, on_the_day
 from app.lessons import planning_queries as queries
-from app.lessons.carrying_out import call_off, carry_out, draft_of, open_all, plan_one, tell
+from app.lessons.carrying_out import (
+    call_off,
+    carry_out,
+    draft_of,
+    is_like,
+    open_all,
+    plan_one,
+    says_the_same,
+    tell,
+)
 from app.lessons.changes import Doing, facts_of
 from app.lessons.clash_report import examine, refusal
 from app.lessons.models import Lesson
@@ -98,6 +107,7 @@ def change_entry(
     lessons = queries.lessons_of_entries(session, [entry.id], day, date.max)
     match = _matched(entry, plan, lessons, doing)
     _check(session, plan, match, lessons)
+    _leave_what_stays(match, plan, wanted)
     call_off(session, match.surplus, doing)
     now = _keep(session, entry, plan, day, lessons)
     _carry_out(session, now, plan, match, wanted, doing)
@@ -242,6 +252,17 @@ def _check(session: Session, plan: Plan, match: _Match, lessons: Sequence[Lesson
         raise refusal(session, findings)
 
 
+def _leave_what_stays(match: _Match, plan: Plan, wanted: Changes) -> None:
+    """Nobody is told of a lesson that the change leaves as it is."""
+    match.regular = [each for each in match.regular if not is_like(each[0], plan, each[1])]
+    match.special = [each for each in match.special if _differs(*each, plan.entry.period, wanted)]
+
+
+def _differs(lesson: Lesson, target: Occurrence | None, period: int, wanted: Changes) -> bool:
+    draft, substitute_for = _adapted(lesson, target, period, wanted)
+    return substitute_for != lesson.substitute_for or not says_the_same(draft, draft_of(lesson))
+
+
 def _keep(
     session: Session, entry: TimetableEntry, plan: Plan, day: date, lessons: Sequence[Lesson]
 ) -> TimetableEntry:
@@ -285,17 +306,26 @@ def _adapt(
 ) -> None:
     """Change a lesson that has changes of its own, in nothing but what is wanted."""
     session.refresh(lesson)
+    draft, lesson.substitute_for = _adapted(lesson, target, period, wanted)
+    plan = plan_one(session, draft, doing, instead_of=lesson.id)
+    carry_out(session, lesson, plan, plan.occurrences[0])
+
+
+def _adapted(
+    lesson: Lesson, target: Occurrence | None, period: int, wanted: Changes
+) -> tuple[EntryDraft, UUID | None]:
+    """What a lesson that has changes of its own is to be like, and for whom somebody else teaches it."""
     values = {name: value for name, value in wanted.items() if name in _OF_ONE}
-    if lesson.substitute_for is not None and "teacher_id" in values:
-        lesson.substitute_for = values.pop("teacher_id")
+    substitute_for = lesson.substitute_for
+    if substitute_for is not None and "teacher_id" in values:
+        substitute_for = values.pop("teacher_id")
+        if substitute_for == lesson.teacher_id:  # the substitute has the series now
+            substitute_for = None
     draft = replace(draft_of(lesson), **values)
     if target is not None:
         weekday = target.day.isoweekday()
         draft = replace(draft, first_day=target.day, last_day=target.day, weekday=weekday, period=period)
-    if target is None and not values:
-        return
-    plan = plan_one(session, draft, doing, instead_of=lesson.id)
-    carry_out(session, lesson, plan, plan.occurrences[0])
+    return draft, substitute_for
 
 
 def _note(

@@ -76,7 +76,9 @@ def test_a_moved_lesson_keeps_its_place_in_calendars(
     (change, *_) = [each for each in changes.changes_of(session, new.id) if each.kind == "moved"]
     assert change.before is not None and change.after is not None
     assert (change.before["period"], change.after["period"], change.reason) == (1, 2, "Snow")
-    assert code_of(on_the_day.move_lesson, session, bureau, new.id, tuesday, 2, DOING) == "lesson.wrong_state"
+    with pytest.raises(AppError) as refused:
+        on_the_day.move_lesson(session, bureau, first.id, tuesday, 2, DOING)
+    assert (refused.value.code, refused.value.extra["lesson_id"]) == ("lesson.wrong_state", str(again.id))
 
 
 def test_a_move_is_refused_as_a_new_lesson_is(session: Session, county: County, bureau: Principal) -> None:
@@ -174,6 +176,29 @@ def test_all_to_come_move_with_their_series(session: Session, county: County, bu
         (FIRST_DAY + n * WEEK + timedelta(days=2), 2) for n in range(1, 6)
     ]
     assert waiting(session) == ["edited"] * 5 + ["published"]
+
+
+def test_nobody_is_told_of_a_change_that_changes_nothing(
+    session: Session, county: County, bureau: Principal
+) -> None:
+    entry = county.schedule(session).entry
+    first, second, *_ = lessons_of(session, entry.id)
+    other = factories.person(session, county.school, Role.TEACHER)
+    on_the_day.substitute_teacher(session, bureau, second.id, other.id, DOING)
+    assert waiting(session) == ["published", "substituted"]
+    before = [each.sequence for each in lessons_of(session, entry.id)]
+    on_the_day.substitute_teacher(session, bureau, first.id, county.teacher.id, DOING)
+    on_the_day.change_sites(session, bureau, first.id, [county.sites[0].room.id], [], [], DOING)
+    on_the_day.change_rooms(session, bureau, first.id, county.main_room.id, {}, DOING)
+    series.change_entry(session, bureau, entry.id, Scope.THIS, first.date, {"title": first.title}, DOING)
+    done = series.change_entry(session, bureau, entry.id, Scope.ALL, None, {"period": first.period}, DOING)
+    assert (done.changed, waiting(session)) == (0, [])
+    assert [each.sequence for each in lessons_of(session, entry.id)] == before
+    done = series.change_entry(session, bureau, entry.id, Scope.ALL, None, {"teacher_id": other.id}, DOING)
+    assert done.changed == 6
+    assert {(each.teacher_id, each.substitute_for) for each in lessons_of(session, entry.id)} == {
+        (other.id, None)
+    }
 
 
 def test_this_and_following_split_the_entry(session: Session, county: County, bureau: Principal) -> None:
