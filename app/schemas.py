@@ -3,8 +3,9 @@
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Final, Generic, TypeVar
 from uuid import UUID
 from zoneinfo import available_timezones
@@ -14,6 +15,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -29,6 +31,7 @@ Second = TypeVar("Second")
 
 MAX_PAGE = 200
 _YEARS: Final = range(1901, 3000)
+_ISO_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def example(value: Any) -> ConfigDict:
@@ -142,6 +145,24 @@ def _of_our_times(found: datetime) -> datetime:
 
 Moment = Annotated[AwareDatetime, AfterValidator(_of_our_times)]
 """A time with its zone, which any zone can tell."""
+
+
+def _day(value: object) -> object:
+    # Left to itself, pydantic takes 0 for the first of January 1970.
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    try:
+        if isinstance(value, str) and _ISO_DAY.fullmatch(value):
+            found = date.fromisoformat(value)
+            if found.year in _YEARS:
+                return found
+    except ValueError:
+        pass  # no such day: said below
+    raise PydanticCustomError("day", "A day of the years 1901 to 2999 is needed, such as 2026-11-23")
+
+
+Day = Annotated[date, BeforeValidator(_day)]
+"""A day that people can mean, written as such: every sum over its weeks, in any zone, is a day again."""
 
 
 def bad_cursor() -> Invalid:

@@ -1,7 +1,6 @@
 """HTTP of roles after admission."""
 
 import uuid
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -15,7 +14,7 @@ from app.accounts.rules import Duty, Principal
 from app.accounts.schemas import AssignmentOut, NewAssignment
 from app.database import SessionDep
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, responses
-from app.schemas import Input, example
+from app.schemas import Day, Input, example
 
 router = APIRouter(prefix="/api/v1", tags=["accounts"])
 
@@ -25,7 +24,7 @@ _ON_CHANGE = responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid)
 class EndOfAssignment(Input):
     """When a role ends."""
 
-    last_day: date | None = Field(None, description="Its last day; null: it ends at once")
+    last_day: Day | None = Field(None, description="Its last day; null: it ends at once")
 
     model_config = example({"last_day": "2027-01-31"})
 

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from app.accounts.rules import LOGIN, Role, Source
 from app.mail import LONGEST_ADDRESS
-from app.schemas import Input, Name, Output, VersionedOutput, example
+from app.schemas import Day, Input, Name, Output, VersionedOutput, example
 from app.settings import MAIL_ADDRESS
 
 Login = Annotated[str, StringConstraints(to_lower=True, strip_whitespace=True, pattern=f"^{LOGIN.pattern}$")]
@@ -84,8 +84,8 @@ class NewAssignment(Input):
 
     role: Role
     org_unit_id: uuid.UUID = Field(description="The role holds there and everywhere below")
-    valid_from: date | None = Field(None, description="First day; today unless given")
-    valid_to: date | None = Field(None, description="Last day; null while it lasts")
+    valid_from: Day | None = Field(None, description="First day; today unless given")
+    valid_to: Day | None = Field(None, description="Last day; null while it lasts")
 
     model_config = example(_TEACHER)
 

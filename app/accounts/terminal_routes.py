@@ -36,7 +36,7 @@ from app.errors import (
     responses,
 )
 from app.guard.addresses import network_of
-from app.schemas import Page, PageAfter, PageLimit, decode_cursor, encode_cursor
+from app.schemas import Page, PageAfter, PageLimit, bad_cursor, decode_cursor, encode_cursor
 
 router = APIRouter(prefix="/api/v1", tags=["terminals"])
 
@@ -96,7 +96,14 @@ def add_terminal(
     return TerminalOut.of(made, made.name)
 
 
-@router.get("/terminals", summary="List terminals", responses=responses(Unauthenticated, Forbidden))
+def _start(after: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(decode_cursor(after, 1)[0])
+    except ValueError:
+        raise bad_cursor() from None
+
+
+@router.get("/terminals", summary="List terminals", responses=responses(Unauthenticated, Forbidden, Invalid))
 def list_terminals(
     session: SessionDep,
     principal: Annotated[Principal, may(Action.TERMINAL_LIST)],
@@ -104,7 +111,7 @@ def list_terminals(
     after: PageAfter = None,
 ) -> Page[TerminalOut]:
     """The terminals of rooms one administers, but for those that were removed."""
-    start = uuid.UUID(decode_cursor(after, 1)[0]) if after else None
+    start = _start(after) if after else None
     found, more = terminals.list_terminals(session, principal, start, limit)
     names = terminals.room_names(session, found)
     return Page(

@@ -1,6 +1,5 @@
 """HTTP of pairings."""
 
-from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -26,7 +25,7 @@ from app.pairings.schemas import (
     Renewal,
 )
 from app.pairings.service import PairingDraft, Search
-from app.schemas import SORT, BelowUnit, Page, PageAfter, PageLimit, as_json, line
+from app.schemas import SORT, BelowUnit, Day, Page, PageAfter, PageLimit, as_json, line
 from app.versions import ANY, Seen
 
 router = APIRouter(prefix="/api/v1", tags=["pairings"])
@@ -78,7 +77,7 @@ def list_pairings(
     principal: Annotated[Principal, may(Action.PAIRING_SHOW)],
     main_room_id: Annotated[UUID | None, Query(description="Only those of this main room")] = None,
     receiving_room_id: Annotated[UUID | None, Query(description="Only those of this receiving room")] = None,
-    on: Annotated[date | None, Query(description="Only those whose days include this one")] = None,
+    on: Annotated[Day | None, Query(description="Only those whose days include this one")] = None,
     org_unit_id: BelowUnit = None,
     subject: Annotated[
         str | None, Query(max_length=50, description="Only those that cover this subject")

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from app.pairings.many import ManyStep
 from app.pairings.models import Pairing
 from app.pairings.rules import Level, PairingState, Side, Step
-from app.schemas import Input, Output, VersionedOutput, example, line
+from app.schemas import Day, Input, Output, VersionedOutput, example, line
 
 Subject = Annotated[str, line(50)]
 Reason = Annotated[str, line(200)]
@@ -32,8 +32,8 @@ class NewPairing(Input):
     main_room_id: UUID
     receiving_room_id: UUID
     subjects: list[Subject] = Field([], max_length=50, description="Leave empty for all subjects")
-    valid_from: date = Field(description="First day")
-    valid_to: date = Field(description="Last day")
+    valid_from: Day = Field(description="First day")
+    valid_to: Day = Field(description="Last day")
     level: Level = Level.COUNTY
     minimum_link_mbps: float | None = Field(
         None, gt=0, le=100_000, allow_inf_nan=False, description="What the site's line has to carry, Mbit/s"
@@ -182,7 +182,7 @@ class Stop(Input):
     """From when on an agreement carries no lessons, and what becomes of those planned."""
 
     reason: Reason
-    stopped_from: date | None = Field(
+    stopped_from: Day | None = Field(
         None,
         description="First day without lessons; today unless given, tomorrow when one of today has begun",
     )
@@ -198,10 +198,10 @@ class Stop(Input):
 class Renewal(Input):
     """The days of the next agreement; everything else is as before unless given."""
 
-    valid_from: date | None = Field(
+    valid_from: Day | None = Field(
         None, description="The day after the last one of this agreement, unless given"
     )
-    valid_to: date = Field(description="Last day")
+    valid_to: Day = Field(description="Last day")
     subjects: list[Subject] | None = Field(None, max_length=50)
     capacity: int | None = Field(None, ge=1, le=500)
     reason: Reason | None = None

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from app.pupils.models import Pupil
 from app.pupils.rules import ConsentForm, EndReason, Purpose
-from app.schemas import Input, Name, Output, example, line
+from app.schemas import Day, Input, Name, Output, example, line
 
 _SCHOOL = "7c1f4c0e-6a2b-4d0e-9b53-0d7a3f0c5a11"
 _CONSENT = {
@@ -31,8 +31,8 @@ class NewConsent(Input):
         None, description="Where the signed form is kept; no name"
     )
     purposes: Annotated[frozenset[Purpose], Field(min_length=1, description="What exactly was agreed to")]
-    given_on: date
-    expires_on: date = Field(description="Its last day, at most three years later")
+    given_on: Day
+    expires_on: Day = Field(description="Its last day, at most three years later")
 
     model_config = example(_CONSENT)
 

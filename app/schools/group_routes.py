@@ -1,7 +1,6 @@
 """HTTP of pupil groups."""
 
 import uuid
-from datetime import date
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
@@ -13,7 +12,7 @@ from app.database import SessionDep
 from app.entity_tags import IfMatch, IfNoneMatch, tagged
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.listing import Paging
-from app.schemas import SORT, BelowUnit, Page, PageAfter, PageLimit, line
+from app.schemas import SORT, BelowUnit, Day, Page, PageAfter, PageLimit, line
 from app.schools import groups
 from app.schools.group_schemas import NewPupilGroup, PupilGroupOut, PupilGroupPatch
 from app.schools.models import PupilGroup
@@ -78,7 +77,7 @@ def list_groups(
         Annotated[str, line(100)] | None,
         Query(description="Only those whose own name, or that of their school or site, has this in it"),
     ] = None,
-    on: Annotated[date | None, Query(description="Only those that are not closed on this day")] = None,
+    on: Annotated[Day | None, Query(description="Only those that are not closed on this day")] = None,
     sort: Annotated[Literal["id", "-id", "name", "-name"], SORT] = "id",
     limit: PageLimit = 50,
     after: PageAfter = None,

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from app.schemas import Code, Input, Name, Output, TimeZoneName, VersionedOutput, example, line
+from app.schemas import Code, Day, Input, Name, Output, TimeZoneName, VersionedOutput, example, line
 from app.schools.rules import EquipmentKind, OrgUnitKind, RoomKind
 
 _COUNTY = "0b1de0c2-51a5-4d1c-8a55-6f0d1c2b3a44"
@@ -99,7 +99,7 @@ class RoomPatch(Patch):
 class Closing(Input):
     """From when on something is no more."""
 
-    closed_from: date = Field(description="The first day on which no lesson can be there")
+    closed_from: Day = Field(description="The first day on which no lesson can be there")
 
     model_config = example({"closed_from": "2027-02-01"})
 

@@ -4,7 +4,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from app.errors import Invalid
-from app.schemas import Input, Moment, decode_cursor, encode_cursor, moment
+from app.schemas import Day, Input, Moment, decode_cursor, encode_cursor, moment
 
 
 class Wish(Input):
@@ -32,6 +32,27 @@ def test_times_are_of_our_times_and_have_a_zone(text: str, good: bool) -> None:
         else:
             with pytest.raises(ValueError, match="zone|timezone|1901"):
                 read(text)
+
+
+@pytest.mark.parametrize(
+    ("given", "good"),
+    [
+        ("2028-02-29", True),
+        ("2027-02-29", False),
+        ("0001-01-01", False),
+        ("9999-12-31", False),  # its week has no Sunday
+        ("20261123", False),
+        ("2026-11-23T00:00:00", False),
+        ("1893456000", False),  # seconds since 1970
+        (0, False),
+    ],
+)
+def test_days_are_written_as_days_and_of_our_times(given: object, good: bool) -> None:
+    if good:
+        assert str(TypeAdapter(Day).validate_python(given)) == given
+    else:
+        with pytest.raises(ValidationError, match="such as 2026-11-23"):
+            TypeAdapter(Day).validate_python(given)
 
 
 def test_no_text_has_a_nul_in_it() -> None:

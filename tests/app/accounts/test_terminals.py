@@ -22,6 +22,7 @@ from app.accounts.tokens import TokenKind, sign
 from app.audit.rules import Act
 from app.errors import Invalid
 from app.keys import Keys
+from app.schemas import encode_cursor
 from app.schools.rules import RoomKind
 from tests import counties, factories
 from tests.counties import County
@@ -114,7 +115,10 @@ def test_from_the_code_on_the_screen_to_the_lesson_of_its_room(
     assert client.get("/api/v1/me", headers=headers).status_code == 403
     assert client.post("/api/v1/session", headers=headers).status_code == 401
 
-    listed = client.get("/api/v1/terminals", headers=factories.bearer(keys, county.bureau)).json()["items"]
+    header = factories.bearer(keys, county.bureau)
+    listed = client.get("/api/v1/terminals", headers=header).json()["items"]
+    forged = client.get("/api/v1/terminals", headers=header, params={"after": encode_cursor("x")})
+    assert (forged.status_code, forged.json()["code"]) == (422, "page.bad_cursor")
     assert [(item["id"], item["last_seen_at"] is not None) for item in listed] == [(terminal_id, True)]
     trail = client.get(
         "/api/v1/audit-events",
