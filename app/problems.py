@@ -121,6 +121,11 @@ _TOLD: Final[Mapping[str, tuple[int, str, str]]] = {
         "Already taken",
         "`clashes` names who or what is taken, by which lesson and when; `alternatives` what is free instead.",
     ),
+    "timetable.no_lessons": (
+        422,
+        "No lessons",
+        "In these weeks the calendar has no such day, or all that there was is over; choose others.",
+    ),
     "upload.too_large": (413, "File too large", "Divide the file; tables have up to 16 MiB and 20,000 rows."),
 }
 _INTRODUCTION: Final = """# Problems

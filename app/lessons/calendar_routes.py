@@ -18,7 +18,7 @@ from app.lessons import calendar_changes
 from app.lessons.acts import doing_of
 from app.lessons.calendar_changes import Effects
 from app.lessons.replanning import Unplanned
-from app.schemas import Output, example
+from app.schemas import Day, Output, example
 from app.timetables.calendar_schemas import MarkedDays, SpecialDayOut, SpecialDays
 
 router = APIRouter(prefix="/api/v1", tags=["timetables"])
@@ -180,7 +180,7 @@ def effects_of(body: MarkedDays, request: Request, session: SessionDep, principa
 
 @router.delete("/calendar-days/{day}", status_code=204, summary="Unmark a day", responses=_ON_CHANGE)
 def unmark_day(
-    day: Annotated[date, Path(description="Such as 2026-10-01")],
+    day: Annotated[Day, Path(description="Such as 2026-10-01")],
     request: Request,
     session: SessionDep,
     principal: Setter,

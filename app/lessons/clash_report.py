@@ -31,6 +31,8 @@ class Alternative:
     weekday: int
     period: int
     lessons: int
+    first: Occurrence
+    """Its first lesson: bells may ring at another time later in the term."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ def alternatives(findings: Findings) -> list[Alternative]:
     for weekday, period in sorted(_grid(plan), key=lambda slot: _distance(slot, wanted)):
         occurrences = plan.elsewhere(weekday, period)
         if occurrences and findings.held.leaves_free(wanted_by(plan, occurrences)):
-            free.append(Alternative(weekday, period, len(occurrences)))
+            free.append(Alternative(weekday, period, len(occurrences), occurrences[0]))
             if len(free) == MOST_ALTERNATIVES:
                 break
     return free
@@ -195,7 +197,14 @@ def described(session: Session, findings: Findings) -> dict[str, Any]:
             for each in plan.apart[:MOST_CLASHES]
         ],
         "alternatives": [
-            {"weekday": each.weekday, "period": each.period, "lessons": each.lessons}
+            {
+                "weekday": each.weekday,
+                "period": each.period,
+                "lessons": each.lessons,
+                "date": each.first.day.isoformat(),
+                "starts_at": _utc(each.first.interval.starts_at),
+                "ends_at": _utc(each.first.interval.ends_at),
+            }
             for each in alternatives(findings)
         ],
     }

@@ -1,6 +1,5 @@
 """HTTP of calling off many lessons at once."""
 
-import datetime as dt
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
@@ -15,7 +14,7 @@ from app.database import SessionDep
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.lessons import many
 from app.lessons.acts import doing_of
-from app.schemas import Input, Name, Output, example
+from app.schemas import Day, Input, Name, Output, example
 
 router = APIRouter(prefix="/api/v1", tags=["lessons"])
 
@@ -28,7 +27,7 @@ class ManyCancellations(Input):
     """Which lessons do not take place: those of an org unit on a day, or some by their ids."""
 
     org_unit_id: UUID | None = Field(None, description="With `date`: of this unit and of all below it")
-    date: dt.date | None = None
+    date: Day | None = None
     lesson_ids: list[UUID] = Field([], max_length=500, description="Instead of a unit and a day")
     reason: Name = Field(description="Shown to teachers and sites")
     others: Literal["refuse", "leave"] = Field(

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.lessons.publishing import Selection
-from app.schemas import Input, Name, Output, example
+from app.schemas import Day, Input, Name, Output, example
 from app.timetables.clashes import Resource
 from app.timetables.planning import Plan
 from app.timetables.schemas import EntryIn, ScheduledEntryOut, SkippedOut, TimetableEntryOut
@@ -29,7 +29,14 @@ _APART = {
     "starts_at": "2026-11-23T00:50:00Z",
     "ends_at": "2026-11-23T01:30:00Z",
 }
-_ALTERNATIVE = {"weekday": 1, "period": 3, "lessons": 16}
+_ALTERNATIVE = {
+    "weekday": 1,
+    "period": 3,
+    "lessons": 16,
+    "date": "2026-11-30",
+    "starts_at": "2026-11-30T01:40:00Z",
+    "ends_at": "2026-11-30T02:20:00Z",
+}
 
 CLASH_EXAMPLE = {
     "type": "about:blank",
@@ -86,6 +93,9 @@ class AlternativeOut(Output):
     weekday: int
     period: int
     lessons: int = Field(description="How many lessons the entry would have there")
+    date: dt.date = Field(description="Of the first of them")
+    starts_at: dt.datetime = Field(description="When the first of them begins")
+    ends_at: dt.datetime
 
     model_config = example(_ALTERNATIVE)
 
@@ -166,7 +176,7 @@ class Cancellation(Input):
 class Move(Input):
     """When a lesson is given instead."""
 
-    date: dt.date
+    date: Day
     period: Period
     reason: Reason = None
 

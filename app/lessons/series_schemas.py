@@ -13,7 +13,7 @@ from app.lessons.planning_schemas import Period, Reason
 from app.lessons.schemas import LessonOut
 from app.lessons.series_effects import Effect, LessonEffect
 from app.pairings.schemas import Subject
-from app.schemas import Input, Name, Output, example
+from app.schemas import Day, Input, Name, Output, example
 from app.timetables.rules import LessonMode
 from app.timetables.schemas import TimetableEntryOut, WeekNumbers
 from app.timetables.weeks import WeekPattern
@@ -56,7 +56,7 @@ class EntryPatch(Input):
     period: Period | None = None
     week_pattern: WeekPattern | None = None
     weeks: WeekNumbers | None = Field(None, description="Together with `week_pattern`")
-    last_day: dt.date | None = None
+    last_day: Day | None = None
     reason: Reason = None
 
     model_config = example({"teacher_id": "f4b7a1de-0f53-4a86-b7b0-5a3c0e9d1f22", "reason": "产假 On leave"})

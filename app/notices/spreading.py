@@ -54,6 +54,9 @@ def _tell(session: Session, county_id: UUID, news: Sequence[News], now: datetime
         (each.person_id, each.act_id): each
         for each in queries.notices_of_acts(session, {each.change.act_id for each in news})
     }
+    news = sorted(
+        news, key=lambda each: (each.change.at, each.after.get("starts_at", ""))
+    )  # as people read them
     for each, people in zip(news, _readers(session, county_id, news, now), strict=True):
         for person_id in sorted(people - {each.change.person_id}):  # whoever did it knows
             notice = told.get((person_id, each.change.act_id))

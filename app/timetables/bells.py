@@ -42,15 +42,23 @@ def require_schedule(
 def list_schedules(
     session: Session,
     county_id: UUID,
-    org_unit_id: UUID | None,
     after: tuple[date, UUID] | None,
     limit: int,
+    *,
+    org_unit_id: UUID | None = None,
+    unit_id: UUID | None = None,
+    on: date | None = None,
 ) -> tuple[Sequence[BellSchedule], bool]:
-    """Bell schedules of a county or of one unit by their first day, and whether there are more."""
+    """Bell schedules of a county by their first day, and whether there are more.
+
+    With `org_unit_id` those of this unit and of all below it, with `unit_id` its own, with `on` those in force then.
+    """
     units = schools.ids_below(session, [county_id])
     if org_unit_id is not None:
-        units &= {org_unit_id}
-    found = queries.bell_schedules_page(session, units, after, limit + 1)
+        units &= schools.ids_below(session, [org_unit_id])
+    if unit_id is not None:
+        units &= {unit_id}
+    found = queries.bell_schedules_page(session, units, on, after, limit + 1)
     return found[:limit], len(found) > limit
 
 

@@ -16,6 +16,7 @@ from enum import StrEnum
 
 MONDAY_TO_FRIDAY = frozenset(range(1, 6))
 EVERY_DAY = frozenset(range(1, 8))
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 class DayKind(StrEnum):

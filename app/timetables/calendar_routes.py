@@ -12,7 +12,7 @@ from app.accounts.rules import Principal
 from app.database import SessionDep
 from app.entity_tags import IfNoneMatch
 from app.errors import Forbidden, Invalid, NotFound, Unauthenticated, responses
-from app.schemas import Page, PageAfter, PageLimit, bad_cursor, decode_cursor, encode_cursor
+from app.schemas import Day, Page, PageAfter, PageLimit, bad_cursor, decode_cursor, encode_cursor
 from app.timetables import special_days
 from app.timetables.calendar_schemas import SpecialDayOut, SpecialDays, TermCalendar
 
@@ -23,8 +23,8 @@ router = APIRouter(prefix="/api/v1", tags=["timetables"])
 def list_days(
     session: SessionDep,
     principal: Annotated[Principal, may(Action.CALENDAR_SHOW)],
-    first: Annotated[date | None, Query(alias="from", description="Only days from this one on")] = None,
-    to: Annotated[date | None, Query(description="Only days up to this one")] = None,
+    first: Annotated[Day | None, Query(alias="from", description="Only days from this one on")] = None,
+    to: Annotated[Day | None, Query(description="Only days up to this one")] = None,
     limit: PageLimit = 50,
     after: PageAfter = None,
 ) -> Page[SpecialDayOut]:

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from app.schemas import Input, Output, VersionedOutput, example, line
+from app.schemas import Day, Input, Output, VersionedOutput, example, line
 from app.timetables.calendar import DayKind, SpecialDay
 from app.timetables.public_holidays import ProposedDay
 from app.timetables.special_days import DayDraft, TermDays
@@ -20,7 +20,7 @@ DayName = Annotated[str, line(100)]
 class SpecialDayIn(Input):
     """A day that differs from what its weekday says."""
 
-    date: date
+    date: Day
     kind: DayKind
     follows_weekday: int | None = Field(
         None, ge=1, le=7, description="Of a make-up day: whose timetable it follows; Monday is 1"
@@ -56,7 +56,7 @@ class MarkedDays(Input):
     """Days to be marked, all or none; other days stay as they are."""
 
     days: Annotated[list[SpecialDayIn], AfterValidator(_each_day_once)] = Field([], max_length=400)
-    unmark: list[date] = Field([], max_length=400, description="Days that become like any other again")
+    unmark: list[Day] = Field([], max_length=400, description="Days that become like any other again")
 
     model_config = example({"days": [_HOLIDAY, _MAKE_UP]})
 

@@ -18,6 +18,7 @@ from app.database import new_id
 from app.errors import Conflict, Invalid
 from app.schools import service as schools
 from app.schools.models import PupilGroup, Room
+from app.timetables.calendar import WEEKDAYS
 from app.timetables.ground import (
     BELL_SKEW,
     Apart,
@@ -147,7 +148,7 @@ def plan_entry(
     taught = reading.calendar(term).weekday_taught
     days = slot.days(taught)
     if not days:
-        raise _nothing_left(slot, ())
+        raise _nothing_left(slot, days, ())
     return _plan(reading, draft, term, rooms, slot, taught, days, now, skew)
 
 
@@ -198,7 +199,7 @@ def _plan(
 ) -> Plan:
     occurrences, skipped = _without_past(_expand(days, slot.period, rooms.school), now)
     if not occurrences:
-        raise _nothing_left(slot, skipped)
+        raise _nothing_left(slot, days, skipped)
     days = [occurrence.day for occurrence in occurrences]
     for room in (rooms.main, *(room for room, _ in rooms.receiving)):
         schools.refuse_closed_room(room, max(days))
@@ -232,10 +233,11 @@ def _slot(draft: EntryDraft, term: Term) -> WeeklySlot:
     if draft.last_week is not None:
         last_day = min(last_day, week_span(term.first_day, draft.last_week)[1])
     weeks = week_of(term.first_day, term.last_day)
-    beyond = max(draft.weeks, default=0) > weeks
+    last_week = max(*draft.weeks, draft.first_week or 0, draft.last_week or 0, 0)
+    beyond = last_week > weeks
     if beyond or last_day < first_day or first_day < term.first_day or last_day > term.last_day:
         days = str(first_day) if first_day == last_day else f"{first_day} to {last_day}"
-        wanted = f"week {max(draft.weeks)}" if beyond else days
+        wanted = f"week {last_week}" if beyond else days
         raise Invalid(
             "timetable.outside_term",
             "Outside the term",
@@ -280,13 +282,16 @@ def _without_past(expansion: Expansion, now: datetime) -> tuple[tuple[Occurrence
     return to_come, tuple(sorted(past + swallowed, key=lambda skipped: skipped.day))
 
 
-def _nothing_left(slot: WeeklySlot, skipped: Collection[Skipped]) -> Invalid:
-    why = "all of them are over" if skipped else "the calendar has no such day in these weeks"
-    return Invalid(
-        "timetable.no_lessons",
-        "No lessons",
-        f"From {slot.first_day} to {slot.last_day} weekday {slot.weekday} gives no lesson: {why}.",
-    )
+def _nothing_left(slot: WeeklySlot, days: Sequence[date], skipped: Sequence[Skipped]) -> Invalid:
+    past = any(each.reason is SkipReason.PAST for each in skipped)
+    if len(days) == 1:
+        why = "is over already; choose a later one" if past else "falls into the hour the clocks jump over"
+        detail = f"Period {slot.period} on {days[0]} {why}."
+    else:
+        why = "all of them are over" if past else "the calendar has no such day in these weeks"
+        on = WEEKDAYS[slot.weekday - 1]
+        detail = f"From {slot.first_day} to {slot.last_day} there is no lesson on a {on}: {why}."
+    return Invalid("timetable.no_lessons", "No lessons", detail)
 
 
 def _entry(

@@ -85,10 +85,16 @@ def bell_schedule(session: Session, schedule_id: UUID) -> BellSchedule | None:
 
 
 def bell_schedules_page(
-    session: Session, org_unit_ids: Collection[UUID], after: tuple[date, UUID] | None, limit: int
+    session: Session,
+    org_unit_ids: Collection[UUID],
+    on: date | None,
+    after: tuple[date, UUID] | None,
+    limit: int,
 ) -> Sequence[BellSchedule]:
-    """Bell schedules of these units by first day."""
+    """Bell schedules of these units by first day, all of them or those in force on a day."""
     query = select(BellSchedule).where(BellSchedule.org_unit_id.in_(org_unit_ids))
+    if on is not None:
+        query = query.where(BellSchedule.valid_from <= on, BellSchedule.valid_to >= on)
     if after is not None:
         query = query.where(tuple_(BellSchedule.valid_from, BellSchedule.id) > tuple_(*after))
     query = query.order_by(BellSchedule.valid_from, BellSchedule.id).limit(limit)

@@ -14,7 +14,7 @@ from app.database import SessionDep
 from app.entity_tags import IfNoneMatch
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.listing import Paging
-from app.schemas import SORT, BelowUnit, Page, PageAfter, PageLimit, decode_pair, encode_cursor
+from app.schemas import SORT, BelowUnit, Day, Page, PageAfter, PageLimit, decode_pair, encode_cursor
 from app.timetables import bells as bell_schedules
 from app.timetables import service
 from app.timetables.models import BellSchedule
@@ -53,7 +53,7 @@ def add_term(
 def list_terms(
     session: SessionDep,
     principal: Annotated[Principal, may(Action.TERM_SHOW)],
-    on: Annotated[date | None, Query(description="Only the term this day lies in")] = None,
+    on: Annotated[Day | None, Query(description="Only the term this day lies in")] = None,
     sort: Annotated[Literal["first_day", "-first_day"], SORT] = "first_day",
     limit: PageLimit = 50,
     after: PageAfter = None,
@@ -78,13 +78,17 @@ def show_term(
 def list_bell_schedules(
     session: SessionDep,
     principal: Annotated[Principal, may(Action.BELLS_SHOW)],
-    org_unit_id: Annotated[UUID | None, Query(description="Only those of this unit")] = None,
+    org_unit_id: BelowUnit = None,
+    unit_id: Annotated[UUID | None, Query(description="Only those of this unit itself")] = None,
+    on: Annotated[Day | None, Query(description="Only those in force on this day")] = None,
     limit: PageLimit = 50,
     after: PageAfter = None,
 ) -> Page[BellScheduleOut]:
     """The bell schedules of one's own county, by first day: those of units that have some of their own."""
     start = decode_pair(after, date.fromisoformat, UUID) if after else None
-    found, more = bell_schedules.list_schedules(session, principal.county_id, org_unit_id, start, limit)
+    found, more = bell_schedules.list_schedules(
+        session, principal.county_id, start, limit, org_unit_id=org_unit_id, unit_id=unit_id, on=on
+    )
     return Page(
         items=[BellScheduleOut.model_validate(each) for each in found],
         next=encode_cursor(found[-1].valid_from.isoformat(), str(found[-1].id)) if more else None,
@@ -101,7 +105,7 @@ def bells_in_force(
     org_unit_id: UUID,
     session: SessionDep,
     principal: Annotated[Principal, may(Action.BELLS_SHOW)],
-    on: Annotated[date | None, Query(description="Today unless given")] = None,
+    on: Annotated[Day | None, Query(description="Today unless given")] = None,
 ) -> BellSchedule:
     """The bells a unit goes by on a day: its own, or those of the nearest unit above that has some."""
     return service.bells_in_force(session, principal, org_unit_id, on or principal.today)

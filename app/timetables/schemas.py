@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, PlainSerializer, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.pairings.schemas import Subject
-from app.schemas import Input, Name, Output, VersionedOutput, example, line
+from app.schemas import Day, Input, Name, Output, VersionedOutput, example, line
 from app.timetables.models import Term
 from app.timetables.planning import EntryDraft, SkipReason
 from app.timetables.rules import Bell, LessonMode, week_of
@@ -96,8 +96,8 @@ class NewTerm(Input):
     """A term to be opened in one's own county."""
 
     name: ShortName
-    first_day: date
-    last_day: date
+    first_day: Day
+    last_day: Day
     periods: Periods = Field(
         [],
         max_length=99,
@@ -165,8 +165,8 @@ class NewBellSchedule(Input):
 
     org_unit_id: UUID
     name: ShortName
-    valid_from: date
-    valid_to: date = Field(description="Last day")
+    valid_from: Day
+    valid_to: Day = Field(description="Last day")
     periods: Periods = Field(min_length=1, max_length=99)
     cut_others: bool = Field(
         False,
@@ -181,8 +181,8 @@ class BellPatch(Input):
     """What changes of a bell schedule; what is not given stays."""
 
     name: ShortName | None = None
-    valid_from: date | None = None
-    valid_to: date | None = Field(None, description="Last day")
+    valid_from: Day | None = None
+    valid_to: Day | None = Field(None, description="Last day")
     periods: Periods | None = Field(None, min_length=1, max_length=99, description="All of them")
 
     model_config = example({"valid_to": "2026-10-07"})
@@ -237,8 +237,8 @@ class EntryIn(Input):
     weekday: int = Field(ge=1, le=7, description="Monday is 1, Sunday is 7")
     period: int = Field(ge=1, le=99, description="A number of the main school's bells")
     mode: LessonMode = LessonMode.SYNCHRONOUS
-    first_day: date | None = Field(None, description="Instead of weeks: no lessons before this day")
-    last_day: date | None = Field(None, description="Instead of weeks: no lessons after this day")
+    first_day: Day | None = Field(None, description="Instead of weeks: no lessons before this day")
+    last_day: Day | None = Field(None, description="Instead of weeks: no lessons after this day")
     first_week: int | None = Field(None, ge=1, le=60, description="Instead of days: a week of the term")
     last_week: int | None = Field(None, ge=1, le=60, description="Instead of days: a week of the term")
     week_pattern: WeekPattern = Field(

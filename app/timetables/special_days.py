@@ -14,6 +14,7 @@ from app.accounts.rules import Principal
 from app.errors import Conflict, Invalid
 from app.timetables import list_versions, queries
 from app.timetables.calendar import (
+    WEEKDAYS,
     DayKind,
     SchoolCalendar,
     SpecialDay,
@@ -27,8 +28,6 @@ from app.timetables.public_holidays import ProposedDay, UnknownCountry, proposed
 from app.timetables.rules import week_of
 from app.timetables.service import calendar_of, show_term, slot_of
 from app.versions import Seen
-
-_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +218,7 @@ def _refuse_trouble(day: date, wanted: SpecialDay, term: Term | None) -> None:
     trouble = trouble_with(day, wanted, frozenset(term.weekdays) if term else None)
     if trouble is None:
         return
-    followed = _WEEKDAYS[(wanted.follows_weekday or 1) - 1]
+    followed = WEEKDAYS[(wanted.follows_weekday or 1) - 1]
     why = {
         Trouble.FOLLOWS_NOTHING: "a make-up day needs the weekday whose timetable it follows",
         Trouble.FOLLOWS_WITHOUT_NEED: f"a {wanted.kind.replace('_', ' ')} follows no other weekday",

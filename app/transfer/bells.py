@@ -97,7 +97,7 @@ class _Planning:
         if at.may_try:  # rows join what is there: nobody may change that between the reading and the writing
             codes = {record.values["org_unit"] for record in records} & self._units.keys()
             bells_at_once.hold(session, {self._units[code].id for code in codes})
-        there, _ = bells.list_schedules(session, principal.county_id, None, None, _ALL)
+        there, _ = bells.list_schedules(session, principal.county_id, None, _ALL)
         self._there = {(each.org_unit_id, each.valid_from): each for each in there}
         self._rows: dict[_Key, _Rows] = {}
         self.wanted: dict[int, Wanted] = {}
@@ -235,7 +235,7 @@ def plan(session: Session, principal: Principal, records: Sequence[Record], at: 
 def rows(session: Session, principal: Principal) -> list[Sequence[Value]]:
     """The county's bell schedules as rows."""
     codes = {unit.id: unit.code for unit in bulk.all_units(session, principal.county_id)}
-    there, _ = bells.list_schedules(session, principal.county_id, None, None, _ALL)
+    there, _ = bells.list_schedules(session, principal.county_id, None, _ALL)
     return [
         (codes[each.org_unit_id], each.name, each.valid_from, each.valid_to, period.number, period.starts_at,
          period.ends_at)

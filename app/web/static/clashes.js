@@ -31,10 +31,11 @@ export function showFindings(place, found, zone, onChoice = null) {
   if (!alternatives.length) return say(child(place, "p"), "clash.no_alternative");
   say(child(place, "p"), "clash.alternatives");
   const ways = child(place, "div", "alternatives");
-  for (const { weekday, period, lessons } of alternatives) {
+  for (const { weekday, period, lessons, ...first } of alternatives) {
+    const { from, to } = spanOf(first, zone);
     const way = child(ways, "button", "quiet");
     way.type = "button";
-    say(child(way, "span"), "clash.alternative", { day: weekdayName(weekday, "short"), period, lessons });
+    say(child(way, "span"), "clash.alternative", { day: weekdayName(weekday, "short"), period, lessons, from, to });
     way.addEventListener("click", () => onChoice(weekday, period));
   }
 }

@@ -94,7 +94,14 @@ def test_free_alternatives_are_free(session: Session, county: County) -> None:
     county.schedule(session)
     county.schedule(session, weekday=2, period=1)
     alternatives = refusal(session, county).extra["alternatives"]
-    assert alternatives[0] == {"weekday": 1, "period": 2, "lessons": 20}  # the nearest comes first
+    assert alternatives[0] == {  # the nearest comes first
+        "weekday": 1,
+        "period": 2,
+        "lessons": 20,
+        "date": "2026-09-07",
+        "starts_at": "2026-09-07T00:40:00Z",
+        "ends_at": "2026-09-07T01:20:00Z",
+    }
     assert len(alternatives) == 10
     for each in alternatives:
         county.schedule(session, weekday=each["weekday"], period=each["period"])
@@ -131,9 +138,12 @@ def test_trying_an_entry_stores_nothing(client: TestClient, session: Session, ke
     found = ask().json()
     assert (found["free"], found["total"], len(found["clashes"])) == (False, 80, 50)
     assert found["clashes"][0]["resource"] in ("teacher", "main_room", "receiving_room")
-    assert found["alternatives"][0]["period"] == 2
+    free = found["alternatives"][0]
+    assert (free["period"], free["date"]) == (2, str(county.term.first_day))
+    assert free["starts_at"] == f"{county.term.first_day}T00:40:00Z", "what the clock shows there, too"
     assert ask(period=9).json()["code"] == "timetable.period_unknown"
     assert ask(weeks=[1]).json()["errors"][0]["code"] == "weeks_listed"
+    assert ask(first_week=2, last_week=25).json()["code"] == "timetable.outside_term"
     assert ask(publish=False).status_code == 422  # nothing is published by trying
 
 

@@ -158,6 +158,19 @@ def test_a_school_keeps_its_own_bells(
 
     assert (periods(school, "2026-10-07"), periods(school, "2026-10-08")) == (2, 1)
     assert periods(other, "2026-10-08") == 2
+
+    def listed(**asked: str) -> list[str]:
+        items = client.get("/api/v1/bell-schedules", headers=bureau, params=asked).json()["items"]
+        return [each["name"] for each in items]
+
+    county = str(school.county_id)
+    assert listed(org_unit_id=county, on="2026-10-08") == [TERM["name"], made["name"]]
+    assert listed(unit_id=county) == listed(on="2026-10-07") == [TERM["name"]]
+    assert (
+        listed(org_unit_id=str(school.id))
+        == listed(unit_id=str(school.id), on="2026-10-08")
+        == [made["name"]]
+    )
     none = client.get(f"/api/v1/org-units/{school.id}/bell-schedule?on=2028-01-01", headers=admin)
     assert (none.status_code, none.json()["code"]) == (404, "bells.none_in_force")
 
