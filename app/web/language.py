@@ -28,6 +28,10 @@ class Part(StrEnum):
     """Which pages need a text; what a classroom's page does not need, a weak link need not carry."""
 
     ALL = ""
+    CLASSROOM = ".classroom"
+    """Those of a lesson and of rooms' screens."""
+    DOOR = ".door"
+    """Those of signing in and of passwords."""
     OFFICE = ".office"
     """Those at a desk, beside the texts of all pages."""
     COUNTY = ".county"

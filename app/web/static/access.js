@@ -2,7 +2,7 @@
 
 import { ApiError, get, post, send } from "./api.js";
 import { tellFault } from "./fault.js";
-import { isSignedIn, whoIsHere } from "./frame.js";
+import { begin, whoIsHere } from "./frame.js";
 import { say } from "./i18n.js";
 import { byId, child, wired } from "./page.js";
 import { showPlaces } from "./places.js";
@@ -23,9 +23,8 @@ const FAULTS = {
 const INVALID = { confirm: "signin.code.wrong", remove: "signin.code.wrong", "change-mail": "access.mail.wrong" }; // by form
 const CONNECTING = ["cancelled", "unavailable", "taken", "closed"];
 
-if (isSignedIn) {
-  attempt(() => Promise.all([whoIsHere(), showFactor(), showIdentity(), showMail(), showPlaces(attempt), showTokens()]));
-}
+const showAll = [whoIsHere, showFactor, showIdentity, showMail, () => showPlaces(attempt), showTokens];
+begin(() => Promise.all(showAll.map((show) => show())), byId("factor-state"));
 if (location.hash.startsWith("#failed=")) tellFailure(location.hash.slice("#failed=".length));
 if (location.hash) history.replaceState(null, "", location.pathname);
 

@@ -1,16 +1,27 @@
 // The public REST API, and its answers in words a person can act on.
 
-import { ApiError, send, Unreachable } from "./http.js";
+import { ApiError, send, Unreachable, watched } from "./http.js";
 import { identity } from "./identity.js";
 
 export { ApiError, send, Unreachable };
 
-export async function get(path) {
-  const response = await send(path, { headers: await identity() });
-  return response.json();
+const PATIENCE = 60_000; // milliseconds; after that a dead link is called one
+const MOST_PAGES = 10;
+
+export function get(path) {
+  return watched(exchange("GET", path));
 }
 
-const MOST_PAGES = 10;
+async function exchange(method, path, headers = {}, body = undefined) {
+  const options = { method, headers: { ...(await identity()), ...headers }, body, signal: AbortSignal.timeout?.(PATIENCE) };
+  try {
+    const response = await send(path, options);
+    return response.status === 204 ? null : await response.json();
+  } catch (failure) {
+    const isCut = failure instanceof TypeError || failure.name === "TimeoutError"; // in the middle of the answer
+    throw isCut ? new Unreachable(failure.message) : failure;
+  }
+}
 
 // A whole list, for a choice to be made from it; it ends somewhere, since nobody chooses among thousands.
 export async function getAll(path, most = MOST_PAGES) {
@@ -32,10 +43,25 @@ export async function post(path, body = {}) {
 // Any other method; what is asked for may come without a body. With the version that was looked at, nothing newer is
 // overwritten.
 export async function ask(method, path, body = undefined, version = null) {
-  const headers = { ...(await identity()), ...(body ? { "Content-Type": "application/json" } : {}) };
+  const headers = body ? { "Content-Type": "application/json" } : {};
   if (version !== null) headers["If-Match"] = `"${version}"`;
-  const response = await send(path, { method, headers, body: body && JSON.stringify(body) });
-  return response.status === 204 ? null : response.json();
+  const text = body && JSON.stringify(body);
+  if (method !== "POST") return watched(exchange(method, path, headers, text));
+  return onlyOnce(`${path} ${text}`, (key) => watched(exchange(method, path, { ...headers, "Idempotency-Key": key }, text)));
+}
+
+const unanswered = new Map(); // what was sent and never answered, with its key
+
+// What a lost link left without an answer may have been done: sent again as it was, it is not done twice.
+async function onlyOnce(wish, carryOut) {
+  const key = unanswered.get(wish) ?? [...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(36)).join("-");
+  unanswered.delete(wish);
+  try {
+    return await carryOut(key);
+  } catch (failure) {
+    if (failure instanceof Unreachable || failure.code === "idempotency.running") unanswered.set(wish, key);
+    throw failure;
+  }
 }
 
 // Signs this browser in; what proves it stays in a cookie, and the page gets the sign-in's name.

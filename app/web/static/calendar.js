@@ -6,7 +6,7 @@ import { tellReason } from "./clashes.js";
 import { longDay, shortDay, todayIn, weekdayName, weekdayOf } from "./dates.js";
 import { tellFault } from "./fault.js";
 import { button, closePanel, field, form, input, openPanel, select, ticks } from "./form.js";
-import { holds, isSignedIn, whoIsHere } from "./frame.js";
+import { begin, holds, whoIsHere } from "./frame.js";
 import { label, language, say, text } from "./i18n.js";
 import { byId, child } from "./page.js";
 import { loadSubjects, titleOf } from "./subjects.js";
@@ -24,9 +24,9 @@ byId("year").addEventListener("focusin", (event) => {
   for (const other of byId("year").querySelectorAll("button[tabindex='0']")) other.tabIndex = -1;
   if (event.target.matches("button")) event.target.tabIndex = 0;
 });
-if (isSignedIn) attempt(begin);
+begin(open, byId("news"));
 
-async function begin() {
+async function open() {
   const me = await whoIsHere();
   const wanted = [getAll("/api/v1/terms"), get(`/api/v1/org-units/${me.county_id}`), loadSubjects()];
   const [terms, county] = await Promise.all(wanted);
@@ -42,6 +42,7 @@ async function begin() {
 async function show(id) {
   const mine = ++asked;
   byId("term").value = id;
+  say(byId("news"), "calendar.loading");
   const [calendar, proposed] = await Promise.all([get(`/api/v1/terms/${id}/calendar`), known.maySet ? proposals(id) : []]);
   if (mine !== asked) return; // somebody has chosen another term meanwhile
   known.term = known.terms.find((term) => term.id === id);
@@ -250,7 +251,7 @@ function tellUnplanned(unplanned, closed) {
 }
 
 async function done(key, given) {
-  await show(known.term.id);
+  await attempt(() => show(known.term.id));
   say(byId("news"), key, given);
 }
 

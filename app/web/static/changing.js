@@ -8,7 +8,7 @@ import * as choices from "./choices.js";
 import { isClash, showFindings } from "./clashes.js";
 import { addDays, longDay, mondayOf, weekdayName, weekdayOf } from "./dates.js";
 import { tellFault } from "./fault.js";
-import { closePanel, field, form, input, openPanel, select, ticks } from "./form.js";
+import { closePanel, field, form, input, openPanel, prepare, select, ticks } from "./form.js";
 import { holds } from "./frame.js";
 import { say, text } from "./i18n.js";
 import { child } from "./page.js";
@@ -31,7 +31,11 @@ export async function openChange(act, lesson, given) {
   const scope = mayChangeSeries(act, lesson, given.me) ? scopes(parts.fields, lesson) : () => "one";
   const inside = child(parts.fields, "div", "fields");
   const entry = `/api/v1/timetable-entries/${lesson.entry_id}`;
-  const change = await CHANGES[act](inside, lesson, given);
+  let change = null;
+  parts.go.disabled = true; // nothing can be sent before there is something to choose from
+  const begin = async () => (change = await CHANGES[act](inside, lesson, given));
+  if (!(await prepare(parts.fields, begin, () => openChange(act, lesson, given)))) return;
+  parts.go.disabled = false;
   const showFor = () => change.scoped?.(scope() !== "one");
   parts.fields.addEventListener("change", ({ target }) => {
     showFor();

@@ -2,7 +2,7 @@
 
 import { get, getAll } from "./api.js";
 import { tellFault } from "./fault.js";
-import { isSignedIn, whoIsHere } from "./frame.js";
+import { begin, whoIsHere } from "./frame.js";
 import { say } from "./i18n.js";
 import { byId } from "./page.js";
 import { Tree } from "./tree.js";
@@ -22,15 +22,15 @@ const tree = new Tree(byId("tree"), {
   moved: (id) => history.replaceState(null, "", `${location.pathname}?${new URLSearchParams({ at: id })}`),
 });
 byId("seek").addEventListener("input", seekSoon);
-const begun = isSignedIn ? attempt(begin) : null;
-if (isSignedIn && byId("seek").value) seekSoon(); // typed before there was anybody to listen
+const begun = begin(start, byId("news"));
+if (byId("seek").value) seekSoon(); // typed before there was anybody to listen
 
 function seekSoon() {
   clearTimeout(timer);
   timer = setTimeout(() => attempt(seek), PAUSE);
 }
 
-async function begin() {
+async function start() {
   const me = await whoIsHere();
   known.county = await get(`/api/v1/org-units/${me.county_id}`);
   remember(known.county);
@@ -121,7 +121,7 @@ async function reveal(id) {
 
 async function seek() {
   await begun; // what is typed early is looked for when the county is there
-  if (!known.county) await begin();
+  if (!known.county) return;
   const wanted = byId("seek").value.trim().toLowerCase();
   if (!wanted) {
     found = null;

@@ -1,15 +1,15 @@
 // What kept somebody's wish from being carried out, in plain words, where they look.
 
+import { signInAgain } from "./again.js";
 import { ApiError, Unreachable, wordsForCode } from "./api.js";
 import { hasText, say } from "./i18n.js";
-import { askAgain } from "./identity.js";
 
 const BY_STATUS = { 403: "fault.forbidden", 404: "fault.gone", 412: "fault.stale", 429: "error.too_many", 503: "fault.busy" };
 
-// Being signed out is no fault to stare at: the sign-in page says the rest.
-export function tellFault(element, failure) {
-  if (failure instanceof ApiError && failure.status === 401) return askAgain();
-  const [key, given] = words(failure);
+// Whoever is signed out signs in where they are, and finds what they have typed.
+export async function tellFault(element, failure) {
+  const isOut = failure instanceof ApiError && failure.status === 401;
+  const [key, given] = isOut ? [(await signInAgain()) ? "again.done" : "error.signed_out"] : words(failure);
   say(element, key, given);
   element.hidden = false;
 }

@@ -10,10 +10,30 @@ let made = 0;
 export function openPanel(key, given = {}) {
   const panel = byId("panel");
   say(byId("panel-title"), key, given);
-  const body = byId("panel-body");
-  body.replaceChildren();
+  const body = document.createElement("div"); // what comes late for another one goes nowhere
+  byId("panel-body").replaceChildren(body);
   if (!panel.open) panel.showModal();
   return body;
+}
+
+// Does what a part of a dialog begins with, and answers whether that went well. Until then it says that it waits;
+// where it fails it says why, and a button does `again`.
+export async function prepare(place, act, again) {
+  const wait = child(place, "p", "hint");
+  wait.setAttribute("role", "status");
+  say(wait, "panel.loading");
+  try {
+    await act();
+    return true;
+  } catch (failure) {
+    const fault = child(place, "p", "fault");
+    fault.setAttribute("role", "alert");
+    tellFault(fault, failure);
+    button(child(place, "div", "choices"), "frame.again", again);
+    return false;
+  } finally {
+    wait.remove();
+  }
 }
 
 export const closePanel = () => byId("panel").close();

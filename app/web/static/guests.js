@@ -2,12 +2,12 @@
 
 import { ApiError, get, post } from "./api.js";
 import { tellFault } from "./fault.js";
-import { isSignedIn, whoIsHere } from "./frame.js";
+import { begin, whoIsHere } from "./frame.js";
 import { clock, day, say } from "./i18n.js";
 import { byId, child, wired } from "./page.js";
 import { sayTitle } from "./subjects.js";
 
-const FAULTS = { 404: "guests.no_lesson", 409: "guests.too_late" }; // by status
+const FAULTS = { "lesson.not_found": "guests.no_lesson", "lesson.wrong_state": "guests.too_late" };
 
 const lessonId = new URLSearchParams(location.search).get("lesson") ?? "";
 const links = `/api/v1/lessons/${encodeURIComponent(lessonId)}/guest-links`;
@@ -22,15 +22,15 @@ byId("telling").addEventListener("close", () => {
   byId("name").focus();
 });
 wired();
-if (isSignedIn) attempt(open);
+begin(open, byId("lesson"));
 
 async function open() {
   await whoIsHere();
   if (!lessonId) return withoutLesson();
   const lesson = await get(`/api/v1/lessons/${encodeURIComponent(lessonId)}`).catch((failure) => {
-    if (failure.status === 404) withoutLesson();
-    throw failure;
+    if (failure.status !== 404) throw failure;
   });
+  if (!lesson) return withoutLesson();
   const [from, to] = [new Date(lesson.starts_at), new Date(lesson.ends_at)];
   sayTitle(byId("lesson"), lesson, "guests.lesson", { day: day(from), from: clock(from), to: clock(to) });
   await list();
@@ -39,6 +39,7 @@ async function open() {
 // Nobody is invited into nothing: there is no form then.
 function withoutLesson() {
   for (const section of document.querySelectorAll("main section")) section.hidden = true;
+  byId("lesson").textContent = "";
   complain("guests.no_lesson");
 }
 
@@ -102,7 +103,7 @@ async function attempt(act) {
   try {
     await act();
   } catch (failure) {
-    const words = failure instanceof ApiError && FAULTS[failure.status];
+    const words = failure instanceof ApiError && FAULTS[failure.code];
     tellFault(byId("fault"), words ? { words } : failure);
     byId("fault").scrollIntoView({ block: "center" });
   }

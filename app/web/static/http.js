@@ -12,6 +12,22 @@ export class ApiError extends Error {
 // No answer at all: the link is down, or the server is.
 export class Unreachable extends Error {}
 
+let watch = () => {};
+
+// `tell` hears +1 when an answer is waited for and -1 when it is there, or will not come.
+export function watchWaits(tell) {
+  watch = tell;
+}
+
+export async function watched(answer) {
+  watch(1);
+  try {
+    return await answer;
+  } finally {
+    watch(-1);
+  }
+}
+
 export async function send(address, { headers = {}, ...options } = {}) {
   let response;
   try {

@@ -6,9 +6,9 @@ const values = new WeakMap();
 let current = document.documentElement.lang.startsWith("zh") ? "zh" : "en";
 const languages = { [current]: await load(current) };
 
-// The pages at a desk have texts of their own beside those of all pages: a classroom's link need not carry them.
+// Beside the texts of all pages a page has those of its kind: a classroom's link need not carry the bureau's.
 async function load(language) {
-  const parts = document.documentElement.dataset.texts?.split(" ") ?? [];
+  const parts = document.documentElement.dataset.texts.split(" ").filter(Boolean);
   const files = [`./texts.${language}.js`, ...parts.map((part) => `./texts.${language}.${part}.js`)];
   const found = await Promise.all(files.map((file) => import(file)));
   return Object.assign({}, ...found.map(({ default: texts }) => texts));

@@ -3,7 +3,7 @@
 import { get, getAll } from "./api.js";
 import { CHANGES, openChange } from "./changing.js";
 import { longDay, timeIn } from "./dates.js";
-import { button, openPanel } from "./form.js";
+import { button, openPanel, prepare } from "./form.js";
 import { holds } from "./frame.js";
 import { remarks } from "./grid.js";
 import { say } from "./i18n.js";
@@ -18,12 +18,15 @@ const ON = ["preparing", "live", "interrupted"];
 // given: me, zone, term, and `changed(key, values)`, to be called after something was done.
 export async function openLesson(lesson, given) {
   const body = openPanel("lesson.title", { title: () => titleOf(lesson) });
+  await prepare(body, () => show(body, lesson, given), () => openLesson(lesson, given));
+}
+
+async function show(body, lesson, given) {
   const instead = LOST.includes(lesson.state) ? await madeUpBy(lesson) : null;
   showFacts(body, lesson, given, instead);
   const ways = child(body, "div", "ways");
   if (ON.includes(lesson.state)) wayIn(ways, lesson);
-  const mine = await mayChange(lesson, given.me);
-  if (!mine) return;
+  if (!(await mayChange(lesson, given.me))) return;
   const fits = (act) => (act === "make_up" ? LOST.includes(lesson.state) && !instead : OPEN.includes(lesson.state));
   const acts = Object.keys(CHANGES).filter(fits);
   for (const act of acts) button(ways, `change.${act}`, () => openChange(act, lesson, given));

@@ -3,22 +3,25 @@
 import { ApiError, get, wordsFor } from "./api.js";
 import { say } from "./i18n.js";
 import { askAgain, isSomebody } from "./identity.js";
+import { keepPlace, placeOf } from "./session.js";
 
 export const byId = (id) => document.getElementById(id);
 
 export function requireSignIn() {
   if (isSomebody()) return true;
+  keepPlace();
   location.replace("/");
   return false;
 }
 
 const HOMES = { teacher: "/teach", site_assistant: "/site" };
 
-// The page of the person's role; before anything else, a password of their own.
+// Where they were when they had to sign in, else the page of the person's role; before anything else, a password of
+// their own.
 export async function goHome() {
-  const { assignments, must_change_password: mustChange } = await get("/api/v1/me");
+  const { login, assignments, must_change_password: mustChange } = await get("/api/v1/me");
   const role = assignments.map((assignment) => assignment.role).find((name) => name in HOMES);
-  location.replace(mustChange ? "/password" : (HOMES[role] ?? "/today"));
+  location.replace(mustChange ? "/password" : (placeOf(login) ?? HOMES[role] ?? "/today"));
 }
 
 export function child(parent, tag, className = "") {

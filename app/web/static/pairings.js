@@ -3,7 +3,7 @@
 import { ApiError, get, getAll, send } from "./api.js";
 import { longDate } from "./dates.js";
 import { tellFault } from "./fault.js";
-import { holds, isSignedIn, whoIsHere } from "./frame.js";
+import { begin, holds, whoIsHere } from "./frame.js";
 import { say, text } from "./i18n.js";
 import { identity } from "./identity.js";
 import { byId, child } from "./page.js";
@@ -45,7 +45,7 @@ byId("find").addEventListener("input", () => {
   timer = setTimeout(() => attempt(load), PAUSE);
 });
 byId("more").addEventListener("click", () => attempt(() => load(next)));
-if (isSignedIn) attempt(open);
+begin(open, byId("none"));
 
 async function open() {
   me = await whoIsHere();

@@ -3,7 +3,7 @@
 import { ApiError, ask as change, get, post } from "./api.js";
 import { todayIn } from "./dates.js";
 import { tellFault } from "./fault.js";
-import { holds, isSignedIn, whoIsHere } from "./frame.js";
+import { begin, holds, whoIsHere } from "./frame.js";
 import { say } from "./i18n.js";
 import { showLetters } from "./letters.js";
 import { byId, child, wired } from "./page.js";
@@ -22,9 +22,9 @@ byId("seek").addEventListener("input", () => {
 });
 byId("role").addEventListener("change", () => attempt(anew));
 wired();
-if (isSignedIn) attempt(() => Promise.all([begin(), load()]));
+begin(() => Promise.all([open(), anew()]), byId("empty"));
 
-async function begin() {
+async function open() {
   if (holds(await whoIsHere(), "bureau_admin")) await showLetters(attempt, find);
 }
 

@@ -6,7 +6,7 @@ import * as choices from "./choices.js";
 import { isClash, showFindings } from "./clashes.js";
 import { mondayOfWeek, weekdayName } from "./dates.js";
 import { tellFault } from "./fault.js";
-import { addOption, closePanel, field, form, input, openPanel, select, ticks } from "./form.js";
+import { addOption, closePanel, field, form, input, openPanel, prepare, select, ticks } from "./form.js";
 import { say } from "./i18n.js";
 import { child } from "./page.js";
 import { subjectName } from "./subjects.js";
@@ -20,7 +20,7 @@ const hasAny = (some, others) => some.some((each) => others.includes(each));
 // start: { by, whose, weekday, period, week }, whatever is known of the wish.
 export async function openPlanning(start, given) {
   const plan = new Planning(start, given);
-  await plan.open();
+  await plan.open(() => openPlanning(start, given));
 }
 
 class Planning {
@@ -37,8 +37,13 @@ class Planning {
     this.#given = given;
   }
 
-  async open() {
+  async open(again) {
     this.#parts = form(openPanel("timetable.plan"), "plan.go", () => this.#carryOut(), (failure) => this.#explain(failure));
+    this.#parts.go.disabled = true; // nothing can be sent before there is something to choose from
+    if (await prepare(this.#parts.fields, () => this.#fill(), again)) this.#parts.go.disabled = false;
+  }
+
+  async #fill() {
     const { fields } = this.#parts;
     fields.classList.add("two");
     const { by, whose } = this.#start;

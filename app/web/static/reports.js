@@ -3,7 +3,7 @@
 import { get, getAll } from "./api.js";
 import { bars } from "./bars.js";
 import { chart, percent } from "./chart.js";
-import { holds, isSignedIn, whoIsHere } from "./frame.js";
+import { begin, holds, whoIsHere } from "./frame.js";
 import { language, say, text } from "./i18n.js";
 import { byId, child, wired } from "./page.js";
 import { showList, wireMore } from "./behind.js";
@@ -39,12 +39,13 @@ addEventListener("resize", () => {
   if (known && innerWidth !== width) showRows(); // phones fire it on scrolling, too
   width = innerWidth;
 });
-if (isSignedIn) attempt(open);
+begin(open, byId("loading"));
 
 async function open() {
   me = await whoIsHere();
   const [terms] = await Promise.all([getAll("/api/v1/terms"), loadSubjects()]);
-  if (!terms.length) throw { words: "reports.no_term" };
+  if (!terms.length) return say(byId("loading"), "reports.no_term");
+  byId("term").replaceChildren();
   for (const term of terms) {
     const option = child(byId("term"), "option");
     option.value = term.id;

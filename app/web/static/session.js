@@ -5,6 +5,8 @@ const KEY = "tongtang.sign_in";
 const GUEST = "tongtang.guest";
 const LESSON = "tongtang.guest_lesson";
 const TERMINAL = "tongtang.terminal";
+const PERSON = "tongtang.person";
+const BACK = "tongtang.back";
 
 // Takes the sign-in out of the address: its name, or a token to exchange for one. Neither is kept in the history.
 export async function takeSignInFromAddress() {
@@ -65,8 +67,26 @@ const EXPIRED = "#again";
 
 // The server does not know the sign-in any more; the sign-in page then says so.
 export function askAgain() {
-  sessionStorage.clear();
+  keepPlace();
   location.assign(`/${EXPIRED}`);
+}
+
+// The login of whoever works on this tab.
+export const keepPerson = (login) => sessionStorage.setItem(PERSON, login);
+export const person = () => sessionStorage.getItem(PERSON);
+
+// Nobody is signed in any more; where they were is kept, for them to come back to.
+export function keepPlace() {
+  const place = JSON.stringify({ of: person(), path: location.pathname + location.search });
+  sessionStorage.clear();
+  sessionStorage.setItem(BACK, place);
+}
+
+// Where somebody was before they had to sign in; nowhere, if that was somebody else.
+export function placeOf(login) {
+  const { of, path } = JSON.parse(sessionStorage.getItem(BACK) ?? "{}");
+  sessionStorage.removeItem(BACK);
+  return path && path !== "/" && (of === null || of === login) ? path : null;
 }
 
 // Whether the sign-in page was reached by askAgain(); a reload forgets it.

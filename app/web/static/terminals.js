@@ -2,7 +2,7 @@
 
 import { get, getAll, post } from "./api.js";
 import { tellFault } from "./fault.js";
-import { isSignedIn, whoIsHere } from "./frame.js";
+import { begin, whoIsHere } from "./frame.js";
 import { clock, day, say } from "./i18n.js";
 import { byId, child } from "./page.js";
 
@@ -19,11 +19,8 @@ byId("form").addEventListener("submit", (event) => {
   attempt(connect);
 });
 byId("more").addEventListener("click", () => attempt(load));
-if (isSignedIn) {
-  byId("code").value = sessionStorage.getItem(CODE) ?? "";
-  await attempt(fillRooms);
-  await attempt(load);
-}
+byId("code").value ||= sessionStorage.getItem(CODE) ?? "";
+begin(() => Promise.all([fillRooms(), anew()]), byId("empty"));
 
 // The main classrooms and receiving rooms of the units one administers, with the names of their schools and sites.
 async function fillRooms() {
@@ -35,6 +32,7 @@ async function fillRooms() {
     return false;
   };
   const fitting = rooms.filter((each) => each.kind !== "recording" && within(each.org_unit_id));
+  byId("room").replaceChildren();
   // Nothing is chosen beforehand where there is a choice: a screen in the wrong room shows the wrong lessons.
   if (fitting.length > 1) {
     const none = child(byId("room"), "option");
@@ -70,11 +68,17 @@ async function connect() {
   say(byId("done"), "terminals.connected", { room: made.room });
 }
 
+function anew() {
+  next = null;
+  return load();
+}
+
 async function load() {
   const query = new URLSearchParams({ limit: 50, ...(next ? { after: next } : {}) });
   const page = await get(`/api/v1/terminals?${query}`);
   next = page.next;
   byId("more").hidden = !next;
+  if (!query.has("after")) byId("terminals").replaceChildren();
   byId("terminals").append(...page.items.map((terminal) => row(terminal)));
   byId("empty").hidden = byId("terminals").children.length > 0;
   if (!byId("empty").hidden) say(byId("empty"), "terminals.none");

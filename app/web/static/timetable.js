@@ -5,7 +5,7 @@ import { wireArrows } from "./arrows.js";
 import * as choices from "./choices.js";
 import { addDays, mondayOfWeek, shortDay, todayIn, weekdayName, weekOf } from "./dates.js";
 import { tellFault } from "./fault.js";
-import { holds, isSignedIn, whoIsHere } from "./frame.js";
+import { begin, holds, whoIsHere } from "./frame.js";
 import { columnsOf, fillTable } from "./grid.js";
 import { label, say } from "./i18n.js";
 import { openLesson } from "./lesson.js";
@@ -41,9 +41,9 @@ byId("publish").addEventListener("click", () => publish());
 byId("print").addEventListener("click", () => print());
 wireArrows(byId("grid"));
 wired();
-if (isSignedIn) attempt(begin);
+begin(open, byId("news"));
 
-async function begin() {
+async function open() {
   known.me = await whoIsHere();
   const county = get(`/api/v1/org-units/${known.me.county_id}`);
   const [terms, { time_zone: zone, name }, subjects] = await Promise.all([getAll("/api/v1/terms"), county, loadSubjects()]);
@@ -109,6 +109,7 @@ async function changeList(by, wanted = null) {
   byId("by").value = by;
   byId("find-field").hidden = by !== "group";
   const mine = ++looked;
+  showWaiting();
   const list = await LISTS[by](known.me, wanted);
   if (mine !== looked) return; // somebody has chosen another list meanwhile
   known.list = list;
@@ -139,22 +140,37 @@ async function load(change = {}) {
   Object.assign(shown, change);
   shown.week = clamp(shown.week);
   byId("week").value = shown.week;
-  byId("before").disabled = shown.week <= 1;
-  byId("after").disabled = shown.week >= shown.term.weeks;
+  const steps = { before: shown.week <= 1, after: shown.week >= shown.term.weeks };
+  for (const [id, isLast] of Object.entries(steps)) {
+    if (isLast && document.activeElement === byId(id)) byId("week").focus();
+    byId(id).disabled = isLast;
+  }
   if (!shown.whose) return showNothing(shown.by === "group" && byId("find").value.trim());
   const mine = ++asked;
+  showWaiting();
   const { term, by, whose, week } = shown;
   const chosen = known.list.find(({ id }) => id === whose);
   const monday = mondayOfWeek(term.first_day, week);
   const day = monday < term.first_day ? term.first_day : monday;
-  const [found, periods] = await Promise.all([
+  const answers = Promise.all([
     get(`/api/v1/timetable?${new URLSearchParams({ term_id: term.id, week, [FIELDS[by]]: whose })}`),
     choices.periods(chosen.unit, day),
   ]);
+  await answers.catch((failure) => {
+    if (mine === asked) throw failure;
+  });
   if (mine !== asked) return; // somebody has stepped on meanwhile
+  const [found, periods] = await answers;
   const query = new URLSearchParams({ term: term.id, by, id: whose, week });
   history.replaceState(null, "", `${location.pathname}?${query}`);
   render(found, periods, chosen);
+}
+
+// What stands there is another week's, or another room's, until the answer comes.
+function showWaiting() {
+  byId("grid").inert = byId("days").inert = true;
+  byId("grid").setAttribute("aria-busy", "true");
+  say(byId("news"), "timetable.loading");
 }
 
 function showNothing(sought) {
@@ -165,6 +181,8 @@ function showNothing(sought) {
 
 function render(week, periods, chosen) {
   byId("grid").hidden = byId("keys").hidden = false;
+  byId("grid").inert = byId("days").inert = false;
+  byId("grid").removeAttribute("aria-busy");
   known.week = week;
   fillTable(byId("grid"), {
     week,
@@ -173,7 +191,7 @@ function render(week, periods, chosen) {
     today: known.today,
     zone: known.zone,
     withRooms: shown.by !== "room",
-    onLesson: (lesson) => attempt(() => openLesson(lesson, doing(`[data-lesson="${lesson.id}"]`))),
+    onLesson: (lesson) => openLesson(lesson, doing(`[data-lesson="${lesson.id}"]`)),
     onFree: plans() ? (day, period) => plan({ weekday: day.weekday_taught, period }) : null,
   });
   const monday = mondayOfWeek(shown.term.first_day, shown.week);
@@ -189,22 +207,22 @@ const plans = () => holds(known.me, "bureau_admin");
 
 function plan(start) {
   const { by, whose, week } = shown;
-  return attempt(() => openPlanning({ by, whose, week, ...start }, doing()));
+  return openPlanning({ by, whose, week, ...start }, doing());
 }
 
 function publish() {
   const drafts = new Set(known.week.lessons.filter(({ state }) => state === "draft").map(({ entry_id: id }) => id));
   const school = shown.by === "room" ? known.list.find(({ id }) => id === shown.whose)?.unit : null;
-  attempt(() => openPublishing([...drafts], school, doing()));
+  openPublishing([...drafts], school, doing());
 }
 
 // What dialogs need to know. After something was done: the week as it is now, what was done in words, and the keyboard
 // where it was.
 function doing(focus = null) {
   const changed = async (key, values = {}) => {
-    await show();
-    say(byId("news"), key, values);
-    if (focus) byId("grid").querySelector(focus)?.focus();
+    await show({});
+    if (byId("fault").hidden) say(byId("news"), key, values);
+    ((focus && byId("grid").querySelector(focus)) ?? byId(plans() ? "plan" : "content")).focus();
   };
   return { ...known, term: shown.term, changed };
 }
@@ -234,11 +252,17 @@ function chooseDay(day) {
   for (const cell of byId("grid").querySelectorAll("[data-day]")) cell.classList.toggle("off", Number(cell.dataset.day) !== day);
 }
 
+// What was asked for and does not come leaves nothing on the screen that is something else, and can be asked for again.
 async function attempt(act) {
+  byId("fault").hidden = byId("retry").hidden = true;
   try {
-    byId("fault").hidden = true;
     await act();
   } catch (failure) {
+    byId("news").textContent = "";
+    byId("grid").hidden = byId("keys").hidden = true;
+    byId("days").replaceChildren();
     tellFault(byId("fault"), failure);
+    byId("retry").onclick = () => attempt(act);
+    byId("retry").hidden = false;
   }
 }

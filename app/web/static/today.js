@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { tellFault } from "./fault.js";
-import { holds, isSignedIn, whoIsHere } from "./frame.js";
+import { begin, holds, whoIsHere } from "./frame.js";
 import { clock, day, say } from "./i18n.js";
 import { byId, child } from "./page.js";
 import { loadSubjects, titleOf } from "./subjects.js";
@@ -16,16 +16,17 @@ const MOST_SHOWN = 30;
 let subjects = null;
 let all = false; // whether somebody wants to see every lesson
 
-if (isSignedIn) {
-  refresh();
-  setInterval(refresh, REFRESH);
-}
+begin(refresh, byId("empty")).then(() => setInterval(refreshAgain, REFRESH));
 
 async function refresh() {
+  const me = await whoIsHere();
+  subjects ??= await loadSubjects();
+  show(await lessonsOfToday(me), me);
+}
+
+async function refreshAgain() {
   try {
-    const me = await whoIsHere();
-    subjects ??= await loadSubjects();
-    show(await lessonsOfToday(me), me);
+    await refresh();
     byId("fault").hidden = true;
   } catch (failure) {
     tellFault(byId("fault"), failure);

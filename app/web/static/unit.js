@@ -3,7 +3,7 @@
 import { ask, get, getAll } from "./api.js";
 import { tellFault } from "./fault.js";
 import { button, closePanel, field, form, input, openPanel, select } from "./form.js";
-import { isSignedIn, whoIsHere } from "./frame.js";
+import { begin, whoIsHere } from "./frame.js";
 import { say } from "./i18n.js";
 import { byId, child } from "./page.js";
 import { showPupils } from "./unit_pupils.js";
@@ -16,12 +16,17 @@ const id = new URLSearchParams(location.search).get("id") ?? "";
 const PATH = `/api/v1/org-units/${encodeURIComponent(id)}`;
 let me = null;
 
-if (isSignedIn) attempt(begin);
+begin(open, byId("news"));
 
-async function begin() {
+async function open() {
   me = await whoIsHere();
-  await show();
-  say(byId("news"), "unit.ready");
+  try {
+    await show();
+    say(byId("news"), "unit.ready");
+  } catch (failure) {
+    if (failure.status !== 404) throw failure;
+    say(byId("news"), "unit.unknown");
+  }
 }
 
 // Everything anew, as it is now.
@@ -46,7 +51,7 @@ async function above({ parent_id: parent }) {
 // After something was done: everything as it is now, and what was done in words.
 async function changed(key, given = {}) {
   closePanel();
-  await show();
+  await attempt(show);
   say(byId("news"), key, given);
 }
 
@@ -133,7 +138,6 @@ async function attempt(act) {
     byId("fault").hidden = true;
     await act();
   } catch (failure) {
-    if (failure.status === 404) say(byId("news"), "unit.unknown");
     tellFault(byId("fault"), failure);
     byId("fault").scrollIntoView({ block: "center" });
   }
