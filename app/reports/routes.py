@@ -19,8 +19,7 @@ from app.errors import Forbidden, Invalid, NotFound, Unauthenticated, responses
 from app.feeds.rules import Language
 from app.lessons.tallies import Counted
 from app.reports import service, workbook
-from app.reports.rules import after as cells_after
-from app.reports.rules import minutes, order_of, total
+from app.reports.rules import minutes, order_of, order_of_class, total
 from app.reports.schemas import (
     CellOut,
     CountedLesson,
@@ -113,16 +112,18 @@ def cells(
     limit: PageLimit = 50,
     after: PageAfter = None,
 ) -> Page[CellOut]:
-    """What each grade of each class is to be taught in each subject, by unit, group, grade and subject."""
+    """What each grade of each class is to be taught in each subject: units below each other and by code, then by
+    grade, class and subject."""
     found = service.view(session, principal, wanted, datetime.now(UTC))
-    listed = [cell for cell in found.cells() if _is_wanted(cell, only)]
+    listed = [cell for cell in found.list_of_cells() if _is_wanted(cell, only)]
     if after is not None:
-        unit, group, grade, subject = decode_cursor(after, 4)
+        unit, grade, *rest = decode_cursor(after, 4)
         if not grade.isdecimal() or len(grade) > 3:
             raise bad_cursor()
-        listed = cells_after(listed, (unit, group, int(grade), subject))
-    following = encode_cursor(*map(str, order_of(listed[limit - 1]))) if len(listed) > limit else None
+        last = (unit, int(grade), *rest)
+        listed = listed[bisect_right(listed, last, key=lambda cell: order_of(cell, found.places)) :]
     shown = listed[:limit]
+    following = encode_cursor(*map(str, order_of(shown[-1], found.places))) if len(listed) > limit else None
     groups = service.group_names(session, (cell.group_id for cell in shown))
     return Page(items=[_cell(each, wanted, found, groups) for each in shown], next=following)
 
@@ -133,7 +134,9 @@ def unserved(
 ) -> Page[UnservedOut]:
     """Classes that no lesson reaches in the term: pupil groups, and grades that have pupils but no group."""
     found = service.view(session, principal, wanted, datetime.now(UTC))
-    shown, following = _page_of(found.unserved, _class_key, 3, limit, after)
+    shown, following = _page_of(
+        found.unserved, lambda each: order_of_class(each, found.places), 3, limit, after
+    )
     groups = service.group_names(session, (each.group_id for each in shown))
     return Page(items=[_unserved(each, found, groups) for each in shown], next=following)
 
@@ -144,7 +147,7 @@ def unassigned(
 ) -> Page[UnassignedOut]:
     """Lessons that reach a unit with several classes and name no group: no figure counts them. Name the groups."""
     found = service.view(session, principal, wanted, datetime.now(UTC))
-    shown, following = _page_of(found.unassigned, lambda key: (str(key[0]), key[1]), 2, limit, after)
+    shown, following = _page_of(found.unassigned, lambda key: (found.places[key[0]], key[1]), 2, limit, after)
     items = [
         UnassignedOut(
             org_unit_id=unit,
@@ -225,7 +228,8 @@ def as_workbook(
     wanted: Narrowed,
     language: Annotated[Language, Query(description="Language of the words")] = Language.CHINESE,
 ) -> Response:
-    """The rates by area, site, grade and subject, the rooms, who is left out, and the list behind it all, as XLSX.
+    """What it is about, the rates by area, site, grade and subject, the rooms, who is left out, and the list behind it
+    all, as XLSX.
 
     The trail notes it.
     """
@@ -239,17 +243,14 @@ def as_workbook(
         groups=service.group_names(session, groups),
         subjects=service.subject_names(session, principal.county_id, language),
     )
-    content = workbook.written(found, listed, names, language)
+    content = workbook.written(found, listed, names, language, principal.today)
     factory, facts = request.app.state.session_factory, {"format": "xlsx", "term_id": wanted.term_id}
     audit.note_export(
         factory, address_of(request), Act.REPORT_EXPORTED, principal.county_id, principal.person_id, facts
     )
-    headers = {"Content-Disposition": 'attachment; filename="report.xlsx"', "Cache-Control": "no-store"}
+    file = f"report-{principal.today}.xlsx"
+    headers = {"Content-Disposition": f'attachment; filename="{file}"', "Cache-Control": "no-store"}
     return Response(content, media_type=workbook.XLSX, headers=headers)
-
-
-def _class_key(each: Class) -> tuple[str, ...]:
-    return str(each.unit_id), str(each.group_id or ""), ",".join(map(str, each.grades))
 
 
 def _page_of(

@@ -4,29 +4,27 @@ Everything is counted in *cells*: one subject of one grade of one class over a t
 behind every figure; each figure is the sum of its cells, so whatever a county is divided by adds up to the same.
 """
 
-from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import TypeVar
+from uuid import UUID
 
 from app.timetables.curriculum_rules import Balance, Cell, Class
 
 Key = TypeVar("Key", bound=Hashable)
-Order = tuple[str, str, int, str]
+Order = tuple[str, int, str, str]
 
 
-def order_of(cell: Cell) -> Order:
-    """A cell's place in lists; no two cells of a county have the same."""
-    return str(cell.unit_id), str(cell.group_id or ""), cell.grade, cell.subject
+def order_of(cell: Cell, places: Mapping[UUID, str]) -> Order:
+    """A cell's place in lists, by unit, grade, class and subject; no two cells of a county have the same."""
+    return places[cell.unit_id], cell.grade, str(cell.group_id or ""), cell.subject
 
 
-def in_order(classes: Iterable[Class]) -> list[Class]:
-    """Classes so that their cells come in the order of lists."""
-    return sorted(
-        classes,
-        key=lambda each: (each.unit_id.int, -1 if each.group_id is None else each.group_id.int, each.grades),
-    )
+def order_of_class(each: Class, places: Mapping[UUID, str]) -> tuple[str, str, str]:
+    """A class's place in lists likewise."""
+    grades = ",".join(f"{grade:02}" for grade in each.grades)
+    return places[each.unit_id], grades, str(each.group_id or "")
 
 
 def minutes(seconds: int) -> int:
@@ -112,11 +110,6 @@ def divided(cells: Iterable[Cell], key: Callable[[Cell], Key]) -> dict[Key, Figu
             found[part] = Figures()
         found[part].add(balance, times)
     return found
-
-
-def after(cells: Sequence[Cell], last: Order) -> list[Cell]:
-    """The cells behind one in the order of lists."""
-    return list(cells[bisect_right(cells, last, key=order_of) :])
 
 
 def _share(part: float, whole: float) -> float | None:

@@ -16,7 +16,7 @@ from app.feeds.rules import Language
 from app.lessons import tallies
 from app.lessons.models import Lesson
 from app.lessons.tallies import Counted
-from app.reports.rules import Figures, divided, in_order
+from app.reports.rules import Figures, divided, order_of, order_of_class
 from app.schools import service as schools
 from app.schools import subjects
 from app.schools.models import OrgUnit, Room
@@ -55,6 +55,8 @@ class View:
     weeks: float
     root: OrgUnit
     units: Mapping[UUID, OrgUnit]
+    places: Mapping[UUID, str]
+    """Where units stand in lists: below the unit above them, by code."""
     wanted: Wanted
     coverage: Coverage
     unserved: Sequence[Class]
@@ -63,6 +65,11 @@ class View:
     """Lessons that reach a unit, by subject, of which nobody can say for which of its classes; counted in no cell."""
     of_units: Counts
     """Lessons that name no group, by unit and subject: where they are not unassigned, they count for its only class."""
+
+    def tops(self) -> list[OrgUnit]:
+        """The highest units it is about."""
+        found = [unit for unit in self.units.values() if not {*path_ids(unit.path)[:-1]} & self.units.keys()]
+        return sorted(found, key=lambda unit: self.places[unit.id])
 
     def cells(self) -> Iterator[Cell]:
         """The lines behind all figures, made one by one."""
@@ -74,6 +81,10 @@ class View:
             for cell in self.coverage.cells()
             if grade in (None, cell.grade) and subject in (None, cell.subject)
         )
+
+    def list_of_cells(self) -> list[Cell]:
+        """The same in the order of lists."""
+        return sorted(self.cells(), key=lambda cell: order_of(cell, self.places))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,26 +108,31 @@ def view(session: Session, principal: Principal, wanted: Wanted, now: datetime) 
     term = timetables.get_term(session, wanted.term_id, principal.county_id)
     root = _root(session, principal, wanted.under)
     units = _units(session, principal, root, wanted, term)
-    classes = in_order(curriculum.classes_in(session, term, units.keys()))
+    classes = curriculum.classes_in(session, term, units.keys())
     plans = curriculum.plans_of(session, term.id, units.values())
     weeks = curriculum.teaching_weeks(session, term)
     reached = tallies.reached(session, term.id, now, units.keys())
     covered = cover(classes, plans, reached, weeks)
+    places = _places(units)
+    unserved = (
+        each
+        for each in classes
+        if each.group_id not in reached.of_groups and each.unit_id not in reached.of_units
+        if wanted.grade is None or wanted.grade in each.grades
+    )
+    unassigned = (key for key in covered.unassigned if wanted.subject in (None, key[1]))
     return View(
         term=term,
         weeks=weeks,
         root=root,
         units=units,
+        places=places,
         wanted=wanted,
         coverage=covered,
-        unserved=[
-            each
-            for each in classes
-            if each.group_id not in reached.of_groups and each.unit_id not in reached.of_units
-            if wanted.grade is None or wanted.grade in each.grades
-        ],
+        unserved=sorted(unserved, key=lambda each: order_of_class(each, places)),
         unassigned={
-            key: count for key, count in covered.unassigned.items() if wanted.subject in (None, key[1])
+            key: covered.unassigned[key]
+            for key in sorted(unassigned, key=lambda key: (places[key[0]], key[1]))
         },
         of_units=reached.of_units,
     )
@@ -200,11 +216,17 @@ def _key(found: View, by: By) -> Callable[[Cell], UUID | int | str]:
             return lambda cell: cell.subject
 
 
-def _place(found: View, key: UUID | int | str) -> tuple[str, int, str]:
+def _place(found: View, key: UUID | int | str) -> tuple[str, int]:
     if isinstance(key, UUID):
-        unit = found.units.get(key)
-        return (unit.path if unit else "", 0, unit.code if unit else str(key))
-    return ("", key, "") if isinstance(key, int) else ("", 0, key)
+        return found.places.get(key, ""), 0
+    return ("", key) if isinstance(key, int) else (key, 0)
+
+
+def _places(units: Mapping[UUID, OrgUnit]) -> dict[UUID, str]:
+    return {
+        unit.id: "/".join(units[each].code for each in path_ids(unit.path) if each in units)
+        for unit in units.values()
+    }
 
 
 def _area(unit: OrgUnit, root: OrgUnit, seen: Collection[UUID]) -> UUID:

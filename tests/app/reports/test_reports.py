@@ -103,6 +103,7 @@ class Scene:
 
     client: TestClient
     county: County
+    township: OrgUnit
     other: OrgUnit
     bureau: dict[str, str]
     head: dict[str, str]
@@ -122,6 +123,14 @@ class Scene:
             if page["next"] is None:
                 return items
             after = f"&after={page['next']}"
+
+    def units_in_order(self) -> list[str]:
+        """The names of those with classes as the county is told: by code, below the unit above them."""
+        county = self.county
+        units = [county.school, *(site.unit for site in county.sites)]
+        found = {unit.code: unit.name for unit in units}
+        found[f"{self.township.code}/{self.other.code}"] = self.other.name
+        return [found[place] for place in sorted(found)]
 
     def coverage(self, query: str = "", header: dict[str, str] | None = None) -> Any:
         return self.get(f"{REPORTS}/coverage?term_id={self.county.term.id}{query}", header)
@@ -167,7 +176,7 @@ def scene(client: TestClient, session: Session, keys: Keys) -> Scene:
         )
     )
     session.commit()
-    return Scene(client, county, other, bureau, head, other_head)
+    return Scene(client, county, township, other, bureau, head, other_head)
 
 
 def test_figures_add_up_from_the_county_to_the_single_lesson(scene: Scene) -> None:
@@ -252,8 +261,13 @@ def test_the_workbook_says_the_same(scene: Scene) -> None:
     for language, total_word in (("en", "Total"), ("zh", "合计")):
         answer = scene.client.get(f"{REPORTS}/workbook?{term}&language={language}", headers=scene.bureau)
         sheets = sheets_of(answer.content)
-        *_, main_rooms, receiving_rooms, unserved, listed = sheets.values()
-        for parts in list(sheets.values())[:4]:
+        about, *tables, main_rooms, receiving_rooms, unserved, unassigned, listed = sheets.values()
+        assert about[0][1] == scene.county.county.name
+        assert [scene.county.term.name, f"{scene.county.term.first_day} – {scene.county.term.last_day}"] == [
+            row[1] for row in about[1:3]
+        ]
+        assert len(unassigned) == 1  # the heads
+        for parts in tables:
             assert parts[-1][0] == total_word
             assert [float(parts[-1][place]) for place in (1, 6, 8)] == [
                 figures[name] for name in ("cells", "required", "planned")
@@ -262,8 +276,10 @@ def test_the_workbook_says_the_same(scene: Scene) -> None:
         assert sum(float(row[4]) for row in listed[1:]) == figures["required"]
         assert (len(main_rooms), len(receiving_rooms)) == (2, 3)
         assert any(row[0] == "'=HYPERLINK(0)" for row in listed)
+        places = [row[0].removeprefix("'") for row in listed[1:]]
+        assert list(dict.fromkeys(places)) == scene.units_in_order()
     own = f"{REPORTS}/workbook?{term}&org_unit_id={scene.county.school.id}&own=true"
-    *_, main_rooms, receiving_rooms, _, listed = sheets_of(
+    *_, main_rooms, receiving_rooms, _, _, listed = sheets_of(
         scene.client.get(own, headers=scene.bureau).content
     ).values()
     assert [len(each) - 1 for each in (main_rooms, receiving_rooms, listed)] == [1, 0, 2]
