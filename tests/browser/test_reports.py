@@ -34,3 +34,10 @@ def test_a_figure_leads_to_the_lessons_it_counts(server: Server, open_room: Open
     assert "English" in cell.inner_text()
     page.get_by_role("button", name="切换到中文").click()
     cell.get_by_text("英语").wait_for()  # the other language's words come by a request
+    page.get_by_role("button", name="主课堂每周课次").click()
+    page.get_by_role("columnheader", name="每周").wait_for()
+    page.locator("#behind-rows").get_by_role("button", name="课程").first.click()
+    page.get_by_role("columnheader", name="实际上课分钟").wait_for()
+    with page.expect_download() as kept:
+        page.get_by_role("button", name="下载工作簿").click()
+    assert kept.value.suggested_filename.startswith("report-") and kept.value.path().stat().st_size > 5000

@@ -1,4 +1,4 @@
-// The lists behind the figures of a report: cells, classes without lessons, lessons of no class, and single lessons.
+// The lists behind the figures of a report: cells, classes without lessons, lessons of no class, rooms, and single lessons.
 
 import { get } from "./api.js";
 import { longDate } from "./dates.js";
@@ -10,7 +10,9 @@ const LISTS = {
   cells: ["unit", "group", "grade", "subject", "required", "own", "planned", "delivered", "lessons"],
   unserved: ["unit", "group", "grades", "pupils"],
   unassigned: ["unit", "subject", "planned", "lessons"],
-  lessons: ["date", "period", "title", "subject", "state"],
+  main: ["unit", "room", "planned", "delivered", "week", "lessons"],
+  receiving: ["unit", "room", "planned", "delivered", "week", "lessons"],
+  lessons: ["date", "period", "title", "subject", "state", "minutes"],
 };
 const COLUMNS = {
   unit: ["reports.unit", (row) => row.org_unit],
@@ -23,6 +25,9 @@ const COLUMNS = {
   own: ["reports.own", (row) => row.own],
   planned: ["reports.planned", (row) => row.planned],
   delivered: ["reports.delivered", (row) => row.delivered],
+  room: ["reports.room", (row) => row.name],
+  week: ["reports.week", (row) => row.per_week ?? "–"],
+  minutes: ["reports.minutes.delivered", (row) => Math.round(row.delivered_seconds / 60)],
   date: ["reports.date", (row) => longDate(row.date)()],
   period: ["reports.period", (row) => row.period],
   title: ["reports.lesson", (row) => titleOf(row)],
@@ -43,6 +48,8 @@ const TITLES = {
   cells: "reports.cells",
   unserved: "reports.unserved.list",
   unassigned: "reports.unassigned.list",
+  main: "reports.rooms.main",
+  receiving: "reports.rooms.receiving",
   lessons: "reports.lessons",
 };
 
@@ -74,7 +81,7 @@ async function load() {
   const after = shown.next ? `&after=${encodeURIComponent(shown.next)}` : "";
   const page = await get(shown.path + after);
   shown.next = page.next;
-  byId("behind-rows").append(...page.items.map((item) => line(item)));
+  byId("behind-rows").append(...(page.items ?? page.rows).map((item) => line(item)));
   byId("behind-none").hidden = byId("behind-rows").children.length > 0;
   byId("more").hidden = !shown.next;
 }
@@ -94,6 +101,6 @@ function lessons(cell, row) {
   const button = child(cell, "button", "button");
   button.type = "button";
   say(child(button, "span"), "reports.lessons.show");
-  const name = () => [row.org_unit, row.pupil_group, subjectName(row.subject)].filter(Boolean).join(" · ");
+  const name = () => [row.org_unit, row.pupil_group ?? row.name, row.subject && subjectName(row.subject)].filter(Boolean).join(" · ");
   button.addEventListener("click", () => attempt(() => showList("lessons", row.lessons, name)));
 }

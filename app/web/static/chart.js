@@ -20,7 +20,9 @@ export function chart(place, key, rows) {
   legend.setAttribute("aria-hidden", "true");
   for (const side of SIDES) say(child(legend, "span", side), `reports.${side}`);
   const width = Math.max(place.clientWidth, 240);
-  const picture = shape(place, "svg", { class: "chart", role: "img", width, height: AXIS + rows.length * ROW });
+  const height = AXIS + rows.length * ROW;
+  // On paper there is less room than on the screen: with a view box the picture shrinks as a whole.
+  const picture = shape(place, "svg", { class: "chart", role: "img", width, height, viewBox: `0 0 ${width} ${height}` });
   const title = shape(picture, "title", { id: `chart-${++made}` });
   say(title, key);
   picture.setAttribute("aria-labelledby", title.id);

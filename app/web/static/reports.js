@@ -3,6 +3,8 @@
 import { get, getAll } from "./api.js";
 import { bars } from "./bars.js";
 import { chart, percent } from "./chart.js";
+import { longDate, todayIn } from "./dates.js";
+import { download } from "./download.js";
 import { begin, holds, whoIsHere } from "./frame.js";
 import { language, say, text } from "./i18n.js";
 import { byId, child, wired } from "./page.js";
@@ -26,6 +28,7 @@ const MOST_BARS = 15;
 
 let me = null;
 let known = null; // the report
+let zone = null;
 let order = { column: null, down: false }; // by column; null: as the server tells them
 
 for (const choice of [byId("term"), byId("by")]) {
@@ -33,6 +36,11 @@ for (const choice of [byId("term"), byId("by")]) {
 }
 addEventListener("popstate", () => location.reload());
 wireMore(attempt);
+byId("print").addEventListener("click", () => print());
+byId("workbook").addEventListener("click", () => attempt(takeWorkbook));
+for (const kind of ["main", "receiving"]) {
+  byId(`rooms-${kind}`).addEventListener("click", () => attempt(() => showList(kind, `/api/v1/reports/rooms?${about()}&kind=${kind}`)));
+}
 wired();
 let width = innerWidth;
 addEventListener("resize", () => {
@@ -43,7 +51,9 @@ begin(open, byId("loading"));
 
 async function open() {
   me = await whoIsHere();
-  const [terms] = await Promise.all([getAll("/api/v1/terms"), loadSubjects()]);
+  const county = get(`/api/v1/org-units/${me.county_id}`);
+  const [terms, { time_zone: there }] = await Promise.all([getAll("/api/v1/terms"), county, loadSubjects()]);
+  zone = there;
   if (!terms.length) return say(byId("loading"), "reports.no_term");
   byId("term").replaceChildren();
   for (const term of terms) {
@@ -58,32 +68,49 @@ async function open() {
 
 // The term of today, else the last one.
 function current(terms) {
-  const today = new Date().toISOString().slice(0, 10);
   const byStart = [...terms].sort((a, b) => a.first_day.localeCompare(b.first_day));
-  return byStart.findLast(({ first_day: first }) => first <= today) ?? byStart[0];
+  return byStart.findLast(({ first_day: first }) => first <= today()) ?? byStart[0];
 }
 
 async function show() {
-  const query = new URLSearchParams({ term_id: byId("term").value, by: byId("by").value, language: language() });
-  const under = asked.get("under");
-  if (under) query.set("org_unit_id", under);
-  const report = await get(`/api/v1/reports/coverage?${query}`);
+  const [query, under] = [about(), asked.get("under")];
+  const report = await get(`/api/v1/reports/coverage?${query}&by=${byId("by").value}&language=${language()}`);
   if (under) byId("whole-heading").textContent = asked.get("name") ?? "";
   else say(byId("whole-heading"), holds(me, "bureau_admin") ? "reports.county" : "reports.mine");
   byId("up").hidden = !under;
-  byId("up").href = address({ term: query.get("term_id"), by: query.get("by") });
+  byId("up").href = address({ term: byId("term").value, by: byId("by").value });
   for (const { id, planned, delivered } of RATES) {
     byId(id).replaceChildren(bars(report.total[planned], report.total[delivered]));
   }
   const { due_minutes: due, delivered_minutes: delivered } = report.total;
   byId("minutes").hidden = due === 0;
-  say(byId("minutes"), "reports.minutes", { due, delivered });
+  say(byId("minutes"), "reports.minutes", { due: due.toLocaleString("en"), delivered: delivered.toLocaleString("en") });
+  const term = byId("term").selectedOptions[0].textContent;
+  say(byId("paper"), "reports.paper", { term, date: longDate(today()) });
   lists(report, query);
   known = report;
   byId("none").hidden = report.total.cells > 0;
   byId("loading").hidden = true;
   byId("whole").hidden = false;
   showRows();
+}
+
+// Which term, and which part of the county, the figures are about.
+function about() {
+  const query = new URLSearchParams({ term_id: byId("term").value });
+  if (asked.get("under")) query.set("org_unit_id", asked.get("under"));
+  return query;
+}
+
+const today = () => todayIn(zone);
+
+async function takeWorkbook() {
+  byId("workbook").disabled = true; // seventeen thousand lines take a moment
+  try {
+    await download(`/api/v1/reports/workbook?${about()}&language=${language()}`, `report-${today()}.xlsx`);
+  } finally {
+    byId("workbook").disabled = false;
+  }
 }
 
 // The charts show where it is needed most, the table everything.
@@ -131,13 +158,11 @@ function sorted(rows, by, { column, down }) {
 }
 
 function lists(report, query) {
-  const narrowed = new URLSearchParams(query);
-  for (const name of ["by", "language"]) narrowed.delete(name);
   for (const name of ["unserved", "unassigned"]) {
     const count = report[name];
     say(byId(name), name === "unserved" ? "reports.unserved" : "reports.unassigned", { count });
     byId(name).hidden = count === 0;
-    byId(name).onclick = () => attempt(() => showList(name, `/api/v1/reports/${name}?${narrowed}`));
+    byId(name).onclick = () => attempt(() => showList(name, `/api/v1/reports/${name}?${query}`));
   }
 }
 

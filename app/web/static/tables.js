@@ -1,6 +1,7 @@
 // Whole tables in and out: a file is tried first, its bad rows are listed, and only a file without any is stored.
 
 import { ApiError, send } from "./api.js";
+import { download } from "./download.js";
 import { tellFault } from "./fault.js";
 import { isSignedIn, whoIsHere } from "./frame.js";
 import { say } from "./i18n.js";
@@ -36,7 +37,7 @@ for (const change of [byId("kind"), byId("file"), byId("follow")]) change.addEve
 byId("kind").addEventListener("change", choose);
 choose(); // a browser that goes back keeps what was chosen
 for (const button of document.querySelectorAll("[data-file]")) {
-  button.addEventListener("click", () => attempt(() => download(button.dataset), button));
+  button.addEventListener("click", () => attempt(() => downloadTable(button.dataset), button));
 }
 wired();
 if (isSignedIn) attempt(whoIsHere);
@@ -103,15 +104,9 @@ function addRow({ table, row, column, cell, detail }) {
   child(line, "td").textContent = detail;
 }
 
-async function download({ file, form }) {
+function downloadTable({ file, form }) {
   const kind = byId("kind").value;
-  const answer = await send(`/api/v1/${file}/${kind}.${form}`, { headers: await identity() });
-  const address = URL.createObjectURL(await answer.blob());
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = `${kind}${file === "exports" ? "" : "-template"}.${form}`;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+  return download(`/api/v1/${file}/${kind}.${form}`, `${kind}${file === "exports" ? "" : "-template"}.${form}`);
 }
 
 // Another file, or another kind: what was said of the one before holds no more.
