@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, literal, tuple_
+from sqlalchemy import ColumnElement, Integer, Row, Select, bindparam, tuple_
 from sqlalchemy.orm import QueryableAttribute, Session
 
 from app.schemas import bad_cursor, decode_cursor, encode_cursor, moment
@@ -19,6 +19,7 @@ from app.schemas import bad_cursor, decode_cursor, encode_cursor, moment
 Item = TypeVar("Item")
 Column = ColumnElement[Any] | QueryableAttribute[Any]
 
+_AFTER, _MOST = "after_", "most"
 _LARGEST = 2**31 - 1
 _LONGEST = 300
 
@@ -66,8 +67,15 @@ def sliced_rows(
 ) -> Slice[Row[Any]]:
     """The same as rows, with the columns of the order behind the query's own."""
     order = orders[paging.sort]
-    query = page_of(query.add_columns(*order.columns), order, paging)
-    rows = session.execute(query).all()
+    query = page_of(query.add_columns(*order.columns), order, goes_on=paging.after is not None)
+    return rows_of_page(session, query, order, paging, {})
+
+
+def rows_of_page(
+    session: Session, query: Select[Any], order: Order, paging: Paging, values: Mapping[str, Any]
+) -> Slice[Row[Any]]:
+    """What a query of `page_of` finds with these values of its own parameters; its last columns are the order's."""
+    rows = session.execute(query, {**values, **_place(order, paging), _MOST: paging.limit + 1}).all()
     page = rows[: paging.limit]
     if len(rows) <= paging.limit:
         return Slice(page, None)
@@ -75,31 +83,40 @@ def sliced_rows(
     return Slice(page, encode_cursor(paging.sort, *map(_word_of, last)))
 
 
-def page_of(query: Select[Any], order: Order, paging: Paging) -> Select[Any]:
-    """The rows of a page in order, and the one behind it. Raises as `sliced` does."""
-    if paging.after is not None:
-        place = _place(order, decode_cursor(paging.after, len(order.columns) + 1), paging.sort)
+def page_of(query: Select[Any], order: Order, *, goes_on: bool) -> Select[Any]:
+    """The rows of a page in order, and the one behind it; whether it is the first or goes on after a place.
+
+    The place and the length are parameters, so that a query can be made once for all pages.
+    """
+    if goes_on:
+        place = tuple_(
+            *(bindparam(f"{_AFTER}{at}", type_=each.type) for at, each in enumerate(order.columns))
+        )
         here = tuple_(*order.columns)
         query = query.where(here < place if order.descending else here > place)
     by = [column.desc() if order.descending else column.asc() for column in order.columns]
-    return query.order_by(None).order_by(*by).limit(paging.limit + 1)
+    return query.order_by(None).order_by(*by).limit(bindparam(_MOST, type_=Integer()))
 
 
 def _word_of(value: Any) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def _place(order: Order, words: Sequence[str], sort: str) -> Any:
-    if words[0] != sort:
+def _place(order: Order, paging: Paging) -> dict[str, Any]:
+    """Where a page begins, as parameters; raises `Invalid` for a cursor of nothing or another order."""
+    if paging.after is None:
+        return {}
+    sort, *words = decode_cursor(paging.after, len(order.columns) + 1)
+    if sort != paging.sort:
         raise bad_cursor()
     try:
         values = [
-            literal(_value_of(column.type.python_type, word), column.type)
-            for column, word in zip(order.columns, words[1:], strict=True)
+            _value_of(column.type.python_type, word)
+            for column, word in zip(order.columns, words, strict=True)
         ]
     except ValueError:
         raise bad_cursor() from None
-    return tuple_(*values)
+    return {f"{_AFTER}{at}": value for at, value in enumerate(values)}
 
 
 def _value_of(kind: type[Any], word: str) -> Any:

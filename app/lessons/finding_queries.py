@@ -8,7 +8,8 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
@@ -30,10 +31,11 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
+from app.database import Id
 from app.lessons.models import Lesson, LessonGroup, LessonSite
 from app.lessons.queries import known
 from app.lessons.rules import FREES_RESOURCES, LessonState, SiteState
-from app.listing import Paging, Slice, both_ways, page_of, sliced_rows
+from app.listing import Paging, Slice, both_ways, page_of, rows_of_page
 from app.timetables.rules import LessonMode
 
 
@@ -206,6 +208,29 @@ _REACHED = (
     .where(or_(_sites.state != SiteState.CANCELLED, _lessons.state.in_(FREES_RESOURCES)))
     .distinct()
 )
+_NARROWING: Final[Mapping[str, ColumnElement[bool]]] = {
+    "starts_from": _lessons.starts_at >= bindparam("starts_from"),
+    "starts_before": _lessons.starts_at < bindparam("starts_before"),
+    "ends_after": _lessons.ends_at > bindparam("ends_after"),
+    "states": _lessons.state.in_(bindparam("states", expanding=True)),
+    "entry_id": _lessons.entry_id == bindparam("entry_id"),
+    "term_id": _lessons.term_id == bindparam("term_id"),
+    "teacher_id": _lessons.teacher_id == bindparam("teacher_id"),
+    "subject": _lessons.subject == bindparam("subject"),
+}
+# Only those that somebody has, by lessons and by their sites: a lesson is in reach when any finds it.
+_WAYS: Final[Mapping[str, ColumnElement[bool]]] = {
+    "by_teacher_id": _lessons.teacher_id == bindparam("by_teacher_id"),
+    "by_school_ids": _lessons.school_id.in_(bindparam("by_school_ids", expanding=True)),
+    "by_room_id": _lessons.main_room_id == bindparam("by_room_id"),
+    "by_lesson_id": _lessons.id == bindparam("by_lesson_id"),
+}
+_WAYS_BY_SITE: Final[Mapping[str, ColumnElement[bool]]] = {
+    "by_site_ids": _sites.site_id.in_(bindparam("by_site_ids", expanding=True)),
+    "by_room_id": _sites.receiving_room_id == bindparam("by_room_id"),
+}
+_SHAPES: Final = 256
+"""Of lists, as many are remembered; some kinds of narrowing are asked for together time and again."""
 _BY_ID = _LESSONS.where(_lessons.id.in_(bindparam("ids", expanding=True)))
 
 
@@ -216,12 +241,55 @@ def by_ids(session: Session, ids: Collection[UUID]) -> Sequence[ShownLesson]:
 
 def page(session: Session, search: Search, paging: Paging) -> Slice[ShownLesson]:
     """Lessons in one of the `ORDERS`."""
-    if search.reach.county:
-        conditions = [_lessons.county_id == search.county_id, *_conditions(search)]
-    else:
-        conditions = [_lessons.id.in_(_first_in_reach(search, paging))]
-    found = sliced_rows(session, _LESSONS.where(*conditions), ORDERS, paging)
+    wanted = {
+        "county_id": search.county_id,
+        "starts_from": search.starts_from,
+        "starts_before": search.starts_before,
+        "ends_after": search.ends_after,
+        "states": list(search.states) or None,
+        "entry_id": search.entry_id,
+        "term_id": search.term_id,
+        "teacher_id": search.teacher_id,
+        "room_id": search.room_id,
+        "subject": search.subject,
+        "org_unit_ids": None if search.org_unit_ids is None else list(search.org_unit_ids),
+        **_ways_of(search.reach),
+    }
+    given = {name: value for name, value in wanted.items() if value is not None}
+    statement = _page(
+        frozenset(given),
+        paging.sort,
+        everywhere=search.reach.county,
+        drafts=search.drafts,
+        goes_on=paging.after is not None,
+    )
+    found = rows_of_page(session, statement, ORDERS[paging.sort], paging, given)
     return Slice(_whole(session, found.items), found.next)
+
+
+@lru_cache(maxsize=_SHAPES)
+def _page(given: frozenset[str], sort: str, *, everywhere: bool, drafts: bool, goes_on: bool) -> Select[Any]:
+    """One statement for all lists that are narrowed by the same things: to build it takes longer than to run it."""
+    conditions = [] if drafts else [known()]
+    conditions += _conditions(given)
+    order = ORDERS[sort]
+    if everywhere:
+        wanted = [_lessons.county_id == bindparam("county_id"), *conditions]
+    else:
+        wanted = [_lessons.id.in_(_first_in_reach(given, conditions, sort, goes_on=goes_on))]
+    return page_of(_LESSONS.where(*wanted).add_columns(*order.columns), order, goes_on=goes_on)
+
+
+def _ways_of(reach: Reach) -> dict[str, Any]:
+    """Those ways to lessons that somebody has."""
+    ways = {
+        "by_teacher_id": reach.teacher_id,
+        "by_school_ids": list(reach.school_ids) or None,
+        "by_site_ids": list(reach.site_ids) or None,
+        "by_room_id": reach.room_id,
+        "by_lesson_id": reach.lesson_id,
+    }
+    return {} if reach.county else ways
 
 
 def week(
@@ -254,77 +322,51 @@ def _whole(session: Session, rows: Sequence[Any]) -> Sequence[ShownLesson]:
     return [ShownLesson._make((*row[:_OWN], groups[row[0]], sites[row[0]])) for row in rows]
 
 
-def _conditions(search: Search) -> Iterator[ColumnElement[bool]]:
-    if not search.drafts:
-        yield known()
-    if search.starts_from is not None:
-        yield _lessons.starts_at >= search.starts_from
-    if search.starts_before is not None:
-        yield _lessons.starts_at < search.starts_before
-    if search.ends_after is not None:
-        yield _lessons.ends_at > search.ends_after
-    if search.states:
-        yield _lessons.state.in_(search.states)
-    for own, wanted in (
-        (_lessons.entry_id, search.entry_id),
-        (_lessons.term_id, search.term_id),
-        (_lessons.teacher_id, search.teacher_id),
-        (_lessons.subject, search.subject),
-    ):
-        if wanted is not None:
-            yield own == wanted
-    if search.room_id is not None:
-        received = _served().where(*_on_time(search), _sites.receiving_room_id == search.room_id)
-        yield or_(_lessons.main_room_id == search.room_id, _lessons.id.in_(received))
-    if search.org_unit_ids is not None:
-        received = _served().where(*_on_time(search), _sites.site_id.in_(search.org_unit_ids))
-        yield or_(_lessons.school_id.in_(search.org_unit_ids), _lessons.id.in_(received))
+def _conditions(given: frozenset[str]) -> Iterator[ColumnElement[bool]]:
+    """What narrows a list, by parameters of these names."""
+    for name, condition in _NARROWING.items():
+        if name in given:
+            yield condition
+    on_time = list(_on_time(given))
+    if "room_id" in given:
+        room = bindparam("room_id", type_=Id())
+        received = _served().where(*on_time, _sites.receiving_room_id == room)
+        yield or_(_lessons.main_room_id == room, _lessons.id.in_(received))
+    if "org_unit_ids" in given:
+        units = bindparam("org_unit_ids", type_=Id(), expanding=True)
+        received = _served().where(*on_time, _sites.site_id.in_(units))
+        yield or_(_lessons.school_id.in_(units), _lessons.id.in_(received))
 
 
-def _on_time(search: Search) -> Iterator[ColumnElement[bool]]:
+def _on_time(given: frozenset[str]) -> Iterator[ColumnElement[bool]]:
     """The interval once more, for the times that sites have of their lessons."""
-    if search.starts_from is not None:
-        yield _sites.starts_at >= search.starts_from
-    if search.starts_before is not None:
-        yield _sites.starts_at < search.starts_before
+    if "starts_from" in given:
+        yield _sites.starts_at >= bindparam("starts_from")
+    if "starts_before" in given:
+        yield _sites.starts_at < bindparam("starts_before")
 
 
-def _first_in_reach(search: Search, paging: Paging) -> CompoundSelect[Any]:
+def _first_in_reach(
+    given: frozenset[str], conditions: Sequence[ColumnElement[bool]], sort: str, *, goes_on: bool
+) -> CompoundSelect[Any]:
     """The ids of the first lessons on each way that leads to some: those that are wanted are among them.
 
     Each way has an index in the order of time; one condition of them all would be tried lesson by lesson.
     """
     # Not by the county's index, which SQLite would take for the others too and go through all lessons.
-    conditions = [
-        func.coalesce(_lessons.county_id, _lessons.county_id) == search.county_id,
-        *_conditions(search),
+    county = func.coalesce(_lessons.county_id, _lessons.county_id) == bindparam("county_id")
+    order, by_site = ORDERS[sort], _ORDERS_BY_SITE[sort]
+    ways = [
+        page_of(select(_lessons.id).where(county, *conditions, way), order, goes_on=goes_on)
+        for name, way in _WAYS.items()
+        if name in given
     ]
-    order, by_site = ORDERS[paging.sort], _ORDERS_BY_SITE[paging.sort]
-    of_lessons, of_sites = _ways(search.reach)
-    ways = [page_of(select(_lessons.id).where(*conditions, way), order, paging) for way in of_lessons]
     ways += [
-        page_of(_REACHED.where(*conditions, *_on_time(search), way), by_site, paging) for way in of_sites
+        page_of(_REACHED.where(county, *conditions, *_on_time(given), way), by_site, goes_on=goes_on)
+        for name, way in _WAYS_BY_SITE.items()
+        if name in given
     ]
     return union(*(select(way.subquery().c[0]) for way in ways or [select(_lessons.id).where(false())]))
-
-
-def _ways(reach: Reach) -> tuple[list[ColumnElement[bool]], list[ColumnElement[bool]]]:
-    """Only those that somebody has, by lessons and by their sites: a lesson is in reach when any finds it."""
-    of_lessons: list[ColumnElement[bool]] = []
-    if reach.teacher_id is not None:
-        of_lessons.append(_lessons.teacher_id == reach.teacher_id)
-    if reach.school_ids:
-        of_lessons.append(_lessons.school_id.in_(reach.school_ids))
-    if reach.room_id is not None:
-        of_lessons.append(_lessons.main_room_id == reach.room_id)
-    if reach.lesson_id is not None:
-        of_lessons.append(_lessons.id == reach.lesson_id)
-    of_sites: list[ColumnElement[bool]] = []
-    if reach.site_ids:
-        of_sites.append(_sites.site_id.in_(reach.site_ids))
-    if reach.room_id is not None:
-        of_sites.append(_sites.receiving_room_id == reach.room_id)
-    return of_lessons, of_sites
 
 
 def _of(whose: Whose, begin: dt.datetime, end: dt.datetime) -> ColumnElement[bool]:

@@ -1,14 +1,13 @@
 """Bodies of the requests and answers about lessons."""
 
 import datetime as dt
-from typing import Self
 from uuid import UUID
 
 from pydantic import Field
 
 from app.lessons.finding import ShownLesson, ShownSite
 from app.lessons.rules import LessonState, OnAirWindow, SiteState, site_stream
-from app.schemas import Output, VersionedOutput, example
+from app.schemas import Output, VersionedOutput, example, trusted
 from app.timetables.rules import LessonMode
 
 _SITE = {
@@ -46,9 +45,9 @@ class LessonSiteOut(Output):
 
     model_config = example(_SITE)
 
-    @classmethod
-    def of(cls, site: ShownSite) -> Self:
-        return cls(
+    @staticmethod
+    def of(site: ShownSite) -> "LessonSiteOut":
+        return _site(
             site_id=site.site_id,
             code=site.site_code,
             name=site.name,
@@ -122,10 +121,10 @@ class LessonOut(VersionedOutput):
         }
     )
 
-    @classmethod
-    def of(cls, lesson: ShownLesson) -> Self:
+    @staticmethod
+    def of(lesson: ShownLesson) -> "LessonOut":
         window = OnAirWindow.of(lesson.starts_at, lesson.ends_at)
-        return cls(
+        return _lesson(
             id=lesson.id,
             version=lesson.version,
             entry_id=lesson.entry_id,
@@ -142,11 +141,11 @@ class LessonOut(VersionedOutput):
             state=lesson.state,
             state_reason=lesson.state_reason,
             sequence=lesson.sequence,
-            school=Named(id=lesson.school_id, name=lesson.school_name),
-            main_room=Named(id=lesson.main_room_id, name=lesson.main_room_name),
-            teacher=Named(id=lesson.teacher_id, name=lesson.teacher_name),
+            school=_named(id=lesson.school_id, name=lesson.school_name),
+            main_room=_named(id=lesson.main_room_id, name=lesson.main_room_name),
+            teacher=_named(id=lesson.teacher_id, name=lesson.teacher_name),
             substitute_for=(
-                Named(id=lesson.substitute_for, name=lesson.substitute_name or "")
+                _named(id=lesson.substitute_for, name=lesson.substitute_name or "")
                 if lesson.substitute_for
                 else None
             ),
@@ -158,3 +157,6 @@ class LessonOut(VersionedOutput):
             ended_at=lesson.ended_at,
             sites=[LessonSiteOut.of(site) for site in lesson.sites],
         )
+
+
+_named, _site, _lesson = trusted(Named), trusted(LessonSiteOut), trusted(LessonOut)

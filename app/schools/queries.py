@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from app.listing import Paging, Slice, both_ways, sliced, sliced_rows
 from app.schools.models import OrgUnit, PupilGroup, Room, TaughtSubject
@@ -45,7 +45,8 @@ def org_unit_by_code(session: Session, county_id: uuid.UUID, code: str) -> OrgUn
     return session.scalar(select(OrgUnit).where(OrgUnit.county_id == county_id, OrgUnit.code == code))
 
 
-ORG_UNIT_ORDERS = both_ways(code=(OrgUnit.code,), name=(OrgUnit.name, OrgUnit.id))
+# By columns of tables: naming one attribute of a class would make the whole statement one of objects.
+ORG_UNIT_ORDERS = both_ways(code=(_units.code,), name=(_units.name, _units.id))
 
 
 def org_units_page(
@@ -58,24 +59,23 @@ def org_units_page(
     paging: Paging,
 ) -> Slice[Any]:
     """Units of a county, to be shown, in one of the `ORG_UNIT_ORDERS`; `below`: this one and all below it."""
-    query = select(*_units).where(OrgUnit.county_id == county_id)
+    query = select(*_units).where(_units.county_id == county_id)
     if kind is not None:
-        query = query.where(OrgUnit.kind == kind)
+        query = query.where(_units.kind == kind)
     if parent_id is not None:
-        query = query.where(OrgUnit.parent_id == parent_id)
+        query = query.where(_units.parent_id == parent_id)
     if below is not None:
         query = query.where(_below(below))
     if name is not None:
         query = query.where(
-            or_(*(each.istartswith(name, autoescape=True) for each in (OrgUnit.name, OrgUnit.code)))
+            or_(*(each.istartswith(name, autoescape=True) for each in (_units.name, _units.code)))
         )
     return sliced_rows(session, query, ORG_UNIT_ORDERS, paging)
 
 
 def _below(unit_id: uuid.UUID) -> ColumnElement[bool]:
-    root = aliased(OrgUnit)
-    path = select(root.path).where(root.id == unit_id).scalar_subquery()
-    return or_(OrgUnit.id == unit_id, OrgUnit.path.startswith(path.concat("/")))
+    path = select(_roots.c.path).where(_roots.c.id == unit_id).scalar_subquery()
+    return or_(_units.id == unit_id, _units.path.startswith(path.concat("/")))
 
 
 def rooms(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Room]:
@@ -96,7 +96,8 @@ def room_by_code(session: Session, org_unit_id: uuid.UUID, code: str) -> Room | 
     return session.scalar(select(Room).where(Room.org_unit_id == org_unit_id, Room.code == code))
 
 
-ROOM_ORDERS = both_ways(code=(OrgUnit.code, Room.code), name=(Room.name, Room.id))
+_rooms = Room.__table__.c
+ROOM_ORDERS = both_ways(code=(_units.code, _rooms.code), name=(_rooms.name, _rooms.id))
 
 
 def _rooms_of(county_id: uuid.UUID) -> Select[Room]:
@@ -113,15 +114,16 @@ def rooms_page(
     paging: Paging,
 ) -> Slice[Any]:
     """Rooms of a county, to be shown, in one of the `ROOM_ORDERS`; `below`: those of this unit and of all below it."""
-    query = _rooms_of(county_id).with_only_columns(*Room.__table__.c)
+    query = select(*_rooms).join(OrgUnit.__table__, _units.id == _rooms.org_unit_id)
+    query = query.where(_units.county_id == county_id)
     if kind is not None:
-        query = query.where(Room.kind == kind)
+        query = query.where(_rooms.kind == kind)
     if below is not None:
         query = query.where(_below(below))
     if name is not None:
-        query = query.where(Room.name.istartswith(name, autoescape=True))
+        query = query.where(_rooms.name.istartswith(name, autoescape=True))
     if equipment is not None:
-        query = query.where(Room.equipment.icontains(equipment, autoescape=True))
+        query = query.where(_rooms.equipment.icontains(equipment, autoescape=True))
     return sliced_rows(session, query, ROOM_ORDERS, paging)
 
 

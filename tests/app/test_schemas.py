@@ -1,10 +1,13 @@
 """What the schemas of all domains refuse."""
 
+from typing import Any, cast
+
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from app.errors import Invalid
-from app.schemas import Day, Input, Moment, decode_cursor, encode_cursor, moment
+from app.lessons.schemas import LessonOut
+from app.schemas import Day, Input, Moment, as_json, decode_cursor, encode_cursor, moment, trusted
 
 
 class Wish(Input):
@@ -62,3 +65,12 @@ def test_no_text_has_a_nul_in_it() -> None:
             Wish.model_validate_json(body)
     with pytest.raises(Invalid):
         decode_cursor(encode_cursor("a\0"), 1)
+
+
+def test_what_is_trusted_is_the_same_as_what_was_looked_at() -> None:
+    example = cast(dict[str, Any], LessonOut.model_config["json_schema_extra"])["example"]
+    checked = LessonOut.model_validate(example)
+    made = trusted(LessonOut)(**{name: getattr(checked, name) for name in LessonOut.model_fields})
+    assert made == checked
+    assert made.model_dump_json() == checked.model_dump_json()
+    assert as_json(made).body == as_json(checked).body
