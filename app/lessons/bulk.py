@@ -184,6 +184,11 @@ def entries_taking_place(
     return [each for each in there if each.id in alive]
 
 
+def entries_called_off(session: Session, entries: Collection[TimetableEntry], today: date) -> frozenset[UUID]:
+    """Those of some entries whose lessons to come were all called off one by one."""
+    return planning_queries.entries_called_off(session, {each.term_id for each in entries}, today)
+
+
 def put_down_all(
     session: Session, principal: Principal, plans: Sequence[Plan], published: Collection[UUID], doing: Doing
 ) -> None:

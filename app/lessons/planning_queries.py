@@ -47,6 +47,16 @@ def entries_with_lessons(session: Session, term_ids: Collection[UUID]) -> frozen
     return frozenset(each for each in session.scalars(query) if each is not None)
 
 
+def entries_called_off(session: Session, term_ids: Collection[UUID], today: dt.date) -> frozenset[UUID]:
+    """Entries of terms whose lessons from a day on were all called off, one by one."""
+    states: dict[UUID, set[LessonState]] = {}
+    query = select(Lesson.entry_id, Lesson.state).where(Lesson.term_id.in_(term_ids), Lesson.date >= today)
+    for entry_id, state in session.execute(query.distinct()):
+        if entry_id is not None:
+            states.setdefault(entry_id, set()).add(state)
+    return frozenset(entry_id for entry_id, found in states.items() if found == {LessonState.CANCELLED})
+
+
 def hand_over(session: Session, lesson_ids: Collection[UUID], entry_id: UUID) -> None:
     """Let another entry have these lessons."""
     session.execute(update(Lesson).where(Lesson.id.in_(lesson_ids)).values(entry_id=entry_id))

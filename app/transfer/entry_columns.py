@@ -4,10 +4,12 @@ import re
 from collections.abc import Sequence
 from datetime import date
 from typing import Final
+from uuid import UUID
 
 from app.timetables.rules import LessonMode
 from app.timetables.weeks import WeekPattern
 from app.transfer.columns import (
+    BadValue,
     Column,
     Value,
     Words,
@@ -27,12 +29,17 @@ from app.web.language import Language
 
 DRAFT: Final = "draft"
 PUBLISHED: Final = "published"
+CALLED_OFF: Final = "called_off"
 MODES: Words = {
     LessonMode.SYNCHRONOUS.value: ("同步课堂", "synchronous"),
     LessonMode.DEDICATED.value: ("专递课堂", "dedicated"),
     LessonMode.EVENT.value: ("公开活动", "event"),
 }
-STATES: Words = {DRAFT: ("草稿", "draft"), PUBLISHED: ("已发布", "published")}
+STATES: Words = {
+    DRAFT: ("草稿", "draft"),
+    PUBLISHED: ("已发布", "published"),
+    CALLED_OFF: ("停课", "called off"),
+}
 _BEFORE_GROUP: Final = re.compile(r"\s*[;；\n]\s*(?=[A-Za-z0-9-]{1,32}/)")
 
 
@@ -51,6 +58,20 @@ def _sites(names: Value, language: Language) -> str:
 
 def _groups(names: Value, _language: Language) -> str:
     return "; ".join(names)
+
+
+def as_entry_id(cell: Cell) -> UUID:
+    """The id that an export has written."""
+    text = as_code(cell)
+    try:
+        return UUID(text)
+    except ValueError:
+        raise BadValue("cell.bad_id", value=text[:40]) from None
+
+
+def entry_id_in(entry_id: Value, _language: Language) -> str:
+    """Writes the id of a weekly lesson."""
+    return str(entry_id)
 
 
 COLUMNS = (
@@ -88,14 +109,22 @@ COLUMNS = (
             "Code of the unit/name, with semicolons between; the name alone of the main school's; may be empty"),
            as_groups, _groups, width=40),
     Column("status", ("状态", "Status"),
-           ("新课写“草稿”(以后再发布)或“已发布”(保存即通知);空着表示草稿",
-            "Of a new one: draft (published later) or published (people are told at once); empty: draft"),
+           ("新课写“草稿”(以后再发布)或“已发布”(保存即通知);空着表示草稿。已有的课写“停课”,取消以后的全部课次",
+            "Of a new one: draft (published later) or published (people are told at once); empty: draft. "
+            "Of one that is there: called off, which cancels all lessons to come"),
            as_word(STATES), word_of(STATES)),
+    Column("reason", ("调整原因", "Reason"),
+           ("更改或停课时告诉有关人员,可空", "Told to those concerned by a change; may be empty"),
+           as_text, width=24),
+    Column("entry_id", ("课表编号", "Id"),
+           ("导出时自动填写,请勿改动:改了星期、节次等,也靠它认出是哪门课。新课空着",
+            "Filled in by exports, and to be left as it is: by it a lesson is known whose slot the row changes. "
+            "Empty for new ones"), as_entry_id, entry_id_in, width=38),
 )  # fmt: skip
 _EVERY = (WeekPattern.EVERY, ())
 EXAMPLES: Sequence[Sequence[Value]] = (
     (None, "3415240012", "M1", 1, 2, _EVERY, None, None, ("英语", "English"), "三年级英语", "synchronous", "wang",
-     ["3415240112/R1", "3415240113/R1"], ["3415240012/三(1)班", "3415240112/一二年级复式班"], DRAFT),
+     ["3415240112/R1", "3415240113/R1"], ["3415240012/三(1)班", "3415240112/一二年级复式班"], DRAFT, None, None),
     (None, "3415240012", None, 3, 5, (WeekPattern.LISTED, (1, 2, 3, 4, 6)), date(2026, 9, 1), date(2026, 12, 31),
-     ("音乐", "Music"), None, "dedicated", "王老师", ["3415240112"], [], None),
+     ("音乐", "Music"), None, "dedicated", "王老师", ["3415240112"], [], None, None, None),
 )  # fmt: skip

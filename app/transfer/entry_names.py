@@ -39,7 +39,7 @@ class Key(NamedTuple):
     last_day: date
 
 
-GroupsThere = Callable[[Key], Collection[UUID]]
+GroupsThere = Callable[[Record, Key], Collection[UUID]]
 """The pupil groups of the weekly lesson that is there under a key, if one is."""
 
 
@@ -118,7 +118,7 @@ class Names:
         first_day, last_day = values["first_day"] or term.first_day, values["last_day"] or term.last_day
         slot = values["weekday"], values["period"], pattern, tuple(sorted(weeks))
         key = Key(term.id, main.id, *slot, first_day, last_day)
-        there = groups_there(key)
+        there = groups_there(record, key)
         fields["pupil_group_ids"] = [
             self._group(record, school, name, last_day, there).id for name in values["groups"] or ()
         ]
@@ -199,6 +199,8 @@ def rows(session: Session, principal: Principal) -> list[Sequence[Value]]:
             sorted("/".join(names.places.place_of(site.receiving_room_id)) for site in entry.sites),
             sorted(names.group_name(group_id) for group_id in entry.pupil_group_ids),
             PUBLISHED if entry.published else DRAFT,
+            None,
+            entry.id,
         )
         for entry in sorted(entries, key=place)
         if entry.published or plans

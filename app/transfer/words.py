@@ -188,6 +188,10 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "“{value}”不在可选范围内:{words}。",
         "“{value}” is none of these: {words}.",
     ),
+    "cell.bad_id": (
+        "“{value}”不是课表编号。请照导出的表格填写；新课空着。",
+        "“{value}” is no id of a weekly lesson. Leave it as it was exported, and empty for new ones.",
+    ),
     "cell.bad_code": (
         "只能用英文字母、数字和连字符,最多 32 个。",
         "Letters A to Z, digits and dashes only, up to 32.",
@@ -428,6 +432,26 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "entry.too_many_changes": (
         "一个文件最多更改 {most} 门已有的课，请分成几个文件。",
         "A file changes up to {most} weekly lessons; divide it into several.",
+    ),
+    "entry.gone": (
+        "这门课已停课，或已由另一门课接续。请重新导出；要另排新课，请清空课表编号。",
+        "It was called off, or another one took over from it. Export again, or leave the id empty to plan anew.",
+    ),
+    "entry.start_fixed": (
+        "已有的课不能改学期和开始日期。要从某天起改，请在“课表”页操作；或让它到前一天结束，另起一行。",
+        "Term and first day of a lesson stay. To change it from a day on, use the page Timetable, or let it end the "
+        "day before and add a row.",
+    ),
+    "entry.called_off": (
+        "{number} 门课（首行：第 {first} 行）以后的课次都已逐次停课，保持不变；要恢复，请在“课表”页补课或另排。",
+        "Weekly lessons whose lessons to come were all called off one by one, and stay so: {number}, the first in row "
+        "{first}. Make up for them, or plan anew, on the page Timetable.",
+    ),
+    "entry.beside": (
+        "{number} 门新课（首行：第 {first} 行）与已有的课只有时间不同，会两门都上。"
+        "要移动已有的课，请导出课表，在带课表编号的行里改时间。",
+        "New lessons that differ from one that is there in nothing but the time, and take place beside it: {number}, "
+        "the first in row {first}. To move that one, export the timetable and change the time in the row with its id.",
     ),
     "entry.published": (
         "这门课已发布，不能改回草稿；要停课请在“课表”页操作。",

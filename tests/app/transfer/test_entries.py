@@ -1,5 +1,8 @@
 """The weekly timetable by tables: planned together, told apart by rows, changed and given out again."""
 
+import csv
+import io
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -94,8 +97,8 @@ def test_a_timetable_comes_in_is_corrected_and_goes_out(
 
     # Corrections: another teacher, published now; what clashes with what is there says so, and nothing is changed.
     changes = good.replace("三年级英语", "四年级英语").replace(
-        f",{county.teacher.login},{county.sites[1].unit.code},,\n",
-        f",{second.login},{county.sites[1].unit.code},,published\n",
+        f",{county.teacher.login},{county.sites[1].unit.code},,,,\n",
+        f",{second.login},{county.sites[1].unit.code},,published,,\n",
     )
     for dry_run in (True, False, False):
         _, report = bureau.send("timetable-entries", changes, dry_run=dry_run)
@@ -129,6 +132,69 @@ def test_a_timetable_comes_in_is_corrected_and_goes_out(
         with pytest.MonkeyPatch.context() as fewer:
             fewer.setattr(entries, bound, 1)
             assert bureau.faults("timetable-entries", busy)[-1][1:] == (None, code)
+
+
+def test_rows_with_their_ids_move_lessons_and_call_them_off(
+    client: TestClient, session: Session, session_factory: SessionFactory, keys: Keys
+) -> None:
+    county = counties.county(session, first_day=counties.next_monday(), weeks=4)
+    session.commit()
+    bureau, table = Sender(client, factories.bearer(keys, county.bureau)), Timetable(county)
+    slots = ((1, 1), (2, 1), (3, 1), (4, 1))
+    good = HEAD + "".join(table.row(weekday=day, period=period) for day, period in slots)
+    assert bureau.send("timetable-entries", good, dry_run=False)[1]["created"] == 4
+    exported = bureau.get("/api/v1/exports/timetable-entries.csv").decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(exported)))
+
+    def send(wanted: list[dict[str, str]], dry_run: bool = False) -> Any:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, wanted[0].keys())
+        writer.writeheader()
+        writer.writerows(wanted)
+        report = bureau.send("timetable-entries", text.getvalue(), dry_run=dry_run)[1]
+        return report.get("report", report)
+
+    def stand() -> set[tuple[int, int, str]]:
+        there = select(Lesson.date, Lesson.period, Lesson.title).where(Lesson.state != LessonState.CANCELLED)
+        return {(day.isoweekday(), period, title) for day, period, title in look(session_factory, there)}
+
+    # Each takes the place of the next one, in whatever order; the last one is called off, with a reason.
+    moved = [dict(row) for row in rows]
+    for row, weekday in zip(moved, ("星期二", "星期三", "星期四"), strict=False):
+        row["星期"] = weekday
+    moved[0]["课程名称"] = "首行"
+    moved[3] |= {"状态": "停课", "调整原因": "并校"}
+    assert {key: send(moved, True)[key] for key in ("errors", "changed", "created")} == {
+        "errors": [],
+        "changed": 4,
+        "created": 0,
+    }
+    assert send(moved)["changed"] == 4
+    assert stand() == {(2, 1, "首行"), (3, 1, "英语"), (4, 1, "英语")}
+    again = send(moved)
+    assert (again["unchanged"], again["changed"], again["created"]) == (4, 0, 0)
+    called_off = select(AuditEvent.after).where(AuditEvent.act == "entry.withdrawn")
+    assert "并校" in str(look(session_factory, called_off))
+
+    # A new one may take the place that another leaves in the same file.
+    back = [dict(row) for row in rows[:2]]
+    back[1] |= {"星期": "星期五"}
+    there_now = dict(rows[1]) | {"课表编号": "", "星期": "星期三", "课程名称": "新课"}
+    assert [send([*back, there_now], True)[key] for key in ("errors", "changed", "created")] == [[], 2, 1]
+    # What is in the way stays in it; what cannot move says so; a row of its own is told that it stands beside another.
+    moved[0]["星期"] = "星期三"
+    assert [(each["cell"], each["code"]) for each in send(moved)["errors"]] == [("L2", "clash.lesson")]
+    moved[0] |= {"星期": "星期二", "开始日期": str(county.term.first_day + timedelta(days=7))}
+    moved[1]["课表编号"] = "7"
+    moved[3]["状态"] = "草稿"
+    assert [(each["column"], each["code"]) for each in send(moved)["errors"]] == [
+        ("开始日期", "entry.start_fixed"),
+        ("课表编号", "cell.bad_id"),
+        ("课表编号", "entry.gone"),
+    ]
+    beside = HEAD + table.row(weekday=5)
+    (remark,) = bureau.send("timetable-entries", beside)[1]["remarks"]
+    assert remark["code"] == "entry.beside"
 
 
 def test_every_row_that_cannot_be_says_which_lesson_what_and_when(
