@@ -29,7 +29,7 @@ def test_an_administrator_tries_a_table_corrects_it_and_stores_it(
         table.splitlines()[1]
         .replace("101", "102")
         .replace("主课堂", "录播室")
-        .replace(",main,", ",recording,")
+        .replace('"main"', '"recording"')
     )
     file = page.get_by_label("XLSX or CSV")
     file.set_input_files(csv(table + new.replace("M1", "nowhere")))
