@@ -108,7 +108,8 @@ async def import_table(
     scanner = Scanner(settings.upload_scanner, settings.upload_scan_seconds)
     async with received(_Body(request), scanner, MOST_BYTES) as path:
         factory = request.app.state.session_factory
-        return await desk.work(service.import_file, factory, principal, wish, path)
+        act = desk.work if dry_run else desk.store
+        return await act(service.import_file, factory, principal, wish, path)
 
 
 @router.get(
