@@ -161,5 +161,6 @@ def begin_session(
         proven = terminals.prove(
             session, state.keys, terminal_id, body.challenge, body.signature, datetime.now(UTC)
         )
-    room = TerminalRoom(id=proven.room.id, kind=proven.room.kind, name=proven.room.name)
+    facts = proven.room
+    room = TerminalRoom(id=facts.id, kind=facts.kind, name=facts.name, time_zone=proven.time_zone)
     return TerminalSession(access_token=proven.token, expires_at=proven.until, room=room)

@@ -11,6 +11,12 @@ from app.schemas import Input, Output, example
 
 _TERMINAL = "0b8f2d4e-53c6-4a7b-9e21-6d0c7f3a1b52"
 _ROOM = "a1c6e2de-92c1-4a44-8d1c-6e0f1b2a7c55"
+_PLACE = {
+    "id": _ROOM,
+    "kind": "receiving",
+    "name": "响洪甸教学点 Xianghongdian · 接收教室",
+    "time_zone": "Asia/Shanghai",
+}
 _KEY = "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4.4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"
 
 Secret = Annotated[str, Field(min_length=43, max_length=43, pattern=r"^[A-Za-z0-9_-]+$")]
@@ -132,10 +138,9 @@ class TerminalRoom(Output):
     id: uuid.UUID
     kind: str = Field(description="`main` or `receiving`")
     name: str = Field(description="School or site, and room")
+    time_zone: str = Field(description="IANA name of the county's: the screen's own may be set to another")
 
-    model_config = example(
-        {"id": _ROOM, "kind": "receiving", "name": "响洪甸教学点 Xianghongdian · 接收教室"}
-    )
+    model_config = example(_PLACE)
 
 
 class TerminalSession(Output):
@@ -149,6 +154,6 @@ class TerminalSession(Output):
         {
             "access_token": "eyJhbGciOi…",
             "expires_at": "2026-11-23T00:56:00Z",
-            "room": {"id": _ROOM, "kind": "receiving", "name": "响洪甸教学点 Xianghongdian · 接收教室"},
+            "room": _PLACE,
         }
     )

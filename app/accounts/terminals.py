@@ -18,7 +18,7 @@ from app.accounts import device_keys, terminal_queries
 from app.accounts.models import RoomTerminal, TerminalPairing
 from app.accounts.passes import terminal_removed
 from app.accounts.permissions import Action
-from app.accounts.queries import units
+from app.accounts.queries import county_time_zone, units
 from app.accounts.reach import Target, require, require_somewhere
 from app.accounts.rules import Principal
 from app.accounts.tokens import TokenKind, read, sign
@@ -45,6 +45,7 @@ class Proven(NamedTuple):
     token: str
     until: datetime
     room: terminal_queries.RoomFacts
+    time_zone: str
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,8 @@ def prove(
         )
     until = now + SESSION_LIFE
     token = sign(keys, TokenKind.TERMINAL, {"sub": str(terminal_id)}, now=now, until=until)
-    return Proven(token, until, _room(session, terminal.room_id))
+    room = _room(session, terminal.room_id)
+    return Proven(token, until, room, county_time_zone(session, room.county_id))
 
 
 def room_names(session: Session, terminals: Sequence[RoomTerminal]) -> dict[uuid.UUID, str]:

@@ -23,6 +23,7 @@ from app.live.rules import Direction
 from app.live.schemas import Join, PublishOffer, WatchOffer
 from app.live.signalling import coordinator_of
 from app.live.turn import IceServers
+from app.schools import service as schools
 
 router = APIRouter(prefix="/api/v1", tags=["lessons"])
 
@@ -67,6 +68,7 @@ def join_lesson(
         viewer=viewer or new_viewer(),
         channel=f"/api/v1/lessons/{lesson.id}/channel",
         server_time=now,
+        time_zone=schools.time_zone_of(session, schools.get_org_unit(session, lesson.school_id)).key,
     )
     if lessons.takes_media(lesson, now):
         state = request.app.state

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from app.lessons.rules import ParticipantRole
 from app.lessons.schemas import LessonOut
-from app.schemas import Output
+from app.schemas import Output, TimeZoneName
 
 Stream = Annotated[str, Field(description="main, board, or site-<code>", examples=["main"])]
 GrantToken = Annotated[str, Field(description="Bearer token for this stream only", examples=["eyJhbGciOi…"])]
@@ -72,3 +72,6 @@ class Join(Output):
         examples=["/api/v1/lessons/5c0c1b6e-3f0e-4c59-9d25-1f4a8f6f0d10/channel"],
     )
     server_time: datetime
+    time_zone: TimeZoneName = Field(
+        description="Where the lesson's school is: what a room's clock shows, whatever the screen believes"
+    )

@@ -295,3 +295,19 @@ def test_every_module_can_be_read_with_all_it_imports(page: Page) -> None:
     page.unroute_all()
     assert len(names) > 50
     assert {name: words for name, words in told.items() if words != "read"} == {}
+
+
+def test_a_day_begins_where_the_county_is_whatever_the_clocks_do_at_midnight(page: Page) -> None:
+    begins = {
+        ("2026-11-23", "Asia/Shanghai"): "2026-11-22T16:00:00.000Z",
+        ("2026-11-23", "America/New_York"): "2026-11-23T05:00:00.000Z",
+        ("2018-11-04", "America/Sao_Paulo"): "2018-11-04T03:00:00.000Z",  # there is no midnight
+        ("2019-02-17", "America/Sao_Paulo"): "2019-02-17T03:00:00.000Z",
+        ("2026-03-29", "Asia/Beirut"): "2026-03-28T22:00:00.000Z",
+        ("2026-11-01", "America/Havana"): "2026-11-01T04:00:00.000Z",  # there are two
+    }
+    asked = """async ([module, days]) => {
+      const { startOf } = await import(module);
+      return days.map(([day, zone]) => startOf(day, zone).toISOString());
+    }"""
+    assert page.evaluate(asked, [module(page, "dates.js"), list(begins)]) == list(begins.values())

@@ -112,9 +112,11 @@ def test_before_the_doors_open_the_page_names_the_time(
         answer = route.fetch().json()
         opens = datetime.fromisoformat(answer["server_time"]) + timedelta(hours=1)
         answer["lesson"] |= {"opens_at": opens.isoformat(), "starts_at": "2026-11-23T08:30:00+00:00"}
-        route.fulfill(json=answer | {"publish": [], "watch": []})
+        route.fulfill(json=answer | {"publish": [], "watch": [], "time_zone": "UTC"})
 
-    room = open_room("about:blank", timezone_id="UTC")
+    room = open_room(
+        "about:blank", timezone_id="America/New_York"
+    )  # what the screen believes is not what counts
     room.page.route("**/join", early)
     room.page.goto(server.link(page, login))
     room.page.get_by_text("Next lesson at 08:30").wait_for()

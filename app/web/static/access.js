@@ -4,7 +4,7 @@ import { ApiError, get, post, send } from "./api.js";
 import { tellFault } from "./fault.js";
 import { begin, whoIsHere } from "./frame.js";
 import { say } from "./i18n.js";
-import { byId, child, wired } from "./page.js";
+import { byId, child, goOnFrom, wired } from "./page.js";
 import { showPlaces } from "./places.js";
 import { signInHeader } from "./session.js";
 
@@ -51,6 +51,7 @@ wire("remove", async () => {
   await post(`${FACTOR}/remove`, { code: byId("last-code").value });
   byId("last-code").value = "";
   await showFactor();
+  goOnFrom(byId("factor-heading"));
 });
 
 wire("connect", async () => {
@@ -150,6 +151,7 @@ function addRow(token) {
 async function revoke({ id }) {
   await send(`${TOKENS}/${id}`, { method: "DELETE", headers: signInHeader() });
   await showTokens();
+  goOnFrom(byId("tokens-heading"));
 }
 
 byId("telling").addEventListener("cancel", (event) => event.preventDefault()); // what is shown once is not gone by a slip
@@ -157,8 +159,13 @@ byId("telling").addEventListener("cancel", (event) => event.preventDefault()); /
 function tell(key, secret) {
   say(byId("tell"), key);
   byId("secret").textContent = secret;
-  byId("telling").addEventListener("close", () => (byId("secret").textContent = ""), { once: true });
+  byId("telling").addEventListener("close", forget, { once: true });
   byId("telling").showModal();
+}
+
+function forget() {
+  byId("secret").textContent = "";
+  goOnFrom(byId("content"));
 }
 
 function wire(id, act) {

@@ -12,6 +12,7 @@ import { closePanel, field, form, input, openPanel, prepare, select, ticks } fro
 import { holds } from "./frame.js";
 import { say, text } from "./i18n.js";
 import { child } from "./page.js";
+import { PersonChoice } from "./persons.js";
 import { titleOf } from "./subjects.js";
 
 const SCOPES = ["one", "following", "all"];
@@ -166,31 +167,45 @@ export function periodWords({ number, starts_at: starts, ends_at: ends }) {
 }
 
 async function substitute(fields, lesson, { me }) {
-  const [teachers, busy] = await Promise.all([choices.teachers(me), choices.teachingWhile(lesson)]);
-  const others = teachers.filter(({ id }) => id !== lesson.teacher.id);
-  if (lesson.substitute_for) others.unshift({ ...lesson.substitute_for, unit: lesson.school.id }); // naming them ends it
-  const control = field(fields, "change.teacher", teacherChoice(unique(others), lesson.school.id, busy));
-  return { one: () => ({ teacher_id: control.value }), series: () => ({ teacher_id: control.value }) };
+  const school = lesson.school.id;
+  let busy = new Set();
+  const load = async (name) => {
+    const found = name ? await choices.teachersNamed(name, me) : await choices.teachersAt(school);
+    if (lesson.substitute_for) found.unshift({ ...lesson.substitute_for, unit: school }); // naming them ends it
+    return unique(found).filter(({ id }) => id !== lesson.teacher.id);
+  };
+  const choice = new PersonChoice(fields, "change.teacher", { load, draw: (people) => teacherOptions(people, school, busy) });
+  await choice.show();
+  // A day's lessons take their time on a weak link; who teaches then is told as soon as it is known.
+  choices.teachingWhile(lesson).then(
+    (known) => {
+      busy = known;
+      return choice.show();
+    },
+    () => {}, // whoever is not free is refused, with the lesson that is in the way
+  );
+  const teacher_id = () => choice.control.value;
+  const lacks = () => !teacher_id() && "plan.missing.teacher";
+  return { lacks, one: () => ({ teacher_id: teacher_id() }), series: () => (teacher_id() ? { teacher_id: teacher_id() } : {}) };
 }
 
-const unique = (people) => [...new Map(people.map((each) => [each.id, each])).values()];
+export const unique = (people) => [...new Map(people.map((each) => [each.id, each])).values()];
 
 // Teachers of the school first; those who are known to teach at the time last.
-export function teacherChoice(teachers, school, busy = new Set()) {
-  const control = document.createElement("select");
+export function teacherOptions(teachers, school, busy = new Set()) {
   const free = teachers.filter(({ id }) => !busy.has(id));
   const parts = {
     "plan.teacher.own": free.filter(({ unit }) => unit === school),
     "plan.teacher.others": free.filter(({ unit }) => unit !== school),
     "plan.teacher.busy": teachers.filter(({ id }) => busy.has(id)),
   };
-  for (const [key, some] of Object.entries(parts)) {
-    if (!some.length) continue;
-    const part = child(control, "optgroup");
+  const groups = Object.entries(parts).filter(([, some]) => some.length);
+  return groups.map(([key, some]) => {
+    const part = document.createElement("optgroup");
     part.label = text(key);
     for (const { id, name } of some) part.append(new Option(name, id));
-  }
-  return control;
+    return part;
+  });
 }
 
 async function rooms(fields, lesson) {

@@ -43,19 +43,22 @@ export async function sites() {
   return found.map(({ id, name }) => ({ id, name, unit: id })).sort(byName);
 }
 
-// Those who may not look at people see themselves.
-export async function teachers(me) {
-  if (!holds(me, "bureau_admin", "school_admin")) {
-    const duty = me.assignments.find(({ role }) => role === "teacher");
-    return duty ? [{ id: me.id, name: me.name, unit: duty.org_unit_id }] : [];
-  }
-  const found = [];
-  for (const { id, name, active, assignments } of await list("/api/v1/people")) {
-    const duty = assignments.find(({ role }) => role === "teacher");
-    if (active && duty) found.push({ id, name, unit: duty.org_unit_id });
-  }
-  return found.sort(byName);
+const asTeacher = ({ id, name, assignments }) => ({ id, name, unit: assignments.find(({ role }) => role === "teacher")?.org_unit_id });
+
+// A county has thousands of teachers: those of a school, or those whose names begin so, as many as one looks through.
+export async function teachersAt(school) {
+  const query = new URLSearchParams({ role: "teacher", active: true, org_unit_id: school });
+  return (await list(`/api/v1/people?${query}`)).map(asTeacher).sort(byName);
 }
+
+// Those who may not look at people see themselves.
+export async function teachersNamed(name, me) {
+  if (!holds(me, "bureau_admin", "school_admin")) return [asTeacher(me)].filter(({ unit }) => unit);
+  const query = new URLSearchParams({ role: "teacher", active: true, sort: "name", limit: MOST_FOUND, ...(name ? { name } : {}) });
+  return (await get(`/api/v1/people?${query}`)).items.map(asTeacher).sort(byName);
+}
+
+export const teacher = async (id) => asTeacher(await get(`/api/v1/people/${encodeURIComponent(id)}`));
 
 const asGroup = (of) => ({ id, name, org_unit_id: unit, closed_from: closed }) => ({ id, unit, closed, name: within(of, name, unit) });
 

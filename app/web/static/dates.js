@@ -16,6 +16,21 @@ export const mondayOfWeek = (firstDay, week) => addDays(mondayOf(firstDay), 7 * 
 // Today where the county is.
 export const todayIn = (timeZone, now = new Date()) => new Intl.DateTimeFormat("en-CA", { timeZone }).format(now);
 
+// The moment a day begins where the county is; where clocks are put forward then, the first moment of it.
+export function startOf(iso, timeZone) {
+  const guess = utc(iso).getTime();
+  const near = guess - ahead(guess, timeZone);
+  return new Date(Math.max(near, guess - ahead(near, timeZone)));
+}
+
+// How far a zone's clocks are ahead of UTC at a moment.
+function ahead(moment, timeZone) {
+  const parts = { year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric" };
+  const written = new Intl.DateTimeFormat("en-US", { ...parts, timeZone, hourCycle: "h23" }).formatToParts(new Date(moment));
+  const { year, month, day, hour, minute, second } = Object.fromEntries(written.map(({ type, value }) => [type, Number(value)]));
+  return Date.UTC(year, month - 1, day, hour, minute, second) - Math.trunc(moment / 1000) * 1000;
+}
+
 export const shortDay = (iso) => dated(utc(iso), { month: "short", day: "numeric", timeZone: "UTC" });
 export const longDay = (iso) => dated(utc(iso), { weekday: "short", month: "short", day: "numeric", timeZone: "UTC" });
 export const longDate = (iso) => dated(utc(iso), { year: "numeric", month: "short", day: "numeric", timeZone: "UTC" });

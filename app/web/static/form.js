@@ -5,10 +5,12 @@ import { say } from "./i18n.js";
 import { byId, child } from "./page.js";
 
 let made = 0;
+let openedFrom = null;
 
 // Empties the dialog for something new; returns the place for it.
 export function openPanel(key, given = {}) {
   const panel = byId("panel");
+  if (!panel.open) openedFrom = document.activeElement?.closest("section");
   say(byId("panel-title"), key, given);
   const body = document.createElement("div"); // what comes late for another one goes nowhere
   byId("panel-body").replaceChildren(body);
@@ -35,6 +37,9 @@ export async function prepare(place, act, again) {
     wait.remove();
   }
 }
+
+// The part of the page that the dialog was opened from: what the keyboard was on there may be gone since.
+export const panelFrom = () => openedFrom;
 
 export const closePanel = () => byId("panel").close();
 byId("panel-close").addEventListener("click", closePanel);

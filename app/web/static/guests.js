@@ -4,12 +4,13 @@ import { ApiError, get, post } from "./api.js";
 import { tellFault } from "./fault.js";
 import { begin, whoIsHere } from "./frame.js";
 import { clock, day, say } from "./i18n.js";
-import { byId, child, wired } from "./page.js";
+import { byId, child, goOnFrom, wired } from "./page.js";
 import { sayTitle } from "./subjects.js";
 
 const FAULTS = { "lesson.not_found": "guests.no_lesson", "lesson.wrong_state": "guests.too_late" };
 
 const lessonId = new URLSearchParams(location.search).get("lesson") ?? "";
+let zone = null; // where the county is
 const links = `/api/v1/lessons/${encodeURIComponent(lessonId)}/guest-links`;
 
 byId("invite").addEventListener("submit", (event) => {
@@ -25,14 +26,15 @@ wired();
 begin(open, byId("lesson"));
 
 async function open() {
-  await whoIsHere();
+  const { county_id: county } = await whoIsHere();
   if (!lessonId) return withoutLesson();
   const lesson = await get(`/api/v1/lessons/${encodeURIComponent(lessonId)}`).catch((failure) => {
     if (failure.status !== 404) throw failure;
   });
   if (!lesson) return withoutLesson();
+  zone = (await get(`/api/v1/org-units/${county}`)).time_zone;
   const [from, to] = [new Date(lesson.starts_at), new Date(lesson.ends_at)];
-  sayTitle(byId("lesson"), lesson, "guests.lesson", { day: day(from), from: clock(from), to: clock(to) });
+  sayTitle(byId("lesson"), lesson, "guests.lesson", { day: day(from, zone), from: clock(from, zone), to: clock(to, zone) });
   await list();
 }
 
@@ -83,7 +85,7 @@ function addRow(link) {
   const until = new Date(link.expires_at);
   const good = !link.revoked_at && until > new Date() && link.used < link.uses;
   const state = link.revoked_at ? "guests.revoked" : good ? "guests.used" : "guests.over";
-  say(child(what, "p", "row-state"), state, { used: link.used, uses: link.uses, until: clock(until) });
+  say(child(what, "p", "row-state"), state, { used: link.used, uses: link.uses, until: clock(until, zone) });
   if (link.revoked_at || until <= new Date()) return item.classList.add("past");
   // A link that was used up is taken back too: whoever is in by it is out.
   const button = child(child(item, "div", "row-ways"), "button", "button danger");
@@ -96,6 +98,7 @@ async function takeBack({ id }) {
   await post(`/api/v1/guest-links/${id}/revoke`);
   await list();
   byId("links-heading").scrollIntoView({ block: "nearest" });
+  goOnFrom(byId("links-heading"));
 }
 
 async function attempt(act) {

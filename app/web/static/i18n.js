@@ -47,8 +47,8 @@ export function clock(date, timeZone = undefined) {
   return dated(date, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone });
 }
 
-export function day(date) {
-  return dated(date, { weekday: "long", month: "long", day: "numeric" });
+export function day(date, timeZone = undefined) {
+  return dated(date, { weekday: "long", month: "long", day: "numeric", timeZone });
 }
 
 // Every page has one such button; it names the other language in that language.

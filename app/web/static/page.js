@@ -56,6 +56,14 @@ export function wireShowing(box, ...fields) {
   show();
 }
 
+// The keyboard goes on from here, where what it was on is gone.
+export function goOnFrom(element) {
+  const at = document.activeElement;
+  if (at && at !== document.body && at.checkVisibility()) return;
+  if (!element.matches("button, a, input, select")) element.tabIndex = -1;
+  element.focus();
+}
+
 export function wait(milliseconds) {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

@@ -6,7 +6,7 @@ import { tellFault } from "./fault.js";
 import { begin, holds, whoIsHere } from "./frame.js";
 import { say, text } from "./i18n.js";
 import { identity } from "./identity.js";
-import { byId, child } from "./page.js";
+import { byId, child, goOnFrom } from "./page.js";
 import { wireProposing } from "./proposing.js";
 import { loadSubjects, subjectName } from "./subjects.js";
 
@@ -38,22 +38,29 @@ let next = null;
 let searches = 0; // so that only the latest answer is shown
 let timer = null;
 
-byId("which").addEventListener("change", () => attempt(load));
+byId("which").addEventListener("change", loadSoon);
 byId("choose").addEventListener("submit", (event) => event.preventDefault());
 byId("find").addEventListener("input", () => {
   clearTimeout(timer);
-  timer = setTimeout(() => attempt(load), PAUSE);
+  timer = setTimeout(loadSoon, PAUSE);
 });
 byId("more").addEventListener("click", () => attempt(() => load(next)));
-begin(open, byId("none"));
+const begun = begin(open, byId("none"));
+
+// What is chosen or typed early counts when the page has begun.
+async function loadSoon() {
+  await begun;
+  await attempt(load);
+}
 
 async function open() {
   me = await whoIsHere();
   const [units, found, subjects] = await Promise.all([getAll("/api/v1/org-units"), getAll("/api/v1/rooms"), loadSubjects()]);
+  const zone = units.find(({ id }) => id === me.county_id)?.time_zone;
   const names = new Map(units.map(({ id, name }) => [id, name]));
   rooms = new Map(found.map((room) => [room.id, `${names.get(room.org_unit_id)} · ${room.name}`]));
   await load();
-  if (holds(me, "bureau_admin")) await wireProposing({ rooms: found, subjects, nameOf, attempt, added: load });
+  if (holds(me, "bureau_admin")) await wireProposing({ rooms: found, subjects, nameOf, zone, attempt, added: load });
 }
 
 const nameOf = (roomId) => rooms.get(roomId) ?? text("pairings.room_unknown");
@@ -115,6 +122,7 @@ async function take(step, pairing, warning = null) {
   }
   say(byId("done"), "pairings.done");
   await load();
+  goOnFrom(byId("pairings").querySelector("button") ?? byId("which"));
 }
 
 function asked(step, pairing, warning) {
@@ -145,6 +153,7 @@ function asked(step, pairing, warning) {
 
 async function attempt(act) {
   byId("fault").hidden = true;
+  byId("done").textContent = "";
   try {
     await act();
   } catch (failure) {

@@ -6,7 +6,7 @@ import { tellFault } from "./fault.js";
 import { begin, holds, whoIsHere } from "./frame.js";
 import { say } from "./i18n.js";
 import { showLetters } from "./letters.js";
-import { byId, child, wired } from "./page.js";
+import { byId, child, goOnFrom, wired } from "./page.js";
 import { pageOf } from "./units.js";
 
 const PAGE = 50;
@@ -77,7 +77,7 @@ function row(person) {
 
 // Each role that is not over leads to where it is held.
 function addDuties(list, { assignments }) {
-  const today = todayIn(undefined);
+  const today = todayIn(undefined); // to the day is good enough: it hides what is over
   for (const { role, org_unit_id: unit } of assignments.filter(({ valid_to: last }) => !last || last >= today)) {
     const way = child(child(list, "li"), "a");
     way.href = pageOf(unit);
@@ -102,8 +102,9 @@ function enterMail(person, item) {
     event.preventDefault();
     try {
       const email = byId("mail-address").value.trim() || null;
-      item.replaceWith(row(await change("PATCH", `/api/v1/people/${person.id}`, { email })));
+      const changed = row(await change("PATCH", `/api/v1/people/${person.id}`, { email }));
       byId("mailing").close();
+      replace(item, changed);
     } catch (failure) {
       const wrong = failure instanceof ApiError && failure.status === 422;
       tellFault(byId("mail-fault"), wrong ? { words: "people.mail.wrong" } : failure);
@@ -126,7 +127,12 @@ async function reset({ id, name }) {
 }
 
 async function turn(person, change, item) {
-  item.replaceWith(row(await post(`/api/v1/people/${person.id}/${change}`)));
+  replace(item, row(await post(`/api/v1/people/${person.id}/${change}`)));
+}
+
+function replace(item, changed) {
+  item.replaceWith(changed);
+  goOnFrom(changed.querySelector("button"));
 }
 
 function ask(key, name) {

@@ -2,7 +2,7 @@
 
 import { ask, get, post } from "./api.js";
 import { clock, day, say } from "./i18n.js";
-import { byId, child } from "./page.js";
+import { byId, child, goOnFrom } from "./page.js";
 import { signOut } from "./session.js";
 
 const PLACES = "/api/v1/me/sign-ins";
@@ -45,4 +45,5 @@ async function end({ id }, attempt) {
   await ask("DELETE", `${PLACES}/${id}`);
   await showPlaces(attempt);
   say(byId("signed-in-done"), "access.places.ended", { ended: 1 });
+  goOnFrom(byId("signed-in-heading"));
 }

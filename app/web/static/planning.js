@@ -1,7 +1,7 @@
 // Planning a weekly lesson, and publishing drafts. The server is asked at every change whether the plan would do.
 
 import { ApiError, post } from "./api.js";
-import { pairedRooms, periodWords, teacherChoice } from "./changing.js";
+import { pairedRooms, periodWords, teacherOptions, unique } from "./changing.js";
 import * as choices from "./choices.js";
 import { isClash, showFindings } from "./clashes.js";
 import { mondayOfWeek, weekdayName } from "./dates.js";
@@ -9,6 +9,7 @@ import { tellFault } from "./fault.js";
 import { addOption, closePanel, field, form, input, openPanel, prepare, select, ticks } from "./form.js";
 import { say } from "./i18n.js";
 import { child } from "./page.js";
+import { PersonChoice } from "./persons.js";
 import { subjectName } from "./subjects.js";
 
 const PAUSE = 400; // after the last change, before the server is asked
@@ -17,7 +18,7 @@ const MODES = ["synchronous", "dedicated", "event"];
 const CHECK = "/api/v1/timetable-entries/check";
 const hasAny = (some, others) => some.some((each) => others.includes(each));
 
-// start: { by, whose, weekday, period, week }, whatever is known of the wish.
+// start: { by, whose, teacher, weekday, period, week }, whatever is known of the wish.
 export async function openPlanning(start, given) {
   const plan = new Planning(start, given);
   await plan.open(() => openPlanning(start, given));
@@ -28,7 +29,9 @@ class Planning {
   #given;
   #parts;
   #controls = {};
+  #teachers;
   #rooms = [];
+  #likely = []; // teachers to choose from beside those of the school
   #asked = 0;
   #timer = null;
 
@@ -46,34 +49,36 @@ class Planning {
   async #fill() {
     const { fields } = this.#parts;
     fields.classList.add("two");
-    const { by, whose } = this.#start;
-    const [rooms, teachers] = await Promise.all([choices.mainRooms(), choices.teachers(this.#given.me)]);
+    const { by, whose, teacher } = this.#start;
+    const rooms = await choices.mainRooms();
     this.#rooms = rooms;
+    this.#likely = teacher ? [teacher] : [];
     const known = this.#controls;
-    known.room = field(fields, "timetable.by.room", select(rooms, by === "room" ? whose : await this.#roomOf(by, whose, teachers)));
+    known.room = field(fields, "timetable.by.room", select(rooms, by === "room" ? whose : this.#roomOf(teacher?.unit)));
     known.subject = field(fields, "lesson.subject", document.createElement("select"));
     known.title = field(fields, "plan.title", input("text", "", { maxLength: 200, autocomplete: "off" }));
-    this.#addTeacher(teachers);
+    this.#addTeacher();
     this.#addTimes(fields);
     known.mode = field(fields, "lesson.mode", select(MODES.map((id) => ({ id, key: `mode.${id}` }))));
     const wide = child(fields, "div", "wide fields");
     known.places = child(wide, "div", "fields");
     const publish = [{ id: "no", key: "plan.draft", checked: true }, { id: "yes", key: "plan.publish" }];
     known.publish = ticks(wide, "radio", "plan.visible", publish);
-    known.room.addEventListener("change", () => this.#attempt(() => this.#roomChanged(teachers)));
+    known.room.addEventListener("change", () => this.#attempt(() => this.#roomChanged()));
     known.first.addEventListener("change", () => this.#attempt(() => this.#weekChanged()));
-    known.subject.addEventListener("change", () => {
-      this.#proposeTeacher();
-      this.#attempt(() => this.#showPlaces());
-    });
+    known.subject.addEventListener("change", () =>
+      this.#attempt(async () => {
+        await this.#proposeTeacher();
+        await this.#showPlaces();
+      }),
+    );
     this.#parts.whole.addEventListener("input", () => this.#checkSoon());
-    await this.#roomChanged(teachers);
+    await this.#roomChanged();
     known.subject.focus();
   }
 
   // The main classroom that the wish most likely is about.
-  async #roomOf(by, whose, teachers) {
-    const unit = by === "teacher" ? teachers.find(({ id }) => id === whose)?.unit : null;
+  #roomOf(unit) {
     return (this.#rooms.find((room) => room.unit === unit) ?? this.#rooms[0])?.id ?? null;
   }
 
@@ -81,10 +86,14 @@ class Planning {
     return this.#rooms.find(({ id }) => id === this.#controls.room.value)?.unit;
   }
 
-  #addTeacher(teachers) {
-    const control = teacherChoice(teachers, this.#school());
-    this.#controls.teacher = field(this.#parts.fields, "role.teacher", control);
-    if (this.#start.by === "teacher") control.value = this.#start.whose;
+  #addTeacher() {
+    const load = async (name) => {
+      if (name) return choices.teachersNamed(name, this.#given.me);
+      return unique([...this.#likely, ...(await choices.teachersAt(this.#school()))]);
+    };
+    const draw = (people) => teacherOptions(people, this.#school());
+    this.#teachers = new PersonChoice(this.#parts.fields, "role.teacher", { load, draw });
+    this.#controls.teacher = this.#teachers.control;
   }
 
   #addTimes(fields) {
@@ -108,24 +117,23 @@ class Planning {
     return [monday, term.first_day, today].sort().at(-1);
   }
 
-  async #roomChanged(teachers) {
-    const { teacher } = this.#controls;
-    const chosen = teacher.value;
-    teacher.replaceChildren(...teacherChoice(teachers, this.#school()).children);
-    teacher.selectedIndex = 0;
-    if (this.#start.by === "teacher") teacher.value = chosen;
-    if (!(await this.#showGround())) return;
-    this.#proposeTeacher();
+  async #roomChanged() {
+    const [, isLatest] = await Promise.all([this.#teachers.show(), this.#showGround()]);
+    if (!isLatest) return;
+    await this.#proposeTeacher();
     await this.#showPlaces();
   }
 
   // Who gives the subject in this room already will most likely give this lesson, too.
-  #proposeTeacher() {
-    const { teacher, subject, room } = this.#controls;
+  async #proposeTeacher() {
+    const { subject, room } = this.#controls;
     if (this.#start.by === "teacher") return;
     const like = this.#given.week?.lessons.find((each) => each.subject === subject.value && each.main_room.id === room.value);
     const usual = like?.substitute_for ?? like?.teacher;
-    if (usual && [...teacher.options].some(({ value }) => value === usual.id)) teacher.value = usual.id;
+    if (!usual || this.#teachers.choose(usual.id)) return;
+    this.#likely = [{ ...usual, unit: like.school.id }];
+    await this.#teachers.show();
+    this.#teachers.choose(usual.id);
   }
 
   // Another week may have other bells and other agreements; what was chosen stays as far as it can.

@@ -1,6 +1,7 @@
 // A new agreement: the site, the subject, and the main rooms that suit it best, each with what speaks for it.
 
 import { get, getAll, post } from "./api.js";
+import { todayIn } from "./dates.js";
 import { say, text } from "./i18n.js";
 import { byId, child } from "./page.js";
 import { subjectName } from "./subjects.js";
@@ -14,7 +15,7 @@ const REASONS = {
   load: "pairings.because.load",
 };
 
-export async function wireProposing({ rooms, subjects, nameOf, attempt, added }) {
+export async function wireProposing({ rooms, subjects, nameOf, zone, attempt, added }) {
   const terms = await getAll("/api/v1/terms");
   fill("site", rooms.filter(({ kind }) => kind === "receiving").map((room) => [room.id, nameOf(room.id)]));
   fill("term", terms.map((term) => [term.id, term.name]));
@@ -24,7 +25,7 @@ export async function wireProposing({ rooms, subjects, nameOf, attempt, added })
   byId("suggest").addEventListener("click", () => attempt(() => suggest(siteOf)));
   byId("propose").addEventListener("submit", (event) => {
     event.preventDefault();
-    attempt(() => propose(terms, added));
+    attempt(() => propose(terms, zone, added));
   });
   byId("suggest").disabled = false; // until now a press would have been lost
 }
@@ -75,9 +76,9 @@ function option(item, first) {
 // Near is what shares more of the units above it: nothing, the township, the school.
 const reason = (about, fact) => (about === "nearness" ? text(`pairings.because.nearness.${Math.min(fact, 2)}`) : text(REASONS[about], { fact }));
 
-async function propose(terms, added) {
+async function propose(terms, zone, added) {
   const term = terms.find(({ id }) => id === byId("term").value);
-  const today = new Date().toISOString().slice(0, 10);
+  const today = todayIn(zone);
   await post("/api/v1/pairings", {
     main_room_id: document.querySelector('input[name="main"]:checked').value,
     receiving_room_id: byId("site").value,

@@ -29,6 +29,7 @@ const MOST_BARS = 15;
 let me = null;
 let known = null; // the report
 let zone = null;
+let standing = null; // what it was asked for: { term, by }
 let order = { column: null, down: false }; // by column; null: as the server tells them
 
 for (const choice of [byId("term"), byId("by")]) {
@@ -64,6 +65,7 @@ async function open() {
   byId("term").value = asked.get("term") ?? current(terms).id;
   byId("by").value = asked.get("by") in WHAT ? asked.get("by") : "area";
   await show();
+  byId("choose").inert = false;
 }
 
 // The term of today, else the last one.
@@ -92,6 +94,7 @@ async function show() {
   byId("none").hidden = report.total.cells > 0;
   byId("loading").hidden = true;
   byId("whole").hidden = false;
+  standing = { term: byId("term").value, by: byId("by").value };
   showRows();
 }
 
@@ -199,10 +202,17 @@ function address(query) {
 
 function go(query) {
   for (const kept of ["under", "name"]) if (asked.get(kept)) query[kept] = asked.get(kept);
+  const before = asked;
   asked = new URLSearchParams(query);
   // Where the server is lost, the page stays with what it shows, and says so.
   attempt(async () => {
-    await show();
+    try {
+      await show();
+    } catch (failure) {
+      asked = before;
+      [byId("term").value, byId("by").value] = [standing.term, standing.by];
+      throw failure;
+    }
     byId("behind").hidden = true;
     history.pushState(null, "", address(query));
   });

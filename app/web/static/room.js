@@ -1,7 +1,8 @@
 // The screen of a main classroom: today's lessons of the room, and while one is on its sites and what the teacher shows.
 // The teacher begins and ends the lesson elsewhere, as a person; this device may lend the room's camera and microphone.
 
-import { ApiError, get, wordsFor, wordsForEnd, wordsForRemoval } from "./api.js";
+import { lessonsOfToday, stageOf } from "./agenda.js";
+import { ApiError, wordsFor, wordsForEnd, wordsForRemoval } from "./api.js";
 import { Classroom, findLesson } from "./classroom.js";
 import { terminalRoom } from "./device.js";
 import { clock, say, text, wireLanguageButton } from "./i18n.js";
@@ -14,13 +15,12 @@ import { sayTitle, titleOf } from "./subjects.js";
 import { fitTiles, Tile } from "./tiles.js";
 
 const LOOK_AGAIN = 15_000;
-const LONGEST_LESSON = 4 * 3_600_000;
-const OVER = ["ended", "archived", "moved"];
 const SENDING = "tongtang.room_sends"; // the lesson that this room's camera is in: a reload goes on with it
 
 const sound = new Sound(byId("sound"));
 const own = new OwnCamera("main");
 const sites = new Map(); // stream → { tile, link }
+let zone; // the county's; the screen's own until the server has said it
 let classroom = null;
 let boardLink = null;
 let begun = false; // the server lets the room's camera be sent, since the teacher has begun
@@ -33,7 +33,9 @@ async function begin() {
   byId("stop").addEventListener("click", stop);
   fitTiles(byId("tiles"));
   keepAwake();
-  byId("name").textContent = (await terminalRoom())?.name ?? "";
+  const room = await terminalRoom();
+  byId("name").textContent = room?.name ?? "";
+  zone = room?.time_zone;
   attend();
 }
 
@@ -70,8 +72,9 @@ async function enter() {
     removed: (reason) => goOut(wordsForRemoval(reason)),
     refused: (status) => (status === 401 ? askAgain() : goOut(wordsFor(new ApiError(status, {})))),
   });
-  const { lesson, watch } = await classroom.join();
-  const [from, to] = [lesson.starts_at, lesson.ends_at].map((time) => clock(new Date(time)));
+  const { lesson, watch, time_zone: schoolZone } = await classroom.join();
+  zone = schoolZone;
+  const [from, to] = [lesson.starts_at, lesson.ends_at].map((time) => clock(new Date(time), zone));
   sayTitle(byId("title"), lesson, "room.lesson", { from, to, teacher: lesson.teacher.name });
   if (watch.length) return 0;
   const opensIn = classroom.opensIn();
@@ -92,15 +95,7 @@ function fault(failure) {
 // --- what is planned in this room today ---
 
 async function showPlan() {
-  const from = new Date();
-  from.setHours(0, 0, 0, 0);
-  const to = new Date(from);
-  to.setDate(to.getDate() + 1);
-  // The API selects by start; a lesson may have begun before midnight.
-  const earliest = new Date(from.getTime() - LONGEST_LESSON);
-  const query = new URLSearchParams({ from: earliest.toISOString(), to: to.toISOString(), mine: true, limit: 50 });
-  const { items } = await get(`/api/v1/lessons?${query}`);
-  const today = items.filter((lesson) => new Date(lesson.ends_at) > from);
+  const today = await lessonsOfToday(zone, true);
   byId("today").hidden = today.length === 0;
   byId("lessons").replaceChildren(...today.map(line));
   byId("fault-now").hidden = true;
@@ -108,20 +103,12 @@ async function showPlan() {
 
 function line(lesson) {
   const item = document.createElement("li");
-  item.dataset.when = when(lesson, Date.now());
-  const [from, to] = [lesson.starts_at, lesson.ends_at].map((time) => clock(new Date(time)));
+  item.dataset.when = stageOf(lesson, Date.now());
+  const [from, to] = [lesson.starts_at, lesson.ends_at].map((time) => clock(new Date(time), zone));
   say(child(item, "span", "from"), "lesson.time", { from, to });
   sayTitle(child(item, "span", "what"), lesson, "room.next.hint", { teacher: lesson.teacher.name });
   say(child(item, "span", "when"), `today.${item.dataset.when}`);
   return item;
-}
-
-function when(lesson, now) {
-  const [opens, starts, ends] = [lesson.opens_at, lesson.starts_at, lesson.ends_at].map(Date.parse);
-  if (lesson.state === "cancelled") return "cancelled";
-  if (now >= ends || OVER.includes(lesson.state)) return "over";
-  if (now >= starts) return "now";
-  return now >= opens ? "soon" : "later";
 }
 
 // --- what comes in ---

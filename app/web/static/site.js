@@ -84,14 +84,14 @@ async function enter() {
     refused: refuse,
   };
   classroom = new Classroom(lessonId, on);
-  const { lesson, watch } = await classroom.join();
+  const { lesson, watch, time_zone: zone } = await classroom.join();
   const [from, to] = [new Date(lesson.starts_at), new Date(lesson.ends_at)];
   sayTitle(byId("title"), lesson);
-  say(byId("time"), "lesson.time", { from: clock(from), to: clock(to) });
+  say(byId("time"), "lesson.time", { from: clock(from, zone), to: clock(to, zone) });
   if (watch.length) return 0;
   const opensIn = classroom.opensIn();
   if (opensIn > 0) {
-    tell("lesson.next", "lesson.next.hint", { from: clock(from) }, { from: clock(new Date(lesson.opens_at)) });
+    tell("lesson.next", "lesson.next.hint", { from: clock(from, zone) }, { from: clock(new Date(lesson.opens_at), zone) });
   } else {
     tell("lesson.over", "lesson.over.hint");
   }

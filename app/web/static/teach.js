@@ -81,15 +81,15 @@ async function enter() {
     removed: (reason) => over(wordsForRemoval(reason)),
     refused: refuse,
   });
-  const { lesson, role, publish } = await classroom.join();
+  const { lesson, role, publish, time_zone: zone } = await classroom.join();
   const [from, to] = [new Date(lesson.starts_at), new Date(lesson.ends_at)];
   sayTitle(byId("title"), lesson);
-  say(byId("time"), "lesson.time", { from: clock(from), to: clock(to) });
+  say(byId("time"), "lesson.time", { from: clock(from, zone), to: clock(to, zone) });
   if (role !== "teacher") return guest(lessonId);
   if (publish.length) return 0;
   const opensIn = classroom.opensIn();
   if (opensIn > 0) {
-    tell("lesson.next", "lesson.next.hint", { from: clock(from) }, { from: clock(new Date(lesson.opens_at)) });
+    tell("lesson.next", "lesson.next.hint", { from: clock(from, zone) }, { from: clock(new Date(lesson.opens_at), zone) });
   } else {
     tell("lesson.over", "lesson.over.hint");
   }

@@ -4,7 +4,7 @@ import { get, getAll, post } from "./api.js";
 import { tellFault } from "./fault.js";
 import { begin, whoIsHere } from "./frame.js";
 import { clock, day, say } from "./i18n.js";
-import { byId, child } from "./page.js";
+import { byId, child, goOnFrom } from "./page.js";
 
 const CODE = "tongtang.code"; // survives the way through the sign-in page
 let next = null;
@@ -108,6 +108,7 @@ async function remove(terminal, item) {
   if (!(await agreed(terminal.room))) return;
   await post(`/api/v1/terminals/${terminal.id}/remove`);
   item.remove();
+  goOnFrom(byId("terminals").querySelector("button") ?? byId("code"));
 }
 
 function agreed(room) {

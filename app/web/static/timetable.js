@@ -14,20 +14,24 @@ import { openPlanning, openPublishing } from "./planning.js";
 import { loadSubjects } from "./subjects.js";
 
 const FIELDS = { room: "room_id", site: "site_id", teacher: "teacher_id", group: "pupil_group_id" };
-const LISTS = { room: choices.mainRooms, site: choices.sites, teacher: choices.teachers, group: findGroups };
-const PAUSE = 300; // after the last key, before groups are looked for
+const LISTS = { room: choices.mainRooms, site: choices.sites, teacher: findTeachers, group: findGroups };
+const SOUGHT = { teacher: "people.seek", group: "timetable.find" };
+const PAUSE = 300; // after the last key, before anybody is looked for
 
 // What is looked at: it stands in the address, so that it can be kept, sent and printed.
-const shown = { term: null, by: "room", whose: null, week: 1, day: 0 };
+const shown = { term: null, by: "room", whose: null, week: 1, day: null }; // the day of a narrow screen; null: today
 const known = { me: null, terms: [], zone: "UTC", today: "", county: "", week: null, list: [], special: new Map(), subjects: [] };
 let asked = 0;
 let looked = 0;
 let timer = null;
 
-byId("by").addEventListener("change", () => attempt(() => changeList(byId("by").value)));
+byId("by").addEventListener("change", () => {
+  byId("find").value = "";
+  attempt(() => changeList(byId("by").value));
+});
 byId("find").addEventListener("input", () => {
   clearTimeout(timer);
-  timer = setTimeout(() => attempt(() => changeList("group")), PAUSE);
+  timer = setTimeout(() => attempt(() => changeList(byId("by").value)), PAUSE);
 });
 byId("choose").addEventListener("submit", (event) => event.preventDefault());
 byId("whose").addEventListener("change", () => show({ whose: byId("whose").value }));
@@ -107,7 +111,9 @@ async function loadSpecial() {
 
 async function changeList(by, wanted = null) {
   byId("by").value = by;
-  byId("find-field").hidden = by !== "group";
+  const isSought = by === "group" || (by === "teacher" && looksThrough());
+  byId("find-field").hidden = !isSought;
+  if (isSought) say(byId("find-field").querySelector("label"), SOUGHT[by]);
   const mine = ++looked;
   showWaiting();
   const list = await LISTS[by](known.me, wanted);
@@ -125,11 +131,20 @@ async function findGroups(me, wanted) {
   const name = byId("find").value.trim();
   const own = me.assignments.find(({ role }) => ["school_admin", "teacher", "site_assistant"].includes(role))?.org_unit_id;
   const unit = name || holds(me, "bureau_admin") ? null : own;
-  const found = await choices.groupsNamed(name, unit, known.today);
+  return withWanted(await choices.groupsNamed(name, unit, known.today), wanted, choices.group);
+}
+
+const looksThrough = () => holds(known.me, "bureau_admin", "school_admin");
+
+async function findTeachers(me, wanted) {
+  return withWanted(await choices.teachersNamed(byId("find").value.trim(), me), wanted, choices.teacher);
+}
+
+async function withWanted(found, wanted, ask) {
   byId("find-more").hidden = found.length < choices.MOST_FOUND;
-  say(byId("find-more"), "timetable.find.more", { most: choices.MOST_FOUND });
+  say(byId("find-more"), "list.most", { most: choices.MOST_FOUND });
   if (!wanted || found.some(({ id }) => id === wanted)) return found;
-  return [...found, await choices.group(wanted)];
+  return [...found, await ask(wanted)];
 }
 
 function show(change) {
@@ -145,7 +160,7 @@ async function load(change = {}) {
     if (isLast && document.activeElement === byId(id)) byId("week").focus();
     byId(id).disabled = isLast;
   }
-  if (!shown.whose) return showNothing(shown.by === "group" && byId("find").value.trim());
+  if (!shown.whose) return showNothing(byId("find").value.trim());
   const mine = ++asked;
   showWaiting();
   const { term, by, whose, week } = shown;
@@ -207,7 +222,8 @@ const plans = () => holds(known.me, "bureau_admin");
 
 function plan(start) {
   const { by, whose, week } = shown;
-  return openPlanning({ by, whose, week, ...start }, doing());
+  const teacher = by === "teacher" ? known.list.find(({ id }) => id === whose) : null;
+  return openPlanning({ by, whose, teacher, week, ...start }, doing());
 }
 
 function publish() {

@@ -1,5 +1,6 @@
 // Today's lessons of the signed-in person, the one that is on now marked and one press away.
 
+import { lessonsOfToday, stageOf } from "./agenda.js";
 import { get } from "./api.js";
 import { tellFault } from "./fault.js";
 import { begin, holds, whoIsHere } from "./frame.js";
@@ -7,21 +8,22 @@ import { clock, day, say } from "./i18n.js";
 import { byId, child } from "./page.js";
 import { loadSubjects, titleOf } from "./subjects.js";
 
-const LONGEST_LESSON = 4 * 3_600_000;
-const PAGE = 200;
-const MOST_PAGES = 5;
-const OVER = ["ended", "archived", "moved"];
 const REFRESH = 60_000;
 const MOST_SHOWN = 30;
-let subjects = null;
+let zone = null; // where the county is
+let told = ""; // what the list says, so that it is not drawn anew for nothing
 let all = false; // whether somebody wants to see every lesson
 
 begin(refresh, byId("empty")).then(() => setInterval(refreshAgain, REFRESH));
 
 async function refresh() {
   const me = await whoIsHere();
-  subjects ??= await loadSubjects();
-  show(await lessonsOfToday(me), me);
+  if (!zone) {
+    const [county] = await Promise.all([get(`/api/v1/org-units/${me.county_id}`), loadSubjects()]);
+    zone = county.time_zone;
+  }
+  // Those who teach or assist see their own lessons; those who oversee see all they may see.
+  show(await lessonsOfToday(zone, holds(me, "teacher", "site_assistant")), me);
 }
 
 async function refreshAgain() {
@@ -33,32 +35,17 @@ async function refreshAgain() {
   }
 }
 
-// Those who teach or assist see their own lessons; those who oversee see all they may see.
-async function lessonsOfToday(me) {
-  const from = new Date();
-  from.setHours(0, 0, 0, 0);
-  const to = new Date(from);
-  to.setDate(to.getDate() + 1);
-  const mine = holds(me, "teacher", "site_assistant");
-  // The API selects by start; a lesson may have begun before midnight.
-  const earliest = new Date(from.getTime() - LONGEST_LESSON);
-  const query = new URLSearchParams({ from: earliest.toISOString(), to: to.toISOString(), mine, limit: PAGE });
-  const found = [];
-  for (let page = 0; page < MOST_PAGES; page++) {
-    const { items, next } = await get(`/api/v1/lessons?${query}`);
-    found.push(...items);
-    if (!next) break;
-    query.set("after", next);
-  }
-  return found.filter((lesson) => new Date(lesson.ends_at) > from);
-}
-
 function show(lessons, me) {
-  say(byId("date"), "today.date", { date: day(new Date()) });
-  byId("empty").hidden = lessons.length > 0;
-  if (lessons.length === 0) say(byId("empty"), "today.none");
+  say(byId("date"), "today.date", { date: day(new Date(), zone) });
   const shown = all ? lessons : urgent(lessons);
+  byId("empty").hidden = shown.length > 0;
+  if (!shown.length) say(byId("empty"), lessons.length ? "today.all_over" : "today.none");
+  const tells = JSON.stringify(shown.map((lesson) => [lesson.id, lesson.version, lesson.state, stageOf(lesson, Date.now())]));
+  if (tells === told) return;
+  told = tells;
+  const at = document.activeElement?.getAttribute("href"); // the keyboard stays where it was
   byId("lessons").replaceChildren(...shown.map((lesson) => row(lesson, me)));
+  if (at) byId("lessons").querySelector(`a[href="${CSS.escape(at)}"]`)?.focus();
   byId("all").hidden = shown.length === lessons.length;
   say(byId("all"), "today.all", { count: lessons.length });
   byId("all").onclick = () => {
@@ -72,17 +59,17 @@ function show(lessons, me) {
 function urgent(lessons) {
   if (lessons.length <= MOST_SHOWN) return lessons;
   const now = Date.now();
-  const on = lessons.filter((lesson) => ["now", "soon"].includes(state(lesson, now)));
-  return on.length ? on : lessons.filter((lesson) => state(lesson, now) === "later").slice(0, MOST_SHOWN);
+  const on = lessons.filter((lesson) => ["now", "soon"].includes(stageOf(lesson, now)));
+  return on.length ? on : lessons.filter((lesson) => stageOf(lesson, now) === "later").slice(0, MOST_SHOWN);
 }
 
 function row(lesson, me) {
   const [starts, ends] = [new Date(lesson.starts_at), new Date(lesson.ends_at)];
-  const when = state(lesson, Date.now());
+  const when = stageOf(lesson, Date.now());
   const item = document.createElement("li");
   item.className = `lesson-row ${when === "now" || when === "soon" ? "now" : ""} ${when === "over" ? "past" : ""}`;
   const time = child(item, "p", "row-time");
-  say(time, "today.time", { from: clock(starts), to: clock(ends) });
+  say(time, "today.time", { from: clock(starts, zone), to: clock(ends, zone) });
   const middle = child(item, "div");
   say(child(middle, "h2", "row-title"), "lesson.title", { title: () => titleOf(lesson) });
   child(middle, "p", "row-who").textContent = `${lesson.teacher.name} · ${lesson.school.name}`;
@@ -101,12 +88,4 @@ function way(ways, look, page, lesson, words) {
   const link = child(ways, "a", look);
   link.href = `${page}?lesson=${encodeURIComponent(lesson.id)}`;
   say(child(link, "span"), words);
-}
-
-function state(lesson, now) {
-  const [opens, starts, ends] = [lesson.opens_at, lesson.starts_at, lesson.ends_at].map(Date.parse);
-  if (lesson.state === "cancelled") return "cancelled";
-  if (now >= ends || OVER.includes(lesson.state)) return "over";
-  if (now >= starts) return "now";
-  return now >= opens ? "soon" : "later";
 }

@@ -2,10 +2,10 @@
 
 import { ask, get, getAll } from "./api.js";
 import { tellFault } from "./fault.js";
-import { button, closePanel, field, form, input, openPanel, select } from "./form.js";
+import { button, closePanel, field, form, input, openPanel, panelFrom, select } from "./form.js";
 import { begin, whoIsHere } from "./frame.js";
 import { say } from "./i18n.js";
-import { byId, child } from "./page.js";
+import { byId, child, goOnFrom } from "./page.js";
 import { showPupils } from "./unit_pupils.js";
 import { showRooms } from "./unit_rooms.js";
 import { showStaff } from "./unit_staff.js";
@@ -53,6 +53,7 @@ async function changed(key, given = {}) {
   closePanel();
   await attempt(show);
   say(byId("news"), key, given);
+  goOnFrom(panelFrom()?.querySelector("h2") ?? byId("name"));
 }
 
 function showWay(chain) {

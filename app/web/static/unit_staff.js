@@ -1,10 +1,12 @@
 // Who works at a unit, in which role, from when to when; roles given and ended, and new people admitted.
 
 import { ask, get, getAll } from "./api.js";
+import { MOST_FOUND } from "./choices.js";
 import { longDate, todayIn } from "./dates.js";
-import { button, field, form, input, openPanel, select } from "./form.js";
+import { button, field, form, input, openPanel, prepare, select } from "./form.js";
 import { say } from "./i18n.js";
 import { byId, child } from "./page.js";
+import { PersonChoice } from "./persons.js";
 import { refill, table } from "./unit_parts.js";
 import { isBureau, ROLES } from "./units.js";
 
@@ -73,17 +75,21 @@ function dutyFields(place, given) {
 
 async function give(given) {
   const parts = form(openPanel("staff.give.at", { name: given.unit.name }), "staff.give.go", async () => {
+    const who = people.control;
     if (!who.value) throw { words: "staff.nobody" };
     await ask("POST", `/api/v1/people/${who.value}/assignments`, duty());
     await given.changed("staff.given", { name: who.selectedOptions[0].textContent });
   });
-  const who = field(parts.fields, "staff.person", document.createElement("select"));
+  parts.go.disabled = true; // nothing can be sent before there is somebody to choose
+  const load = async (name) => {
+    const query = new URLSearchParams({ active: true, sort: "name", limit: MOST_FOUND, ...(name ? { name } : {}) });
+    return (await get(`/api/v1/people?${query}`)).items.filter(({ id }) => id !== given.me.id);
+  };
+  const draw = (found) => found.map(({ id, name, login }) => new Option(`${name} (${login})`, id));
+  const people = new PersonChoice(parts.fields, "staff.person", { load, draw });
   const duty = dutyFields(parts.fields, given);
-  await given.attempt(async () => {
-    const people = (await getAll("/api/v1/people?active=true&sort=name")).filter(({ id }) => id !== given.me.id);
-    who.replaceChildren(...people.map(({ id, name, login }) => new Option(`${name} (${login})`, id)));
-  });
-  who.focus();
+  people.control.focus();
+  if (await prepare(parts.fields, () => people.show(), () => give(given))) parts.go.disabled = false;
 }
 
 function admit(given) {

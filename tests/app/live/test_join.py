@@ -80,6 +80,7 @@ def test_the_lesson_and_the_way_to_its_channel_come_along(live: TestClient, keys
     assert body["ice_servers"] == []
     assert body["channel"] == f"/api/v1/lessons/{scene.lesson_id}/channel"
     assert abs((datetime.fromisoformat(body["server_time"]) - datetime.now(UTC)).total_seconds()) < 60
+    assert body["time_zone"] == "UTC", "the county's, whatever a screen is set to"
 
 
 def test_publishing_is_not_claimed_before_media_arrive(
