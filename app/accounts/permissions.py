@@ -214,6 +214,8 @@ _PASS_ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None]] = {
     Action.LESSON_ANSWER: (_ROOM, _NO, _NO),
     Action.LESSON_OBSERVE: (_NO, _NO, _LESSON),
     Action.LESSON_PRESENT: (_ROOM, _NO, _NO),
+    # What lessons are called: the names behind the codes.
+    Action.SUBJECT_SHOW: (_COUNTY, _COUNTY, _COUNTY),
 }
 PASSES: Mapping[Action, Mapping[Pass, Scope]] = {
     action: {held: scope for held, scope in zip(_PASSES, row, strict=True) if scope is not None}

@@ -98,6 +98,7 @@ def _reach_of_pass(principal: Principal, held: Pass, action: Action) -> Reach:
     scope = PASSES.get(action, {}).get(held)
     return Reach(
         person_id=principal.person_id,
+        county_id=principal.county_id if scope is Scope.COUNTY else None,
         room_id=principal.room_id if scope is Scope.ROOM else None,
         lesson_id=principal.lesson_id if scope is Scope.LESSON else None,
     )

@@ -45,7 +45,7 @@ def test_what_was_typed_outlives_a_lost_link_and_an_ended_sign_in(
     assert page.locator("#week").input_value() == "4"
 
 
-def test_what_was_done_though_no_answer_came_is_not_done_twice(server: Server, open_room: OpenRoom) -> None:
+def test_a_page_begins_once_more_and_nothing_is_done_twice(server: Server, open_room: OpenRoom) -> None:
     page = open_room(server.link("today", "admin")).page
 
     def cut(route: Route) -> None:
@@ -54,6 +54,13 @@ def test_what_was_done_though_no_answer_came_is_not_done_twice(server: Server, o
             return
         route.fetch()
         route.abort()
+
+    page.get_by_role("link", name="Guests").first.wait_for()
+    page.route("**/api/v1/me", lambda route: route.abort())
+    page.reload()
+    page.get_by_role("alert").get_by_text("cannot be reached").wait_for()
+    page.unroute("**/api/v1/me")
+    page.get_by_role("button", name="Try again").click()
 
     page.get_by_role("link", name="Guests").first.click()
     page.get_by_label("Whom it is for").fill("Dr. Li")

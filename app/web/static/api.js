@@ -7,6 +7,7 @@ export { ApiError, send, Unreachable };
 
 const PATIENCE = 60_000; // milliseconds; after that a dead link is called one
 const MOST_PAGES = 10;
+const DRY_RUN = /\/(check|effects)(\?|$)/; // asks what would happen: a second time does no harm
 
 export function get(path) {
   return watched(exchange("GET", path));
@@ -46,7 +47,7 @@ export async function ask(method, path, body = undefined, version = null) {
   const headers = body ? { "Content-Type": "application/json" } : {};
   if (version !== null) headers["If-Match"] = `"${version}"`;
   const text = body && JSON.stringify(body);
-  if (method !== "POST") return watched(exchange(method, path, headers, text));
+  if (method !== "POST" || DRY_RUN.test(path)) return watched(exchange(method, path, headers, text));
   return onlyOnce(`${path} ${text}`, (key) => watched(exchange(method, path, { ...headers, "Idempotency-Key": key }, text)));
 }
 

@@ -2,11 +2,10 @@
 
 import { getAll } from "./api.js";
 import { language, say } from "./i18n.js";
-import { signedInAs } from "./session.js";
 
 let names = new Map(); // code → { zh, en }
 
-// To be awaited before anything is named; whoever may not look at the list reads codes.
+// To be awaited before anything is named.
 export async function loadSubjects() {
   const found = await getAll("/api/v1/subjects");
   names = new Map(found.map(({ code, name_zh: zh, name_en: en }) => [code, { zh, en }]));
@@ -29,12 +28,10 @@ export function titleOf({ title, subject = null }) {
 
 let loading = null;
 
-// Names a lesson at once, and in the reader's words when those are known: a lesson never waits for them. Guests and
-// terminals may not look at the list.
+// Names a lesson at once, and in the reader's words when those are known: a lesson never waits for them.
 export async function sayTitle(element, lesson, key = "lesson.title", given = {}) {
   const name = () => say(element, key, { ...given, title: () => titleOf(lesson) });
   name();
-  if (!signedInAs()) return;
   loading ??= loadSubjects();
   try {
     await loading;
