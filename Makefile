@@ -29,8 +29,8 @@ setup: $(DEV) kernel ## the environment in .venv, from the lock files
 kernel: $(RUN) ## the relay's native kernel, where there is a C compiler
 	@$(BIN)/python -m media_relay.native
 
-test: $(DEV) kernel ## the whole test suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+test: $(DEV) kernel ## the whole test suite; WORKERS=3 processes for it, two unless told
+	$(BIN)/python -m pytest -n $(or $(WORKERS),2) --dist loadfile --no-loadscope-reorder
 
 check: $(DEV) ## format, lint, types, architecture, migration drift
 	$(BIN)/ruff format --check .
