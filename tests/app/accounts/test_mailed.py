@@ -2,9 +2,15 @@
 
 import re
 import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 
+import pytest
+from fastapi import FastAPI
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
@@ -15,6 +21,7 @@ from app.accounts.rules import Role
 from app.audit.models import AuditEvent
 from app.audit.rules import Act
 from app.main import create_app
+from app.schools.models import OrgUnit
 from app.settings import Settings
 from tests import factories
 from tests.smtp import Inbox, mail_server
@@ -23,94 +30,38 @@ NEW = "four words in a row"
 ASK, FINISH, MINE = "/api/v1/password-resets", "/api/v1/password-resets/finish", "/api/v1/me/mail-address"
 
 
-def test_an_admin_enters_an_address_that_counts_and_whoever_had_one_is_told(
-    settings: Settings, session: Session
-) -> None:
-    county = factories.county(session)
-    school = factories.school(session, county)
-    head = factories.person(session, school, Role.SCHOOL_ADMIN)
-    bureau = factories.person(session, county, Role.BUREAU_ADMIN)
-    wang = factories.person(session, school, Role.TEACHER, login="wang")
-    li = factories.person(session, school, Role.TEACHER, login="li")
-    li.email, li.email_proven = "li@example.org", True
-    session.commit()
+@dataclass(frozen=True)
+class Post:
+    """An application that sends mail, somebody who asks it, and what arrives."""
+
+    app: FastAPI
+    client: TestClient
+    inbox: Inbox
+
+    def ask(self, who: str) -> None:
+        """Have a link to a new password mailed."""
+        assert self.client.post(ASK, json={"who": who}).status_code == 202
+
+    def finish(self, secret: str, password: str = NEW) -> str:
+        """Choose a new password with a link; the code of the refusal, or nothing."""
+        answer = self.client.post(FINISH, json={"secret": secret, "new_password": password})
+        return "" if answer.status_code == 204 else str(answer.json()["code"])
+
+    def mine(self, headers: dict[str, str]) -> tuple[str | None, bool]:
+        """The address that somebody sees as theirs, and whether it was proven."""
+        told = self.client.get(MINE, headers=headers).json()
+        return told["address"], told["proven"]
+
+
+@contextmanager
+def post(settings: Settings) -> Iterator[Post]:
+    """The application beside a mail server."""
     with mail_server() as inbox:
         given = {"mail_host": "127.0.0.1", "mail_port": inbox.port, "mail_security": "none"}
         given |= {"mail_sender": "tongtang@example.org", "public_url": "http://testserver"}
         app = create_app(Settings.model_validate(settings.model_dump() | given))
-        client = TestClient(app)
-        as_head, as_bureau, own = (factories.sign_in(client, who) for who in (head, bureau, wang))
-
-        def enter(who: Person, address: str | None, headers: dict[str, str]) -> tuple[int, str]:
-            answer = client.patch(f"/api/v1/people/{who.id}", json={"email": address}, headers=headers)
-            return answer.status_code, answer.json().get("code") or str(answer.json()["email_proven"])
-
-        assert enter(wang, "wang", as_head)[0] == 422
-        assert enter(wang, "Wang@example.org", as_head) == (200, "False")
-        to, text, secret = newest(inbox, 1)
-        assert (to, secret) == ("wang@example.org", "") and "An administrator entered" in text
-        mine = client.get(MINE, headers=own).json()
-        assert (mine["address"], mine["proven"]) == ("wang@example.org", False)
-        client.post(ASK, json={"who": "wang"})
-        _to, _text, waiting = newest(inbox, 2)
-        # Another address: the link that waits is void, and the one from before is told.
-        assert enter(wang, "wang.fang@example.org", as_head) == (200, "False")
-        assert newest(inbox, 3)[0] == "wang@example.org" and "no longer" in newest(inbox, 3)[1]
-        assert newest(inbox, 4)[0] == "wang.fang@example.org"
-        form = {"secret": waiting, "new_password": NEW}
-        assert client.post(FINISH, json=form).json()["code"] == "link.over"
-        client.post(ASK, json={"who": "wang"})
-        form["secret"] = newest(inbox, 5)[2]
-        assert client.post(FINISH, json=form).status_code == 204
-        newest(inbox, 6)
-        # Who looks after others has to prove it: nobody gets in by what somebody else entered.
-        assert enter(head, "head@example.org", as_bureau) == (200, "False")
-        newest(inbox, 7)
-        client.post(ASK, json={"who": head.login})
-        assert enter(bureau, "me@example.org", as_bureau) == (409, "person.oneself")
-        assert enter(bureau, "bureau@example.org", as_head)[0] == 404
-        assert enter(wang, None, as_head) == (200, "True")
-        assert newest(inbox, 8)[0] == "wang.fang@example.org", "the admin got no letter before"
-        # What was proven has a say for a week, whoever got in meanwhile; until an admin resets the password.
-        assert enter(li, "thief@example.org", as_head) == (200, "False")
-        to, text, back = newest(inbox, 9)
-        assert to == "li@example.org" and "within 7 days" in text
-        client.post(ASK, json={"who": "li"})
-        thief = {"secret": newest(inbox, 11)[2], "new_password": "words of a thief in a row"}
-        assert client.post(FINISH, json=thief).status_code == 204
-        assert enter(li, "thief2@example.org", as_head) == (200, "False")
-        assert newest(inbox, 13)[0::2] == ("thief@example.org", ""), "what nobody proved takes nothing back"
-        form = {"secret": back, "new_password": NEW}
-        assert client.post(FINISH, json=form).status_code == 204
-        assert newest(inbox, 15)[0] == "thief2@example.org" and newest(inbox, 16)[0] == "li@example.org"
-        assert client.post(FINISH, json=form).json()["code"] == "link.over"
-        signed_in = client.post("/api/v1/token", data={"username": "li", "password": NEW}).json()
-        own = {"Authorization": f"Bearer {signed_in['access_token']}"}
-        mine = client.get(MINE, headers=own).json()
-        assert (mine["address"], mine["proven"]) == ("li@example.org", True)
-        assert enter(li, None, as_head) == (200, "True")
-        form["secret"] = newest(inbox, 17)[2]
-        assert client.post(f"/api/v1/people/{li.id}/reset-password", headers=as_head).is_success
-        assert client.post(FINISH, json=form).json()["code"] == "link.over"
-        # Nobody's mailbox is filled from here, by admins no more than by oneself.
-        for who in ((head.id, wang.id), (wang.id, wang.id)):
-            for _ in range(5):
-                app.state.mail_limits.address.wait(who, time.monotonic())
-        assert enter(wang, "wang@example.org", as_head) == (429, "mail.too_many")
-        own = factories.bearer(app.state.keys, wang)
-        asked = {"address": "wang@example.org", "password": NEW}
-        assert client.put(MINE, json=asked, headers=own).json()["code"] == "mail.too_many"
-        for _ in range(100):
-            app.state.mail_limits.writer.wait(head.id, time.monotonic())
-        duty = {"role": "teacher", "org_unit_id": str(school.id)}
-        admitted = {"login": "zhou", "name": "Zhou", "password": NEW, "email": "zhou@example.org"}
-        refused = client.post("/api/v1/people", json={**admitted, "assignments": [duty]}, headers=as_head)
-        assert (refused.status_code, refused.json()["code"]) == (429, "mail.too_many")
-        changed = session.scalars(
-            select(AuditEvent.person_id).where(AuditEvent.act == Act.MAIL_ADDRESS_CHANGED)
-        ).all()
-        assert sorted(map(str, changed)) == sorted(map(str, [head.id] * 6 + [bureau.id, li.id]))
-        session.rollback()
+        yield Post(app, TestClient(app), inbox)
+        app.state.postman.close()
         app.state.engine.dispose()
 
 
@@ -122,6 +73,128 @@ def newest(inbox: Inbox, number: int) -> tuple[str, str, str]:
     return letter["To"], text, found[1] if found else ""
 
 
+@dataclass(frozen=True)
+class School:
+    """Who enters addresses, and for whom."""
+
+    unit: OrgUnit
+    bureau: Person
+    head: Person
+    wang: Person
+    li: Person
+    """Has proven an address."""
+
+
+@pytest.fixture
+def school(session: Session) -> School:
+    county = factories.county(session)
+    unit = factories.school(session, county)
+    li = factories.person(session, unit, Role.TEACHER, login="li")
+    li.email, li.email_proven = "li@example.org", True
+    made = School(
+        unit,
+        bureau=factories.person(session, county, Role.BUREAU_ADMIN),
+        head=factories.person(session, unit, Role.SCHOOL_ADMIN),
+        wang=factories.person(session, unit, Role.TEACHER, login="wang"),
+        li=li,
+    )
+    session.commit()
+    return made
+
+
+def entered(to: Post, who: Person, address: str | None, headers: dict[str, str]) -> tuple[int, str]:
+    """An admin enters an address for somebody; the status, and the code or whether it counts as proven."""
+    answer = to.client.patch(f"/api/v1/people/{who.id}", json={"email": address}, headers=headers)
+    return answer.status_code, answer.json().get("code") or str(answer.json()["email_proven"])
+
+
+def trail(session: Session) -> list[uuid.UUID | None]:
+    """Who changed an address, in order."""
+    changed = select(AuditEvent.person_id).where(AuditEvent.act == Act.MAIL_ADDRESS_CHANGED)
+    found = session.scalars(changed.order_by(AuditEvent.number)).all()
+    session.rollback()
+    return list(found)
+
+
+def test_an_admin_enters_an_address_that_counts_and_whoever_had_one_is_told(
+    settings: Settings, session: Session, school: School
+) -> None:
+    wang, head, bureau = school.wang, school.head, school.bureau
+    with post(settings) as to:
+        as_head, as_bureau, own = (factories.sign_in(to.client, who) for who in (head, bureau, wang))
+        assert entered(to, wang, "wang", as_head)[0] == 422
+        assert entered(to, wang, "Wang@example.org", as_head) == (200, "False")
+        address, text, secret = newest(to.inbox, 1)
+        assert (address, secret) == ("wang@example.org", "") and "An administrator entered" in text
+        assert to.mine(own) == ("wang@example.org", False)
+        to.ask("wang")
+        _to, _text, waiting = newest(to.inbox, 2)
+        # Another address: the link that waits is void, and the one from before is told.
+        assert entered(to, wang, "wang.fang@example.org", as_head) == (200, "False")
+        assert newest(to.inbox, 3)[0] == "wang@example.org" and "no longer" in newest(to.inbox, 3)[1]
+        assert newest(to.inbox, 4)[0] == "wang.fang@example.org"
+        assert to.finish(waiting) == "link.over"
+        to.ask("wang")
+        assert to.finish(newest(to.inbox, 5)[2]) == ""
+        newest(to.inbox, 6)
+        # Who looks after others has to prove it: nobody gets in by what somebody else entered.
+        assert entered(to, head, "head@example.org", as_bureau) == (200, "False")
+        newest(to.inbox, 7)
+        to.ask(head.login)
+        assert entered(to, bureau, "me@example.org", as_bureau) == (409, "person.oneself")
+        assert entered(to, bureau, "bureau@example.org", as_head)[0] == 404
+        assert entered(to, wang, None, as_head) == (200, "True")
+        assert newest(to.inbox, 8)[0] == "wang.fang@example.org", "the admin got no letter before"
+    assert trail(session) == [head.id, head.id, bureau.id, head.id]
+
+
+def test_what_was_proven_has_a_say_for_a_week_whoever_got_in_meanwhile(
+    settings: Settings, session: Session, school: School
+) -> None:
+    li, head = school.li, school.head
+    with post(settings) as to:
+        as_head = factories.sign_in(to.client, head)
+        assert entered(to, li, "thief@example.org", as_head) == (200, "False")
+        address, text, back = newest(to.inbox, 1)
+        assert address == "li@example.org" and "within 7 days" in text
+        to.ask("li")
+        assert to.finish(newest(to.inbox, 3)[2], "words of a thief in a row") == ""
+        assert entered(to, li, "thief2@example.org", as_head) == (200, "False")
+        assert newest(to.inbox, 5)[0::2] == ("thief@example.org", ""), "what nobody proved takes nothing back"
+        assert to.finish(back) == ""
+        assert newest(to.inbox, 7)[0] == "thief2@example.org" and newest(to.inbox, 8)[0] == "li@example.org"
+        assert to.finish(back) == "link.over"
+        signed_in = to.client.post("/api/v1/token", data={"username": "li", "password": NEW}).json()
+        assert to.mine({"Authorization": f"Bearer {signed_in['access_token']}"}) == ("li@example.org", True)
+        # Until an admin resets the password.
+        assert entered(to, li, None, as_head) == (200, "True")
+        back = newest(to.inbox, 9)[2]
+        assert to.client.post(f"/api/v1/people/{li.id}/reset-password", headers=as_head).is_success
+        assert to.finish(back) == "link.over"
+    assert trail(session) == [head.id, head.id, li.id, head.id]
+
+
+def test_nobodys_mailbox_is_filled_by_admins_no_more_than_by_oneself(
+    settings: Settings, school: School
+) -> None:
+    wang, head = school.wang, school.head
+    with post(settings) as to:
+        as_head = factories.sign_in(to.client, head)
+        for who in ((head.id, wang.id), (wang.id, wang.id)):
+            for _ in range(5):
+                to.app.state.mail_limits.address.wait(who, time.monotonic())
+        assert entered(to, wang, "wang@example.org", as_head) == (429, "mail.too_many")
+        asked = {"address": "wang@example.org", "password": factories.PASSWORD}
+        own = factories.bearer(to.app.state.keys, wang)
+        assert to.client.put(MINE, json=asked, headers=own).json()["code"] == "mail.too_many"
+        for _ in range(100):
+            to.app.state.mail_limits.writer.wait(head.id, time.monotonic())
+        duty = {"role": "teacher", "org_unit_id": str(school.unit.id)}
+        admitted = {"login": "zhou", "name": "Zhou", "password": NEW, "email": "zhou@example.org"}
+        refused = to.client.post("/api/v1/people", json={**admitted, "assignments": [duty]}, headers=as_head)
+        assert (refused.status_code, refused.json()["code"]) == (429, "mail.too_many")
+
+
 def test_whoever_forgot_the_password_gets_back_in_by_a_proven_address(
     settings: Settings, session: Session
 ) -> None:
@@ -129,31 +202,23 @@ def test_whoever_forgot_the_password_gets_back_in_by_a_proven_address(
     wang = factories.person(session, school, Role.TEACHER, login="wang")
     factories.person(session, school, Role.TEACHER, login="li")
     session.commit()
-    with mail_server() as inbox:
-        given = {"mail_host": "127.0.0.1", "mail_port": inbox.port, "mail_security": "none"}
-        given |= {"mail_sender": "tongtang@example.org", "public_url": "http://testserver"}
-        app = create_app(Settings.model_validate(settings.model_dump() | given))
-        client = TestClient(app)
+    with post(settings) as to:
+        app, client, inbox = to.app, to.client, to.inbox
         assert 'href="/forgot"' in client.get("/").text
         header = factories.sign_in(client, wang)
         # An address counts once its letter was opened.
         change = {"address": "Wang@Example.org", "password": factories.PASSWORD}
         wrong = client.put(MINE, json=change | {"password": "not it at all"}, headers=header)
         assert wrong.json()["code"] == "password.wrong"
-        for address in (
-            "wang",
-            "a@b,c@example.org",
-            "wang@example.org\r\nBcc: x@example.org",
-            "wang@localhost",
-        ):
-            assert client.put(MINE, json=change | {"address": address}, headers=header).status_code == 422
+        for none in ("wang", "a@b,c@example.org", "wang@example.org\r\nBcc: x@example.org", "wang@localhost"):
+            assert client.put(MINE, json=change | {"address": none}, headers=header).status_code == 422
         assert client.put(MINE, json=change, headers=header).status_code == 204
-        to, _text, secret = newest(inbox, 1)
-        assert to == "wang@example.org"
+        address, _text, secret = newest(inbox, 1)
+        assert address == "wang@example.org"
         assert client.get(MINE, headers=header).json() == {
             "offered": True,
             "address": None,
-            "waiting": to,
+            "waiting": address,
             "proven": True,
         }
         assert client.post(ASK, json={"who": "wang"}).status_code == 202  # nobody can be written to yet
@@ -161,15 +226,15 @@ def test_whoever_forgot_the_password_gets_back_in_by_a_proven_address(
         confirm = "/api/v1/mail-confirmations"
         assert client.post(confirm, json={"secret": secret}).status_code == 204
         assert client.post(confirm, json={"secret": secret}).status_code == 404
-        assert client.get(MINE, headers=header).json()["address"] == to
+        assert client.get(MINE, headers=header).json()["address"] == address
         # The same answer for everybody; a letter for those who are there.
         answers = [
             client.post(ASK, json={"who": who})
             for who in ("li", "nobody", "x@example.org", "ｗang", " WANG ")
         ]
         assert len({(each.status_code, each.content) for each in answers}) == 1
-        to, text, first = newest(inbox, 2)
-        assert to == "wang@example.org" and "Hello wang" in text
+        address, text, first = newest(inbox, 2)
+        assert address == "wang@example.org" and "Hello wang" in text
         assert client.post(ASK, json={"who": "WANG@example.org"}).status_code == 202
         _to, _text, second = newest(inbox, 3)
         stored = session.scalars(select(MailedLink.secret_hash)).all()
@@ -204,7 +269,6 @@ def test_whoever_forgot_the_password_gets_back_in_by_a_proven_address(
         assert client.post(ASK, json={"who": "wang"}).json()["code"] == "mail.too_many"
         app.state.postman.close()
         assert len(inbox.letters) == 6
-        app.state.engine.dispose()
 
 
 def test_a_link_that_waits_ends_with_the_password_it_was_asked_for_by(
@@ -215,11 +279,8 @@ def test_a_link_that_waits_ends_with_the_password_it_was_asked_for_by(
     wang = factories.person(session, school, Role.TEACHER, login="wang")
     admin = factories.person(session, school, Role.SCHOOL_ADMIN, login="head")
     session.commit()
-    with mail_server() as inbox:
-        given = {"mail_host": "127.0.0.1", "mail_port": inbox.port, "mail_security": "none"}
-        given |= {"mail_sender": "tongtang@example.org", "public_url": "http://testserver"}
-        app = create_app(Settings.model_validate(settings.model_dump() | given))
-        client = TestClient(app)
+    with post(settings) as to:
+        client, inbox = to.client, to.inbox
         head = factories.sign_in(client, admin)
 
         def changed(header: dict[str, str]) -> None:
@@ -240,16 +301,14 @@ def test_a_link_that_waits_ends_with_the_password_it_was_asked_for_by(
             header = {"Authorization": f"Bearer {token}"}
             theirs = {"address": f"thief{number}@example.org", "password": password}
             assert client.put(MINE, json=theirs, headers=header).status_code == 204
-            to, _text, secret = newest(inbox, number)
-            assert to == theirs["address"]
+            address, _text, secret = newest(inbox, number)
+            assert address == theirs["address"]
             end(header)
             refused = client.post("/api/v1/mail-confirmations", json={"secret": secret})
             assert refused.json()["code"] == "link.over", end.__name__
             password = NEW
         assert session.get_one(Person, wang.id, populate_existing=True).email is None
         session.rollback()
-        app.state.postman.close()
-        app.state.engine.dispose()
 
 
 def test_without_a_mail_server_the_admin_is_asked(client: TestClient) -> None:
