@@ -38,8 +38,8 @@ def complaint(seen: Observation) -> str | None:
         return f"{seen.frames} pictures in {seen.seconds:.1f} s, {seen.frames_sent} were sent"
     if seen.longest_freeze > LONGEST_GAP + seen.longest_pause:
         return f"the picture froze for {seen.longest_freeze:.1f} s"
-    if seen.sound_frames < LEAST_SHARE * seen.sounds_sent:
-        return f"{seen.sound_frames} sound frames in {seen.seconds:.1f} s, {seen.sounds_sent} were sent"
+    if seen.sound_packets < LEAST_SHARE * seen.sounds_sent:
+        return f"{seen.sound_packets} packets of sound in {seen.seconds:.1f} s, {seen.sounds_sent} were sent"
     if seen.longest_silence > LONGEST_GAP + seen.longest_pause:
         return f"the sound broke off for {seen.longest_silence:.1f} s"
     if seen.tone_share < LEAST_TONE:

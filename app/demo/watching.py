@@ -43,6 +43,9 @@ class Observation:
     longest_freeze: float
     """The longest time without a new picture, seconds."""
     sound_frames: int
+    """Decoded. A burst, from a sender that was late, is more than the decoder here buffers."""
+    sound_packets: int
+    """Arrived."""
     longest_silence: float
     """The longest time without a new sound frame, once there was a picture, seconds."""
     tone_share: float
@@ -128,17 +131,17 @@ class Watcher:
     async def stop(self) -> Observation:
         """End watching and tell what was received."""
         now = time.monotonic()
-        lost = 0
+        lost = sounds = 0
         if self._session is not None:
             counts = [await self._session.received(kind) for kind in ("video", "audio")]
-            lost = sum(max(0, count.lost) for count in counts)
+            lost, sounds = sum(max(0, count.lost) for count in counts), counts[1].received
         for arrivals in (self._pictures, self._sounds):
             arrivals.gap_until(now)
-        observation = self._observation(now, lost)
+        observation = self._observation(now, lost, sounds)
         await self.close()
         return observation
 
-    def _observation(self, now: float, lost: int) -> Observation:
+    def _observation(self, now: float, lost: int, sound_packets: int) -> Observation:
         first = self._first_at
         seconds = 0.0 if first is None else now - first
         frames_sent, sounds_sent = int(FPS * seconds), int(PACKETS_PER_SECOND * seconds)
@@ -159,6 +162,7 @@ class Watcher:
             latencies_ms=tuple(self._latencies),
             longest_freeze=self._pictures.longest_gap,
             sound_frames=self._sounds.count,
+            sound_packets=sound_packets,
             longest_silence=self._sounds.longest_gap,
             tone_share=tones[len(tones) // 2] if tones else 0.0,
             lost_packets=lost,

@@ -21,6 +21,7 @@ GOOD = Observation(
     latencies_ms=tuple(float(value) for value in range(1, 101)),
     longest_freeze=0.06,
     sound_frames=498,
+    sound_packets=499,
     longest_silence=0.09,
     tone_share=0.98,
     lost_packets=2,
@@ -49,7 +50,7 @@ def test_figures_of_a_lesson_that_arrived() -> None:
         ({"first_frame_ms": None, "frames": 0, "seconds": 0.0}, "no picture"),
         ({"frames": 159}, "159 pictures"),
         ({"longest_freeze": 1.01}, "froze"),
-        ({"sound_frames": 399}, "399 sound frames"),
+        ({"sound_packets": 399}, "399 packets of sound"),
         ({"longest_silence": 1.01}, "broke off"),
         ({"tone_share": 0.1}, "not the sender's"),
     ],
@@ -66,7 +67,7 @@ def test_what_a_class_would_complain_about(change: dict[str, Any], words: str) -
 
 
 def test_what_a_busy_machine_did_not_send_is_not_missed() -> None:
-    slow = replace(GOOD, frames=100, sound_frames=250, frames_sent=101, sounds_sent=252)
+    slow = replace(GOOD, frames=100, sound_frames=200, sound_packets=250, frames_sent=101, sounds_sent=252)
     assert complaint(slow) is None
     stood_still = replace(GOOD, longest_freeze=1.8, longest_silence=1.7)
     assert complaint(stood_still) is not None

@@ -35,7 +35,7 @@ def test_notes_pictures_sound_delay_and_loss() -> None:
     slowest = patient(1_000)
     assert all(0 < latency < slowest for latency in seen.latencies_ms)
     assert seen.longest_freeze < patient(1.0)
-    assert seen.sound_frames >= 50
+    assert seen.sound_frames >= 50 and seen.sound_packets >= 50
     assert seen.longest_silence < patient(1.0)
     assert seen.tone_share > 0.9
     assert seen.lost_packets == 0
