@@ -47,22 +47,27 @@ _POSTGRES_VARIABLE = "TONGTANG_TEST_POSTGRES_URL"
 _LONGEST_FIRST = ("tests/browser/", "tests/scenarios/", "tests/media_relay/", "tests/app/demo/")
 
 
-# What draws or decodes several pictures at once, each of which wants a processor: one after the other, in one process.
-_PICTURES = (
-    "tests/browser/",
-    "tests/scenarios/test_main_job.py",
-    "tests/scenarios/test_isolation.py",
-    "tests/app/demo/test_command.py",
-    "tests/weak_links/",
-)
+_TOGETHER = {
+    # What draws or decodes several pictures at once, each of which wants a processor: one after the other.
+    "pictures": (
+        "tests/browser/",
+        "tests/scenarios/test_main_job.py",
+        "tests/scenarios/test_isolation.py",
+        "tests/app/demo/test_command.py",
+        "tests/weak_links/",
+    ),
+    # These share an application with its relay node.
+    "live": ("tests/app/live/",),
+}
+"""What stays in one process."""
 
 
 class _Files(LoadFileScheduling):  # type: ignore[misc]
-    """A file stays with one process for its fixtures, and so do all that would take each other's time."""
+    """A file stays with one process for its fixtures, and so does what is to be together."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = str(super()._split_scope(nodeid))
-        return "pictures" if file.startswith(_PICTURES) else file
+        return next((name for name, paths in _TOGETHER.items() if file.startswith(paths)), file)
 
 
 @pytest.hookimpl(optionalhook=True)

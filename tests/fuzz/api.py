@@ -124,7 +124,7 @@ class Run:
             case.body = self._with_known(case.body)
             self._send(case, self.rng.choice(self.scene.askers))
 
-        # Where there are no parameters, nothing can be sent that the document forbids.
+        # Where there are no parameters, or any text will do, nothing can be sent that the document forbids.
         with suppress(Unsatisfiable):
             ask()
 

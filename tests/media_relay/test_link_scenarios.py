@@ -67,7 +67,7 @@ def run(scenario: Coroutine[Any, Any, None]) -> None:
 def test_what_a_lossy_link_takes_is_brought_again() -> None:
     async def scenario() -> None:
         async with lesson(Conditions(loss=0.05, delay=0.030), subscribers=5) as (node, load, emulator):
-            await load.measure(0.5)
+            await load.measure(0.5, settle=0.0)
             report = await load.measure(6.0)
             stats = await node.link.stats()
             publisher = load.publisher
@@ -89,7 +89,7 @@ def test_what_a_lossy_link_takes_is_brought_again() -> None:
 def test_a_room_full_of_frozen_pictures_asks_the_teacher_once() -> None:
     async def scenario() -> None:
         async with lesson(Conditions(delay=0.005), subscribers=20) as (_, load, _emulator):
-            await load.measure(0.5)
+            await load.measure(0.5, settle=0.0)
             publisher = load.publisher
             assert publisher is not None
             publisher.keyframe_requests.clear()
@@ -110,7 +110,7 @@ def test_a_room_full_of_frozen_pictures_asks_the_teacher_once() -> None:
 def test_lips_and_voice_agree(conditions: Conditions) -> None:
     async def scenario() -> None:
         async with lesson(conditions, subscribers=3) as (_, load, _emulator):
-            await load.measure(2.5)
+            await load.measure(2.5, settle=0.0)
             offsets = [subscriber.lip_sync_ms() for subscriber in load.subscribers]
         assert all(offset is not None and abs(offset) <= 20 for offset in offsets), offsets
 
@@ -121,9 +121,9 @@ def test_lips_and_voice_agree(conditions: Conditions) -> None:
 def test_lips_and_voice_agree_after_another_device_took_over() -> None:
     async def scenario() -> None:
         async with lesson(_PERFECT, subscribers=2) as (_, load, _emulator):
-            await load.measure(0.5)
+            await load.measure(0.5, settle=0.0)
             await load.take_over()
-            await load.measure(2.5)
+            await load.measure(2.5, settle=0.0)
             offsets = [subscriber.lip_sync_ms() for subscriber in load.subscribers]
             tracks = [track for subscriber in load.subscribers for track in subscriber.tracks.values()]
         assert len(tracks) == 4, "numbers and sources go on as if nothing had happened"

@@ -1,4 +1,7 @@
-"""The main job through real processes and real media: one lesson travels to three sites, and one answers."""
+"""The main job through real processes and real media: one lesson travels to three sites, and one answers.
+
+On PostgreSQL; on SQLite it is what `tests/app/demo/test_command.py` tries.
+"""
 
 import asyncio
 from typing import Any
@@ -11,6 +14,7 @@ from tests.scenarios.conftest import County
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_scheduled_lesson_travels_to_three_sites_and_one_answers(county: County) -> None:
     async def scenario() -> tuple[dict[str, Any], dict[str, Any]]:
         async with new_http(county.server.url) as http:

@@ -3,8 +3,10 @@
 import asyncio
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
 
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection
@@ -101,13 +103,13 @@ def _first_lesson(session: Session, county: counties.County, at: datetime, now: 
     return session.scalars(ids.limit(1)).one()
 
 
-# A relay node takes half a second to start, so the tests of a module share one, with its application and database;
-# each test has a scene of its own.
+# A relay node takes half a second to start, so these tests share one, with its application and a database of either
+# kind; each test has a scene of its own.
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="package", params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A fresh database for the module, of either kind."""
+    """A fresh database for all of them, of either kind."""
     databases: SqliteDatabases | PostgresDatabases = request.getfixturevalue(
         "sqlite_databases" if request.param == "sqlite" else "postgres_databases"
     )
@@ -115,18 +117,31 @@ def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
         yield url
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def app(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> Iterator[FastAPI]:
     """The application, with a media port that is free."""
-    data_dir = tmp_path_factory.mktemp("data")
+    with application(tmp_path_factory.mktemp("data"), database_url) as app:
+        yield app
+
+
+@pytest.fixture(scope="package")
+def live(app: FastAPI) -> Iterator[TestClient]:
+    """A client of the application with its relay node running."""
+    with client_with_a_node(app) as client:
+        yield client
+
+
+@contextmanager
+def application(data_dir: Path, database_url: str) -> Iterator[FastAPI]:
+    """An application on this database."""
     app = create_app(Settings(data_dir=data_dir, database_url=database_url, media_port=free_port()))
     yield app
     app.state.engine.dispose()
 
 
-@pytest.fixture(scope="module")
-def live(app: FastAPI) -> Iterator[TestClient]:
-    """A client of the application with its relay node running."""
+@contextmanager
+def client_with_a_node(app: FastAPI) -> Iterator[TestClient]:
+    """A client of an application whose relay node runs."""
     with TestClient(app, raise_server_exceptions=False) as client:
         assert client.portal is not None
         client.portal.call(app.state.coordinator.wait_ready, PATIENCE)

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from app.audit.models import AuditEvent
 from app.keys import Keys
 from tests import factories
-from tests.app.live.conftest import Scene, sdp_headers
+from tests.app.live.conftest import Scene, application, client_with_a_node, sdp_headers
 from tests.databases import SqliteDatabases
 from tests.patience import PATIENCE
 
@@ -24,8 +24,22 @@ def database_url(
     sqlite_databases: SqliteDatabases, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     """One kind of database: nothing here is about it."""
-    with sqlite_databases.fresh(tmp_path_factory.mktemp("live")) as url:
+    with sqlite_databases.fresh(tmp_path_factory.mktemp("nodes")) as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> Iterator[FastAPI]:
+    """An application of its own: its node is emptied and ended."""
+    with application(tmp_path_factory.mktemp("data"), database_url) as app:
+        yield app
+
+
+@pytest.fixture(scope="module")
+def live(app: FastAPI) -> Iterator[TestClient]:
+    """A client of it."""
+    with client_with_a_node(app) as client:
+        yield client
 
 
 def until(condition: Callable[[], bool]) -> None:

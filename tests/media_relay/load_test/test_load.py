@@ -17,7 +17,7 @@ def test_every_subscriber_of_a_node_receives_everything() -> None:
     async def run() -> None:
         async with running_node() as node, LoadTest(LinkDoor(node.link), Plan(subscribers=3)) as load:
             await load.join()
-            await load.measure(0.1)  # until all have begun with a keyframe
+            await load.measure(0.1, settle=0.0)  # until all have begun with a keyframe
             report = await load.measure(1.0)
             stats = await node.link.stats()
         assert report.good
@@ -38,7 +38,7 @@ def test_a_subscriber_that_is_sent_away_is_missed() -> None:
     async def run() -> None:
         async with running_node() as node, LoadTest(LinkDoor(node.link), Plan(subscribers=2)) as load:
             await load.join()
-            await load.measure(0.1)
+            await load.measure(0.1, settle=0.0)
             await node.link.close("load-test-main-subscriber-3")
             report = await load.measure(0.5)
         assert (report.subscribers, report.receiving) == (2, 1)
@@ -116,7 +116,7 @@ def test_a_picture_in_three_layers_arrives_in_the_largest_beside_redundant_sound
         plan = Plan(subscribers=2, media=MediaPlan(layers=3, redundant=True), redundant=True)
         async with running_node() as node, LoadTest(LinkDoor(node.link), plan) as load:
             await load.join()
-            await load.measure(0.3)  # until the keyframe of the largest layer
+            await load.measure(0.3, settle=0.0)  # until the keyframe of the largest layer
             report = await load.measure(1.0)
             sounds = [subscriber.repeated for subscriber in load.subscribers]
         assert report.good
