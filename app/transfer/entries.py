@@ -120,7 +120,9 @@ class _Planning:
             return
         about = present.id if present is not None else record.values["entry_id"] or named.key
         if (first := self._seen.setdefault(about, record.row)) != record.row:
-            self.faults.append(record.fault("period", "row.twice", first=first))
+            by_id = about == record.values["entry_id"]
+            column, code = ("entry_id", "entry.id_twice") if by_id else ("period", "row.twice")
+            self.faults.append(record.fault(column, code, first=first))
         elif present is not None:
             self._compare(record, present, new.draft(), named)
         else:

@@ -120,6 +120,10 @@ PLANNING: Final[Mapping[str, tuple[str, str]]] = {
         "一个文件最多更改 {most} 门已有的课，请分成几个文件。",
         "A file changes up to {most} weekly lessons; divide it into several.",
     ),
+    "entry.id_twice": (
+        "第 {first} 行已有这个课表编号。复制的行如是另一门课，请清空课表编号。",
+        "Row {first} has this id already. If this is a copy for another lesson, leave its id empty.",
+    ),
     "entry.gone": (
         "这门课已停课，或已由另一门课接续。请重新导出；要另排新课，请清空课表编号。",
         "It was called off, or another one took over from it. Export again, or leave the id empty to plan anew.",

@@ -181,6 +181,8 @@ def test_rows_with_their_ids_move_lessons_and_call_them_off(
     back[1] |= {"星期": "星期五"}
     there_now = dict(rows[1]) | {"课表编号": "", "星期": "星期三", "课程名称": "新课"}
     assert [send([*back, there_now], True)[key] for key in ("errors", "changed", "created")] == [[], 2, 1]
+    copied = [moved[0], moved[0] | {"星期": "星期五"}]
+    assert [(each["row"], each["code"]) for each in send(copied, True)["errors"]] == [(3, "entry.id_twice")]
     # What is in the way stays in it; what cannot move says so; a row of its own is told that it stands beside another.
     moved[0]["星期"] = "星期三"
     assert [(each["cell"], each["code"]) for each in send(moved)["errors"]] == [("L2", "clash.lesson")]
