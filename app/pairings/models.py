@@ -1,7 +1,8 @@
 """Table of pairings.
 
-The database lets no lesson reach a site on a day on which its pairing carries none, nor more sites than the pairings
-allow (triggers, see the migrations): neither by a lesson nor by a change of the pairing.
+The database lets no lesson reach a site on a day on which its pairing carries none, under the pairing of other
+rooms or subjects, nor more sites than the pairings allow (triggers, see the migrations): neither by a lesson nor by a
+change of the pairing.
 """
 
 import datetime as dt

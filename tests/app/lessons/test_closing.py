@@ -21,7 +21,7 @@ from app.lessons.scheduling import put_down, rows_of
 from app.schools import groups
 from app.schools.groups import GroupDraft
 from app.schools.models import PupilGroup, Room
-from app.schools.rules import EARTH_RADIUS_KM, distance_km
+from app.schools.rules import EARTH_RADIUS_KM, RoomKind, distance_km
 from app.timetables import planning
 from tests import counties, factories
 from tests.counties import FIRST_DAY
@@ -205,7 +205,9 @@ def test_the_database_keeps_lessons_out_of_closed_rooms(session: Session) -> Non
     county = counties.county(session, sites=1)
     county.schedule(session)
     free = factories.room(session, county.school)
-    free.closed_from = FIRST_DAY + timedelta(days=1)
+    second = factories.room(session, county.sites[0].unit, RoomKind.RECEIVING)
+    agreed = counties.pair(session, county.main_room, second, county.term)
+    free.closed_from = second.closed_from = FIRST_DAY + timedelta(days=1)
     session.flush()
     lesson = session.scalars(select(Lesson).order_by(Lesson.date).offset(1)).first()
     assert lesson is not None
@@ -219,7 +221,7 @@ def test_the_database_keeps_lessons_out_of_closed_rooms(session: Session) -> Non
         session.expire_all()
 
     refused(lesson, main_room_id=free.id)
-    refused(site, receiving_room_id=free.id)
+    refused(site, receiving_room_id=second.id, pairing_id=agreed.id)
     refused(county.main_room, closed_from=lesson.date)
     refused(county.sites[0].room, closed_from=lesson.date)
     lesson.state = LessonState.CANCELLED

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from threading import Barrier
 from time import monotonic
 from typing import Any
@@ -23,8 +24,10 @@ from app.keys import Keys
 from app.lessons import booking_queries as queries
 from app.lessons.models import Lesson, LessonSite
 from app.lessons.rules import LessonState, SiteState
+from app.pairings.models import Pairing
+from app.schools.models import Room
 from tests import counties, factories
-from tests.counties import County
+from tests.counties import County, Site
 from tests.patience import PATIENCE
 
 CLIENTS = 50
@@ -41,6 +44,8 @@ class Planner:
     def __init__(self, session: Session, county: County) -> None:
         self.session, self.county = session, county
         self.start = datetime.fromisoformat("2026-09-07T00:00:00+00:00")
+        site = county.sites[0]
+        self._agreed = {county.main_room.id: site.pairing}
 
     def lesson(self, start: int, length: int = 40, **changes: Any) -> UUID:
         """A lesson so many minutes after the start, with a teacher and a room that nobody else has."""
@@ -72,8 +77,12 @@ class Planner:
         """The part of the county's only site in a lesson."""
         lesson = self.session.get_one(Lesson, lesson_id)
         site = self.county.sites[0]
+        if (pairing := self._agreed.get(lesson.main_room_id)) is None:
+            room = self.session.get_one(Room, lesson.main_room_id)
+            pairing = counties.pair(self.session, room, site.room, self.county.term)
+            self._agreed[room.id] = pairing
         row = {
-            "pairing_id": site.pairing.id,
+            "pairing_id": pairing.id,
             "receiving_room_id": site.room.id,
             "site_id": site.unit.id,
             "site_code": code,
@@ -161,6 +170,14 @@ def test_sites_follow_their_lesson_and_are_checked_again(planner: Planner) -> No
     assert refused_by(lambda: nested(session, into)) == "ex_lesson_sites_receiving_room"
 
 
+def test_a_lesson_keeps_its_place_in_calendars(planner: Planner) -> None:
+    lesson = update(Lesson).where(Lesson.id == planner.lesson(0, sequence=2))
+    for values in ({"calendar_uid": new_id()}, {"sequence": 1}):
+        breach = partial(nested, planner.session, lesson.values(values))
+        assert refused_by(breach) == "lesson_keeps_its_place"
+    nested(planner.session, lesson.values(sequence=3))
+
+
 def test_a_lesson_ends_after_it_starts(planner: Planner) -> None:
     assert refused_by(lambda: planner.lesson(0, 0)) == "ck_lessons_times_in_order"
 
@@ -234,6 +251,32 @@ def test_the_database_decides_when_somebody_takes_no_turns(
         with pytest.raises(Conflict) as refused:
             scheduling.result()
     assert [clash["title"] for clash in refused.value.extra["clashes"]] == ["Unannounced"]
+
+
+def test_two_who_add_the_last_site_at_once_take_turns(
+    session_factory: SessionFactory, engine: Engine
+) -> None:
+    with session_factory.begin() as session:
+        county = counties.county(session, sites=2, weeks=2)
+        lesson = session.get_one(Lesson, Planner(session, county).lesson(0, main_room_id=county.main_room.id))
+        session.execute(update(Pairing).values(capacity=1))
+        times = {"starts_at": lesson.starts_at, "ends_at": lesson.ends_at}
+
+    def part(site: Site) -> LessonSite:
+        places = {"receiving_room_id": site.room.id, "site_id": site.unit.id, "site_code": site.unit.code}
+        return LessonSite(lesson_id=lesson.id, pairing_id=site.pairing.id, **places, **times)
+
+    def add() -> None:
+        with session_factory.begin() as session:
+            session.add(part(county.sites[1]))
+
+    with ThreadPoolExecutor(1) as pool:
+        with session_factory.begin() as session:
+            session.add(part(county.sites[0]))
+            session.flush()
+            adding = pool.submit(add)
+            wait_for_a_waiting_writer(engine)
+        assert refused_by(adding.result) == "pairing_over_capacity"
 
 
 def wait_for_a_waiting_writer(engine: Engine) -> None:

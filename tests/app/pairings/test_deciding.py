@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Update, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
@@ -207,9 +207,33 @@ def test_the_database_counts_the_sites(session: Session) -> None:
     county = counties.county(session, sites=2)
     county.schedule(session)
     pairing = county.sites[0].pairing
-    session.execute(update(Pairing).where(Pairing.id == pairing.id).values(capacity=1))
+    less = update(Pairing).where(Pairing.id == pairing.id).values(capacity=1)
     of_pairing = update(LessonSite).where(LessonSite.pairing_id == pairing.id)
+    assert refused_by(session, less) == "pairing_over_capacity"
     session.execute(of_pairing.values(state=SiteState.CANCELLED))
+    session.execute(less)
+    assert refused_by(session, of_pairing.values(state=SiteState.INVITED)) == "pairing_over_capacity"
+
+
+def test_the_database_holds_a_site_to_the_agreement_of_its_own_rooms_and_subject(session: Session) -> None:
+    county = counties.county(session, sites=2)
+    county.schedule(session, receiving_room_ids=(county.sites[0].room.id,))
+    mine, other = county.sites[0], county.sites[1]
+    elsewhere = counties.pair(session, factories.room(session, county.school), mine.room, county.term)
+    sites, agreement = update(LessonSite), update(Pairing).where(Pairing.id == mine.pairing.id)
+    for breach in (
+        sites.values(pairing_id=other.pairing.id),  # of the other site
+        sites.values(pairing_id=elsewhere.id),  # of another main room
+        sites.values(receiving_room_id=other.room.id),
+        agreement.values(subjects=["Music"]),
+        agreement.values(main_room_id=elsewhere.main_room_id),
+        agreement.values(receiving_room_id=other.room.id),
+    ):
+        assert refused_by(session, breach) == "pairing_does_not_carry"
+    session.execute(agreement.values(subjects=["Music", "English"]))
+
+
+def refused_by(session: Session, statement: Update) -> str:
     with pytest.raises(IntegrityError) as refused, session.begin_nested():
-        session.execute(of_pairing.values(state=SiteState.INVITED))
-    assert violated(refused.value) == "pairing_over_capacity"
+        session.execute(statement)
+    return violated(refused.value)
