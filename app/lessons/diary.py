@@ -1,8 +1,9 @@
 """Lessons as a calendar shows them: of a person, a room, a site or a county, those that people know of."""
 
+from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -88,7 +89,7 @@ def diary(
 def _condition(session: Session, whose: Whose, subject_id: UUID) -> queries.Condition | None:
     match whose:
         case Whose.PERSON:
-            return queries.of_person(subject_id, _assists_at(session, subject_id))
+            return queries.of_person(subject_id, _duties(session, subject_id))
         case Whose.ROOM:
             return queries.of_room(subject_id)
         case Whose.SITE:
@@ -97,11 +98,17 @@ def _condition(session: Session, whose: Whose, subject_id: UUID) -> queries.Cond
             return None
 
 
-def _assists_at(session: Session, person_id: UUID) -> list[UUID]:
+def _duties(session: Session, person_id: UUID) -> list[queries.Duty]:
+    """Where and when somebody assists; most do for a term, with a last day from the beginning."""
     person = accounts.find_person(session, person_id)
-    duties = person.assignments if person is not None else ()
-    held = {duty.org_unit_id for duty in duties if duty.role is Role.SITE_ASSISTANT and duty.valid_to is None}
-    return sorted(schools.ids_below(session, held))
+    held: dict[tuple[date, date | None], set[UUID]] = defaultdict(set)
+    for duty in person.assignments if person is not None else ():
+        if duty.role is Role.SITE_ASSISTANT:
+            held[duty.valid_from, duty.valid_to].add(duty.org_unit_id)
+    return [
+        queries.Duty(first, last, sorted(schools.ids_below(session, units)))
+        for (first, last), units in held.items()
+    ]
 
 
 def _room_names(session: Session, ids: Collection[UUID]) -> dict[UUID, str]:

@@ -3,9 +3,10 @@
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, exists, func, or_, select
+from sqlalchemy import ColumnElement, Row, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.lessons.models import Lesson, LessonChange, LessonSite
@@ -42,9 +43,22 @@ def lessons(
     return session.execute(query.order_by(Lesson.starts_at, Lesson.id).limit(limit)).all()
 
 
-def of_person(person_id: UUID, assists_at: Sequence[UUID]) -> Condition:
-    """Lessons somebody teaches, and those that reach the org units they assist at."""
-    return or_(Lesson.teacher_id == person_id, _reaching(LessonSite.site_id.in_(assists_at)))
+class Duty(NamedTuple):
+    """Org units somebody assists at, from one day through another."""
+
+    first_day: dt.date
+    last_day: dt.date | None
+    unit_ids: Sequence[UUID]
+
+
+def of_person(person_id: UUID, duties: Sequence[Duty]) -> Condition:
+    """Lessons somebody teaches, and those that reach where they assist on the day."""
+    return or_(Lesson.teacher_id == person_id, *(_on_duty(each) for each in duties))
+
+
+def _on_duty(duty: Duty) -> Condition:
+    from_then_on = and_(Lesson.date >= duty.first_day, _reaching(LessonSite.site_id.in_(duty.unit_ids)))
+    return from_then_on if duty.last_day is None else and_(from_then_on, Lesson.date <= duty.last_day)
 
 
 def of_room(room_id: UUID) -> Condition:

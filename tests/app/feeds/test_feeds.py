@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
-from app.accounts.models import Person
+from app.accounts.models import Assignment, Person
 from app.feeds.rules import span
 from app.keys import Keys
 from app.lessons.diary import Whose
@@ -97,6 +97,12 @@ def test_everybody_gets_their_own(scene: Scene, session: Session, whose: str) ->
     }
     person = site.assistant if whose == "person" else county.bureau
     assert len(events(scene.client.get(scene.make(whose, mine[whose], person)))) == len(scene.lessons)
+    if whose == "person":  # who assists for some days only sees the lessons of these
+        duty = session.scalars(select(Assignment).where(Assignment.person_id == person.id)).one()
+        duty.valid_from, duty.valid_to = scene.lessons[1].date, scene.lessons[1].date
+        session.commit()
+        (event,) = events(scene.client.get(scene.make(whose, mine[whose], county.bureau)))
+        assert event.uid.value == f"{scene.lessons[1].calendar_uid}@tongtang"
     idle = counties.site(session, county.county, factories.room(session, county.school), county.term)
     others = {"person": idle.assistant.id, "room": idle.room.id, "site": idle.unit.id}
     session.commit()
