@@ -40,21 +40,39 @@ class Post:
     attempts: int
 
 
-def settings_of(session: Session, principal: Principal) -> NoticeSettings:
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How somebody wants to be told."""
+
+    mail: bool
+    language: Language
+    address: str | None
+    """Where letters go: the address they have proved to be theirs, if any."""
+
+
+def settings_of(session: Session, principal: Principal) -> Wish:
     """How one wants to be told; by mail only if one says so."""
+    return _wish(session, _row(session, principal))
+
+
+def put_settings(session: Session, principal: Principal, mail: bool, language: Language) -> Wish:
+    """Say how one wants to be told."""
+    row = _row(session, principal)
+    row.mail, row.language = mail, language
+    session.add(row)
+    session.flush()
+    return _wish(session, row)
+
+
+def _row(session: Session, principal: Principal) -> NoticeSettings:
     found = queries.settings(session, [principal.person_id])
     return found.get(principal.person_id) or NoticeSettings(
         person_id=principal.person_id, mail=False, language=Language.CHINESE
     )
 
 
-def put_settings(session: Session, principal: Principal, mail: bool, language: Language) -> NoticeSettings:
-    """Say how one wants to be told."""
-    row = settings_of(session, principal)
-    row.mail, row.language = mail, language
-    session.add(row)
-    session.flush()
-    return row
+def _wish(session: Session, row: NoticeSettings) -> Wish:
+    return Wish(row.mail, row.language, accounts.mail_addresses(session, [row.person_id]).get(row.person_id))
 
 
 def put_down(session: Session, notices: Sequence[Notice], now: datetime) -> None:

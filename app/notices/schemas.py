@@ -93,10 +93,15 @@ class Unread(Output):
 class NoticeSettingsOut(Output):
     """How one wants to be told."""
 
-    model_config = Output.model_config | example({"mail": True, "language": "zh"})
+    model_config = Output.model_config | example(
+        {"mail": True, "language": "zh", "address": "wang@example.org"}
+    )
 
     mail: bool = Field(description="By mail too, at the address one has proved; gathered for a minute")
     language: Language = Field(description="Language of the letters")
+    address: str | None = Field(
+        description="Where letters go; null: nowhere before one has proved an address"
+    )
 
 
 class NewNoticeSettings(Input):
