@@ -54,7 +54,7 @@ class UnassignedLessons(Output):
     model_config = example({"subject": "Music", "lessons": 19})
 
 
-class CoverageOut(Output):
+class UnitCoverageOut(Output):
     """Planned against required in one unit."""
 
     weeks: float = Field(description="Teaching weeks: school days by the school days of a full week")
@@ -99,9 +99,11 @@ def show_coverage(
     term_id: Annotated[UUID, Query(description="The term it is for")],
     session: SessionDep,
     principal: Annotated[Principal, may(Action.COVERAGE_SHOW)],
-) -> CoverageOut:
+) -> UnitCoverageOut:
     """What the timetable plans for the classes of a school or site, beside what the curriculum requires of them.
 
     Lessons that name no group count for the unit's only class that needs the subject; else they are `unassigned`.
     """
-    return CoverageOut.of(coverage.show_coverage(session, principal, term_id, org_unit_id, datetime.now(UTC)))
+    return UnitCoverageOut.of(
+        coverage.show_coverage(session, principal, term_id, org_unit_id, datetime.now(UTC))
+    )

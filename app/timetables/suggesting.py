@@ -14,6 +14,7 @@ from app.pairings import scoring
 from app.pairings import service as pairings
 from app.pairings.scoring import LINK_FOR_A_SITE_MBPS, Candidate, Suggestion
 from app.schools import service as schools
+from app.schools import subjects
 from app.schools.models import OrgUnit, Room
 from app.schools.rules import RoomKind, distance_km, path_ids
 from app.timetables import queries
@@ -37,10 +38,11 @@ def suggest(
 ) -> list[Suggestion]:
     """Main rooms for a site's receiving rooms, the best one first. The number of queries is the same for any county.
 
-    Raises `NotFound`, and `Invalid` for a unit without a receiving room.
+    Raises `NotFound`, and `Invalid` for a unit without a receiving room or a subject that is not on the list.
     """
     site = schools.require_at(session, principal, Action.PAIRING_SUGGEST, site_id)
     term = get_term(session, term_id, site.county_id)
+    subjects.require_known(session, site.county_id, [subject])
     receiving = schools.rooms_of(session, site.county_id, RoomKind.RECEIVING, site.id)
     if not receiving:
         raise Invalid(
@@ -58,10 +60,10 @@ def suggest(
     bells = _bells(session, units.values(), day)
     agreed = _agreed(session, term, receiving)
     given: dict[UUID, list[tuple[int, int]]] = defaultdict(list)
-    subjects: Counter[UUID] = Counter()
+    in_subject: Counter[UUID] = Counter()
     for room_id, taught, weekday, period in queries.slots_of_term(session, term.id):
         given[room_id].append((weekday, period))
-        subjects[room_id] += taught == subject
+        in_subject[room_id] += taught == subject
     fastest = max((room.link_mbps_declared or 0 for room in receiving), default=0) or None
     candidates = []
     for room in main_rooms:
@@ -73,7 +75,7 @@ def suggest(
                 name=f"{unit.name} {room.name}",
                 capacity=capacity,
                 paired=others,
-                lessons_in_subject=subjects[room.id],
+                lessons_in_subject=in_subject[room.id],
                 shared_periods=_shared(bells[unit.id], bells[site.id], term.weekdays, given[room.id]),
                 levels_shared=_levels(unit, site),
                 distance_km=_distance(unit, site),

@@ -87,3 +87,5 @@ def test_main_rooms_are_suggested_over_rest(client: TestClient, session: Session
         == "pairing.no_receiving_room"
     )
     assert client.get(f"{address}{new.id}&limit=21", headers=bureau).status_code == 422
+    unknown = address.replace("English", "Englisch")
+    assert client.get(f"{unknown}{new.id}", headers=bureau).json()["code"] == "subject.unknown"
