@@ -74,6 +74,7 @@ class Action(StrEnum):
     PAIRING_SUGGEST = "pairing.suggest"
     PAIRING_SHOW = "pairing.show"
     TERM_ADD = "term.add"
+    TERM_CHANGE = "term.change"
     TERM_SHOW = "term.show"
     CALENDAR_SET = "calendar.set"
     CALENDAR_SHOW = "calendar.show"
@@ -159,6 +160,7 @@ _ROWS: Mapping[Action, tuple[Scope | None, Scope | None, Scope | None, Scope | N
     Action.PAIRING_SUGGEST: (_COUNTY, _SUBTREE, _NO, _NO),
     Action.PAIRING_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
     Action.TERM_ADD: (_COUNTY, _NO, _NO, _NO),
+    Action.TERM_CHANGE: (_COUNTY, _NO, _NO, _NO),
     Action.TERM_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
     Action.CALENDAR_SET: (_COUNTY, _NO, _NO, _NO),
     Action.CALENDAR_SHOW: (_COUNTY, _COUNTY, _COUNTY, _COUNTY),
@@ -312,6 +314,7 @@ SEEN_BY: Mapping[Action, Action] = {
     Action.ENTRY_PLAN: Action.ROOM_SHOW,
     Action.FEED_ADD: Action.ROOM_SHOW,
     Action.TERM_ADD: Action.TERM_SHOW,
+    Action.TERM_CHANGE: Action.TERM_SHOW,
     Action.CALENDAR_SET: Action.CALENDAR_SHOW,
     Action.PERSON_CHANGE: Action.PERSON_SHOW,
     Action.PERSON_RESET: Action.PERSON_SHOW,

@@ -74,6 +74,8 @@ class Act(StrEnum):
     PAIRING_ENDED = "pairing.ended"
     PAIRING_RENEWED = "pairing.renewed"
     TERM_OPENED = "term.opened"
+    TERM_CHANGED = "term.changed"
+    TERM_REMOVED = "term.removed"
     CALENDAR_MARKED = "calendar.marked"
     CALENDAR_UNMARKED = "calendar.unmarked"
     BELLS_PUT_IN_FORCE = "bells.put_in_force"

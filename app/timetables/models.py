@@ -1,7 +1,8 @@
 """Tables of terms, bell schedules and weekly timetable entries.
 
 Two terms of a county, and two bell schedules of an org unit, never share a day: the database refuses it
-(exclusion constraints on PostgreSQL, triggers on SQLite, see the migrations).
+(exclusion constraints on PostgreSQL, triggers on SQLite, see the migrations). It keeps a
+timetable within its term, too.
 """
 
 import datetime as dt

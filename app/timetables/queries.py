@@ -84,6 +84,14 @@ def bell_schedule(session: Session, schedule_id: UUID) -> BellSchedule | None:
     return session.scalar(query.options(selectinload(BellSchedule.periods)))
 
 
+def entries_of_term(session: Session, term_id: UUID) -> list[TimetableEntry]:
+    """All that was not withdrawn, by first day; drafts too."""
+    query = select(TimetableEntry).where(
+        TimetableEntry.term_id == term_id, TimetableEntry.withdrawn.is_(False)
+    )
+    return list(session.scalars(query.order_by(TimetableEntry.first_day, TimetableEntry.id)))
+
+
 def bell_schedules_page(
     session: Session,
     org_unit_ids: Collection[UUID],

@@ -11,17 +11,18 @@ from app.accounts.permissions import Action
 from app.accounts.reach import Target, allows
 from app.accounts.rules import Principal
 from app.database import SessionDep
-from app.entity_tags import IfNoneMatch
-from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, responses
+from app.entity_tags import IfMatch, IfNoneMatch, tagged
+from app.errors import Conflict, Forbidden, Invalid, NotFound, PreconditionFailed, Unauthenticated, responses
 from app.listing import Paging
 from app.schemas import SORT, BelowUnit, Day, Page, PageAfter, PageLimit, decode_pair, encode_cursor
 from app.timetables import bells as bell_schedules
-from app.timetables import service
+from app.timetables import service, terms
 from app.timetables.models import BellSchedule
 from app.timetables.schemas import (
     BellScheduleOut,
     NewTerm,
     TermOut,
+    TermPatch,
     TimetableEntryOut,
     bells,
 )
@@ -30,6 +31,7 @@ from app.timetables.service import Search, TermDraft
 router = APIRouter(prefix="/api/v1", tags=["timetables"])
 
 _ON_CREATE = responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid)
+_ON_CHANGE = responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid, PreconditionFailed)
 _ON_SHOW = responses(Unauthenticated, Forbidden, NotFound)
 _ON_LIST = responses(Unauthenticated)
 
@@ -72,6 +74,30 @@ def show_term(
 ) -> Response:
     """One term of one's own county."""
     return known.answer(TermOut.of(service.show_term(session, principal, term_id)))
+
+
+@router.patch("/terms/{term_id}", summary="Change a term", response_model=TermOut, responses=_ON_CHANGE)
+def change_term(
+    term_id: UUID,
+    body: TermPatch,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.TERM_CHANGE)],
+    seen: IfMatch,
+) -> Response:
+    """Change the name, the days or the weekdays of a term, while no lesson is left outside of it or in another week.
+    The county's bells keep their days."""
+    return tagged(TermOut.of(terms.change_term(session, principal, term_id, body.fields(), seen)))
+
+
+@router.delete("/terms/{term_id}", status_code=204, summary="Take a term back", responses=_ON_CHANGE)
+def remove_term(
+    term_id: UUID,
+    session: SessionDep,
+    principal: Annotated[Principal, may(Action.TERM_CHANGE)],
+    seen: IfMatch,
+) -> None:
+    """Delete a term for which nothing was planned or counted: one that was opened by mistake."""
+    terms.remove_term(session, principal, term_id, seen)
 
 
 @router.get("/bell-schedules", summary="List bell schedules", responses=_ON_LIST)

@@ -112,6 +112,24 @@ class NewTerm(Input):
     )
 
 
+class TermPatch(Input):
+    """What changes of a term; what is not given stays."""
+
+    name: ShortName | None = None
+    first_day: Day | None = None
+    last_day: Day | None = None
+    weekdays: Weekdays | None = Field(None, description="With lessons, all of them")
+
+    model_config = example({"last_day": "2027-01-29"})
+
+    def fields(self) -> dict[str, Any]:
+        """The fields of a draft that are given."""
+        given = self.model_dump(exclude_none=True)
+        if self.weekdays is not None:
+            given["weekdays"] = frozenset(self.weekdays)
+        return given
+
+
 class TermOut(VersionedOutput):
     """A term of the county."""
 

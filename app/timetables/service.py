@@ -81,9 +81,7 @@ def add_term(session: Session, principal: Principal, draft: TermDraft) -> Term:
 
 def create_term(session: Session, county_id: UUID, draft: TermDraft) -> Term:
     """Open a term without asking who wants it: for seeds."""
-    _check_days(draft.first_day, draft.last_day)
-    if draft.last_day - draft.first_day > LONGEST_TERM:
-        raise Invalid("term.too_long", "Term too long", "A term lasts a year at most.")
+    check_term_days(draft)
     take_turns(session, [county_id])
     term = Term(
         county_id=county_id,
@@ -96,25 +94,32 @@ def create_term(session: Session, county_id: UUID, draft: TermDraft) -> Term:
         with session.begin_nested():
             session.add(term)
     except IntegrityError as error:
-        raise _term_conflict(session, county_id, draft, error) from None
+        raise term_conflict(session, county_id, draft, error) from None
     if draft.periods:
         bells = BellDraft(county_id, draft.name, draft.first_day, draft.last_day, draft.periods)
         create_bell_schedule(session, bells)
     return term
 
 
+def check_term_days(draft: TermDraft) -> None:
+    """Raise `Invalid` for days that no term has."""
+    _check_days(draft.first_day, draft.last_day)
+    if draft.last_day - draft.first_day > LONGEST_TERM:
+        raise Invalid("term.too_long", "Term too long", "A term lasts a year at most.")
+
+
 def get_term(session: Session, term_id: UUID, county_id: UUID) -> Term:
     """One term of a county; raises `NotFound`."""
     term = queries.term(session, term_id)
     if term is None or term.county_id != county_id:
-        raise _no_term(term_id)
+        raise no_term(term_id)
     return term
 
 
 def show_term(session: Session, principal: Principal, term_id: UUID) -> Term:
     """One term of one's own county."""
     term = get_term(session, term_id, principal.county_id)
-    require(principal, Action.TERM_SHOW, Target(term.county_id), _no_term(term_id))
+    require(principal, Action.TERM_SHOW, Target(term.county_id), no_term(term_id))
     return term
 
 
@@ -278,7 +283,8 @@ def _facts_of(periods: Mapping[int, Bell]) -> dict[str, str]:
     return {str(number): f"{bell.starts_at:%H:%M}-{bell.ends_at:%H:%M}" for number, bell in periods.items()}
 
 
-def _no_term(term_id: UUID) -> NotFound:
+def no_term(term_id: UUID) -> NotFound:
+    """The refusal of a term that is not there."""
     return NotFound("term.not_found", "No such term", f"There is no term {term_id}.")
 
 
@@ -313,12 +319,16 @@ def _check_periods(periods: Mapping[int, Bell]) -> None:
         )
 
 
-def _term_conflict(session: Session, county_id: UUID, draft: TermDraft, error: IntegrityError) -> Exception:
+def term_conflict(
+    session: Session, county_id: UUID, draft: TermDraft, error: IntegrityError, apart_from: UUID | None = None
+) -> Exception:
+    """The refusal of a name or days that another term has; any other error as it is."""
     match violated(error):
         case "uq_terms_county_id_name":
             return Conflict("term.name_taken", "Name taken", f"There already is a term {draft.name}.")
         case "ex_terms_county":
-            others = queries.terms_meeting(session, county_id, draft.first_day, draft.last_day)
+            found = queries.terms_meeting(session, county_id, draft.first_day, draft.last_day)
+            others = [each for each in found if each.id != apart_from]
             named = ", ".join(f"{each.name} ({each.first_day} to {each.last_day})" for each in others)
             return Conflict(
                 "term.overlap",

@@ -19,6 +19,8 @@ def asks(scene: Scene) -> Asks:
         ("POST", "/api/v1/terms"): Ask(term, at_home=True),
         ("GET", "/api/v1/terms"): Ask(finds="term_id"),
         ("GET", "/api/v1/terms/{term_id}"): Ask(),
+        ("PATCH", "/api/v1/terms/{term_id}"): Ask({"name": "Summer"}),
+        ("DELETE", "/api/v1/terms/{term_id}"): Ask(),  # lessons are planned: refused
         ("GET", "/api/v1/calendar-days"): Ask(at_home=True),
         ("PUT", "/api/v1/calendar-days"): Ask(holidays, at_home=True),
         ("POST", "/api/v1/calendar-days/effects"): Ask(holidays, at_home=True),

@@ -1,17 +1,22 @@
 """Terms and bell schedules over REST."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from threading import Barrier
 from typing import Any
 
 import pytest
+from sqlalchemy import Update, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
 from app.accounts.rules import Role
+from app.database import violated
 from app.keys import Keys
 from app.schools.models import OrgUnit
-from tests import factories
+from app.timetables.models import Term, TimetableEntry
+from tests import counties, factories
 
 Header = dict[str, str]
 
@@ -182,3 +187,43 @@ def test_bells_of_a_unit_share_no_day(client: TestClient, bureau: Header, school
     assert refused["bell_schedule_ids"] == [made["id"]]
     summer = bells(school, name="夏季", valid_from="2026-09-01", valid_to="2026-10-07")
     assert post(client, bureau, "bell-schedules", summer)[0] == 201
+
+
+def test_a_term_opened_by_mistake_is_put_right(client: TestClient, session: Session, keys: Keys) -> None:
+    county = counties.county(session, sites=1, weeks=4)  # from Monday, 2026-09-07
+    county.schedule(session)
+    session.commit()
+    header = factories.bearer(keys, county.bureau)
+    planned = f"/api/v1/terms/{county.term.id}"
+    _, wrong = post(client, header, "terms", {**TERM, "first_day": "2027-02-22", "last_day": "2028-01-22"})
+    mistaken = f"/api/v1/terms/{wrong['id']}"
+
+    def change(path: str, **wanted: Any) -> tuple[int, Any]:
+        answer = client.patch(path, headers=header, json=wanted)
+        return answer.status_code, answer.json()
+
+    status, right = change(mistaken, last_day="2027-07-09", name="2027 春", weekdays=[6, 1, 2, 3, 4, 5])
+    assert (status, right["last_day"], right["weeks"]) == (200, "2027-07-09", 20)
+    assert right["weekdays"] == [1, 2, 3, 4, 5, 6]
+    status, refused = change(mistaken, first_day="2026-09-10")
+    assert (status, refused["code"], refused["term_ids"]) == (409, "term.overlap", [str(county.term.id)])
+    assert change(mistaken, first_day="2027-07-10")[1]["code"] == "days.reversed"
+    stale = client.delete(mistaken, headers={**header, "If-Match": '"1"'})
+    assert stale.json()["code"] == "version.stale"
+    assert client.delete(mistaken, headers=header).status_code == 204
+    assert client.get(mistaken, headers=header).json()["code"] == "term.not_found"
+
+    assert client.delete(planned, headers=header).json()["code"] == "term.in_use"
+    status, refused = change(planned, last_day="2026-09-20")
+    assert (status, refused["code"], refused["entries"]) == (409, "term.still_planned", 1)
+    for wanted in ({"weekdays": [2, 3]}, {"first_day": "2026-08-31"}):
+        assert change(planned, **wanted)[1]["code"] == "term.still_planned", wanted
+    assert change(planned, last_day="2026-10-11", weekdays=[1, 2, 3, 4, 5, 6])[0] == 200
+    days: list[tuple[Update, str]] = [
+        (update(Term).values(last_day=date(2026, 9, 20)), "term_still_planned"),
+        (update(TimetableEntry).values(last_day=date(2027, 1, 1)), "entry_outside_term"),
+    ]
+    for statement, rule in days:  # whoever writes
+        with pytest.raises(IntegrityError) as refusal, session.begin_nested():
+            session.execute(statement)
+        assert violated(refusal.value) == rule
