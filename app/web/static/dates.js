@@ -35,5 +35,4 @@ export const shortDay = (iso) => dated(utc(iso), { month: "short", day: "numeric
 export const longDay = (iso) => dated(utc(iso), { weekday: "short", month: "short", day: "numeric", timeZone: "UTC" });
 export const longDate = (iso) => dated(utc(iso), { year: "numeric", month: "short", day: "numeric", timeZone: "UTC" });
 export const weekdayName = (number, weekday = "long") => dated(new Date(Date.UTC(2024, 0, number)), { weekday, timeZone: "UTC" });
-export const monthName = (iso) => dated(utc(iso), { year: "numeric", month: "long", timeZone: "UTC" });
 export const timeIn = (moment, timeZone) => clock(new Date(moment), timeZone);
