@@ -11,9 +11,10 @@ from media_relay.core.layers import Layers
 from media_relay.core.packet import Codec
 from media_relay.core.rendition import Path, Rendition
 from media_relay.core.replay import Replay, picture_octets, worth_replaying
+from media_relay.core.sender_clock import SenderTime
 from media_relay.core.subscription import Subscription
 from media_relay.core.thinning import Thinning
-from media_relay.core.track import SenderTime, Track
+from media_relay.core.track import Track
 from media_relay.fanout import Fanout, Group
 from media_relay.peer import PeerState
 from media_relay.sdp import Offer, OfferError
@@ -246,7 +247,7 @@ class Stream:
     def report_senders(self, now: float) -> None:
         """Send every ready subscriber the sender reports of what it is given."""
         for track, groups in self._ready.items():
-            sent = track.sender_time_at(now) if groups else None
+            sent = track.clock.at(now) if groups else None
             if sent is None:
                 continue
             for (_, path), group in groups.items():
@@ -349,7 +350,7 @@ class Stream:
     def _report_to(self, subscriber: Subscriber, now: float) -> None:
         """Send one subscriber the sender reports at once, so that its lips and voice agree from the start."""
         for subscription in subscriber.subscriptions.values():
-            sent = subscription.path.rendition.track.sender_time_at(now)
+            sent = subscription.path.rendition.track.clock.at(now)
             if sent is not None:
                 subscriber.send_rtcp(self._sender_report(subscription.path, sent))
 

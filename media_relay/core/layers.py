@@ -140,5 +140,5 @@ class Layers:
 
     def round_trip(self, last_sr: int, delay: int, now: float) -> float | None:
         """Seconds to a subscriber and back from its report block, when one of the layers' reports is known there."""
-        times = (track.round_trip(last_sr, delay, now) for track in self.tracks)
+        times = (track.clock.round_trip(last_sr, delay, now) for track in self.tracks)
         return next((time for time in times if time is not None), None)

@@ -294,8 +294,8 @@ class Subscription:
         former, shift = left_off.path.rendition.track, left_off.path.shift.timestamp
         if former is track:
             return shift - self._skew
-        if former.clock_offset is not None and track.clock_offset is not None:
-            return former.clock_offset + shift - self._skew - track.clock_offset
+        if former.clock.offset is not None and track.clock.offset is not None:
+            return former.clock.offset + shift - self._skew - track.clock.offset
         # The newest packets of both lie this far apart.
         elapsed = int((track.heard_at - former.heard_at) * track.clock_rate)
         return former.newest_timestamp + shift + elapsed - track.newest_timestamp

@@ -27,6 +27,7 @@ from media_relay.core.packet import (
     payload_of,
 )
 from media_relay.core.reception import Reception
+from media_relay.core.sender_clock import SenderClock
 from media_relay.core.sequence import SequenceMap, extend
 
 VIDEO_SLOTS: Final = 1_024
@@ -36,21 +37,9 @@ LOWER_SLOTS: Final = 512
 AUDIO_SLOTS: Final = 256
 
 _NEVER: Final = float("-inf")
-_REPORTS_REMEMBERED: Final = 64
 _VERSION: Final = 0x80
 _PADDING: Final = 0x20
 _EXTENDED: Final = 0x10
-
-
-@dataclass(frozen=True, slots=True)
-class SenderTime:
-    """A publisher's wall clock tied to the track's outgoing timestamps, so that lip sync survives the relay."""
-
-    ntp: int
-    """64-bit NTP timestamp (RFC 3550 section 4)."""
-    timestamp: int
-    at: float
-    """When it arrived, monotonic seconds."""
 
 
 @dataclass(slots=True)
@@ -116,10 +105,9 @@ class Track:
     __slots__ = (
         "_keyframe_timestamp",
         "_last_sequence",
-        "_reported",
         "batch",
         "batch_keyframe",
-        "clock_offset",
+        "clock",
         "clock_rate",
         "codec",
         "heard_at",
@@ -136,7 +124,6 @@ class Track:
         "redundant",
         "repeated",
         "repair_ssrc",
-        "sender_time",
         "source",
         "ssrc",
     )
@@ -175,11 +162,7 @@ class Track:
         """Extended number of the newest packet that was forwarded: :attr:`highest` but for the present batch."""
         self.packets = 0
         self.octets = 0
-        self.sender_time: SenderTime | None = None
-        self.clock_offset: int | None = None
-        """Outgoing timestamps less the source's wall clock in the same units, modulo 2**32, as its first report said:
-        ties the layers of one publisher together."""
-        self._reported: dict[int, float] = {}
+        self.clock = SenderClock(self.clock_rate)
         self.redundant = False
         """Whether sound is to repeat its last packet: when there is a subscriber that negotiated it."""
         self.repeated = 0
@@ -388,31 +371,7 @@ class Track:
         """A publisher's sender report: its wall clock ``ntp`` at its RTP ``timestamp``."""
         source.reception.sender_report(ntp, now)
         if source.sequence is not None and self.source is source:
-            outgoing = timestamp + source.timestamp_offset
-            self.sender_time = SenderTime(ntp, outgoing, now)
-            if self.clock_offset is None:
-                self.clock_offset = outgoing - (ntp * self.clock_rate >> 32) & 0xFFFFFFFF
-
-    def sender_time_at(self, now: float) -> SenderTime | None:
-        """The publisher's wall clock and the outgoing timestamp of this moment, for a report to subscribers."""
-        known = self.sender_time
-        if known is None:
-            return None
-        elapsed = now - known.at
-        sent = SenderTime(
-            (known.ntp + int(elapsed * (1 << 32))) & 0xFFFFFFFFFFFFFFFF,
-            (known.timestamp + int(elapsed * self.clock_rate)) & 0xFFFFFFFF,
-            now,
-        )
-        self._reported[(sent.ntp >> 16) & 0xFFFFFFFF] = now
-        while len(self._reported) > _REPORTS_REMEMBERED:
-            del self._reported[next(iter(self._reported))]
-        return sent
-
-    def round_trip(self, last_sr: int, delay: int, now: float) -> float | None:
-        """Seconds to a subscriber and back from its report block (RFC 3550 section 6.4.1), when known."""
-        sent = self._reported.get(last_sr)
-        return None if sent is None else now - sent - delay / 65536
+            self.clock.note(ntp, timestamp + source.timestamp_offset, now)
 
     def _adopt(self, source: Source, number: int) -> bool:
         """Follow a new source from now on; one that another has superseded does not come back."""
@@ -421,8 +380,7 @@ class Track:
         source.adopted = True
         source.highest = number
         self.source = source
-        self.sender_time = None
-        self.clock_offset = None
+        self.clock.begin_anew()
         return True
 
     def release(self) -> None:
@@ -430,7 +388,7 @@ class Track:
         self.source = None
         self.layering = None
         self.codec = 0
-        self.clock_offset = None
+        self.clock.offset = None
 
     def _lose_thread(self, source: Source) -> None:
         """More is missing than is ever kept or repaired: go on as with a new source, pictures with a keyframe.

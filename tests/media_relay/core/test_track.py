@@ -265,21 +265,19 @@ def test_in_order_streams_have_no_gap_but_those_of_losses(events: list[Event]) -
 def test_sender_reports_follow_the_outgoing_clock() -> None:
     video = Video()
     first, second = video.source(1), video.source(2)
-    assert video.track.sender_time_at(0.0) is None
+    assert video.track.clock.at(0.0) is None
     video.feed(first, packet(1, 1_000, KEY), now=10.0)
     video.track.sender_report(first, 5 << 32, 1_000, 10.0)
-    at = video.track.sender_time_at(10.5)
+    at = video.track.clock.at(10.5)
     assert at is not None
     assert (at.ntp, at.timestamp) == ((5 << 32) + (1 << 31), 1_000 + 45_000)
 
     video.feed(second, packet(1, 900_000, KEY), now=20.0)
-    assert video.track.sender_time_at(20.0) is None, (
-        "the old publisher's clock says nothing about the new one"
-    )
+    assert video.track.clock.at(20.0) is None, "the old publisher's clock says nothing about the new one"
     video.track.sender_report(first, 6 << 32, 2_000, 20.0)
-    assert video.track.sender_time_at(20.0) is None
+    assert video.track.clock.at(20.0) is None
     video.track.sender_report(second, 50 << 32, 900_000, 20.0)
-    at = video.track.sender_time_at(20.0)
+    at = video.track.clock.at(20.0)
     assert at is not None and at.timestamp == 1_000 + 900_000
 
 
@@ -289,7 +287,7 @@ def test_sender_times_wrap_in_their_fields(ntp: int, timestamp: int, later: floa
     source = video.source()
     video.feed(source, packet(1, 4_000_000_000, KEY), now=1.0)
     video.track.sender_report(source, ntp, timestamp, 1.0)
-    at = video.track.sender_time_at(1.0 + later)
+    at = video.track.clock.at(1.0 + later)
     assert at is not None and 0 <= at.ntp < 1 << 64 and 0 <= at.timestamp < 1 << 32
 
 
@@ -298,12 +296,12 @@ def test_round_trips_are_measured_from_our_own_reports() -> None:
     source = video.source()
     video.feed(source, packet(1, 0, KEY), now=1.0)
     video.track.sender_report(source, 7 << 32, 0, 1.0)
-    sent = video.track.sender_time_at(2.0)
+    sent = video.track.clock.at(2.0)
     assert sent is not None
     middle = sent.ntp >> 16 & 0xFFFFFFFF
-    trip = video.track.round_trip(middle, 65_536 // 4, 2.3)
+    trip = video.track.clock.round_trip(middle, 65_536 // 4, 2.3)
     assert trip is not None and abs(trip - 0.05) < 1e-9
-    assert video.track.round_trip(12_345, 0, 2.3) is None
+    assert video.track.clock.round_trip(12_345, 0, 2.3) is None
     for i in range(200):
-        video.track.sender_time_at(3.0 + i)
-    assert video.track.round_trip(middle, 0, 300.0) is None, "only the last reports are remembered"
+        video.track.clock.at(3.0 + i)
+    assert video.track.clock.round_trip(middle, 0, 300.0) is None, "only the last reports are remembered"
