@@ -38,6 +38,8 @@ class Part(StrEnum):
     """Those of the county's units and people, beside the texts of a desk."""
     PLANNING = ".planning"
     """Those of the timetable and the calendar, beside the texts of a desk."""
+    YEAR = ".year"
+    """Those of opening and changing terms, beside the texts of the timetable."""
     FIGURES = ".figures"
     """Those of pairings and reports, beside the texts of a desk."""
     UPKEEP = ".upkeep"

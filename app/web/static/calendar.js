@@ -8,13 +8,14 @@ import { tellFault } from "./fault.js";
 import { button, closePanel, field, form, input, openPanel, select, ticks } from "./form.js";
 import { begin, holds, whoIsHere } from "./frame.js";
 import { label, language, say, text } from "./i18n.js";
-import { byId, child } from "./page.js";
+import { byId, child, goOnFrom } from "./page.js";
 import { loadSubjects, titleOf } from "./subjects.js";
+import { wireTerms } from "./terms.js";
 
 const DAYS = "/api/v1/calendar-days";
 const KINDS = ["usual", "holiday", "make_up_day", "school_day"];
 const MOST = 8;
-const known = { terms: [], term: null, zone: "UTC", today: "", maySet: false, days: [] };
+const known = { terms: [], term: null, county: null, zone: "UTC", today: "", maySet: false, days: [] };
 let asked = 0;
 let foreseen = 0;
 
@@ -28,15 +29,30 @@ begin(open, byId("news"));
 
 async function open() {
   const me = await whoIsHere();
-  const wanted = [getAll("/api/v1/terms"), get(`/api/v1/org-units/${me.county_id}`), loadSubjects()];
-  const [terms, county] = await Promise.all(wanted);
-  Object.assign(known, { terms, maySet: holds(me, "bureau_admin"), zone: county.time_zone ?? "UTC" });
+  const [county] = await Promise.all([get(`/api/v1/org-units/${me.county_id}`), loadSubjects()]);
+  Object.assign(known, { county: county.id, maySet: holds(me, "bureau_admin"), zone: county.time_zone ?? "UTC" });
   known.today = todayIn(known.zone);
-  if (!terms.length) return say(byId("news"), "timetable.no_terms");
-  byId("term").replaceChildren(...terms.map(({ id, name }) => new Option(name, id)));
+  await showTerms();
+}
+
+// The terms as they are now, and the days of one of them: of today's, unless another one is asked for.
+async function showTerms(id = null) {
+  const terms = await getAll("/api/v1/terms");
+  known.terms = terms;
+  byId("term").replaceChildren(...terms.map((term) => new Option(term.name, term.id)));
   byId("term-field").hidden = terms.length < 2;
+  if (known.maySet) wireTerms(known, termDone);
+  byId("days").hidden = !terms.length;
+  if (!terms.length) return say(byId("news"), known.maySet ? "term.none.open" : "term.none");
   const current = terms.find(({ first_day: first, last_day: last }) => first <= known.today && known.today <= last);
-  await show((current ?? terms.at(-1)).id);
+  await show(terms.some((term) => term.id === id) ? id : (current ?? terms.at(-1)).id);
+}
+
+// After something was done with a term: everything as it is now, and what was done in words.
+async function termDone(id, key, given) {
+  await attempt(() => showTerms(id));
+  say(byId("news"), key, given);
+  goOnFrom(byId("term-ways").querySelector("button"));
 }
 
 async function show(id) {

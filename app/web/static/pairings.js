@@ -60,7 +60,7 @@ async function open() {
   const names = new Map(units.map(({ id, name }) => [id, name]));
   rooms = new Map(found.map((room) => [room.id, `${names.get(room.org_unit_id)} · ${room.name}`]));
   await load();
-  if (holds(me, "bureau_admin")) await wireProposing({ rooms: found, subjects, nameOf, zone, attempt, added: load });
+  if (holds(me, "bureau_admin")) await wireProposing({ me, rooms: found, subjects, nameOf, zone, attempt, added: load });
 }
 
 const nameOf = (roomId) => rooms.get(roomId) ?? text("pairings.room_unknown");

@@ -3,6 +3,7 @@
 import { get, getAll, post } from "./api.js";
 import { todayIn } from "./dates.js";
 import { say, text } from "./i18n.js";
+import { sayNoTerm } from "./no_term.js";
 import { byId, child } from "./page.js";
 import { subjectName } from "./subjects.js";
 
@@ -15,8 +16,10 @@ const REASONS = {
   load: "pairings.because.load",
 };
 
-export async function wireProposing({ rooms, subjects, nameOf, zone, attempt, added }) {
+export async function wireProposing({ me, rooms, subjects, nameOf, zone, attempt, added }) {
   const terms = await getAll("/api/v1/terms");
+  byId("propose").hidden = !terms.length;
+  if (!terms.length) return sayNoTerm(child(byId("proposing"), "p", "hint"), me);
   fill("site", rooms.filter(({ kind }) => kind === "receiving").map((room) => [room.id, nameOf(room.id)]));
   fill("term", terms.map((term) => [term.id, term.name]));
   fill("subject", subjects.map((code) => [code, () => subjectName(code)]));

@@ -7,6 +7,7 @@ import { longDate, todayIn } from "./dates.js";
 import { download } from "./download.js";
 import { begin, holds, whoIsHere } from "./frame.js";
 import { language, say, text } from "./i18n.js";
+import { sayNoTerm } from "./no_term.js";
 import { byId, child, wired } from "./page.js";
 import { showList, wireMore } from "./behind.js";
 import { tellFault } from "./fault.js";
@@ -55,7 +56,7 @@ async function open() {
   const county = get(`/api/v1/org-units/${me.county_id}`);
   const [terms, { time_zone: there }] = await Promise.all([getAll("/api/v1/terms"), county, loadSubjects()]);
   zone = there;
-  if (!terms.length) return say(byId("loading"), "reports.no_term");
+  if (!terms.length) return sayNoTerm(byId("loading"), me);
   byId("term").replaceChildren();
   for (const term of terms) {
     const option = child(byId("term"), "option");

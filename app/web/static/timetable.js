@@ -9,6 +9,7 @@ import { begin, holds, whoIsHere } from "./frame.js";
 import { columnsOf, fillTable } from "./grid.js";
 import { label, say } from "./i18n.js";
 import { openLesson } from "./lesson.js";
+import { sayNoTerm } from "./no_term.js";
 import { byId, child, wired } from "./page.js";
 import { openPlanning, openPublishing } from "./planning.js";
 import { loadSubjects } from "./subjects.js";
@@ -54,7 +55,7 @@ async function open() {
   Object.assign(known, { terms, subjects, zone: zone ?? "UTC", county: name });
   known.today = todayIn(known.zone);
   byId("plan").hidden = byId("publish").hidden = !plans();
-  if (!terms.length) return say(byId("news"), "timetable.no_terms");
+  if (!terms.length) return sayNoTerm(byId("news"), known.me);
   const wanted = new URLSearchParams(location.search);
   const own = ownView();
   const by = wanted.get("by") in LISTS ? wanted.get("by") : own.by;

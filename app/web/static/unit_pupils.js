@@ -4,6 +4,7 @@ import { ask, get, getAll } from "./api.js";
 import { todayIn } from "./dates.js";
 import { button, field, form, input, openPanel, select, ticks } from "./form.js";
 import { say } from "./i18n.js";
+import { sayNoTerm } from "./no_term.js";
 import { byId, child } from "./page.js";
 import { askClosing, refill, reopening, table } from "./unit_parts.js";
 import { notesOn } from "./units.js";
@@ -23,6 +24,7 @@ export async function showPupils(given) {
   term ??= await current(terms, me);
   const body = refill("pupils");
   if (term) await showHeads(child(body, "div", "fields"), terms, given);
+  else if (mine) sayNoTerm(child(body, "p", "hint"), me);
   const byName = (one, other) => one.name.localeCompare(other.name, "zh", { numeric: true });
   const own = groups.filter(({ org_unit_id: id }) => id === unit.id).sort(byName);
   say(child(body, "h3"), "pupils.groups");
