@@ -177,8 +177,11 @@ def word(kind: type[StrEnum]) -> Enum:
     )
 
 
-def make_engine(url: str | URL, wait_seconds: float = WAIT_SECONDS) -> Engine:
-    """An engine for SQLite or PostgreSQL with the product's connection settings."""
+def make_engine(url: str | URL, wait_seconds: float = WAIT_SECONDS, *, changes: bool = True) -> Engine:
+    """An engine for SQLite or PostgreSQL with the product's connection settings.
+
+    Without `changes` the database itself refuses them.
+    """
     parsed = make_url(url)
     pool = {**_POOL, "pool_timeout": wait_seconds}
     if parsed.get_backend_name() == "sqlite":
@@ -192,12 +195,15 @@ def make_engine(url: str | URL, wait_seconds: float = WAIT_SECONDS) -> Engine:
         )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin)
+        if not changes:
+            event.listen(engine, "connect", _refuse_changes)
         return engine
+    options = _POSTGRESQL if changes else (*_POSTGRESQL, "default_transaction_read_only=on")
     engine = create_engine(
         parsed,
         **pool,
         hide_parameters=True,  # an error that is logged quotes no names
-        connect_args={"connect_timeout": 5, "options": " ".join(f"-c {each}" for each in _POSTGRESQL)},
+        connect_args={"connect_timeout": 5, "options": " ".join(f"-c {each}" for each in options)},
     )
     event.listen(engine, "checkin", _note_rest)
     event.listen(engine, "checkout", partial(_ping_rested, engine.dialect))
@@ -230,6 +236,10 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute(f"PRAGMA mmap_size = {_MAPPED}")
     cursor.close()
+
+
+def _refuse_changes(connection: Any, _record: object) -> None:
+    connection.execute("PRAGMA query_only = ON").close()
 
 
 def _begin(connection: Connection) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     CompoundSelect,
     FromClause,
@@ -208,26 +209,37 @@ _REACHED = (
     .where(or_(_sites.state != SiteState.CANCELLED, _lessons.state.in_(FREES_RESOURCES)))
     .distinct()
 )
+
+
+def _id(name: str) -> BindParameter[UUID]:
+    """An id that is given. A column that refers to another table has no type until that one is imported."""
+    return bindparam(name, type_=Id())
+
+
+def _ids(name: str) -> BindParameter[UUID]:
+    return bindparam(name, type_=Id(), expanding=True)
+
+
 _NARROWING: Final[Mapping[str, ColumnElement[bool]]] = {
     "starts_from": _lessons.starts_at >= bindparam("starts_from"),
     "starts_before": _lessons.starts_at < bindparam("starts_before"),
     "ends_after": _lessons.ends_at > bindparam("ends_after"),
     "states": _lessons.state.in_(bindparam("states", expanding=True)),
-    "entry_id": _lessons.entry_id == bindparam("entry_id"),
-    "term_id": _lessons.term_id == bindparam("term_id"),
-    "teacher_id": _lessons.teacher_id == bindparam("teacher_id"),
+    "entry_id": _lessons.entry_id == _id("entry_id"),
+    "term_id": _lessons.term_id == _id("term_id"),
+    "teacher_id": _lessons.teacher_id == _id("teacher_id"),
     "subject": _lessons.subject == bindparam("subject"),
 }
 # Only those that somebody has, by lessons and by their sites: a lesson is in reach when any finds it.
 _WAYS: Final[Mapping[str, ColumnElement[bool]]] = {
-    "by_teacher_id": _lessons.teacher_id == bindparam("by_teacher_id"),
-    "by_school_ids": _lessons.school_id.in_(bindparam("by_school_ids", expanding=True)),
-    "by_room_id": _lessons.main_room_id == bindparam("by_room_id"),
-    "by_lesson_id": _lessons.id == bindparam("by_lesson_id"),
+    "by_teacher_id": _lessons.teacher_id == _id("by_teacher_id"),
+    "by_school_ids": _lessons.school_id.in_(_ids("by_school_ids")),
+    "by_room_id": _lessons.main_room_id == _id("by_room_id"),
+    "by_lesson_id": _lessons.id == _id("by_lesson_id"),
 }
 _WAYS_BY_SITE: Final[Mapping[str, ColumnElement[bool]]] = {
-    "by_site_ids": _sites.site_id.in_(bindparam("by_site_ids", expanding=True)),
-    "by_room_id": _sites.receiving_room_id == bindparam("by_room_id"),
+    "by_site_ids": _sites.site_id.in_(_ids("by_site_ids")),
+    "by_room_id": _sites.receiving_room_id == _id("by_room_id"),
 }
 _SHAPES: Final = 256
 """Of lists, as many are remembered; some kinds of narrowing are asked for together time and again."""
@@ -274,7 +286,7 @@ def _page(given: frozenset[str], sort: str, *, everywhere: bool, drafts: bool, g
     conditions += _conditions(given)
     order = ORDERS[sort]
     if everywhere:
-        wanted = [_lessons.county_id == bindparam("county_id"), *conditions]
+        wanted = [_lessons.county_id == _id("county_id"), *conditions]
     else:
         wanted = [_lessons.id.in_(_first_in_reach(given, conditions, sort, goes_on=goes_on))]
     return page_of(_LESSONS.where(*wanted).add_columns(*order.columns), order, goes_on=goes_on)
@@ -329,11 +341,11 @@ def _conditions(given: frozenset[str]) -> Iterator[ColumnElement[bool]]:
             yield condition
     on_time = list(_on_time(given))
     if "room_id" in given:
-        room = bindparam("room_id", type_=Id())
+        room = _id("room_id")
         received = _served().where(*on_time, _sites.receiving_room_id == room)
         yield or_(_lessons.main_room_id == room, _lessons.id.in_(received))
     if "org_unit_ids" in given:
-        units = bindparam("org_unit_ids", type_=Id(), expanding=True)
+        units = _ids("org_unit_ids")
         received = _served().where(*on_time, _sites.site_id.in_(units))
         yield or_(_lessons.school_id.in_(units), _lessons.id.in_(received))
 
@@ -354,7 +366,7 @@ def _first_in_reach(
     Each way has an index in the order of time; one condition of them all would be tried lesson by lesson.
     """
     # Not by the county's index, which SQLite would take for the others too and go through all lessons.
-    county = func.coalesce(_lessons.county_id, _lessons.county_id) == bindparam("county_id")
+    county = func.coalesce(_lessons.county_id, _lessons.county_id) == _id("county_id")
     order, by_site = ORDERS[sort], _ORDERS_BY_SITE[sort]
     ways = [
         page_of(select(_lessons.id).where(county, *conditions, way), order, goes_on=goes_on)

@@ -5,6 +5,7 @@ process gives the same answer. One that takes the request itself may look at wha
 """
 
 from collections.abc import Iterable
+from typing import Never
 
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
@@ -12,7 +13,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 from app.accounts.gates import Gate, bearer, current_principal, depends_on
-from app.database import get_session, make_engine, make_session_factory
+from app.database import SessionFactory, get_session, make_engine
 from app.guard.traffic import Limit
 from app.keys import load_keys
 from app.routing import route_by_words
@@ -24,6 +25,18 @@ class _PacedAtTheDoor:
 
     def require_of_account(self, limit: Limit, *_about: object) -> None:
         """Nothing is counted here."""
+
+
+class LeftToTheWeb(Exception):
+    """Something is to be written down, which the web process does, with the whole request."""
+
+
+class _ReadingOnly(SessionFactory):
+    """Sessions to read in; that a sign-in or a token is in use is noted where it can be."""
+
+    def begin(self) -> Never:
+        """Nothing is changed here; raises `LeftToTheWeb`."""
+        raise LeftToTheWeb
 
 
 def fits(route: BaseRoute) -> bool:
@@ -46,10 +59,10 @@ def application(settings: Settings, routes: Iterable[BaseRoute]) -> FastAPI:
         redoc_url=None,
         routes=[route for route in routes if fits(route)],
     )
-    engine = make_engine(settings.database_url, settings.database_wait_seconds)
+    engine = make_engine(settings.database_url, settings.database_wait_seconds, changes=False)
     api.state.settings = settings
     api.state.keys = load_keys(settings.data_dir)
-    api.state.session_factory = make_session_factory(engine)
+    api.state.session_factory = _ReadingOnly(engine)
     api.state.traffic = _PacedAtTheDoor()
     route_by_words(api)
     return api

@@ -49,7 +49,9 @@ class Answer:
 
 
 REFERRED: Final = Answer(0, (), b"", None)
-"""A reader leaves it to the web process."""
+"""A reader leaves it to the web process; it is also the first thing that one says."""
+NO_DATABASE: Final = Answer(503, (), b"", None)
+"""The same, because the database is away or busy."""
 
 
 def question(scope: Scope) -> bytes:

@@ -24,15 +24,20 @@ Work = Callable[[socket.socket], None]
 """What a reader does with its end of the link; it returns when the other one is closed."""
 
 
+class NurseryGone(Exception):
+    """The nursery has ended: there will be no readers until the server is started again."""
+
+
 class Nursery:
     """The web process's side."""
 
     def __init__(self, work: Work, not_theirs: Iterable[socket.socket] = ()) -> None:
         """Fork it; `not_theirs` are open sockets that are none of its business.
 
-        To be called while the process has one thread.
+        Raises `RuntimeError` where the process has threads: what they hold locked would stay so in the fork.
         """
-        assert threading.active_count() == 1, "what other threads hold locked would stay so in the fork"
+        if threading.active_count() > 1:
+            raise RuntimeError("there are threads already")
         self._control, theirs = socket.socketpair()
         sys.stdout.flush()
         self._pid = os.fork()
@@ -41,27 +46,31 @@ class Nursery:
                 each.close()
             _end_after(partial(_bear_all, theirs, work))
         theirs.close()
+        _own_group(self._pid)
 
     def bear(self) -> socket.socket:
-        """Have a reader made; returns our end of the link to it. Raises `OSError` when the nursery is gone."""
+        """Have a reader made; returns our end of the link to it. Raises `NurseryGone`, and `OSError` where none
+        can be made now."""
         ours, theirs = socket.socketpair()
         with theirs:
             try:
                 socket.send_fds(self._control, [b"r"], [theirs.fileno()])
-            except OSError:
+            except OSError as error:
                 ours.close()
-                raise
+                raise NurseryGone from error
         return ours
 
     def close(self) -> None:
-        """End it and all of its readers; they are gone afterwards, or a moment later."""
+        """End it and all of its readers, whatever they do: they only read."""
         self._control.close()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self._pid, 0)
 
 
 def _bear_all(control: socket.socket, work: Work) -> None:
-    os.setpgid(0, 0)  # Ctrl-C in the terminal is the web process's to answer
+    _own_group(0)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for readers that end
     gc.freeze()  # what is shared stays so
@@ -69,12 +78,27 @@ def _bear_all(control: socket.socket, work: Work) -> None:
         _word, links, _flags, _address = socket.recv_fds(control, 1, 1)
         if not links:
             os.killpg(0, signal.SIGKILL)  # itself with all readers: they only read
-        link = socket.socket(fileno=links[0])
-        if os.fork() == 0:
-            control.close()
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            _end_after(partial(work, link))
-        link.close()
+        with socket.socket(fileno=links[0]) as link:
+            try:
+                child = os.fork()
+            except (
+                OSError
+            ) as error:  # too many processes, too little memory: the link ends, and is asked for again
+                _log.error("no reader can be made", error=str(error))
+                continue
+            if child == 0:
+                control.close()
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                _end_after(partial(work, link))
+
+
+def _own_group(pid: int) -> None:
+    """Put a process into a group of its own: Ctrl-C in the terminal is the web process's to answer.
+
+    Both sides do, so that it is done whoever goes on first.
+    """
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.setpgid(pid, pid)
 
 
 def _end_after(life: Callable[[], None]) -> NoReturn:

@@ -12,8 +12,9 @@ import anyio.to_thread
 import uvloop
 from starlette.types import ASGIApp, Message, Scope
 
+from app.errors import DATABASE_TROUBLE
 from app.guard.watch import ASKER
-from app.readers.frames import LENGTHS, REFERRED, Answer, Headers, scope_of
+from app.readers.frames import LENGTHS, NO_DATABASE, REFERRED, Answer, Headers, scope_of
 
 LONGEST_SECONDS: Final = 60
 """A question that takes longer ends the reader, and the web process has another one made."""
@@ -38,6 +39,7 @@ async def here(function: Callable[..., Any], *given: Any, **_options: Any) -> An
 async def answer_all(app: ASGIApp, link: socket.socket) -> None:
     """`work` on the loop that runs."""
     reader, writer = await asyncio.open_unix_connection(sock=link)
+    writer.write(REFERRED.frame())  # here it is
     while (head := await _next(reader)) is not None:
         signal.alarm(LONGEST_SECONDS)
         answer = await answer_of(app, scope_of(head))
@@ -76,6 +78,8 @@ async def answer_of(app: ASGIApp, scope: Scope) -> Answer:
     said = _Said()
     try:
         await app(scope, _nothing_more, said.take)
+    except DATABASE_TROUBLE:
+        return NO_DATABASE
     except Exception:  # the web process meets it, too, and tells of it
         return REFERRED
     answer = Answer(said.status, said.headers, bytes(said.body), scope.get(ASKER))

@@ -13,22 +13,29 @@ import anyio.to_thread
 import pytest
 from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
+from sqlalchemy import delete
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from starlette.routing import Route
 from starlette.testclient import TestClient
 from starlette.types import Message, Scope
 
+from app.accounts.models import Person
+from app.accounts.rules import Role
+from app.accounts.scopes import ACCESS_TOKEN
+from app.database import reading
 from app.errors import TooManyRequests
 from app.guard.options import GuardOptions
 from app.guard.traffic import Traffic
 from app.guard.watch import ASKER, Asker
 from app.keys import Keys
 from app.readers.fitting import application, paths_of
-from app.readers.frames import LENGTHS, Answer
+from app.readers.frames import LENGTHS, NO_DATABASE, REFERRED, Answer
 from app.readers.links import Link, Readers
 from app.readers.nursery import Nursery
 from app.readers.reading import answer_of, here
 from app.settings import Settings
+from tests import factories
 from tests.app.asks import Scene, asks
 from tests.app.test_permissions import GUARDED, ROUTES, made_scene
 from tests.patience import PATIENCE
@@ -81,6 +88,23 @@ def test_a_reader_says_what_the_web_process_says(
                 assert dict(answer.headers).get(b"etag", b"").decode() == told.headers.get("etag", "")
                 assert answer.asker is not None and answer.asker.id == who.person.id
     assert len(answered) > 40
+    reader.state.session_factory.engine.dispose()
+
+
+def test_a_reader_changes_nothing(client: TestClient, session: Session, settings: Settings) -> None:
+    admin = factories.person(session, factories.county(session), Role.BUREAU_ADMIN)
+    secret = f"{ACCESS_TOKEN}{'s' * 43}"
+    factories.access_token(session, admin, "read", secret=secret)
+    session.commit()
+    reader, own = application(settings, ROUTES), {"Authorization": f"Bearer {secret}"}
+    # That a token is in use is to be noted: by the web process, which then answers, too.
+    assert asyncio.run(answer_of(reader, asked("/api/v1/rooms", headers=own))) == REFERRED
+    assert client.get("/api/v1/rooms", headers=own).is_success
+    assert asyncio.run(answer_of(reader, asked("/api/v1/rooms", headers=own))).counts
+    factory = reader.state.session_factory
+    with reading(factory) as at_the_reader, pytest.raises(DBAPIError):
+        at_the_reader.execute(delete(Person))
+    factory.engine.dispose()
 
 
 # --- how they are asked ---
@@ -124,12 +148,20 @@ async def take(reader: asyncio.StreamReader) -> bool:
 
 
 async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(REFERRED.frame())
     while await take(reader):
         writer.write(Answer(200, [(b"a", b"b")], b"told", SOMEBODY).frame())
 
 
 async def dies_over_it(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(REFERRED.frame())
     await take(reader)
+
+
+async def finds_no_database(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(REFERRED.frame())
+    while await take(reader):
+        writer.write(NO_DATABASE.frame())
 
 
 class Watched(Readers):
@@ -197,7 +229,7 @@ def test_what_a_dying_reader_was_asked_the_web_process_does_and_another_reader_f
         async with web.at_work():
             # One has it, the others wait for it: with the last reader gone, nobody waits for the next.
             assert await asyncio.gather(*(web.ask() for _ in range(4))) == [False] * 4
-        assert web.came_of_it("lost") == 4
+        assert (web.came_of_it("lost"), web.came_of_it("waited")) == (1, 3)
 
     asyncio.run(scenario())
     web = Web(MadeHere(dies_over_it, answers))
@@ -238,6 +270,18 @@ def test_readers_are_no_way_around_the_limit_of_an_account() -> None:
             assert [await web.ask() for _ in range(3)] == [True] * 3
             with pytest.raises(TooManyRequests):
                 await web.ask()
+            assert not await web.ask(), "no reader is asked in vain for them"
+
+    asyncio.run(scenario())
+
+
+def test_a_database_that_is_away_is_not_waited_for_in_turn() -> None:
+    web = Web(MadeHere(finds_no_database))
+
+    async def scenario() -> None:
+        async with web.at_work():
+            assert [await web.ask() for _ in range(5)] == [False] * 5
+        assert web.came_of_it("referred") == 1
 
     asyncio.run(scenario())
 
