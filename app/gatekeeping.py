@@ -63,7 +63,7 @@ WITHOUT_GATE: Final[Mapping[str, str]] = {
     **dict.fromkeys(("/", "/today", "/teach", "/site", "/password", "/access", "/people", "/docs"), _PAGE),
     **dict.fromkeys(("/forgot", "/new-password", "/confirm-mail"), _PAGE),
     **dict.fromkeys(("/terminal", "/terminals", "/guest", "/guests", "/tables", "/reports"), _PAGE),
-    **dict.fromkeys(("/timetable", "/calendar", "/pairings", "/room", "/county", "/unit"), _PAGE),
+    **dict.fromkeys(("/timetable", "/calendar", "/bells", "/pairings", "/room", "/county", "/unit"), _PAGE),
 }
 
 

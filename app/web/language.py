@@ -40,6 +40,8 @@ class Part(StrEnum):
     """Those of the timetable and the calendar, beside the texts of a desk."""
     YEAR = ".year"
     """Those of opening and changing terms, beside the texts of the timetable."""
+    BELLS = ".bells"
+    """Those of the page of bells, beside the texts of a desk and of the county."""
     FIGURES = ".figures"
     """Those of pairings and reports, beside the texts of a desk."""
     UPKEEP = ".upkeep"

@@ -105,6 +105,12 @@ def calendar(request: Request) -> HTMLResponse:
     return _page(request, "calendar")
 
 
+@router.get("/bells")
+def bells(request: Request) -> HTMLResponse:
+    """The periods of a unit with their times, and the schedules of its year."""
+    return _page(request, "bells")
+
+
 @router.get("/county")
 def county(request: Request) -> HTMLResponse:
     """The county as a tree: townships, schools, teaching sites."""

@@ -21,6 +21,7 @@ PAGES = (
     "/today",
     "/timetable",
     "/calendar",
+    "/bells",
     "/teach",
     "/site",
     "/room",
