@@ -107,8 +107,10 @@ async function foretell(parts, effects, given, wanted) {
       await wanted.act(effects.total_moving || effects.total_falling ? "?lessons=follow" : "");
     } catch (failure) {
       if (CONCERNED.includes(failure.code)) await foretell(parts, failure.problem, given, wanted);
-      else if (failure.code === "bells.clash" && failure.problem.clashes) tellClashes(findings, failure.problem, effects, given.zone);
-      else if (!wanted.mark?.(failure)) tellFault(fault, failure);
+      else if (failure.code === "bells.clash" && failure.problem.clashes) {
+        tellClashes(findings, failure.problem, effects, given.zone);
+        if (parts.ways) parts.ways.hidden = false;
+      } else if (!wanted.mark?.(failure)) tellFault(fault, failure);
     } finally {
       go.disabled = false;
     }

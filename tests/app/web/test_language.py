@@ -64,6 +64,8 @@ def test_a_page_has_the_texts_it_needs() -> None:
         parts = {Part.ALL} | ({Part(f".{name}") for name in named[1].split()} if named else set())
         modules = "".join(assets.files[name].body.decode() for name in assets.modules(f"{template.stem}.js"))
         needed = set(re.findall(r'["`]([a-z_]+(?:\.[a-z_]+)*)["`]', code + modules)) & known
+        if 'extends "office.html"' in code:  # the ways to other pages are called by those pages' headings
+            needed |= {f"{name}.heading" for name in re.findall(r'\("(\w+)", "/', frame)}
         assert needed <= set().union(*(of_part[part] for part in parts)), template.stem
 
 
