@@ -48,6 +48,17 @@ def test_winter_bells_are_put_in_force_and_taken_back_by_keyboard(
     assert dialog.get_by_label("Name").input_value() == "Winter"
     page.set_viewport_size({"width": 390, "height": 844})
     check_at_this_size(room)
+
+    # Periods that a site under another school does not have: named, and nothing to say Yes to.
+    dialog.get_by_label(f"Row {PERIOD - 1}: To").fill("9:00")
+    dialog.get_by_label(f"Row {PERIOD}: From").fill("9:00")
+    dialog.get_by_label(f"Row {PERIOD}: To").fill("11:00")
+    page.keyboard.press("Enter")
+    dialog.get_by_text("Songping Teaching Site has no period then").wait_for()
+    assert dialog.get_by_role("button", name="Yes").count() == 0
+
+    dialog.get_by_label(f"Row {PERIOD - 1}: To").fill("10:00")
+    dialog.get_by_label(f"Row {PERIOD}: To").fill("11:55")
     dialog.get_by_label(f"Row {PERIOD}: From").fill("10:05")
     page.keyboard.press("Enter")
     dialog.get_by_text("Planned lessons move to other times, and everybody is told: 1").wait_for()

@@ -89,7 +89,10 @@ async function foretell(parts, effects, given, wanted) {
   const { findings, fault } = parts;
   await tellEffects(findings, effects, given.zone);
   if (parts.ways) parts.ways.hidden = !effects.total_apart;
-  if (effects.total_apart) return say(child(findings, "p"), "bells.apart.way_out");
+  if (effects.total_apart) {
+    say(child(findings, "p"), "bells.apart.way_out");
+    return findings.scrollIntoView({ block: "nearest" });
+  }
   const ways = child(findings, "div", "choices");
   const go = button(ways, wanted.yes, carryOut, "main-button");
   button(ways, "bells.no", () => {
@@ -124,11 +127,12 @@ async function tellEffects(place, effects, zone) {
   const siteOf = (id) => sites.find((site) => site.id === id)?.name;
   place.replaceChildren();
   if (!moving.length && !falling.length && !apart.length) return say(child(place, "p"), "bells.effects.none");
-  list(place, "bells.effects.moving", effects.total_moving, moving, (line, each) => say(line, "bells.effect.moving", words(each, zone)));
-  list(place, "bells.effects.falling", effects.total_falling, falling, (line, each) => say(line, "change.what", words(each, zone)));
   list(place, "bells.effects.apart", effects.total_apart, apart, (line, each) =>
     say(line, "bells.effect.apart", { ...words(each, zone), site: siteOf(each.site_id) }),
   );
+  if (apart.length) return; // what else would follow matters when it can be done
+  list(place, "bells.effects.moving", effects.total_moving, moving, (line, each) => say(line, "bells.effect.moving", words(each, zone)));
+  list(place, "bells.effects.falling", effects.total_falling, falling, (line, each) => say(line, "change.what", words(each, zone)));
 }
 
 // Lessons that would come to lie where their teacher, room or pupils have another one.
