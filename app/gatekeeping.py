@@ -64,6 +64,7 @@ WITHOUT_GATE: Final[Mapping[str, str]] = {
     **dict.fromkeys(("/forgot", "/new-password", "/confirm-mail"), _PAGE),
     **dict.fromkeys(("/terminal", "/terminals", "/guest", "/guests", "/tables", "/reports"), _PAGE),
     **dict.fromkeys(("/timetable", "/calendar", "/bells", "/pairings", "/room", "/county", "/unit"), _PAGE),
+    **dict.fromkeys(("/notices", "/feeds"), _PAGE),
 }
 
 

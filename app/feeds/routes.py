@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from app.accounts.gates import may
 from app.accounts.permissions import Action
@@ -37,22 +37,25 @@ def add_feed(
     feed, secret = service.add_feed(
         session, principal, body.whose, body.subject_id, body.language, datetime.now(UTC)
     )
+    (name,) = service.names(session, [feed])
     url = f"{request.app.state.settings.public_url}/calendars/{secret}.ics"
-    return NewFeedOut(**FeedOut.of(feed).model_dump(), url=url)
+    return NewFeedOut(**FeedOut.of(feed, name).model_dump(), url=url)
 
 
 @router.get(_PATH, summary="List calendar feeds", responses=responses(Unauthenticated, Forbidden, Invalid))
 def list_feeds(
     session: SessionDep,
     principal: Annotated[Principal, may(Action.FEED_SHOW)],
+    own: Annotated[bool, Query(description="Only those that one has made")] = False,
     limit: PageLimit = 50,
     after: PageAfter = None,
 ) -> Page[FeedOut]:
     """One's own feeds, oldest first; for a bureau admin those of the county."""
     last = decode_pair(after, moment, UUID) if after else None
-    feeds, more = service.list_feeds(session, principal, last, limit)
+    feeds, more = service.list_feeds(session, principal, own, last, limit)
     following = encode_cursor(feeds[-1].created_at.isoformat(), str(feeds[-1].id)) if more else None
-    return Page(items=[FeedOut.of(each) for each in feeds], next=following)
+    named = zip(feeds, service.names(session, feeds), strict=True)
+    return Page(items=[FeedOut.of(feed, name) for feed, name in named], next=following)
 
 
 @router.delete(

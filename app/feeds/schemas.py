@@ -30,6 +30,7 @@ _FEED: Final = {
     "id": "2c1a8f3e-57a2-4a6b-8d0e-3f5f2f0a9b11",
     "whose": "person",
     "subject_id": "5f0c6f0e-6f3b-4f0e-9d5b-0b6f3a1f7d11",
+    "name": "王芳",
     "language": "zh",
     "owner_id": "5f0c6f0e-6f3b-4f0e-9d5b-0b6f3a1f7d11",
     "created_at": "2026-09-01T00:12:05Z",
@@ -44,13 +45,17 @@ class FeedOut(Output):
     id: UUID
     whose: Whose
     subject_id: UUID
+    name: str = Field(
+        description="What the calendar is called: the person, the room with its place, or the org unit"
+    )
     language: Language
     owner_id: UUID
     created_at: datetime
 
     @classmethod
-    def of(cls, feed: CalendarFeed) -> "FeedOut":
-        return cls.model_validate(feed)
+    def of(cls, feed: CalendarFeed, name: str) -> "FeedOut":
+        shown = {field: getattr(feed, field) for field in cls.model_fields if field != "name"}
+        return cls(**shown, name=name)
 
 
 class NewFeedOut(FeedOut):

@@ -21,7 +21,7 @@ from app.errors import Conflict, NotFound, Unauthenticated
 from app.feeds import queries, rules
 from app.feeds.models import CalendarFeed
 from app.feeds.rules import Language
-from app.lessons.diary import DiaryEntry, Whose, diary
+from app.lessons.diary import DiaryEntry, Whose, diary, room_names
 from app.schools import service as schools
 from app.schools import subjects
 
@@ -94,10 +94,10 @@ def add_feed(
 
 
 def list_feeds(
-    session: Session, principal: Principal, after: tuple[datetime, UUID] | None, limit: int
+    session: Session, principal: Principal, own: bool, after: tuple[datetime, UUID] | None, limit: int
 ) -> tuple[Sequence[CalendarFeed], bool]:
-    """One's own feeds that still work, a bureau admin's view of all; and whether there are more."""
-    everybody = allows(principal, Action.FEED_SHOW, Target(principal.county_id))
+    """One's own feeds that still work, a bureau admin's view of all unless `own`; and whether there are more."""
+    everybody = not own and allows(principal, Action.FEED_SHOW, Target(principal.county_id))
     owner = None if everybody else principal.person_id
     found = queries.feeds_of(session, principal.county_id, owner, after, limit + 1)
     return found[:limit], len(found) > limit
@@ -135,7 +135,20 @@ def read_feed(session: Session, secret: str, now: datetime) -> Contents:
     )
     zone = schools.time_zone_of(session, schools.get_org_unit(session, feed.county_id))
     taught = subjects.names(session, feed.county_id, chinese=feed.language is Language.CHINESE)
-    return Contents(feed, _name(session, feed), entries, taught, zone)
+    (name,) = names(session, [feed])
+    return Contents(feed, name, entries, taught, zone)
+
+
+def names(session: Session, feeds: Sequence[CalendarFeed]) -> list[str]:
+    """What the calendars are called, in a few queries however many they are."""
+    subjects_of = {whose: {each.subject_id for each in feeds if each.whose is whose} for whose in Whose}
+    units = schools.org_units(session, subjects_of[Whose.SITE] | subjects_of[Whose.COUNTY])
+    called = {
+        **accounts.names(session, subjects_of[Whose.PERSON]),
+        **room_names(session, subjects_of[Whose.ROOM]),
+        **{unit_id: unit.name for unit_id, unit in units.items()},
+    }
+    return [called.get(each.subject_id, "") for each in feeds]
 
 
 def _still_allowed(session: Session, feed: CalendarFeed, now: datetime) -> bool:
@@ -169,16 +182,6 @@ def _target(session: Session, whose: Whose, subject_id: UUID) -> tuple[Target, N
             if unit is None or (whose is Whose.COUNTY) != (unit.parent_id is None):
                 raise missing
             return schools.target_of(unit), missing
-
-
-def _name(session: Session, feed: CalendarFeed) -> str:
-    match feed.whose:
-        case Whose.PERSON:
-            return accounts.names(session, [feed.subject_id]).get(feed.subject_id, "")
-        case Whose.ROOM:
-            return schools.get_room(session, feed.subject_id).name
-        case Whose.SITE | Whose.COUNTY:
-            return schools.get_org_unit(session, feed.subject_id).name
 
 
 def _hash(secret: str) -> str:

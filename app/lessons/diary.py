@@ -62,7 +62,7 @@ def diary(
     )
     rooms_of = queries.site_rooms(session, [lesson.id for lesson, _ in found])
     people = accounts.names(session, {lesson.teacher_id for lesson, _ in found})
-    rooms = _room_names(
+    rooms = room_names(
         session,
         {lesson.main_room_id for lesson, _ in found}.union(*rooms_of.values()),
     )
@@ -111,7 +111,7 @@ def _duties(session: Session, person_id: UUID) -> list[queries.Duty]:
     ]
 
 
-def _room_names(session: Session, ids: Collection[UUID]) -> dict[UUID, str]:
+def room_names(session: Session, ids: Collection[UUID]) -> dict[UUID, str]:
     """Rooms with the place they are in: every village has a classroom 1."""
     rooms = schools.rooms(session, ids)
     units = schools.org_units(session, {room.org_unit_id for room in rooms.values()})

@@ -44,6 +44,8 @@ class Part(StrEnum):
     """Those of the page of bells, beside the texts of a desk and of the county."""
     FIGURES = ".figures"
     """Those of pairings and reports, beside the texts of a desk."""
+    OWN = ".own"
+    """Those of what one is told and how, and of one's calendar elsewhere, beside the texts of a desk."""
     UPKEEP = ".upkeep"
     """Those of accounts, guests, screens and tables, beside the texts of a desk."""
 

@@ -57,6 +57,12 @@ def today(request: Request) -> HTMLResponse:
     return _page(request, "today")
 
 
+@router.get("/notices")
+def notices(request: Request) -> HTMLResponse:
+    """What one is told of changed lessons, and how."""
+    return _page(request, "notices")
+
+
 @router.get("/teach")
 def teach(request: Request) -> HTMLResponse:
     """The teacher's page of one lesson: the given one, else the current one."""
@@ -175,6 +181,12 @@ def pairings(request: Request) -> HTMLResponse:
 def reports(request: Request) -> HTMLResponse:
     """What is required, planned and delivered, for administrators."""
     return _page(request, "reports")
+
+
+@router.get("/feeds")
+def feeds(request: Request) -> HTMLResponse:
+    """Secret addresses under which calendar programs read lessons: made, listed, revoked."""
+    return _page(request, "feeds")
 
 
 @router.get("/access")

@@ -6,6 +6,7 @@ import { tellFault } from "./fault.js";
 import { say, wireLanguageButton } from "./i18n.js";
 import { byId, child, requireSignIn, wired } from "./page.js";
 import { askAgain, signOut, takeSignInFromAddress } from "./session.js";
+import { showUnread } from "./unread.js";
 import "./waiting.js";
 
 wireLanguageButton();
@@ -19,6 +20,7 @@ await takeSignInFromAddress();
 
 // Whether somebody is signed in on this tab; the sign-in page follows by itself where nobody is.
 export const isSignedIn = requireSignIn();
+if (isSignedIn) showUnread();
 
 // Who is signed in, with the roles held today; shows the ways of these roles. Throws what `get` throws.
 export async function whoIsHere() {

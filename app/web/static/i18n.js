@@ -79,4 +79,5 @@ function show() {
     label(element, element.dataset.label, values.get(element));
   }
   document.getElementById("language").lang = TAGS[current === "zh" ? "en" : "zh"];
+  document.dispatchEvent(new Event("reworded")); // for what the server says in words
 }

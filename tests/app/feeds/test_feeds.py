@@ -158,6 +158,11 @@ def test_an_address_ends_with_its_revocation_and_with_the_right_to_it(scene: Sce
     own, revoked = (scene.make("person", county.teacher.id, county.teacher) for _ in range(2))
     listed = scene.client.get(FEEDS, headers=scene.of(county.teacher)).json()["items"]
     assert len(listed) == 2 and not any("url" in each or "secret" in each for each in listed)
+    assert {each["name"] for each in listed} == {county.teacher.name}
+    of_all, of_oneself = (
+        scene.client.get(f"{FEEDS}{query}", headers=bureau).json()["items"] for query in ("", "?own=true")
+    )
+    assert of_all == listed and of_oneself == []
     for each in listed:
         if scene.client.get(revoked).status_code == 200:
             assert scene.client.delete(f"{FEEDS}/{each['id']}", headers=bureau).status_code == 204

@@ -19,6 +19,8 @@ from app.web.routes import no_such_page, router
 PAGES = (
     "/",
     "/today",
+    "/notices",
+    "/feeds",
     "/timetable",
     "/calendar",
     "/bells",
