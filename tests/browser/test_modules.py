@@ -76,6 +76,26 @@ def module(page: Page, name: str = "rejoin.js") -> str:
     return script.replace("signin.js", name)
 
 
+def test_the_next_term_is_proposed_from_those_before(page: Page) -> None:
+    def term(name: str, first_day: str, last_day: str, weeks: int) -> dict[str, Any]:
+        days = {"first_day": first_day, "last_day": last_day, "weeks": weeks}
+        return {"name": name, "weekdays": [1, 2, 3, 4, 5], **days}
+
+    def proposed(*terms: dict[str, Any]) -> tuple[str, str, str]:
+        ask = "async ([module, terms]) => (await import(module)).proposedTerm(terms, '2026-08-19')"
+        found = page.evaluate(ask, [module(page, "term_days.js"), terms])
+        return found["name"], found["first_day"], found["last_day"]
+
+    autumn = term("2026 秋 Autumn", "2026-08-31", "2027-01-22", 21)
+    spring = term("2027 春 Spring", "2027-03-01", "2027-07-09", 19)
+    assert proposed() == ("", "2026-08-24", "2027-01-08")
+    assert proposed(autumn) == ("2027 春 Spring", "2027-01-25", "2027-06-18")
+    assert proposed(spring, autumn) == ("2027 秋 Autumn", "2027-08-30", "2028-01-21")
+    half = term("2026–2027 学年第一学期", "2026-08-31", "2027-01-22", 21)
+    assert proposed(half)[0] == "2026–2027 学年第二学期"
+    assert proposed(term("Summer school", "2026-07-01", "2026-07-10", 2))[0] == ""
+
+
 def play(page: Page, *script: tuple[int, dict[str, Any]], **options: float) -> list[tuple[str | None, str]]:
     told = page.evaluate(PLAY, [module(page), script, options])
     return [(decision, phase) for decision, phase in told]

@@ -10,7 +10,7 @@ import { begin, holds, whoIsHere } from "./frame.js";
 import { label, language, say, text } from "./i18n.js";
 import { byId, child, goOnFrom } from "./page.js";
 import { loadSubjects, titleOf } from "./subjects.js";
-import { wireTerms } from "./terms.js";
+import { showWays } from "./terms.js";
 
 const DAYS = "/api/v1/calendar-days";
 const KINDS = ["usual", "holiday", "make_up_day", "school_day"];
@@ -41,7 +41,7 @@ async function showTerms(id = null) {
   known.terms = terms;
   byId("term").replaceChildren(...terms.map((term) => new Option(term.name, term.id)));
   byId("term-field").hidden = terms.length < 2;
-  if (known.maySet) wireTerms(known, termDone);
+  if (known.maySet) showWays(known, termDone);
   byId("days").hidden = !terms.length;
   if (!terms.length) return say(byId("news"), known.maySet ? "term.none.open" : "term.none");
   const current = terms.find(({ first_day: first, last_day: last }) => first <= known.today && known.today <= last);

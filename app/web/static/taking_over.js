@@ -56,6 +56,7 @@ export async function askTakingOver(given) {
     fault.hidden = true;
     const curriculum = chosen().includes("curriculum") ? term.id : null;
     const way = button(child(told, "div", "choices"), "term.copy.go", () => carryOut(wanted, curriculum, way, fault), "main-button");
+    say(way.firstElementChild, "term.copy.go", { count: could.size });
     way.scrollIntoView({ block: "nearest" });
     way.focus();
   }
@@ -131,7 +132,9 @@ function tellLeft(place, left, entries) {
   for (const each of left) reasons.set(each.code, [...(reasons.get(each.code) ?? []), each]);
   for (const [code, some] of reasons) {
     say(child(place, "p", "finding-sum"), "term.copy.left", { count: some.length });
-    tellReason(child(place, "p"), { code, detail: some[0].detail, problem: {} });
+    const reason = child(place, "p");
+    if (code === "timetable.clash") say(reason, "term.copy.clash");
+    else tellReason(reason, { code, detail: some[0].detail, problem: {} });
     const list = child(place, "ul", "finding-list");
     for (const { entry_id: id } of some.slice(0, MOST)) {
       const { title, subject, weekday, period } = named.get(id);

@@ -13,17 +13,26 @@ const TERMS = "/api/v1/terms";
 const NONE = "";
 const pathOf = ({ id }) => `${TERMS}/${id}`;
 
+let ways = null; // once made they stay: the keyboard comes back to them when a dialog is closed
+
 // known: the page's terms, the one that is shown, and today. done(id, key, given): everything anew, and what was done.
-export function wireTerms(known, done) {
-  const ways = byId("term-ways");
-  ways.replaceChildren();
-  const given = { known, done };
-  button(ways, known.terms.length ? "term.open" : "term.open.first", () => openTerm(given));
-  ways.hidden = false;
-  if (!known.terms.length) return;
-  button(ways, "term.change", () => change(given));
-  if (known.terms.length > 1) button(ways, "term.copy", () => askTakingOver(given));
-  button(ways, "term.remove", () => remove(given));
+export function showWays(known, done) {
+  ways ??= makeWays({ known, done });
+  const count = known.terms.length;
+  say(ways.open.firstElementChild, count ? "term.open" : "term.open.first");
+  ways.change.hidden = ways.remove.hidden = !count;
+  ways.copy.hidden = count < 2;
+  byId("term-ways").hidden = false;
+}
+
+function makeWays(given) {
+  const place = byId("term-ways");
+  return {
+    open: button(place, "term.open", () => openTerm(given)),
+    change: button(place, "term.change", () => change(given)),
+    copy: button(place, "term.copy", () => askTakingOver(given)),
+    remove: button(place, "term.remove", () => remove(given)),
+  };
 }
 
 // --- opening --------------------------------------------------------------------------------------------------------
