@@ -175,9 +175,9 @@ def test_tiles_are_laid_out_as_large_as_they_fit(
     assert page.evaluate(best, [module(page, "tiles.js"), count, width, height, 20]) == columns
 
 
-# A page that publishes, is told to come again, and learns only after a while that another device of the same person has
-# the stream now. The server refuses whoever asks for what is free.
-SLOWLY_TOLD = """async ([link, api]) => {
+# A page that publishes, has to come again, and learns after so long what became of its last session, while another
+# device of the same person has taken the stream. The server refuses whoever asks for what is free.
+COMES_AGAIN = """async ([link, api, after, what]) => {
   const [{ Link }, { ApiError }] = [await import(link), await import(api)];
   const transceiver = { sender: {}, receiver: {} };
   const pc = Object.assign(new EventTarget(), { connectionState: "connected", getTransceivers: () => [transceiver] });
@@ -188,10 +188,13 @@ SLOWLY_TOLD = """async ([link, api]) => {
       open: async (signal, onlyFree) => {
         asked.push(onlyFree);
         if (onlyFree) throw new ApiError(412, {});
-        return { pc, leave: () => new Promise((told) => setTimeout(told, 1200, true)) };
+        return { pc, leave: () => new Promise((told) => setTimeout(told, after, what)) };
       },
       measure: async () => ({ bytes: 1, level: 0 }),
-      onChange: ({ phase }) => phase === "connected" && page.restarted(),
+      onChange: ({ phase }) => {
+        if (phase === "connected" && asked.length > 1) resolve(["went on", asked]);
+        else if (phase === "connected") page.restarted();
+      },
       onDenied: (failure) => resolve([failure.constructor.name, asked]),
     });
     page.start();
@@ -199,10 +202,25 @@ SLOWLY_TOLD = """async ([link, api]) => {
 }"""
 
 
+def comes_again(page: Page, after: int, what: bool | None) -> tuple[str, list[bool]]:
+    failure, asked = page.evaluate(
+        COMES_AGAIN, [module(page, "link.js"), module(page, "api.js"), after, what]
+    )
+    return failure, asked
+
+
 def test_who_learns_slowly_of_another_device_takes_nothing_from_it(page: Page) -> None:
-    failure, asked = page.evaluate(SLOWLY_TOLD, [module(page, "link.js"), module(page, "api.js")])
+    failure, asked = comes_again(page, 1200, what=True)
     assert failure == "TakenOver"
     assert asked[0] is False and len(asked) > 1 and all(asked[1:])
+
+
+def test_who_lost_the_link_as_another_device_went_on_takes_nothing_from_it(page: Page) -> None:
+    assert comes_again(page, 0, what=False) == ("TakenOver", [False, True])
+
+
+def test_who_does_not_know_what_became_of_the_last_session_takes_its_place(page: Page) -> None:
+    assert comes_again(page, 0, what=None) == ("went on", [False, False])
 
 
 # Messages of the channel to the rungs of some streams, and what is then said of the link while two of them are on air.

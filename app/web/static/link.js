@@ -5,6 +5,8 @@ import { fresh, step } from "./rejoin.js";
 
 const BEAT = 250;
 const FAREWELL = 700;
+const LATE = "late";
+const TAKEN = 412;
 const spread = 0.8 + Math.random() * 0.4;
 
 export class TakenOver extends Error {
@@ -84,12 +86,14 @@ export class Link {
     const attempt = new AbortController();
     this.#attempt = attempt;
     let session;
+    let told;
     try {
-      const onlyFree = await this.#mayBeTakenOver();
+      told = await this.#whatBecameOfTheLast();
       if (attempt.signal.aborted) return;
-      session = await this.#open(attempt.signal, onlyFree);
-    } catch (failure) {
+      session = await this.#open(attempt.signal, told === LATE || told === false);
+    } catch (caught) {
       if (attempt.signal.aborted) return;
+      const failure = told === false && caught.status === TAKEN ? new TakenOver() : caught;
       const denied = isFinal(failure);
       this.#handle({ type: denied ? "denied" : "refused" });
       if (denied) this.onDenied(failure);
@@ -103,13 +107,14 @@ export class Link {
     this.#follow(session.pc, attempt.signal);
   }
 
-  // Two pages of one person must not snatch a stream from each other for ever: the older one stands back. Answers whether
-  // that is still to be told; until then the stream is taken only if nobody has it, and asked for again if somebody does.
-  async #mayBeTakenOver() {
-    const late = new Promise((resolve) => setTimeout(resolve, FAREWELL, "late"));
+  // Two pages of one person must not snatch a stream from each other for ever: the older one stands back. Once our own last
+  // session has ended, the stream is taken only if nobody has it: who has, went on from another device in between. While
+  // that is still to be told, too, but then the one who has it may be ourselves, and it is asked for again.
+  async #whatBecameOfTheLast() {
+    const late = new Promise((resolve) => setTimeout(resolve, FAREWELL, LATE));
     const told = await Promise.race([this.#farewell, late]);
     if (told === true) throw new TakenOver();
-    return told === "late";
+    return told;
   }
 
   #follow(pc, signal) {

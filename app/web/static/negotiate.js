@@ -43,16 +43,17 @@ class Session {
     this.token = token;
   }
 
-  // Answers whether the session had been taken over by the same person's newer one. keepalive lets the DELETE
-  // outlive the page, so that the others see at once who has gone.
+  // Answers whether the session had been taken over by the same person's newer one; null when nobody knows what became
+  // of it. keepalive lets the DELETE outlive the page, so that the others see at once who has gone.
   async leave() {
     this.pc.close();
     const headers = { Authorization: `Bearer ${this.token}` };
     try {
       await send(this.location, { method: "DELETE", headers, keepalive: true });
     } catch (failure) {
-      // Unreachable or unknown: the relay notices the silence by itself.
-      return failure instanceof ApiError && failure.code === "session.replaced";
+      // Unreachable: the relay notices the silence by itself.
+      if (!(failure instanceof ApiError)) return null;
+      return failure.code === "session.replaced" || (failure.status === 404 ? false : null);
     }
     return false;
   }
