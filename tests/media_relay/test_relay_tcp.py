@@ -168,7 +168,10 @@ def test_a_stalled_connection_costs_nobody_else_anything(bench: Bench) -> None:
     bench.clients.append(stalled)
     bench.until(lambda: connection._outbox.waiting == 0)
     assert stalled.undecodable == 0, "what comes is whole"
-    assert 0 < len(stalled.packets) <= count + count // 10 - dropped
+    reports = (
+        count + count // 10
+    ) // 100  # the relay's own are dropped and counted, too: the more, the longer it took
+    assert 0 < len(stalled.packets) <= count + count // 10 - dropped + reports
     teacher.send_rtp(sound(count))
     bench.until(lambda: stalled.packets[-1].payload == b"sound %d" % count)
 
