@@ -130,15 +130,19 @@ def test_a_county_by_tables(
     assert len(look(session_factory, admitted)) == 2
 
 
-def test_bad_rows_are_all_listed_and_none_is_stored(
-    client: TestClient, session: Session, session_factory: SessionFactory, keys: Keys
-) -> None:
+def bureau_of_a_county(client: TestClient, session: Session, keys: Keys) -> tuple[counties.County, Sender]:
+    """A county without sites, and who sends its tables; a stranger of another county has a login, too."""
     county = counties.county(session, sites=0)
     factories.person(session, factories.county(session), Role.TEACHER, login="stranger")
     session.commit()
-    bureau = Sender(client, factories.bearer(keys, county.bureau))
-    school, today = county.school.code, counties.tomorrow() - timedelta(days=1)
+    return county, Sender(client, factories.bearer(keys, county.bureau))
 
+
+def test_bad_rows_are_all_listed_and_none_is_stored(
+    client: TestClient, session: Session, session_factory: SessionFactory, keys: Keys
+) -> None:
+    county, bureau = bureau_of_a_county(client, session, keys)
+    school = county.school.code
     table = (
         "编码,名称,类型,上级编码\n"
         f"A,甲,学校,B\nB,乙,学校,A\nC,丙,学校,B\nD,丁,班级,\nE 1,戊,学校,\nF,,学校,\nG,庚,教学点,nowhere\n"
@@ -167,6 +171,12 @@ def test_bad_rows_are_all_listed_and_none_is_stored(
         assert words in answer["report"]["errors"][0]["detail"]
     assert look(session_factory, select(OrgUnit.id)) == before
 
+
+def test_each_table_names_what_is_wrong_with_its_rows(
+    client: TestClient, session: Session, keys: Keys
+) -> None:
+    county, bureau = bureau_of_a_county(client, session, keys)
+    school, today = county.school.code, counties.tomorrow() - timedelta(days=1)
     table = (
         "Code of the org unit,Code,Name,Kind,Declared link (Mbit/s),Seats,Kinds of equipment\n"
         f"{school},M1,a,main,-1\n{school},M2,b,main,many\n{county.county.code},R1,c,receiving,\nX,R2,d,main,\n"
@@ -221,6 +231,11 @@ def test_bad_rows_are_all_listed_and_none_is_stored(
         (1, "D1", "column.unknown"),
         (1, None, "column.missing"),
     ]
+
+
+def test_what_a_clerk_mistook_is_named(client: TestClient, session: Session, keys: Keys) -> None:
+    county, bureau = bureau_of_a_county(client, session, keys)
+    school = county.school.code
     # Sheets that are not read are named, but for those that our templates have.
     book = BytesIO()
     with xlsxwriter.Workbook(book, {"in_memory": True}) as sheets:
@@ -232,6 +247,7 @@ def test_bad_rows_are_all_listed_and_none_is_stored(
         True,
     )
     # A kind that was mistaken for another is named, and so are codes of which a spreadsheet took the zeros.
+    people = f"login,name,role,org_unit,valid_from,valid_to\na,x,teacher,{school},,\n"
     assert bureau.faults("rooms", people) == [(1, None, "table.of_kind")]
     first = f"org_unit,code,name,kind\n{school},007,a,recording\n"
     assert bureau.send("rooms", first, dry_run=False)[1]["created"] == 1
