@@ -16,16 +16,14 @@ from sqlalchemy.orm import Session
 from app.database import violated
 from app.errors import Conflict
 from app.lessons import bell_queries as queries
-from app.lessons import booking_queries
 from app.lessons import changes as lesson_changes
-from app.lessons.booking_queries import Needs
+from app.lessons.bell_clashes import Meetings, find_meetings
 from app.lessons.carrying_out import call_off, open_all
 from app.lessons.changes import Doing, Told, facts_of, facts_of_times
 from app.lessons.models import OVERLAP_RULES, Lesson
 from app.lessons.naming import MOST_NAMED
 from app.lessons.rules import ChangeKind, SiteState
 from app.schools import service as schools
-from app.timetables.clashes import Booking, Clash, Resource, find_clashes
 from app.timetables.places import Place, read_places
 from app.timetables.rules import Interval, meets
 
@@ -56,6 +54,8 @@ class BellEffects:
     falling: tuple[Concerned, ...] = ()
     apart: tuple[Concerned, ...] = ()
     """Lessons outside of a site's periods by the change: it cannot be made while there are any."""
+    clashes: Meetings = Meetings()
+    """What lessons would meet where they move to: it cannot be made while there are any of these, either."""
 
     def __bool__(self) -> bool:
         return bool(self.moving or self.falling or self.apart)
@@ -105,7 +105,10 @@ def effects_on(session: Session, ahead: Ahead) -> BellEffects:
             before, after = ahead.places[site_id].periods(lesson.date), now[site_id].periods(lesson.date)
             if not meets(becomes, after, ahead.skew) and meets(was, before, ahead.skew):
                 apart.append(replace(concerned, site_id=site_id))
-    return BellEffects(tuple(moving), tuple(falling), tuple(apart))
+    times = {each.lesson_id: each.becomes for each in moving if each.becomes is not None}
+    moved = [lesson for lesson in ahead.lessons if lesson.id in times]
+    clashes = find_meetings(session, moved, times, [each.lesson_id for each in falling])
+    return BellEffects(tuple(moving), tuple(falling), tuple(apart), clashes)
 
 
 def _sites(lesson: Lesson) -> list[UUID]:
@@ -117,13 +120,11 @@ def _sites(lesson: Lesson) -> list[UUID]:
 
 def carry_out(session: Session, ahead: Ahead, effects: BellEffects, doing: Doing) -> None:
     """Move what moves, cancel what falls out, and let it be known. Raises `Conflict`; then nothing has happened."""
-    if effects.apart:
-        raise _apart(effects)
+    if impossible := obstacle(effects):
+        raise impossible
     lessons = {lesson.id: lesson for lesson in ahead.lessons}
     falling = [lessons[each.lesson_id] for each in effects.falling]
     moving = [lessons[each.lesson_id] for each in effects.moving]
-    if clashes := _clashes(session, moving, falling, effects):
-        raise _clash(clashes, effects)
     call_off(session, falling, replace(doing, reason=doing.reason or NO_PERIOD))
     if not moving:
         return
@@ -165,48 +166,20 @@ def steps(moving: Iterable[Concerned]) -> list[tuple[UUID, Interval]]:
     ]
 
 
-def _clashes(
-    session: Session, moving: Sequence[Lesson], falling: Sequence[Lesson], effects: BellEffects
-) -> list[Clash]:
-    if not moving:
-        return []
-    times = {each.lesson_id: each.becomes for each in effects.moving if each.becomes is not None}
-    wanted = [booking for lesson in moving for booking in _bookings(lesson, times[lesson.id])]
-    needs = Needs(
-        *(
-            frozenset(each.resource_id for each in wanted if each.resource is kind)
-            for kind in (Resource.TEACHER, Resource.MAIN_ROOM, Resource.RECEIVING_ROOM, Resource.PUPIL_GROUP)
-        )
-    )
-    span = Interval(
-        min(each.interval.starts_at for each in wanted), max(each.interval.ends_at for each in wanted)
-    )
-    gone = [*times, *(lesson.id for lesson in falling)]
-    taken = [*booking_queries.bookings(session, needs, span, gone), *wanted]
-    return [each for each in find_clashes(wanted, taken) if each.wanted.lesson_id != each.taken.lesson_id]
-
-
-def _bookings(lesson: Lesson, interval: Interval) -> list[Booking]:
-    resources = [
-        (Resource.TEACHER, lesson.teacher_id),
-        (Resource.MAIN_ROOM, lesson.main_room_id),
-        *(
-            (Resource.RECEIVING_ROOM, site.receiving_room_id)
-            for site in lesson.sites
-            if site.state is not SiteState.CANCELLED
-        ),
-        *((Resource.PUPIL_GROUP, group.pupil_group_id) for group in lesson.groups if not group.released),
-    ]
-    return [Booking(kind, each, lesson.id, interval) for kind, each in resources]
-
-
 # --- telling ------------------------------------------------------------------------------------------------
+
+
+def obstacle(effects: BellEffects) -> Conflict | None:
+    """Why a change of bells cannot be made, even where lessons shall follow."""
+    if effects.apart:
+        return _apart(effects)
+    return _clash(effects) if effects.clashes.total else None
 
 
 def refusal(effects: BellEffects) -> Conflict:
     """The answer to whoever changes bells under planned lessons without saying that these shall follow."""
-    if effects.apart:
-        return _apart(effects)
+    if impossible := obstacle(effects):
+        return impossible
     told = [
         f"{len(found)} lessons would {what}, the first “{found[0].title}” on {found[0].date}"
         for found, what in ((effects.moving, "move"), (effects.falling, "lose their period"))
@@ -226,9 +199,11 @@ def described(effects: BellEffects) -> dict[str, Any]:
         "moving": [_shown(each) for each in effects.moving[:MOST_NAMED]],
         "falling": [_shown(each) for each in effects.falling[:MOST_NAMED]],
         "apart": [_shown(each) for each in effects.apart[:MOST_NAMED]],
+        "clashes": _met(effects),
         "total_moving": len(effects.moving),
         "total_falling": len(effects.falling),
         "total_apart": len(effects.apart),
+        "total_clashes": effects.clashes.total,
     }
 
 
@@ -243,26 +218,34 @@ def _apart(effects: BellEffects) -> Conflict:
     )
 
 
-def _clash(clashes: Sequence[Clash], effects: BellEffects) -> Conflict:
-    titles = {each.lesson_id: each for each in effects.moving}
-    first = titles[clashes[0].wanted.lesson_id]
+def _clash(effects: BellEffects) -> Conflict:
+    first = effects.clashes.first[0]
+    moving = next(each for each in effects.moving if each.lesson_id == first.moving_id)
+    others = effects.clashes.total - 1
     return Conflict(
         "bells.clash",
         "Already taken",
-        f"“{first.title}” on {first.date} would move to where its {clashes[0].wanted.resource.value} has another "
-        f"lesson, and {len(clashes) - 1} more would; plan these otherwise first.",
-        clashes=[
-            {
-                "lesson_id": str(each.wanted.lesson_id),
-                "resource": each.wanted.resource.value,
-                "id": str(each.wanted.resource_id),
-                "in_the_way": str(each.taken.lesson_id),
-                "starts_at": _utc(each.wanted.interval.starts_at),
-            }
-            for each in clashes[:MOST_NAMED]
-        ],
-        total=len(clashes),
+        f"“{moving.title}” on {moving.date} would move to where {first.name} is taken by “{first.title}”"
+        f"{f', and {others} more clash' if others else ''}; plan these otherwise first.",
+        **described(effects),
     )
+
+
+def _met(effects: BellEffects) -> list[dict[str, Any]]:
+    moving = {each.lesson_id: each for each in effects.moving}
+    return [
+        {
+            "moving": _shown(moving[each.moving_id]),
+            "resource": each.resource.value,
+            "id": str(each.resource_id),
+            "name": each.name,
+            "lesson_id": str(each.lesson_id),
+            "title": each.title,
+            "starts_at": _utc(each.interval.starts_at),
+            "ends_at": _utc(each.interval.ends_at),
+        }
+        for each in effects.clashes.first
+    ]
 
 
 def _shown(each: Concerned) -> dict[str, Any]:

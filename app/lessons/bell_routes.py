@@ -16,6 +16,7 @@ from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, 
 from app.lessons import bell_changes
 from app.lessons.acts import doing_of
 from app.lessons.bell_effects import described
+from app.lessons.planning_schemas import ClashOut
 from app.schemas import Output, example
 from app.timetables.models import BellSchedule
 from app.timetables.schemas import BellCopy, BellPatch, BellScheduleOut, NewBellSchedule, bells
@@ -43,6 +44,16 @@ _MOVING = {
     "new_ends_at": "2026-10-08T01:50:00Z",
     "site_id": None,
 }
+_CLASH = {
+    "resource": "teacher",
+    "id": "9f1c2d3e-4a5b-4c6d-8e7f-90a1b2c3d4e5",
+    "name": "王敏 Wang Min",
+    "lesson_id": "38b9c0d1-2e3f-4041-9526-374859607b8c",
+    "title": "Grade 5 English",
+    "starts_at": "2026-10-08T01:30:00Z",
+    "ends_at": "2026-10-08T02:10:00Z",
+    "moving": _MOVING,
+}
 
 
 class ConcernedLesson(Output):
@@ -60,24 +71,36 @@ class ConcernedLesson(Output):
     model_config = example(_MOVING)
 
 
+class BellClashOut(ClashOut):
+    """A lesson that would move to where its teacher, a room or a group has another one, which is named."""
+
+    moving: ConcernedLesson
+
+    model_config = example(_CLASH)
+
+
 class BellEffectsOut(Output):
     """What a change of bells would mean for planned lessons: the first 50 of each kind, and how many there are."""
 
     moving: list[ConcernedLesson]
     falling: list[ConcernedLesson] = Field(description="They lose their period")
     apart: list[ConcernedLesson] = Field(description="Outside of a site's periods: the change is refused")
+    clashes: list[BellClashOut] = Field(description="Other lessons are in the way: the change is refused")
     total_moving: int
     total_falling: int
     total_apart: int
+    total_clashes: int
 
     model_config = example(
         {
             "moving": [_MOVING],
             "falling": [],
             "apart": [],
+            "clashes": [_CLASH],
             "total_moving": 1,
             "total_falling": 0,
             "total_apart": 0,
+            "total_clashes": 1,
         }
     )
 
@@ -108,7 +131,8 @@ def add_bell_schedule(
 def effects_of_adding(
     body: NewBellSchedule, request: Request, session: SessionDep, principal: Adder
 ) -> BellEffectsOut:
-    """The lessons that would move or lose their period if these bells were put in force. Nothing is changed."""
+    """The lessons that would move or lose their period if these bells were put in force, and what would forbid it:
+    sites without such a period, and other lessons in the way. Nothing is changed."""
     effects = bell_changes.effects_of_adding(
         session, principal, _draft(body), doing_of(request, principal), cut=body.cut_others
     )

@@ -7,7 +7,6 @@ have bells again a moment later; here what becomes of lessons is asked once, whe
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -16,13 +15,14 @@ from app.accounts.permissions import Action
 from app.accounts.rules import Principal
 from app.audit import service as audit
 from app.database import take_turns
-from app.errors import AppError, Conflict
+from app.errors import AppError
 from app.lessons.bell_changes import note_bells
 from app.lessons.bell_effects import (
     Ahead,
     carry_out,
     effects_on,
     look_ahead,
+    obstacle,
     refusal,
 )
 from app.lessons.bell_effects import (
@@ -84,7 +84,6 @@ def try_all(
     """What changing all of these would come to. Nothing is changed."""
     ground = _read(session, principal, wanted, doing)
     refused: dict[int, AppError] = {}
-    clash = None
     effects = BellEffects()
     with audit.trial(session):
         for key in _in_safe_order(wanted, ground):
@@ -95,11 +94,7 @@ def try_all(
                 refused[key] = error
         if not refused:
             effects = effects_on(session, ground.ahead)
-        if follow and effects and not effects.apart:
-            try:
-                carry_out(session, ground.ahead, effects, doing)
-            except Conflict as error:
-                clash = error
+    clash = obstacle(effects) if follow and not effects.apart else None
     return Trial(refused, _by_schedule(wanted, ground, effects), clash)
 
 
@@ -193,8 +188,7 @@ def _by_schedule(
     for kind, concerned in kinds.items():
         for each in concerned:
             found.setdefault(cause(each), defaultdict(list))[kind].append(each)
-    return {key: BellEffects(**_tuples(each)) for key, each in found.items()}
-
-
-def _tuples(lists: Mapping[str, Sequence[Any]]) -> dict[str, tuple[Any, ...]]:
-    return {name: tuple(each) for name, each in lists.items()}
+    return {
+        key: BellEffects(tuple(each["moving"]), tuple(each["falling"]), tuple(each["apart"]))
+        for key, each in found.items()
+    }

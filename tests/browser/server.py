@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+from sqlalchemy.orm import Session
 
-from app.settings import PREFIX
+from app.database import make_engine, make_session_factory
+from app.settings import PREFIX, Settings
 from tests.patience import PATIENCE
 from tests.ports import free_port
 from tests.seeded import put_small_county
@@ -33,10 +35,10 @@ class Server:
     log: Path
     tokens: dict[str, str] = field(default_factory=dict)
 
-    def token(self, login: str) -> str:
-        """A person's bearer token, by the public door."""
+    def token(self, login: str, password: str | None = None) -> str:
+        """A person's bearer token, by the public door; those of the demo county share its password."""
         if login not in self.tokens:
-            form = {"username": login, "password": self.password}
+            form = {"username": login, "password": password or self.password}
             answer = httpx.post(f"{self.origin}/api/v1/token", data=form, timeout=PATIENCE)
             self.tokens[login] = answer.raise_for_status().json()["access_token"]
         return self.tokens[login]
@@ -44,6 +46,14 @@ class Server:
     def link(self, page: str, login: str) -> str:
         """The address a room opens: it signs in by itself."""
         return f"{self.origin}/{page}#token={self.token(login)}"
+
+    @contextmanager
+    def database(self) -> Iterator[Session]:
+        """Its database from behind, where another county is put."""
+        engine = make_engine(Settings(data_dir=self.log.parent / "data").database_url)
+        with make_session_factory(engine).begin() as session:
+            yield session
+        engine.dispose()
 
     def relay_pids(self) -> list[int]:
         """The processes of the relay nodes."""

@@ -11,7 +11,7 @@ import { loadSubjects, titleOf } from "./subjects.js";
 
 const PATH = "/api/v1/bell-schedules";
 const MOST = 8;
-const CONCERNED = ["bells.lessons_planned", "bells.sites_apart"]; // refusals that name lessons as the effects do
+const CONCERNED = ["bells.lessons_planned", "bells.sites_apart", "bells.clash"]; // refusals that name lessons as the effects do
 
 export function putInForce(given, proposal) {
   const { unit, changed } = given;
@@ -84,15 +84,14 @@ function openForm(given, body, schedule, { mayCut, yes, effects, act }) {
   parts.whole.addEventListener("input", back);
 }
 
-// What a change means, and the button that does it. Lessons that lie outside of a site's periods stand in its way.
+// What a change means, and the button that does it. What stands in its way is told instead: lessons that would lie
+// outside of a site's periods, and those that would meet others.
 async function foretell(parts, effects, given, wanted) {
   const { findings, fault } = parts;
   await tellEffects(findings, effects, given.zone);
-  if (parts.ways) parts.ways.hidden = !effects.total_apart;
-  if (effects.total_apart) {
-    say(child(findings, "p"), "bells.apart.way_out");
-    return findings.scrollIntoView({ block: "nearest" });
-  }
+  const cannotBe = effects.total_apart + effects.total_clashes > 0;
+  if (parts.ways) parts.ways.hidden = !cannotBe;
+  if (cannotBe) return findings.scrollIntoView({ block: "nearest" });
   const ways = child(findings, "div", "choices");
   const go = button(ways, wanted.yes, carryOut, "main-button");
   button(ways, "bells.no", () => {
@@ -109,11 +108,9 @@ async function foretell(parts, effects, given, wanted) {
     try {
       await wanted.act(effects.total_moving || effects.total_falling ? "?lessons=follow" : "");
     } catch (failure) {
-      if (CONCERNED.includes(failure.code)) await foretell(parts, failure.problem, given, wanted);
-      else if (failure.code === "bells.clash" && failure.problem.clashes) {
-        tellClashes(findings, failure.problem, effects, given.zone);
-        if (parts.ways) parts.ways.hidden = false;
-      } else if (!wanted.mark?.(failure)) tellFault(fault, failure);
+      const { code, problem } = failure;
+      if (CONCERNED.includes(code) && problem.moving) await foretell(parts, problem, given, wanted);
+      else if (!wanted.mark?.(failure)) tellFault(fault, failure);
     } finally {
       go.disabled = false;
     }
@@ -121,7 +118,7 @@ async function foretell(parts, effects, given, wanted) {
 }
 
 async function tellEffects(place, effects, zone) {
-  const { moving, falling, apart } = effects;
+  const { moving, falling, apart, clashes } = effects;
   const ids = [...new Set(apart.slice(0, MOST).map(({ site_id: id }) => id))];
   const [sites] = await Promise.all([Promise.all(ids.map((id) => get(`/api/v1/org-units/${id}`))), loadSubjects()]);
   const siteOf = (id) => sites.find((site) => site.id === id)?.name;
@@ -130,21 +127,24 @@ async function tellEffects(place, effects, zone) {
   list(place, "bells.effects.apart", effects.total_apart, apart, (line, each) =>
     say(line, "bells.effect.apart", { ...words(each, zone), site: siteOf(each.site_id) }),
   );
-  if (apart.length) return; // what else would follow matters when it can be done
+  if (apart.length) say(child(place, "p"), "bells.apart.way_out");
+  if (clashes.length) tellClashes(place, effects, zone);
+  if (apart.length || clashes.length) return; // what else would follow matters when it can be done
   list(place, "bells.effects.moving", effects.total_moving, moving, (line, each) => say(line, "bells.effect.moving", words(each, zone)));
   list(place, "bells.effects.falling", effects.total_falling, falling, (line, each) => say(line, "change.what", words(each, zone)));
 }
 
 // Lessons that would come to lie where their teacher, room or pupils have another one.
-function tellClashes(place, { clashes, total }, { moving }, zone) {
-  place.replaceChildren();
-  list(place, "bells.clashes", total, clashes, (line, clash) => {
-    const lesson = moving.find(({ lesson_id: id }) => id === clash.lesson_id);
-    const given = { time: timeIn(clash.starts_at, zone), what: () => text(`bells.taken.${clash.resource}`) };
-    if (lesson) say(line, "bells.clash", { ...words(lesson, zone), ...given });
-    else say(line, "bells.clash.other", given);
+function tellClashes(place, { clashes, total_clashes: total }, zone) {
+  list(place, "bells.effects.clashes", total, clashes, (line, clash) => {
+    const others = { other: () => titleOf(clash), since: timeIn(clash.starts_at, zone), until: timeIn(clash.ends_at, zone) };
+    const what = () => text(`bells.taken.${clash.resource}`, { name: clash.name });
+    say(line, "bells.effect.clash", { ...words(clash.moving, zone), ...others, what });
   });
   say(child(place, "p"), "bells.clashes.way_out");
+  const link = child(child(place, "div", "choices"), "a", "button");
+  link.href = "/timetable";
+  say(link, "bells.clashes.to_timetable");
 }
 
 function list(place, key, total, found, fill) {

@@ -153,6 +153,48 @@ def test_a_county_goes_over_to_winter(client: TestClient, session: Session, keys
     )  # fmt: skip
 
 
+def test_a_lesson_that_would_meet_another_is_named_before(
+    client: TestClient, session: Session, keys: Keys
+) -> None:
+    first_day = counties.tomorrow()
+    county = counties.county(session, sites=1, first_day=first_day, weeks=2)
+    weekday = first_day.isoweekday()
+    early = county.schedule(session, weekday=weekday).entry.id
+    other = factories.room(session, factories.school(session, county.county))
+    late = county.schedule(
+        session, weekday=weekday, period=2, main_room_id=other.id, receiving_room_ids=(), title="Elsewhere"
+    ).entry.id
+    bureau, teacher = factories.bearer(keys, county.bureau), county.teacher
+    session.commit()
+
+    def ask(path: str, **changes: Any) -> Any:
+        days = {"valid_from": str(first_day), "valid_to": str(first_day)}
+        own = {"org_unit_id": str(county.school.id), "name": "Own", **days, "periods": WINTER, **changes}
+        return client.post(f"/api/v1/bell-schedules{path}", headers=bureau, json=own).json()
+
+    foreseen = ask("/effects")
+    (clash,) = foreseen["clashes"]
+    assert (foreseen["total_clashes"], foreseen["total_moving"]) == (1, 1)
+    lesson, in_the_way = session.scalars(
+        select(Lesson)
+        .where(Lesson.date == first_day, Lesson.entry_id.in_([early, late]))
+        .order_by(Lesson.starts_at)
+    )
+    assert clash["moving"] == foreseen["moving"][0]
+    assert clash["moving"]["lesson_id"] == str(lesson.id)
+    assert (clash["resource"], clash["id"], clash["name"]) == ("teacher", str(teacher.id), teacher.name)
+    assert (clash["lesson_id"], clash["title"]) == (str(in_the_way.id), "Elsewhere")
+    assert clash["starts_at"] == in_the_way.starts_at.isoformat().replace("+00:00", "Z")
+    session.commit()  # SQLite has one writer
+    for path in ("", "?lessons=follow"):  # what was foreseen is what is refused
+        refused = ask(path)
+        assert (refused["code"], {key: refused[key] for key in foreseen}) == ("bells.clash", foreseen)
+
+    # At the other school's bells they move together and meet as little as before.
+    everywhere = ask("/effects", org_unit_id=str(county.county.id), cut_others=True)
+    assert (everywhere["total_moving"], everywhere["clashes"]) == (2, [])
+
+
 def test_bells_that_have_rung_stay(client: TestClient, session: Session, keys: Keys) -> None:
     county = counties.county(session, sites=0, first_day=counties.tomorrow() - timedelta(days=7), weeks=2)
     bureau = factories.bearer(keys, county.bureau)
