@@ -25,6 +25,7 @@ Services raise them with a stable `code` ("timetable.clash"), which clients may 
 people.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, ClassVar, Final
@@ -47,6 +48,8 @@ DATABASE_TROUBLE: Final = (OperationalError, PoolTimeout)
 """A lock not had in time, a deadlock, a database that is away; no connection to it that became free in time."""
 
 
+_MEMBER: Final = re.compile(r"<\w+\.\w+: ('[^']*')>")
+"""A member of an enum, as pydantic writes one that is among a few which are taken."""
 _NOT_AS_MIGRATED: Final = frozenset({"42501", "42P01", "42703"})
 """PostgreSQL's words for no right, no such table and no such column."""
 
@@ -285,12 +288,21 @@ def _invalid_request(error: Exception) -> AppError:
         return BadRequest("request.malformed", BadRequest.summary, "The body is not valid JSON.")
     # The refused input is left out on purpose: it may be a password.
     errors = [
-        {"field": ".".join(str(part) for part in item["loc"]), "code": item["type"], "detail": item["msg"]}
+        {
+            "field": ".".join(str(part) for part in item["loc"]),
+            "code": item["type"],
+            "detail": _in_words(item["msg"]),
+        }
         for item in error.errors()
     ]
     fields = ", ".join(item["field"].partition(".")[2] or item["field"] for item in errors[:5])
     detail = f"The request was not understood; look at: {fields}."
     return Invalid("request.invalid", Invalid.summary, detail, errors=errors)
+
+
+def _in_words(message: str) -> str:
+    """What pydantic says, with the words that a client may send instead of Python's names for them."""
+    return _MEMBER.sub(r"\1", message)
 
 
 def no_such_address() -> JSONResponse:

@@ -123,11 +123,11 @@ def _refuse_unknown(connection: HTTPConnection) -> None:
     Whoever misspells a filter would be shown everything instead.
     """
     route = connection.scope.get("route")
-    known = _query_fields(route) if isinstance(route, APIRoute) else {}
-    if not known:
+    if not isinstance(route, APIRoute):
         return
+    known = _query_fields(route)
     faults = [
-        {"type": "extra_forbidden", "loc": ("query", name[:50]), "msg": "Nothing is filtered by this"}
+        {"type": "extra_forbidden", "loc": ("query", name[:50]), "msg": "Nothing here goes by this"}
         for name in sorted(connection.query_params.keys() - known.keys())
     ]
     given = Counter(name for name, _ in connection.query_params.multi_items())

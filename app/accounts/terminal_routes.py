@@ -15,14 +15,14 @@ from app.accounts.rules import Principal
 from app.accounts.terminal_schemas import (
     Approval,
     Challenge,
-    NewPairing,
-    PairingOut,
-    PairingQuestion,
-    PairingState,
+    NewTerminal,
     Proof,
+    TerminalCode,
     TerminalOut,
+    TerminalQuestion,
     TerminalRoom,
     TerminalSession,
+    TerminalWait,
 )
 from app.database import SessionDep, address_of, reading
 from app.errors import (
@@ -52,14 +52,14 @@ def _limits(request: Request) -> DoorLimits:
     summary="Ask to be a terminal",
     responses=responses(Invalid, TooManyRequests, Unavailable),
 )
-def start_pairing(body: NewPairing, request: Request, response: Response) -> PairingOut:
+def start_pairing(body: NewTerminal, request: Request, response: Response) -> TerminalCode:
     """A device shows the code it gets here; an administrator lets it in within ten minutes."""
     _limits(request).knock(Knock.PAIRING, network_of(address_of(request)))
     with request.app.state.session_factory.begin() as session:
         waiting = terminals.start_pairing(session, body.public_key, datetime.now(UTC))
     url = f"{request.app.state.settings.public_url}/terminals#code={waiting.code}"
     response.headers["Cache-Control"] = "no-store"
-    return PairingOut(
+    return TerminalCode(
         code=waiting.code,
         secret=waiting.secret,
         approve_url=url,
@@ -71,11 +71,11 @@ def start_pairing(body: NewPairing, request: Request, response: Response) -> Pai
 @router.post(
     "/terminal-pairings/state", summary="Ask how a pairing goes", responses=responses(NotFound, Invalid)
 )
-def pairing_state(body: PairingQuestion, request: Request) -> PairingState:
+def pairing_state(body: TerminalQuestion, request: Request) -> TerminalWait:
     """Whether somebody has let the device in; the secret is in the body, so that no log has it."""
     with reading(request.app.state.session_factory) as session:
         found = terminals.pairing_of(session, body.secret, datetime.now(UTC))
-        return PairingState(terminal_id=found.terminal_id)
+        return TerminalWait(terminal_id=found.terminal_id)
 
 
 @router.post(

@@ -22,7 +22,7 @@ _KEY = "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4.4Etl6SRW2YiLUrN5vfvVHuhp7x8P
 Secret = Annotated[str, Field(min_length=43, max_length=43, pattern=r"^[A-Za-z0-9_-]+$")]
 
 
-class NewPairing(Input):
+class NewTerminal(Input):
     """A device that would be a room's terminal."""
 
     public_key: str = Field(
@@ -32,7 +32,7 @@ class NewPairing(Input):
     model_config = example({"public_key": _KEY})
 
 
-class PairingOut(Output):
+class TerminalCode(Output):
     """What the device shows and keeps."""
 
     code: str = Field(description="To be shown in big letters")
@@ -52,7 +52,7 @@ class PairingOut(Output):
     )
 
 
-class PairingQuestion(Input):
+class TerminalQuestion(Input):
     """A device asks whether somebody has let it in."""
 
     secret: Secret
@@ -60,7 +60,7 @@ class PairingQuestion(Input):
     model_config = example({"secret": "nZ1cXo0rA6yE8uT3bH5jK2mL4pQ7sV9wC1dF0gN6xYz"})
 
 
-class PairingState(Output):
+class TerminalWait(Output):
     """How it goes."""
 
     terminal_id: uuid.UUID | None = Field(description="Null while nobody has let it in")

@@ -122,6 +122,12 @@ class TermPatch(Input):
 
     model_config = example({"last_day": "2027-01-29"})
 
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.fields():
+            raise PydanticCustomError("nothing_to_change", "Give at least one field")
+        return self
+
     def fields(self) -> dict[str, Any]:
         """The fields of a draft that are given."""
         given = self.model_dump(exclude_none=True)
@@ -204,6 +210,12 @@ class BellPatch(Input):
     periods: Periods | None = Field(None, min_length=1, max_length=99, description="All of them")
 
     model_config = example({"valid_to": "2026-10-07"})
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.fields():
+            raise PydanticCustomError("nothing_to_change", "Give at least one field")
+        return self
 
     def fields(self) -> dict[str, Any]:
         """The fields of a draft that are given."""

@@ -1,13 +1,16 @@
 """Every error leaves as problem details with a stable code."""
 
+from typing import Annotated, Literal
+
 import pytest
-from fastapi import FastAPI
+from fastapi import Body, FastAPI
 from starlette.testclient import TestClient
 
 from app import errors
 from app.bounds import BodyBound
 from app.errors import AppError, install_error_handlers, responses
 from app.idempotency.middleware import OnlyOnce
+from app.schools.rules import OrgUnitKind
 
 
 @pytest.fixture
@@ -32,6 +35,12 @@ def plain() -> TestClient:
     @api.post("/body")
     def body(value: dict[str, int]) -> int:
         return len(value)
+
+    @api.post("/few")
+    def few(
+        kind: Annotated[Literal[OrgUnitKind.SCHOOL, OrgUnitKind.TEACHING_SITE], Body()],
+    ) -> str:
+        return kind
 
     return TestClient(api, raise_server_exceptions=False)
 
@@ -81,6 +90,11 @@ def test_a_wrong_method_learns_the_right_one(plain: TestClient) -> None:
 def test_broken_json_is_a_bad_request(plain: TestClient) -> None:
     answer = plain.post("/body", content=b"{", headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (400, "request.malformed")
+
+
+def test_words_that_are_taken_are_told_as_one_sends_them(plain: TestClient) -> None:
+    told = plain.post("/few", json="county").json()["errors"]
+    assert told[0]["detail"] == "Input should be 'school' or 'teaching_site'"
 
 
 def test_a_body_over_the_bound_is_not_read(plain: TestClient) -> None:

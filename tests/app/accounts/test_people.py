@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy.orm import Session
@@ -127,6 +128,14 @@ def test_a_filter_that_nobody_reads_or_that_is_there_twice_is_refused(scene: Sce
     ):
         body = ask(f"/api/v1/people?{query}", headers=scene.bureau).json()
         assert [(each["field"], each["code"]) for each in body["errors"]] == [(field, code)]
+    for method, path in (
+        ("GET", "me"),
+        ("POST", "pairings"),
+        ("POST", f"rooms/{uuid4()}/reopen"),
+    ):  # go by nothing
+        answer = scene.client.request(method, f"/api/v1/{path}?dryrun=true", headers=scene.bureau)
+        assert answer.status_code == 422
+        assert [each["field"] for each in answer.json()["errors"]][0] == "query.dryrun"
     acts = "/api/v1/audit-events?act=room.added&act=room.changed"  # where several are meant, there may be several
     assert ask(acts, headers=scene.bureau).status_code == 200
 

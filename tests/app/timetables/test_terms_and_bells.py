@@ -208,6 +208,7 @@ def test_a_term_opened_by_mistake_is_put_right(client: TestClient, session: Sess
     status, refused = change(mistaken, first_day="2026-09-10")
     assert (status, refused["code"], refused["term_ids"]) == (409, "term.overlap", [str(county.term.id)])
     assert change(mistaken, first_day="2027-07-10")[1]["code"] == "days.reversed"
+    assert change(mistaken, name=None)[1]["errors"][0]["code"] == "nothing_to_change"
     stale = client.delete(mistaken, headers={**header, "If-Match": '"1"'})
     assert stale.json()["code"] == "version.stale"
     assert client.delete(mistaken, headers=header).status_code == 204
