@@ -6,10 +6,10 @@ within seconds, and leaves what is left for its next run; a second run right aft
 """
 
 import asyncio
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Final
 
 import structlog
@@ -24,6 +24,7 @@ FIRST: Final = timedelta(minutes=1)
 """At the latest so long after the start each chore is done for the first time: servers are restarted often."""
 RETRY: Final = timedelta(seconds=30)
 """So long after its first failure a chore is tried again, then twice as long, up to its interval."""
+_DICE: Final = Random()
 
 Work = Callable[[SessionFactory, datetime], int]
 """Does a chore as of a time, and says how many things it changed, deleted or sent."""
@@ -48,7 +49,7 @@ class Chores:
         chores: Sequence[Chore],
         factory: SessionFactory,
         registry: CollectorRegistry,
-        chance: Callable[[], float] = random.random,
+        chance: Callable[[], float] = _DICE.random,
     ) -> None:
         names = [each.name for each in chores]
         if len(set(names)) < len(names):

@@ -5,10 +5,10 @@ be done already. Several servers may keep an outbox on one database.
 """
 
 import asyncio
-import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Final
 
 import structlog
@@ -32,6 +32,7 @@ EVERY: Final = timedelta(seconds=2)
 """So often it looks whether there is something to do; one statement on an index."""
 AFTER_FAILURE: Final = timedelta(seconds=15)
 _LONGEST_ROUND: Final = timedelta(seconds=20)
+_DICE: Final = Random()
 
 Round = Callable[[], Awaitable[None]]
 
@@ -48,7 +49,7 @@ class Outbox:
         mail: MailServer | None = None,
         origin: str = "",
         every: timedelta = EVERY,
-        chance: Callable[[], float] = random.random,
+        chance: Callable[[], float] = _DICE.random,
     ) -> None:
         self._factory = factory
         self._keys = keys
