@@ -123,14 +123,16 @@ def bell_schedules_of(
 
 
 def slots_of_term(session: Session, term_id: UUID) -> Sequence[tuple[UUID, str, int, int]]:
-    """Main room, subject, weekday and period of every entry of a term."""
+    """Main room, subject, weekday and period of every entry of a term that was not withdrawn; drafts too."""
     columns = (
         TimetableEntry.main_room_id,
         TimetableEntry.subject,
         TimetableEntry.weekday,
         TimetableEntry.period,
     )
-    rows = session.execute(select(*columns).where(TimetableEntry.term_id == term_id))
+    rows = session.execute(
+        select(*columns).where(TimetableEntry.term_id == term_id, TimetableEntry.withdrawn.is_(False))
+    )
     return [(room_id, subject, weekday, period) for room_id, subject, weekday, period in rows]
 
 

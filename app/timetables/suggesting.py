@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, time, timedelta
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from app.pairings.scoring import LINK_FOR_A_SITE_MBPS, Candidate, Suggestion
 from app.schools import service as schools
 from app.schools import subjects
 from app.schools.models import OrgUnit, Room
-from app.schools.rules import RoomKind, distance_km, path_ids
+from app.schools.rules import RoomKind, distance_km, is_there, path_ids
 from app.timetables import queries
 from app.timetables.ground import BELL_SKEW
 from app.timetables.models import BellSchedule, Term
@@ -43,27 +44,19 @@ def suggest(
     site = schools.require_at(session, principal, Action.PAIRING_SUGGEST, site_id)
     term = get_term(session, term_id, site.county_id)
     subjects.require_known(session, site.county_id, [subject])
-    receiving = schools.rooms_of(session, site.county_id, RoomKind.RECEIVING, site.id)
+    receiving = _rooms(session, term, RoomKind.RECEIVING, site.id)
     if not receiving:
         raise Invalid(
             "pairing.no_receiving_room",
             "No receiving room",
-            f"{site.name} has no receiving room; add one first.",
+            f"{site.name} has no receiving room that is open through {term.name}; add one, or reopen one, first.",
         )
-    main_rooms = [
-        room
-        for room in schools.rooms_of(session, site.county_id, RoomKind.MAIN)
-        if room.closed_from is None or room.closed_from > term.last_day
-    ]
+    main_rooms = _rooms(session, term, RoomKind.MAIN)
     units = schools.org_units(session, {room.org_unit_id for room in main_rooms} | {site.id})
     day = max(term.first_day, min(principal.today, term.last_day))
     bells = _bells(session, units.values(), day)
     agreed = _agreed(session, term, receiving)
-    given: dict[UUID, list[tuple[int, int]]] = defaultdict(list)
-    in_subject: Counter[UUID] = Counter()
-    for room_id, taught, weekday, period in queries.slots_of_term(session, term.id):
-        given[room_id].append((weekday, period))
-        in_subject[room_id] += taught == subject
+    load = _load(session, term, subject)
     fastest = max((room.link_mbps_declared or 0 for room in receiving), default=0) or None
     candidates = []
     for room in main_rooms:
@@ -75,15 +68,40 @@ def suggest(
                 name=f"{unit.name} {room.name}",
                 capacity=capacity,
                 paired=others,
-                lessons_in_subject=in_subject[room.id],
-                shared_periods=_shared(bells[unit.id], bells[site.id], term.weekdays, given[room.id]),
+                lessons_in_subject=load.in_subject[room.id],
+                shared_periods=_shared(bells[unit.id], bells[site.id], term.weekdays, load.slots[room.id]),
                 levels_shared=_levels(unit, site),
                 distance_km=_distance(unit, site),
-                lessons_a_week=len(given[room.id]),
+                lessons_a_week=len(load.slots[room.id]),
                 link_mbps=_slower(room.link_mbps_declared, fastest),
             )
         )
     return scoring.rank(candidates, minimum_link_mbps or LINK_FOR_A_SITE_MBPS, most)
+
+
+def _rooms(session: Session, term: Term, kind: RoomKind, unit_id: UUID | None = None) -> Sequence[Room]:
+    """Rooms of one kind that are there through a whole term, of the county or of one unit."""
+    rooms = schools.rooms_of(session, term.county_id, kind, unit_id)
+    return [room for room in rooms if is_there(room.closed_from, term.last_day)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Load:
+    """The weekly lessons that main rooms give in a term."""
+
+    slots: Mapping[UUID, Sequence[tuple[int, int]]]
+    """Weekday and period of each."""
+    in_subject: Mapping[UUID, int]
+    """How many of them are in the subject that is asked about."""
+
+
+def _load(session: Session, term: Term, subject: str) -> _Load:
+    slots: dict[UUID, list[tuple[int, int]]] = defaultdict(list)
+    in_subject: Counter[UUID] = Counter()
+    for room_id, taught, weekday, period in queries.slots_of_term(session, term.id):
+        slots[room_id].append((weekday, period))
+        in_subject[room_id] += taught == subject
+    return _Load(slots, in_subject)
 
 
 def _agreed(session: Session, term: Term, receiving: Sequence[Room]) -> Mapping[UUID, tuple[int, int]]:

@@ -4,14 +4,16 @@ from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import event
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
 from app.keys import Keys
 from app.pairings.scoring import Candidate, Item, rank
 from app.schools.rules import RoomKind
+from app.timetables.models import TimetableEntry
 from tests import counties, factories
+from tests.statements import recorded
 
 ids = st.integers(0, 3).map(lambda number: UUID(int=number))
 candidates = st.builds(
@@ -68,14 +70,12 @@ def test_main_rooms_are_suggested_over_rest(client: TestClient, session: Session
     county.schedule(session)
     new = factories.teaching_site(session, county.school)
     other = factories.room(session, factories.school(session, county.county))
-    factories.room(session, new, RoomKind.RECEIVING)
+    receiving = factories.room(session, new, RoomKind.RECEIVING)
     bureau = factories.bearer(keys, county.bureau)
     session.commit()
     address = f"/api/v1/pairings/suggestions?term_id={county.term.id}&subject=English&site_id="
-    statements: list[str] = []
-    engine = client.app.state.engine  # type: ignore[attr-defined]
-    event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
-    items = client.get(f"{address}{new.id}", headers=bureau).json()["items"]
+    with recorded(client.app.state.engine) as statements:  # type: ignore[attr-defined]
+        items = client.get(f"{address}{new.id}", headers=bureau).json()["items"]
     assert len(statements) <= 20
     assert [each["main_room_id"] for each in items] == [str(county.main_room.id), str(other.id)]
     facts = {reason["item"]: reason["fact"] for reason in items[0]["reasons"]}
@@ -89,3 +89,14 @@ def test_main_rooms_are_suggested_over_rest(client: TestClient, session: Session
     assert client.get(f"{address}{new.id}&limit=21", headers=bureau).status_code == 422
     unknown = address.replace("English", "Englisch")
     assert client.get(f"{unknown}{new.id}", headers=bureau).json()["code"] == "subject.unknown"
+
+    # What was withdrawn holds nothing, and a room that closes in the term is no room to be taught in.
+    session.execute(update(TimetableEntry).values(withdrawn=True))
+    session.commit()
+    (first, _) = client.get(f"{address}{new.id}", headers=bureau).json()["items"]
+    facts = {reason["item"]: reason["fact"] for reason in first["reasons"]}
+    assert (facts["subject"], facts["bells"], facts["load"]) == (0, 14, 0)
+    receiving.closed_from = county.term.last_day
+    session.commit()
+    refused = client.get(f"{address}{new.id}", headers=bureau).json()
+    assert refused["code"] == "pairing.no_receiving_room" and "reopen" in refused["detail"]
