@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.accounts.rules import Principal
 from app.errors import Conflict, Invalid
 from app.lessons import changes, queries
+from app.lessons.carrying_out import open_all
 from app.lessons.changes import Doing, facts_of
 from app.lessons.models import Lesson
 from app.lessons.naming import named
@@ -77,9 +78,10 @@ def _drop(session: Session, pairing: Pairing, lessons: Sequence[Lesson], doing: 
         return
     before = {lesson.id: facts_of(lesson) for lesson in lessons}
     site_id = next(site.site_id for site in lessons[0].sites if site.pairing_id == pairing.id)
-    queries.drop_site(session, pairing.id, site_id, list(before))
-    queries.cancel_without_sites(session, list(before), doing.reason or "")
-    for lesson in queries.again(session, list(before)):
+    open_all(session, lessons)
+    queries.drop_site(session, pairing.id, site_id, before)
+    queries.cancel_without_sites(session, before, doing.reason or "")
+    for lesson in queries.lessons_by_ids(session, before):
         if is_known(lesson.state, lesson.sequence):
             is_off = lesson.state is LessonState.CANCELLED
             kind = ChangeKind.CANCELLED if is_off else ChangeKind.SITE_DROPPED

@@ -79,7 +79,7 @@ def cancel(session: Session, lesson_ids: Collection[UUID], reason: str | None) -
 
 
 def lessons_by_ids(session: Session, ids: Collection[UUID]) -> Sequence[Lesson]:
-    """Lessons as they are now."""
+    """Lessons as they are now, in order."""
     query = select(Lesson).where(Lesson.id.in_(ids)).order_by(Lesson.starts_at, Lesson.id).options(*WHOLE)
     return session.scalars(query, execution_options={"populate_existing": True}).all()
 
@@ -131,20 +131,12 @@ def lessons_carried(session: Session, pairing_id: UUID, first_day: dt.date) -> S
     return session.scalars(query.options(*WHOLE), execution_options={"populate_existing": True}).all()
 
 
-def again(session: Session, lesson_ids: Collection[UUID]) -> Sequence[Lesson]:
-    """Lessons as they are now, in order."""
-    query = select(Lesson).where(Lesson.id.in_(lesson_ids)).order_by(Lesson.starts_at, Lesson.id)
-    return session.scalars(query.options(*WHOLE), execution_options={"populate_existing": True}).all()
-
-
 def drop_site(session: Session, pairing_id: UUID, site_id: UUID, lesson_ids: Collection[UUID]) -> None:
-    """Take the site of a pairing, and its pupils, out of these lessons; known ones count the edit."""
+    """Take the site of a pairing, and its pupils, out of lessons that were opened for change."""
     site = (LessonSite.pairing_id == pairing_id, LessonSite.lesson_id.in_(lesson_ids))
     session.execute(update(LessonSite).where(*site).values(state=SiteState.CANCELLED))
     pupils = (LessonGroup.org_unit_id == site_id, LessonGroup.lesson_id.in_(lesson_ids))
     session.execute(update(LessonGroup).where(*pupils).values(released=True))
-    told = (Lesson.id.in_(lesson_ids), Lesson.state != LessonState.DRAFT)
-    session.execute(update(Lesson).where(*told).values(sequence=Lesson.sequence + 1))
 
 
 def ids_on(
