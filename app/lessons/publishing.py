@@ -1,6 +1,6 @@
 """Publishing drafts: from then on people see the lessons, and are told of every change."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from app.lessons import changes, planning_queries, queries
 from app.lessons.changes import Doing
 from app.schools import service as schools
 from app.timetables import service as timetables
+from app.timetables.models import Term, TimetableEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,10 @@ def publish(session: Session, principal: Principal, selection: Selection, doing:
     term = timetables.get_term(session, selection.term_id, county.id)
     if selection.school_id is not None:
         schools.require_at(session, principal, Action.TIMETABLE_PUBLISH, selection.school_id)
-    drafts = timetables.entries_to_publish(session, term, selection.entry_ids)
-    if selection.school_id is not None:
-        rooms = schools.rooms(session, {entry.main_room_id for entry in drafts})
-        drafts = [each for each in drafts if rooms[each.main_room_id].org_unit_id == selection.school_id]
-    take_turns(session, [entry.id for entry in drafts])
+    wanted = {entry.id for entry in _selected(session, term, selection)}
+    take_turns(session, wanted)
+    # Somebody whose turn was before may have published or withdrawn some of them.
+    drafts = [entry for entry in _selected(session, term, selection) if entry.id in wanted]
     for entry in drafts:
         entry.published = True
         changes.entry_published(session, entry, doing)
@@ -57,6 +57,15 @@ def publish(session: Session, principal: Principal, selection: Selection, doing:
     subject = Subject("term", term.id, selection.school_id or county.id)
     audit.note(session, Act.TIMETABLE_PUBLISHED, county.id, doing.person_id, subject, after=facts)
     return Published(len(drafts), lessons)
+
+
+def _selected(session: Session, term: Term, selection: Selection) -> Sequence[TimetableEntry]:
+    """Raises `NotFound` for an entry that is none of the term."""
+    drafts = timetables.entries_to_publish(session, term, selection.entry_ids)
+    if selection.school_id is None:
+        return drafts
+    rooms = schools.rooms(session, {entry.main_room_id for entry in drafts})
+    return [each for each in drafts if rooms[each.main_room_id].org_unit_id == selection.school_id]
 
 
 def _publish_lessons(session: Session, entry_ids: Collection[UUID], doing: Doing) -> int:
