@@ -15,7 +15,6 @@ from app.lessons.changes import Doing, Told, facts_of
 from app.lessons.clash_report import examine, overtaken, refusal
 from app.lessons.models import Lesson, LessonGroup, LessonSite
 from app.lessons.rules import ChangeKind, SiteState, belongs, is_known
-from app.lessons.scheduling import resources_of
 from app.timetables.planning import EntryDraft, Plan, plan_days
 from app.timetables.rules import Interval, Occurrence
 
@@ -68,8 +67,8 @@ def is_like(lesson: Lesson, plan: Plan, occurrence: Occurrence) -> bool:
 def plan_one(session: Session, draft: EntryDraft, doing: Doing, instead_of: UUID | None = None) -> Plan:
     """Plan one lesson on the draft's first day; raises what planning an entry raises, clashes included."""
     assert draft.first_day is not None
+    take_turns(session, draft.needed_ids)
     plan = plan_days(session, draft, [draft.first_day], doing.now, doing.skew)
-    take_turns(session, resources_of(plan))
     replaced = [] if instead_of is None else [instead_of]
     if findings := examine(session, plan, replaced):
         raise refusal(session, findings)

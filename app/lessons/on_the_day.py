@@ -4,7 +4,7 @@ Every change is checked as a new lesson is. A lesson that people know of counts 
 place in their calendars (`calendar_uid`), and leaves a change for whoever tells them; all in one transaction.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -76,7 +76,7 @@ def substitute_teacher(
     session: Session, principal: Principal, lesson_id: UUID, teacher_id: UUID, doing: Doing
 ) -> Lesson:
     """Let somebody else teach a lesson; the one who was to teach it is remembered, and may take it back."""
-    lesson = _reach(session, principal, Action.LESSON_CHANGE, lesson_id, doing)
+    lesson = _reach(session, principal, Action.LESSON_CHANGE, lesson_id, doing, [teacher_id])
     draft = replace(draft_of(lesson), teacher_id=teacher_id)
     if _is_so_already(lesson, draft):
         return lesson
@@ -97,7 +97,8 @@ def change_rooms(
     doing: Doing,
 ) -> Lesson:
     """Give a lesson from another main room, or to other rooms of its sites (by the room that was planned)."""
-    lesson = _reach(session, principal, Action.LESSON_CHANGE, lesson_id, doing)
+    needed = [*([main_room_id] if main_room_id else []), *receiving_rooms.values()]
+    lesson = _reach(session, principal, Action.LESSON_CHANGE, lesson_id, doing, needed)
     draft = draft_of(lesson)
     if strangers := receiving_rooms.keys() - set(draft.receiving_room_ids):
         raise _not_in_lesson("room", min(strangers))
@@ -134,7 +135,7 @@ def change_sites(
     doing: Doing,
 ) -> Lesson:
     """Let more sites take part (by receiving room, with their pupil groups), or fewer (by site)."""
-    lesson = _reach(session, principal, Action.LESSON_CHANGE, lesson_id, doing)
+    lesson = _reach(session, principal, Action.LESSON_CHANGE, lesson_id, doing, [*add, *groups])
     draft = draft_of(lesson)
     rooms = {site.receiving_room_id: site.site_id for site in lesson.sites}
     if strangers := set(drop) - {rooms[each] for each in draft.receiving_room_ids}:
@@ -204,14 +205,25 @@ def make_up(
 # --- common parts -------------------------------------------------------------------------------------------
 
 
-def _reach(session: Session, principal: Principal, action: Action, lesson_id: UUID, doing: Doing) -> Lesson:
-    """A lesson that somebody may change, as they saw it, while nobody else changes it or its entry."""
+def _reach(
+    session: Session,
+    principal: Principal,
+    action: Action,
+    lesson_id: UUID,
+    doing: Doing,
+    needed: Iterable[UUID] = (),
+) -> Lesson:
+    """A lesson that somebody may change, as they saw it, while nobody else changes it, its entry or its bells.
+
+    `needed` is what it shall have besides what it has: all turns are taken before a row of the lesson is, for whoever
+    changes bells takes them in that order, too.
+    """
     lesson = get_lesson(session, lesson_id)
     require_for(session, lesson, principal, Action.LESSON_SHOW)
     school = schools.target_of(schools.get_org_unit(session, lesson.school_id))
     if not allows(principal, action, school):  # the sites' schools only look on
         raise denied(action)
-    take_turns(session, [lesson.entry_id or lesson.id])
+    take_turns(session, [lesson.entry_id or lesson.id, *draft_of(lesson).needed_ids, *needed])
     doing.seen.require(session, lesson)
     return get_lesson(session, lesson_id)
 

@@ -18,7 +18,7 @@ from app.lessons.changes import Doing
 from app.lessons.clash_report import examine, in_nobodys_way, refusal
 from app.lessons.models import Lesson
 from app.lessons.rules import CHANGEABLE, LessonState
-from app.lessons.scheduling import put_down, resources_of, rows_of
+from app.lessons.scheduling import put_down, rows_of
 from app.lessons.series import draft_of_entry
 from app.timetables import service as timetables
 from app.timetables.models import TimetableEntry
@@ -101,17 +101,18 @@ def _add_all(
     tried by themselves afterwards, for the full reason; so are all of them if somebody was faster, whom only the
     database saw.
     """
-    reading = _read(session, county_id, [entry for entry, _ in missing])
+    drafts = {entry: draft_of_entry(entry) for entry, _ in missing}
+    take_turns(session, {key for draft in drafts.values() for key in draft.needed_ids})
+    reading = _read(session, county_id, drafts)
     planned: list[tuple[TimetableEntry, Plan]] = []
     late: list[Missing] = []
     unplanned: list[Unplanned] = []
     for entry, day in missing:
         try:
-            plan = plan_days(session, draft_of_entry(entry), [day], doing.now, doing.skew, reading)
+            plan = plan_days(session, drafts[entry], [day], doing.now, doing.skew, reading)
             planned.append((entry, plan))
         except AppError as error:
             unplanned.append(Unplanned(entry, day, error))
-    take_turns(session, {key for _, plan in planned for key in resources_of(plan)})
     free = in_nobodys_way(session, [plan for _, plan in planned])
     together = [(entry, plan) for (entry, plan), fits in zip(planned, free, strict=True) if fits]
     late += [(entry, _day_of(plan)) for (entry, plan), fits in zip(planned, free, strict=True) if not fits]
@@ -124,7 +125,7 @@ def _add_all(
     return tuple(sorted(unplanned, key=lambda each: missing.index((each.entry, each.day))))
 
 
-def _read(session: Session, county_id: UUID, entries: Sequence[TimetableEntry]) -> Reading:
+def _read(session: Session, county_id: UUID, entries: Collection[TimetableEntry]) -> Reading:
     """What these entries stand on."""
     reading = Reading(session)
     reading.read_ahead(
@@ -165,7 +166,6 @@ def _add(session: Session, entry: TimetableEntry, day: date, doing: Doing) -> Un
     try:
         with session.begin_nested():
             plan = plan_days(session, draft_of_entry(entry), [day], doing.now, doing.skew)
-            take_turns(session, resources_of(plan))
             if findings := examine(session, plan):
                 raise refusal(session, findings)
             state = LessonState.PUBLISHED if entry.published else LessonState.DRAFT

@@ -1,6 +1,6 @@
 """Scheduling a timetable entry: its lessons all come into being at once, or none does."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from app.lessons import booking_queries as queries
 from app.lessons import changes
 from app.lessons.booking_queries import Rows
 from app.lessons.changes import Doing
-from app.lessons.clash_report import Findings, examine, needs_of, overtaken, refusal
+from app.lessons.clash_report import Findings, examine, overtaken, refusal
 from app.lessons.rules import LessonState, SiteState
 from app.schools import service as schools
 from app.timetables.ground import BELL_SKEW
@@ -74,8 +74,7 @@ def check_entry(
 
 
 def _create(session: Session, draft: EntryDraft, doing: Doing, publish: bool) -> Plan:
-    resources = (draft.teacher_id, draft.main_room_id, *draft.receiving_room_ids, *draft.pupil_group_ids)
-    take_turns(session, resources)
+    take_turns(session, draft.needed_ids)
     plan = plan_entry(session, draft, doing.now, doing.skew)
     if findings := examine(session, plan):
         raise refusal(session, findings)
@@ -102,18 +101,6 @@ def put_down(session: Session, plan: Plan, rows: Rows, apart_from: Sequence[UUID
         if (late := overtaken(session, plan, violated(error), apart_from)) is None:
             raise
         raise late from None
-
-
-def resources_of(plan: Plan) -> list[UUID]:
-    """The ids to take turns for."""
-    needs = needs_of(plan)
-    kinds: Iterable[frozenset[UUID]] = (
-        needs.teacher_ids,
-        needs.main_room_ids,
-        needs.receiving_room_ids,
-        needs.pupil_group_ids,
-    )
-    return [each for kind in kinds for each in kind]
 
 
 def rows_of(

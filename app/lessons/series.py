@@ -37,7 +37,7 @@ from app.lessons.changes import Doing, facts_of
 from app.lessons.clash_report import examine, refusal
 from app.lessons.models import Lesson
 from app.lessons.rules import CHANGEABLE, ChangeKind, LessonState, SiteState
-from app.lessons.scheduling import put_down, resources_of, rows_of
+from app.lessons.scheduling import put_down, rows_of
 from app.timetables import planning
 from app.timetables import service as timetables
 from app.timetables.ground import bells_apart
@@ -103,6 +103,7 @@ def change_entry(
     draft = replace(draft_of_entry(entry), **wanted)
     if day > entry.first_day:
         draft = replace(draft, first_day=day)
+    take_turns(session, draft.needed_ids)
     plan = plan_entry(session, draft, doing.now, doing.skew)
     lessons = queries.lessons_of_entries(session, [entry.id], day, date.max)
     match = _matched(entry, plan, lessons, doing)
@@ -241,7 +242,6 @@ def _is_special(lesson: Lesson, entry: TimetableEntry) -> bool:
 
 
 def _check(session: Session, plan: Plan, match: _Match, lessons: Sequence[Lesson]) -> None:
-    take_turns(session, resources_of(plan))
     chosen = tuple(
         sorted([*(target for _, target in match.regular), *match.added], key=lambda each: each.day)
     )

@@ -74,6 +74,11 @@ class EntryDraft:
     weeks: tuple[int, ...] = ()
     pupil_group_ids: tuple[UUID, ...] = ()
 
+    @property
+    def needed_ids(self) -> tuple[UUID, ...]:
+        """Everybody and everything it needs: what planners take turns for, before they read anything of it."""
+        return self.teacher_id, self.main_room_id, *self.receiving_room_ids, *self.pupil_group_ids
+
 
 class SkipReason(StrEnum):
     """Why a day of the pattern gets no lesson."""

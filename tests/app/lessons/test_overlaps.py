@@ -5,14 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
 from threading import Barrier
-from time import monotonic
 from typing import Any
 from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, func, select, text, update
+from sqlalchemy import Engine, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
@@ -28,7 +27,7 @@ from app.pairings.models import Pairing
 from app.schools.models import Room
 from tests import counties, factories
 from tests.counties import County, Site
-from tests.patience import PATIENCE
+from tests.waiting import wait_for_a_waiting_writer
 
 CLIENTS = 50
 
@@ -277,12 +276,3 @@ def test_two_who_add_the_last_site_at_once_take_turns(
             adding = pool.submit(add)
             wait_for_a_waiting_writer(engine)
         assert refused_by(adding.result) == "pairing_over_capacity"
-
-
-def wait_for_a_waiting_writer(engine: Engine) -> None:
-    if engine.dialect.name == "sqlite":
-        return  # there the other one waits before it looks
-    deadline = monotonic() + PATIENCE
-    with engine.connect() as connection:
-        while not connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
-            assert monotonic() < deadline, "the planner met no lock"
