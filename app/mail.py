@@ -17,10 +17,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import formatdate, make_msgid
+from email.utils import formatdate
 from enum import StrEnum
 from threading import Lock
 from typing import Final
+from uuid import uuid4
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter
@@ -119,7 +120,7 @@ class MailServer:
 
     def _message_id(self, reference: str | None) -> str:
         domain = self.sender.rpartition("@")[2]
-        return f"<{reference}@{domain}>" if reference is not None else make_msgid(domain=domain)
+        return f"<{reference or uuid4()}@{domain}>"
 
     def _written(self, letter: Letter) -> EmailMessage:
         message = EmailMessage(policy=SMTP)
