@@ -15,7 +15,6 @@ from uuid import UUID
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
-    CompoundSelect,
     FromClause,
     Select,
     String,
@@ -23,7 +22,6 @@ from sqlalchemy import (
     bindparam,
     column,
     false,
-    func,
     or_,
     select,
     table,
@@ -32,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
-from app.database import Id
+from app.database import Id, written
 from app.lessons.models import Lesson, LessonGroup, LessonSite
 from app.lessons.queries import known
 from app.lessons.rules import FREES_RESOURCES, LessonState, SiteState
@@ -200,14 +198,22 @@ _GROUPS = (
     .where(_groups.lesson_id.in_(bindparam("ids", expanding=True)), _groups.released.is_(False))
     .order_by(_groups.pupil_group_id)
 )
+_NONE = select(_lessons.id, _lessons.starts_at).where(false())
 _OWN = len(ShownLesson._fields) - 2
 ORDERS = both_ways(starts_at=(_lessons.starts_at, _lessons.id))
 _ORDERS_BY_SITE = both_ways(starts_at=(_sites.starts_at, _sites.lesson_id))
+
+
+def _takes_part(lessons: ReadOnlyColumnCollection[str, Any]) -> ColumnElement[bool]:
+    """Whether a site has a part in a lesson, be it one that does not take place: the same as `rules.belongs`."""
+    stays = _sites.state.not_in(written([SiteState.CANCELLED]))
+    return or_(stays, lessons.state.in_(written(FREES_RESOURCES)))
+
+
 _REACHED = (
-    select(_sites.lesson_id, _sites.starts_at)
+    select(_sites.lesson_id.label("id"), _sites.starts_at)
     .join(Lesson.__table__, _lessons.id == _sites.lesson_id)
-    .where(or_(_sites.state != SiteState.CANCELLED, _lessons.state.in_(FREES_RESOURCES)))
-    .distinct()
+    .where(_takes_part(_lessons))
 )
 
 
@@ -230,17 +236,20 @@ _NARROWING: Final[Mapping[str, ColumnElement[bool]]] = {
     "teacher_id": _lessons.teacher_id == _id("teacher_id"),
     "subject": _lessons.subject == bindparam("subject"),
 }
-# Only those that somebody has, by lessons and by their sites: a lesson is in reach when any finds it.
-_WAYS: Final[Mapping[str, ColumnElement[bool]]] = {
-    "by_teacher_id": _lessons.teacher_id == _id("by_teacher_id"),
-    "by_school_ids": _lessons.school_id.in_(_ids("by_school_ids")),
-    "by_room_id": _lessons.main_room_id == _id("by_room_id"),
-    "by_lesson_id": _lessons.id == _id("by_lesson_id"),
+# What leads to lessons, by lessons and by their sites: a lesson is in reach when any of somebody's ways finds it.
+_WAYS: Final[Mapping[str, ColumnElement[UUID]]] = {
+    "by_teacher": _lessons.teacher_id,
+    "by_school": _lessons.school_id,
+    "by_room": _lessons.main_room_id,
+    "by_lesson": _lessons.id,
 }
-_WAYS_BY_SITE: Final[Mapping[str, ColumnElement[bool]]] = {
-    "by_site_ids": _sites.site_id.in_(_ids("by_site_ids")),
-    "by_room_id": _sites.receiving_room_id == _id("by_room_id"),
+_WAYS_BY_SITE: Final[Mapping[str, ColumnElement[UUID]]] = {
+    "by_site": _sites.site_id,
+    "by_room": _sites.receiving_room_id,
 }
+_APART: Final = 16
+"""Up to so many schools, or sites, each is a way of its own, which an index leads along in order and no further than a
+page; of more together all lessons are found before the first ones are taken."""
 _SHAPES: Final = 256
 """Of lists, as many are remembered; some kinds of narrowing are asked for together time and again."""
 _BY_ID = _LESSONS.where(_lessons.id.in_(bindparam("ids", expanding=True)))
@@ -285,23 +294,30 @@ def _page(given: frozenset[str], sort: str, *, everywhere: bool, drafts: bool, g
     conditions = [] if drafts else [known()]
     conditions += _conditions(given)
     order = ORDERS[sort]
+    in_county = [_lessons.county_id == _id("county_id"), *conditions]
     if everywhere:
-        wanted = [_lessons.county_id == _id("county_id"), *conditions]
+        wanted = in_county
     else:
-        wanted = [_lessons.id.in_(_first_in_reach(given, conditions, sort, goes_on=goes_on))]
+        wanted = [_lessons.id.in_(_first_in_reach(given, in_county, sort, goes_on=goes_on))]
     return page_of(_LESSONS.where(*wanted).add_columns(*order.columns), order, goes_on=goes_on)
 
 
 def _ways_of(reach: Reach) -> dict[str, Any]:
-    """Those ways to lessons that somebody has."""
-    ways = {
-        "by_teacher_id": reach.teacher_id,
-        "by_school_ids": list(reach.school_ids) or None,
-        "by_site_ids": list(reach.site_ids) or None,
-        "by_room_id": reach.room_id,
-        "by_lesson_id": reach.lesson_id,
+    """Those ways to lessons that somebody has, as parameters: one for each id, or one for many of a kind."""
+    if reach.county:
+        return {}
+    kinds: dict[str, Collection[UUID | None]] = {
+        "by_teacher": (reach.teacher_id,),
+        "by_school": reach.school_ids,
+        "by_site": reach.site_ids,
+        "by_room": (reach.room_id,),
+        "by_lesson": (reach.lesson_id,),
     }
-    return {} if reach.county else ways
+    ways: dict[str, Any] = {}
+    for kind, ids in kinds.items():
+        apart = len(ids) <= _APART
+        ways |= {f"{kind}_{at}": each for at, each in enumerate(ids)} if apart else {f"{kind}_any": list(ids)}
+    return ways
 
 
 def week(
@@ -360,25 +376,40 @@ def _on_time(given: frozenset[str]) -> Iterator[ColumnElement[bool]]:
 
 def _first_in_reach(
     given: frozenset[str], conditions: Sequence[ColumnElement[bool]], sort: str, *, goes_on: bool
-) -> CompoundSelect[Any]:
-    """The ids of the first lessons on each way that leads to some: those that are wanted are among them.
+) -> Select[UUID]:
+    """The ids of the first lessons on all ways that lead to some.
 
     Each way has an index in the order of time; one condition of them all would be tried lesson by lesson.
     """
-    # Not by the county's index, which SQLite would take for the others too and go through all lessons.
-    county = func.coalesce(_lessons.county_id, _lessons.county_id) == _id("county_id")
     order, by_site = ORDERS[sort], _ORDERS_BY_SITE[sort]
     ways = [
-        page_of(select(_lessons.id).where(county, *conditions, way), order, goes_on=goes_on)
-        for name, way in _WAYS.items()
-        if name in given
+        page_of(select(_lessons.id, _lessons.starts_at).where(*conditions, way), order, goes_on=goes_on)
+        for way, _ in _on_ways(given, _WAYS)
     ]
+    # A lesson is there once for a site and once for a room, but for several sites several times.
     ways += [
-        page_of(_REACHED.where(county, *conditions, *_on_time(given), way), by_site, goes_on=goes_on)
-        for name, way in _WAYS_BY_SITE.items()
-        if name in given
+        page_of(
+            (_REACHED.distinct() if many else _REACHED).where(*conditions, *_on_time(given), way),
+            by_site,
+            goes_on=goes_on,
+        )
+        for way, many in _on_ways(given, _WAYS_BY_SITE)
     ]
-    return union(*(select(way.subquery().c[0]) for way in ways or [select(_lessons.id).where(false())]))
+    found = union(*(select(*way.subquery().c) for way in ways or [_NONE])).subquery()
+    # The first of them all, before names are joined to them: a database does not see that more are not wanted.
+    first = both_ways(starts_at=(found.c.starts_at, found.c.id))[sort]
+    return page_of(select(found.c.id), first, goes_on=False)
+
+
+def _on_ways(
+    given: frozenset[str], kinds: Mapping[str, ColumnElement[UUID]]
+) -> Iterator[tuple[ColumnElement[bool], bool]]:
+    """What leads along each way of some kinds, and whether to many at once; always in the same order."""
+    for name in sorted(given):
+        kind, _, which = name.rpartition("_")
+        if kind in kinds:
+            many = which == "any"
+            yield (kinds[kind].in_(_ids(name)) if many else kinds[kind] == _id(name)), many
 
 
 def _of(whose: Whose, begin: dt.datetime, end: dt.datetime) -> ColumnElement[bool]:
@@ -397,9 +428,5 @@ def _of(whose: Whose, begin: dt.datetime, end: dt.datetime) -> ColumnElement[boo
 
 
 def _served() -> Select[UUID]:
-    """The lessons that sites take part in: the same as `rules.belongs`."""
-    return (
-        select(_sites.lesson_id)
-        .join(_freed, _freed.c.id == _sites.lesson_id)
-        .where(or_(_sites.state != SiteState.CANCELLED, _freed.c.state.in_(FREES_RESOURCES)))
-    )
+    """The lessons that sites take part in."""
+    return select(_sites.lesson_id).join(_freed, _freed.c.id == _sites.lesson_id).where(_takes_part(_freed.c))

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session, selectinload
 
+from app.database import written
 from app.lessons.models import Lesson, LessonGroup, LessonSite
 from app.lessons.rules import (
     AWAITS_TEACHER,
@@ -56,7 +57,8 @@ def known() -> ColumnElement[bool]:
     """The same as `rules.is_known`, by column: it does not make a query one of objects."""
     lessons = Lesson.__table__.c
     return and_(
-        lessons.state != LessonState.DRAFT, or_(lessons.state.not_in(FREES_RESOURCES), lessons.sequence > 0)
+        lessons.state.not_in(written([LessonState.DRAFT])),
+        or_(lessons.state.not_in(written(FREES_RESOURCES)), lessons.sequence > literal_column("0")),
     )
 
 
@@ -96,11 +98,8 @@ def standing_on(session: Session, county_id: UUID, days: Collection[dt.date]) ->
 
 
 def takes_place(state: InstrumentedAttribute[LessonState]) -> ColumnElement[bool]:
-    """Whether a lesson was neither called off nor moved, in the words of the index of those that make up for others.
-
-    With the states as parameters SQLite would not use it, and go through all lessons for each that was missed.
-    """
-    return state.not_in([literal_column(f"'{each}'") for each in sorted(FREES_RESOURCES)])
+    """Whether a lesson was neither called off nor moved, in the words of the index of those that make up for others."""
+    return state.not_in(written(FREES_RESOURCES))
 
 
 def moved_to(session: Session, calendar_uid: UUID) -> Lesson | None:
