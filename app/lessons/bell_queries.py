@@ -4,12 +4,12 @@ import datetime as dt
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import Table, bindparam, or_, select, update
+from sqlalchemy import Table, bindparam, case, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.lessons.models import Lesson, LessonSite
 from app.lessons.queries import WHOLE, known
-from app.lessons.rules import CHANGEABLE
+from app.lessons.rules import CHANGEABLE, LessonState
 from app.timetables.rules import Interval
 
 
@@ -37,15 +37,26 @@ def known_of(session: Session, lesson_ids: Collection[UUID]) -> dict[UUID, tuple
 
 
 def set_times(session: Session, steps: Sequence[tuple[UUID, Interval]]) -> None:
-    """Give lessons other times, one after the other; their sites and groups follow by the foreign key."""
+    """Give lessons other times, one after the other; their sites and groups follow by the foreign key.
+
+    They were opened for change, which counts one edit of each: whatever moves again on the way counts once more.
+    """
     table = Lesson.__table__
     assert isinstance(table, Table)
     statement = (
         update(table)
         .where(table.c.id == bindparam("lesson_id"))
-        .values(starts_at=bindparam("starts"), ends_at=bindparam("ends"))
+        .values(
+            starts_at=bindparam("starts"),
+            ends_at=bindparam("ends"),
+            sequence=case(
+                (table.c.state == LessonState.DRAFT, 0), else_=table.c.sequence + bindparam("more")
+            ),
+        )
     )
-    rows = [
-        {"lesson_id": key, "starts": interval.starts_at, "ends": interval.ends_at} for key, interval in steps
-    ]
+    rows, moved = [], set[UUID]()
+    for key, interval in steps:
+        times = {"starts": interval.starts_at, "ends": interval.ends_at}
+        rows.append({"lesson_id": key, "more": int(key in moved), **times})
+        moved.add(key)
     session.connection().execute(statement, rows)

@@ -79,9 +79,11 @@ def carry_out(session: Session, lesson: Lesson, plan: Plan, occurrence: Occurren
     """Make a lesson what a plan says. The caller has opened it for change."""
     try:
         with session.begin_nested():
+            aside = _step_aside(lesson, plan)
+            session.flush()
             _fit(lesson, plan, occurrence)
             session.flush()
-            _fit_sites(lesson, plan, occurrence)
+            _fit_sites(lesson, plan, occurrence, aside)
             _fit_groups(lesson, plan, occurrence)
     except IntegrityError as error:
         if (late := overtaken(session, plan, violated(error), [lesson.id])) is None:
@@ -97,11 +99,25 @@ def _fit(lesson: Lesson, plan: Plan, occurrence: Occurrence) -> None:
     lesson.subject, lesson.title, lesson.mode = plan.entry.subject, plan.entry.title, plan.entry.mode
 
 
-def _fit_sites(lesson: Lesson, plan: Plan, occurrence: Occurrence) -> None:
+def _step_aside(lesson: Lesson, plan: Plan) -> Mapping[UUID, SiteState]:
+    """Take the sites out that leave, or come under another agreement: a lesson never leaves one of its sites'.
+
+    Returns their states until then.
+    """
+    agreed = {each.site_id: each.pairing_id for each in plan.sites}
+    aside = {
+        site.site_id: site.state
+        for site in lesson.sites
+        if site.state is not SiteState.CANCELLED and agreed.get(site.site_id) != site.pairing_id
+    }
+    for site in lesson.sites:
+        if site.site_id in aside:
+            site.state = SiteState.CANCELLED
+    return aside
+
+
+def _fit_sites(lesson: Lesson, plan: Plan, occurrence: Occurrence, aside: Mapping[UUID, SiteState]) -> None:
     there = {site.site_id: site for site in lesson.sites}
-    planned_ids = {each.site_id for each in plan.sites}
-    for site_id in there.keys() - planned_ids:
-        there[site_id].state = SiteState.CANCELLED
     for planned in plan.sites:
         site = there.get(planned.site_id)
         if site is None:
@@ -114,8 +130,10 @@ def _fit_sites(lesson: Lesson, plan: Plan, occurrence: Occurrence) -> None:
                 state=SiteState.INVITED,
             )
             lesson.sites.append(site)
-        elif site.state is SiteState.CANCELLED or site.receiving_room_id != planned.room.id:
+        elif site.receiving_room_id != planned.room.id:
             site.state = SiteState.INVITED  # nobody in this room has confirmed yet
+        elif site.state is SiteState.CANCELLED:
+            site.state = aside.get(site.site_id, SiteState.INVITED)
         site.receiving_room_id, site.pairing_id = planned.room.id, planned.pairing_id
 
 

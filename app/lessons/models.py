@@ -2,7 +2,8 @@
 
 The database itself refuses two lessons at once for a teacher, a main room, a receiving room or a pupil group:
 exclusion constraints on PostgreSQL, triggers of the same names on SQLite (`OVERLAP_RULES`, see the migrations).
-Intervals are half-open; cancelled and moved lessons hold nothing.
+Intervals are half-open; cancelled and moved lessons hold nothing. What else it refuses is listed in
+`docs/architecture.md`, and tried in `tests/app/lessons/test_invariants.py`.
 """
 
 import datetime as dt
@@ -62,6 +63,8 @@ class Lesson(Versioned, Base):
     title: Mapped[str] = mapped_column(String(200))
     mode: Mapped[LessonMode] = mapped_column(word(LessonMode))
     sequence: Mapped[int] = mapped_column(default=0)  # grows with every edit after publication
+    # The sequence of the edit before: triggers write it, and let no two edits share a number.
+    last_edit: Mapped[int] = mapped_column(default=0, server_default=text("0"), deferred=True)
     state: Mapped[LessonState] = mapped_column(word(LessonState), default=LessonState.PUBLISHED)
     state_reason: Mapped[str | None] = mapped_column(String(200))
     went_live_at: Mapped[dt.datetime | None]

@@ -246,14 +246,14 @@ def scene(folder: Path, url: str, changes: int) -> Iterator[Scene]:
     engine = make_engine(url)
     factory, keys = make_session_factory(engine), load_keys(folder / "data")
     with factory.begin() as session:
-        first_day = counties.tomorrow()
+        first_day = counties.tomorrow() - timedelta(days=1)
         county = counties.county(session, sites=1, first_day=first_day, weeks=changes + 1)
         plan = county.schedule(session, weekday=first_day.isoweekday())
         query = select(Lesson.id).where(Lesson.entry_id == plan.entry.id).order_by(Lesson.date)
-        *lessons, on_air = session.scalars(query)
+        on_air, *lessons = session.scalars(query)
         now = datetime.now(UTC)
         around_now = {"starts_at": now - timedelta(minutes=5), "ends_at": now + timedelta(minutes=35)}
-        session.execute(update(Lesson).where(Lesson.id == on_air).values(around_now))
+        session.execute(update(Lesson).where(Lesson.id == on_air).values(**around_now, sequence=1))
         session.execute(update(LessonSite).where(LessonSite.lesson_id == on_air).values(around_now))
         county.teacher.email = "teacher@x.org"
         session.add(NoticeSettings(person_id=county.teacher.id, mail=True, language="en"))

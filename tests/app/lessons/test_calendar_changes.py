@@ -52,7 +52,7 @@ def test_a_holiday_announced_late(client: TestClient, session: Session, keys: Ke
     session.execute(
         update(Lesson)
         .where(Lesson.entry_id == english, Lesson.date == off)
-        .values(state=LessonState.CANCELLED)
+        .values(state=LessonState.CANCELLED, sequence=1)
     )
     session.commit()
     mark = {"days": [{"date": str(off), "kind": "holiday", "name": "大风"}]}

@@ -16,7 +16,7 @@ from app.accounts.rules import Role
 from app.errors import Conflict
 from app.keys import Keys
 from app.lessons.models import Lesson, LessonGroup, LessonSite
-from app.lessons.rules import LessonState
+from app.lessons.rules import LessonState, SiteState
 from app.lessons.scheduling import put_down, rows_of
 from app.schools import groups
 from app.schools.groups import GroupDraft
@@ -220,13 +220,15 @@ def test_the_database_keeps_lessons_out_of_closed_rooms(session: Session) -> Non
             session.flush()
         session.expire_all()
 
-    refused(lesson, main_room_id=free.id)
     refused(site, receiving_room_id=second.id, pairing_id=agreed.id)
     refused(county.main_room, closed_from=lesson.date)
     refused(county.sites[0].room, closed_from=lesson.date)
-    lesson.state = LessonState.CANCELLED
+    site.state = SiteState.CANCELLED  # its agreement is about the other main room
     session.flush()
-    lesson.main_room_id = free.id
+    refused(lesson, main_room_id=free.id)
+    lesson.state, lesson.sequence = LessonState.CANCELLED, 1
+    session.flush()
+    lesson.main_room_id, lesson.sequence = free.id, 2
     session.flush()  # what does not take place may stand anywhere
     refused(lesson, state=LessonState.PUBLISHED)
     assert isinstance(lesson.id, uuid.UUID)

@@ -128,7 +128,7 @@ def test_cancelled_and_moved_lessons_hold_nothing(planner: Planner, state: Lesso
     teacher = planner.county.teacher.id
     freed = planner.lesson(0, teacher_id=teacher, state=state)
     planner.lesson(0, teacher_id=teacher)
-    revive = update(Lesson).where(Lesson.id == freed).values(state=LessonState.PUBLISHED)
+    revive = update(Lesson).where(Lesson.id == freed).values(state=LessonState.PUBLISHED, sequence=1)
     assert refused_by(lambda: nested(planner.session, revive)) == "ex_lessons_teacher"
 
 
@@ -147,9 +147,9 @@ def test_changes_are_refused_like_new_lessons(planner: Planner) -> None:
     planner.lesson(0, teacher_id=teacher)
     other = planner.lesson(0)
     late = planner.lesson(60, teacher_id=teacher)
-    substitute = update(Lesson).where(Lesson.id == other).values(teacher_id=teacher)
+    substitute = update(Lesson).where(Lesson.id == other).values(teacher_id=teacher, sequence=1)
     assert refused_by(lambda: nested(session, substitute)) == "ex_lessons_teacher"
-    earlier = update(Lesson).where(Lesson.id == late)
+    earlier = update(Lesson).where(Lesson.id == late).values(sequence=1)
     clashing = earlier.values(starts_at=planner.start + timedelta(minutes=39))
     assert refused_by(lambda: nested(session, clashing)) == "ex_lessons_teacher"
     nested(session, earlier.values(starts_at=planner.start + timedelta(minutes=40)))
@@ -160,7 +160,7 @@ def test_sites_follow_their_lesson_and_are_checked_again(planner: Planner) -> No
     planner.site(first)
     planner.site(second)
     session = planner.session
-    later = update(Lesson).where(Lesson.id == first)
+    later = update(Lesson).where(Lesson.id == first).values(sequence=Lesson.sequence + 1)
     start = planner.start + timedelta(minutes=20)
     nested(session, later.values(starts_at=start, ends_at=start + timedelta(minutes=40)))
     moved = session.scalars(select(LessonSite.starts_at).where(LessonSite.lesson_id == first)).one()

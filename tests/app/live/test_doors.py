@@ -333,7 +333,7 @@ def test_a_cancelled_lesson_loses_its_media(
 ) -> None:
     with session_factory.begin() as session:
         lesson = lessons.get_lesson(session, scene.lesson_id)
-        lesson.state = LessonState.CANCELLED
+        lesson.state, lesson.sequence = LessonState.CANCELLED, 1
     assert live.portal is not None
     live.portal.call(sweep, app.state.coordinator, app.state.rights, session_factory, datetime.now(UTC))
     answer = live.delete(published.headers["location"])

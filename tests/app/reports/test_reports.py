@@ -158,7 +158,7 @@ def scene(client: TestClient, session: Session, keys: Keys) -> Scene:
     first.state = LessonState.ENDED
     first.went_live_at, first.ended_at = (first.starts_at + timedelta(minutes=each) for each in (-5, 30))
     first.live_seconds = 27 * 60  # away for three minutes
-    second.state = LessonState.CANCELLED
+    second.state, second.sequence = LessonState.CANCELLED, 1
     there = (LessonSite.lesson_id == first.id, LessonSite.site_id == named.unit.id)
     session.execute(
         update(LessonSite)
