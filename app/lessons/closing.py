@@ -24,8 +24,10 @@ from app.pairings.models import Pairing
 from app.schools import groups
 from app.schools import service as schools
 from app.schools.models import OrgUnit, PupilGroup, Room
-from app.schools.rules import OrgUnitKind
+from app.schools.rules import OrgUnitKind, is_there
 from app.versions import ANY, Seen
+
+Closable = OrgUnit | Room | PupilGroup
 
 
 def close_room(session: Session, principal: Principal, room_id: UUID, day: date, seen: Seen = ANY) -> Room:
@@ -37,9 +39,7 @@ def close_room(session: Session, principal: Principal, room_id: UUID, day: date,
     seen.require(session, room)
     take_turns(session, [room.id])
     _refuse_planned(session, [room], day)
-    before, room.closed_from = room.closed_from, day
-    session.flush()
-    _note(session, principal, Act.ROOM_CLOSED, room, before)
+    _set(session, principal, Act.ROOM_CLOSED, room, day)
     return room
 
 
@@ -48,9 +48,7 @@ def reopen_room(session: Session, principal: Principal, room_id: UUID, seen: See
     room = schools.require_with_room(session, principal, Action.ROOM_CHANGE, room_id)
     schools.refuse_closed(schools.get_org_unit(session, room.org_unit_id))
     seen.require(session, room)
-    before, room.closed_from = room.closed_from, None
-    session.flush()
-    _note(session, principal, Act.ROOM_REOPENED, room, before)
+    _set(session, principal, Act.ROOM_REOPENED, room, None)
     return room
 
 
@@ -74,9 +72,7 @@ def close_group(
             lessons=named(lessons),
             total_lessons=len(lessons),
         )
-    before, group.closed_from = group.closed_from, day
-    session.flush()
-    _note(session, principal, Act.PUPIL_GROUP_CLOSED, group, before)
+    _set(session, principal, Act.PUPIL_GROUP_CLOSED, group, day)
     return group
 
 
@@ -86,10 +82,8 @@ def reopen_group(session: Session, principal: Principal, group_id: UUID, seen: S
     unit = schools.get_org_unit(session, group.org_unit_id)
     schools.refuse_closed(unit)
     seen.require(session, group)
-    before = group.closed_from
     with groups.named_once(session, unit, group.name):
-        group.closed_from = None
-    _note(session, principal, Act.PUPIL_GROUP_REOPENED, group, before)
+        _set(session, principal, Act.PUPIL_GROUP_REOPENED, group, None)
     return group
 
 
@@ -104,18 +98,16 @@ def close_org_unit(
     rooms = schools.rooms_at_or_below(session, unit.id)
     take_turns(session, [room.id for room in rooms])
     _refuse_planned(session, rooms, day)
-    before = unit.closed_from
     below = schools.ids_below(session, [unit.id])
-    closing: list[OrgUnit | Room | PupilGroup] = [
-        *schools.org_units(session, below).values(),
+    with_it: list[Closable] = [
+        *schools.org_units(session, below - {unit.id}).values(),
         *rooms,
         *schools.groups_of_units(session, below),
     ]
-    for each in closing:
-        if each.closed_from is None or each.closed_from > day or each is unit:
+    for each in with_it:
+        if is_there(each.closed_from, day):  # what closes earlier does so still
             each.closed_from = day
-    session.flush()
-    _note(session, principal, Act.ORG_UNIT_CLOSED, unit, before)
+    _set(session, principal, Act.ORG_UNIT_CLOSED, unit, day)
     return unit
 
 
@@ -125,9 +117,7 @@ def reopen_org_unit(session: Session, principal: Principal, unit_id: UUID, seen:
     if unit.parent_id is not None:
         schools.refuse_closed(schools.get_org_unit(session, unit.parent_id))
     seen.require(session, unit)
-    before, unit.closed_from = unit.closed_from, None
-    session.flush()
-    _note(session, principal, Act.ORG_UNIT_REOPENED, unit, before)
+    _set(session, principal, Act.ORG_UNIT_REOPENED, unit, None)
     return unit
 
 
@@ -166,9 +156,10 @@ def _pairing(pairing: Pairing) -> dict[str, str]:
     }
 
 
-def _note(
-    session: Session, principal: Principal, act: Act, thing: OrgUnit | Room | PupilGroup, before: date | None
-) -> None:
+def _set(session: Session, principal: Principal, act: Act, thing: Closable, day: date | None) -> None:
+    """Let something be closed from a day on, or (None) be open, and tell the trail."""
+    before, thing.closed_from = thing.closed_from, day
+    session.flush()
     if isinstance(thing, Room):
         about = Subject("room", thing.id, thing.org_unit_id)
     elif isinstance(thing, PupilGroup):
@@ -182,5 +173,5 @@ def _note(
         principal.person_id,
         about,
         before={"closed_from": before},
-        after={"closed_from": thing.closed_from},
+        after={"closed_from": day},
     )
