@@ -27,6 +27,17 @@ class Needs:
     receiving_room_ids: frozenset[UUID]
     pupil_group_ids: frozenset[UUID]
 
+    @classmethod
+    def of_all(cls, needs: Collection["Needs"]) -> "Needs":
+        """Of all together."""
+        nothing: frozenset[UUID] = frozenset()
+        return cls(
+            nothing.union(*(each.teacher_ids for each in needs)),
+            nothing.union(*(each.main_room_ids for each in needs)),
+            nothing.union(*(each.receiving_room_ids for each in needs)),
+            nothing.union(*(each.pupil_group_ids for each in needs)),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:

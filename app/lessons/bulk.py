@@ -121,7 +121,8 @@ def obstacles_of(session: Session, plans: Mapping[int, Plan]) -> Survey:
     """
     if not plans:
         return Survey({}, None)
-    there = queries.bookings(session, _needs(plans.values()), _span(plans.values()))
+    needs = Needs.of_all([needs_of(plan) for plan in plans.values()])
+    there = queries.bookings(session, needs, _span(plans.values()))
     found, unseen = _clashes(there, plans)
     numbers = {plan.entry.id: key for key, plan in plans.items()}
     others = {clash.taken.lesson_id for clashes in found.values() for clash in clashes} - numbers.keys()
@@ -213,17 +214,6 @@ def put_down_all(
         if plan.entry.published:
             changes.entry_published(session, plan.entry, doing)
         note_planned(session, principal, plan)
-
-
-def _needs(plans: Iterable[Plan]) -> Needs:
-    each = [needs_of(plan) for plan in plans]
-    nothing: frozenset[UUID] = frozenset()
-    return Needs(
-        nothing.union(*(needs.teacher_ids for needs in each)),
-        nothing.union(*(needs.main_room_ids for needs in each)),
-        nothing.union(*(needs.receiving_room_ids for needs in each)),
-        nothing.union(*(needs.pupil_group_ids for needs in each)),
-    )
 
 
 def _span(plans: Iterable[Plan]) -> Interval:

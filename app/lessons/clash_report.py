@@ -1,9 +1,8 @@
 """Whether a plan can be carried out, and what to tell whoever wanted it when it cannot."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -15,7 +14,7 @@ from app.lessons import booking_queries as queries
 from app.lessons.booking_queries import Needs
 from app.lessons.models import OVERLAP_RULES
 from app.schools import service as schools
-from app.timetables.clashes import Booking, Clash, Held, Resource, find_clashes
+from app.timetables.clashes import Booking, Clash, Held, Resource
 from app.timetables.ground import refuse_closed_groups
 from app.timetables.planning import Plan
 from app.timetables.rules import Interval, Occurrence
@@ -59,26 +58,17 @@ def in_nobodys_way(session: Session, plans: Sequence[Plan]) -> list[bool]:
     """Of each of many plans, whether it could be carried out after those before it that could: three statements."""
     if not plans:
         return []
-    each = [needs_of(plan) for plan in plans]
-    needs = Needs(
-        frozenset().union(*(one.teacher_ids for one in each)),
-        frozenset().union(*(one.main_room_ids for one in each)),
-        frozenset().union(*(one.receiving_room_ids for one in each)),
-        frozenset().union(*(one.pupil_group_ids for one in each)),
-    )
+    needs = Needs.of_all([needs_of(plan) for plan in plans])
     times = [occurrence.interval for plan in plans for occurrence in plan.occurrences]
     span = Interval(min(time.starts_at for time in times), max(time.ends_at for time in times))
-    held: dict[tuple[Resource, UUID], list[Booking]] = defaultdict(list)
-    for booking in queries.bookings(session, needs, span):
-        held[booking.resource, booking.resource_id].append(booking)
+    held = Held(queries.bookings(session, needs, span))
     free = []
     for plan in plans:
         wanted = wanted_by(plan, plan.occurrences)
-        taken = [other for one in wanted for other in held[one.resource, one.resource_id]]
-        free.append(not plan.apart and not find_clashes(wanted, taken))
-        if free[-1]:
-            for booking in wanted:
-                held[booking.resource, booking.resource_id].append(booking)
+        is_free = not plan.apart and not held.clashes(wanted)
+        if is_free:
+            held.add(wanted)
+        free.append(is_free)
     return free
 
 
@@ -94,13 +84,9 @@ def needs_of(plan: Plan) -> Needs:
 
 def span_of(plan: Plan) -> tuple[datetime, datetime]:
     """Whole days around the lessons, so that other slots of the first and the last week are seen as well."""
-    first, last = plan.slot.first_day, plan.slot.last_day
-    zone = plan.school.zone
-    midnight = datetime.min.time()
-    ends = datetime.combine(last, midnight, zone)
-    return datetime.combine(first, midnight, zone), max(
-        ends.replace(hour=23, minute=59), *(each.interval.ends_at for each in plan.occurrences)
-    )
+    midnight, zone = time(0), plan.school.zone
+    day_after = plan.slot.last_day + timedelta(days=1)
+    return datetime.combine(plan.slot.first_day, midnight, zone), datetime.combine(day_after, midnight, zone)
 
 
 def wanted_by(plan: Plan, occurrences: Iterable[Occurrence]) -> list[Booking]:

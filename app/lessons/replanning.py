@@ -122,7 +122,8 @@ def _add_all(
     except IntegrityError:
         late = [(entry, _day_of(plan)) for entry, plan in planned]
     unplanned += [each for entry, day in late if (each := _add(session, entry, day, doing))]
-    return tuple(sorted(unplanned, key=lambda each: missing.index((each.entry, each.day))))
+    place = {each: number for number, each in enumerate(missing)}
+    return tuple(sorted(unplanned, key=lambda each: place[each.entry, each.day]))
 
 
 def _read(session: Session, county_id: UUID, entries: Collection[TimetableEntry]) -> Reading:
