@@ -259,8 +259,9 @@ def entries_to_publish(session: Session, term: Term, entry_ids: Collection[UUID]
     """Drafts of a term: all of them, or those of some ids, each of which has to be an entry of the term."""
     found = queries.drafts(session, term.id, entry_ids)
     missing = set(entry_ids) - {each.id for each in found}
+    others = {each.id: each for each in queries.entries_by_ids(session, missing)} if missing else {}
     for entry_id in sorted(missing, key=str):
-        entry = queries.entry(session, entry_id)
+        entry = others.get(entry_id)
         if entry is None or entry.term_id != term.id or entry.withdrawn:
             raise NotFound(
                 "timetable.entry_not_found",
