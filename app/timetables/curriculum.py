@@ -20,7 +20,7 @@ from app.timetables import curriculum_queries as queries
 from app.timetables import list_versions
 from app.timetables.calendar import days_between
 from app.timetables.curriculum_rules import Class, Periods, Plan, classes_of, effective
-from app.timetables.grades import Taught
+from app.timetables.grades import GroupCount
 from app.timetables.headcounts import counts_of
 from app.timetables.list_versions import curriculum_id
 from app.timetables.models import CurriculumRequirement, Term
@@ -141,9 +141,9 @@ def plans_of(session: Session, term_id: UUID, units: Collection[OrgUnit]) -> Map
 def classes_in(session: Session, term: Term, unit_ids: Collection[UUID]) -> Sequence[Class]:
     """The classes of some units in a term: their groups, and grades with pupils that have no group."""
     counts = counts_of(session, term.id, unit_ids)
-    groups: dict[UUID, list[Taught]] = {}
+    groups: dict[UUID, list[GroupCount]] = {}
     for unit_id, group_id, grades, headcount in schools.taught_groups(session, unit_ids, term.first_day):
-        groups.setdefault(unit_id, []).append(Taught(group_id, frozenset(grades), headcount))
+        groups.setdefault(unit_id, []).append(GroupCount(group_id, frozenset(grades), headcount))
     return [
         each
         for unit_id in unit_ids

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
-from app.timetables.grades import Taught
+from app.timetables.grades import GroupCount
 
 MOST_PERIODS = 40
 
@@ -42,7 +42,7 @@ class Class:
     pupils: int
 
 
-def classes_of(unit_id: UUID, pupils: Mapping[int, int], groups: Collection[Taught]) -> list[Class]:
+def classes_of(unit_id: UUID, pupils: Mapping[int, int], groups: Collection[GroupCount]) -> list[Class]:
     """The classes of a unit: its groups, and each grade with pupils that no group takes from."""
     named = [Class(unit_id, each.id, tuple(sorted(each.grades)), each.headcount) for each in groups]
     in_groups = {grade for each in groups for grade in each.grades}

@@ -6,7 +6,7 @@ from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
-class Taught:
+class GroupCount:
     """A pupil group as far as counting goes: the grades it takes pupils from, and how many."""
 
     id: UUID
@@ -21,7 +21,7 @@ class Band:
     grades: tuple[int, ...]
     pupils: int
     """By the headcounts."""
-    groups: tuple[Taught, ...]
+    groups: tuple[GroupCount, ...]
 
     @property
     def in_groups(self) -> int:
@@ -29,7 +29,7 @@ class Band:
         return sum(group.headcount for group in self.groups)
 
 
-def bands_of(pupils: Mapping[int, int], groups: Collection[Taught]) -> list[Band]:
+def bands_of(pupils: Mapping[int, int], groups: Collection[GroupCount]) -> list[Band]:
     """All grades with a headcount or a group, in bands: two grades that a group combines are in the same one."""
     bands: list[set[int]] = [{grade} for grade in pupils]
     for group in groups:

@@ -20,7 +20,7 @@ from app.schools.models import OrgUnit, PupilGroup
 from app.schools.rules import ROOM_PLACES, RoomKind
 from app.timetables import headcount_queries as queries
 from app.timetables import list_versions
-from app.timetables.grades import Band, Taught, bands_of
+from app.timetables.grades import Band, GroupCount, bands_of
 from app.timetables.headcount_queries import Search
 from app.timetables.list_versions import headcounts_id
 from app.timetables.models import Headcount, Term
@@ -145,7 +145,7 @@ def counts_of(
 def _heads(session: Session, term: Term, unit: OrgUnit) -> Heads:
     counts = counts_of(session, term.id, [unit.id]).get(unit.id, {})
     groups = {group.id: group for group in schools.groups_of_units(session, [unit.id], term.first_day)}
-    taught = [Taught(group.id, frozenset(group.grades), group.headcount) for group in groups.values()]
+    taught = [GroupCount(group.id, frozenset(group.grades), group.headcount) for group in groups.values()]
     version = list_versions.version_of(session, headcounts_id(term.id, unit.id))
     return Heads(term.id, unit.id, version, counts, bands_of(counts, taught), groups)
 

@@ -16,7 +16,7 @@ from app.keys import Keys
 from app.schools import groups
 from app.schools.groups import GroupDraft
 from app.timetables import service as timetables
-from app.timetables.grades import Taught, bands_of
+from app.timetables.grades import GroupCount, bands_of
 from app.timetables.models import Headcount
 from app.timetables.service import TermDraft
 from tests import factories
@@ -24,12 +24,12 @@ from tests import factories
 GRADES = st.integers(1, 12)
 PUPILS = st.dictionaries(GRADES, st.integers(0, 60))
 GROUPS = st.lists(
-    st.builds(Taught, st.uuids(), st.frozensets(GRADES, min_size=1, max_size=4), st.integers(0, 60))
+    st.builds(GroupCount, st.uuids(), st.frozensets(GRADES, min_size=1, max_size=4), st.integers(0, 60))
 )
 
 
 @given(PUPILS, GROUPS)
-def test_every_pupil_and_every_group_is_in_one_band(pupils: dict[int, int], taught: list[Taught]) -> None:
+def test_every_pupil_and_every_group_is_in_one_band(pupils: dict[int, int], taught: list[GroupCount]) -> None:
     bands = bands_of(pupils, taught)
     named = [grade for band in bands for grade in band.grades]
     assert len(named) == len(set(named))
