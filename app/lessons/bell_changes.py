@@ -26,7 +26,6 @@ from app.timetables import bells
 from app.timetables import service as timetables
 from app.timetables.bells import ScheduleChange
 from app.timetables.models import BellSchedule
-from app.timetables.rules import Bell
 from app.timetables.service import BellDraft
 
 Fields = Mapping[str, Any]
@@ -185,12 +184,8 @@ def _facts(draft: BellDraft) -> Facts:
     return {
         "valid_from": draft.valid_from,
         "valid_to": draft.valid_to,
-        "periods": {str(number): _clock(bell) for number, bell in sorted(draft.periods.items())},
+        "periods": timetables.facts_of(draft.periods),
     }
-
-
-def _clock(bell: Bell) -> str:
-    return f"{bell.starts_at:%H:%M}-{bell.ends_at:%H:%M}"
 
 
 def note_bells(session: Session, principal: Principal, unit: OrgUnit, change: ScheduleChange) -> None:

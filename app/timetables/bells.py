@@ -18,9 +18,9 @@ from app.database import violated
 from app.errors import Conflict, NotFound
 from app.schools import service as schools
 from app.timetables import queries
-from app.timetables.models import BellSchedule, Period
-from app.timetables.rules import Bell, days_left
-from app.timetables.service import BellDraft, bells_conflict, check_bells
+from app.timetables.models import BellSchedule
+from app.timetables.rules import days_left
+from app.timetables.service import BellDraft, bells_conflict, check_bells, periods_of
 
 
 def require_schedule(
@@ -64,17 +64,18 @@ def list_schedules(
 
 def draft_of(schedule: BellSchedule) -> BellDraft:
     """What it would take to put a schedule in force as it is."""
-    periods = {each.number: Bell(each.starts_at, each.ends_at) for each in schedule.periods}
-    return BellDraft(schedule.org_unit_id, schedule.name, schedule.valid_from, schedule.valid_to, periods)
+    return BellDraft(
+        schedule.org_unit_id, schedule.name, schedule.valid_from, schedule.valid_to, schedule.bells
+    )
 
 
 def rewrite_schedule(session: Session, schedule: BellSchedule, draft: BellDraft) -> None:
     """Make a stored schedule what a draft says; its unit stays. Raises `Invalid` or `Conflict`."""
     check_bells(draft)
-    if draft.periods != draft_of(schedule).periods:
+    if draft.periods != schedule.bells:
         schedule.periods.clear()
         session.flush()  # numbers are free again
-        schedule.periods.extend(_periods(draft))
+        schedule.periods.extend(periods_of(draft))
     try:
         with session.begin_nested():
             schedule.name, schedule.valid_from, schedule.valid_to = (
@@ -132,16 +133,9 @@ def make_room(session: Session, draft: BellDraft, today: date) -> list[ScheduleC
                 name=other.name,
                 valid_from=first,
                 valid_to=last,
-                periods=_periods(before),
+                periods=periods_of(before),
             )
             session.add(piece)
             session.flush()
             cuts.append(ScheduleChange(piece.id, None, draft_of(piece)))
     return cuts
-
-
-def _periods(draft: BellDraft) -> list[Period]:
-    return [
-        Period(number=number, starts_at=bell.starts_at, ends_at=bell.ends_at)
-        for number, bell in sorted(draft.periods.items())
-    ]

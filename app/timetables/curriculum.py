@@ -76,7 +76,7 @@ def put_curriculum(session: Session, term: Term, unit: OrgUnit, plan: Plan, seen
     list_versions.count(session, curriculum_id(term.id, unit.id), seen)
     subjects.require_known(session, unit.county_id, {subject for _, subject in plan})
     rows = {(row.grade, row.subject): row for row in queries.requirements_of(session, term.id, [unit.id])}
-    before = {key: Periods(row.periods_per_week, row.own_periods) for key, row in rows.items()}
+    before = {key: row.periods for key, row in rows.items()}
     for key in rows.keys() - plan.keys():
         session.delete(rows[key])
     for (grade, subject), periods in sorted(plan.items()):
@@ -119,8 +119,7 @@ def said_in(session: Session, term_id: UUID) -> Said:
     """What each unit says itself in a term, those that say anything."""
     said: Said = {}
     for row in queries.requirements_of(session, term_id):
-        periods = Periods(row.periods_per_week, row.own_periods)
-        said.setdefault(row.org_unit_id, {})[row.grade, row.subject] = periods
+        said.setdefault(row.org_unit_id, {})[row.grade, row.subject] = row.periods
     return said
 
 
@@ -160,7 +159,7 @@ def teaching_weeks(session: Session, term: Term) -> float:
 
 def _curriculum(session: Session, term: Term, unit: OrgUnit) -> Curriculum:
     rows = queries.requirements_of(session, term.id, [unit.id])
-    own = {(row.grade, row.subject): Periods(row.periods_per_week, row.own_periods) for row in rows}
+    own = {(row.grade, row.subject): row.periods for row in rows}
     version = list_versions.version_of(session, curriculum_id(term.id, unit.id))
     return Curriculum(term.id, unit.id, version, own, plans_of(session, term.id, [unit])[unit.id])
 

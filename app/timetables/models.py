@@ -21,7 +21,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import Base, new_id, word
 from app.timetables.calendar import MONDAY_TO_FRIDAY, DayKind
-from app.timetables.rules import LessonMode
+from app.timetables.curriculum_rules import Periods
+from app.timetables.rules import Bell, LessonMode
 from app.timetables.weeks import WeekPattern
 from app.versions import Versioned
 
@@ -106,6 +107,11 @@ class CurriculumRequirement(Base):
     periods_per_week: Mapped[float]
     own_periods: Mapped[float] = mapped_column(default=0)  # of them, given by the unit's own teachers
 
+    @property
+    def periods(self) -> Periods:
+        """Both numbers, as the rules see them."""
+        return Periods(self.periods_per_week, self.own_periods)
+
     __table_args__ = (
         ForeignKeyConstraint(["county_id", "subject"], ["subjects.county_id", "subjects.code"]),
         CheckConstraint("grade BETWEEN 1 AND 12", name="grade_known"),
@@ -130,6 +136,11 @@ class BellSchedule(Versioned, Base):
     periods: Mapped[list["Period"]] = relationship(
         lazy="raise", cascade="all, delete-orphan", passive_deletes=True, order_by="Period.number"
     )
+
+    @property
+    def bells(self) -> dict[int, Bell]:
+        """Its periods by number, as the rules see them."""
+        return {each.number: Bell(each.starts_at, each.ends_at) for each in self.periods}
 
     __table_args__ = (
         CheckConstraint("valid_from <= valid_to", name="days_in_order"),

@@ -12,7 +12,7 @@ from app.schools import service as schools
 from app.schools.models import OrgUnit
 from app.schools.rules import nearest_time_zone, path_ids
 from app.timetables import queries
-from app.timetables.rules import Bell, BellTimes, Interval, NoBells, lesson_interval, periods_on
+from app.timetables.rules import BellTimes, Interval, NoBells, lesson_interval, periods_on
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,6 @@ def _bells(
 ) -> Mapping[UUID, list[BellTimes]]:
     by_unit: dict[UUID, list[BellTimes]] = {unit_id: [] for unit_id in unit_ids}
     for schedule in queries.bell_schedules_of(session, by_unit, first_day, last_day):
-        periods = {period.number: Bell(period.starts_at, period.ends_at) for period in schedule.periods}
-        by_unit[schedule.org_unit_id].append(BellTimes(schedule.valid_from, schedule.valid_to, periods))
+        times = BellTimes(schedule.valid_from, schedule.valid_to, schedule.bells)
+        by_unit[schedule.org_unit_id].append(times)
     return by_unit

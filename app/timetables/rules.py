@@ -53,6 +53,12 @@ class Bell:
         """Its length on an ordinary day; zero or less for a period that ends before it starts."""
         return _end_minute(self.ends_at) - _minute(self.starts_at)
 
+    def fits(self, period: "Bell", skew: timedelta) -> bool:
+        """Whether a period elsewhere covers a lesson in this one, all but `skew` of its length, on an ordinary day."""
+        starts = max(_minute(self.starts_at), _minute(period.starts_at))
+        ends = min(_end_minute(self.ends_at), _end_minute(period.ends_at))
+        return timedelta(minutes=ends - starts) >= timedelta(minutes=self.minutes) - skew
+
 
 @dataclass(frozen=True, slots=True)
 class BellTimes:

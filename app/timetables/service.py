@@ -72,7 +72,7 @@ def add_term(session: Session, principal: Principal, draft: TermDraft) -> Term:
         "first_day": term.first_day,
         "last_day": term.last_day,
         "weekdays": term.weekdays,
-        "periods": _facts_of(draft.periods),
+        "periods": facts_of(draft.periods),
     }
     subject = Subject("term", term.id, term.county_id)
     audit.note(session, Act.TERM_OPENED, term.county_id, principal.person_id, subject, after=facts)
@@ -157,10 +157,7 @@ def create_bell_schedule(session: Session, draft: BellDraft) -> BellSchedule:
         name=draft.name,
         valid_from=draft.valid_from,
         valid_to=draft.valid_to,
-        periods=[
-            Period(number=number, starts_at=bell.starts_at, ends_at=bell.ends_at)
-            for number, bell in sorted(draft.periods.items())
-        ],
+        periods=periods_of(draft),
     )
     try:
         with session.begin_nested():
@@ -172,6 +169,14 @@ def create_bell_schedule(session: Session, draft: BellDraft) -> BellSchedule:
     return schedule
 
 
+def periods_of(draft: BellDraft) -> list[Period]:
+    """The rows of a schedule's periods, by number."""
+    return [
+        Period(number=number, starts_at=bell.starts_at, ends_at=bell.ends_at)
+        for number, bell in sorted(draft.periods.items())
+    ]
+
+
 def bells_in_force(session: Session, principal: Principal, org_unit_id: UUID, day: date) -> BellSchedule:
     """The bells a unit goes by on a day: its own, or those of the nearest unit above that has some."""
     unit = schools.require_at(session, principal, Action.BELLS_SHOW, org_unit_id)
@@ -180,6 +185,14 @@ def bells_in_force(session: Session, principal: Principal, org_unit_id: UUID, da
     if not found:
         raise NotFound("bells.none_in_force", "No bells", f"{unit.name} has no bell schedule on {day}.")
     return max(found, key=lambda schedule: path.index(schedule.org_unit_id))
+
+
+def facts_of(periods: Mapping[int, Bell]) -> dict[str, str]:
+    """What the trail keeps of bells."""
+    return {
+        str(number): f"{bell.starts_at:%H:%M}-{bell.ends_at:%H:%M}"
+        for number, bell in sorted(periods.items())
+    }
 
 
 # --- entries ------------------------------------------------------------------------------------------------
@@ -278,10 +291,6 @@ def list_entries(
     if org_unit_id is not None:
         search = replace(search, room_ids=schools.room_ids_below(session, org_unit_id))
     return queries.entries_page(session, search, paging)
-
-
-def _facts_of(periods: Mapping[int, Bell]) -> dict[str, str]:
-    return {str(number): f"{bell.starts_at:%H:%M}-{bell.ends_at:%H:%M}" for number, bell in periods.items()}
 
 
 def no_term(term_id: UUID) -> NotFound:

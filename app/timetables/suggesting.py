@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, time, timedelta
+from datetime import date
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -20,7 +20,7 @@ from app.schools.models import OrgUnit, Room
 from app.schools.rules import RoomKind, distance_km, is_there, path_ids
 from app.timetables import queries
 from app.timetables.ground import BELL_SKEW
-from app.timetables.models import BellSchedule, Term
+from app.timetables.models import Term
 from app.timetables.rules import Bell
 from app.timetables.service import get_term
 
@@ -120,16 +120,11 @@ def _bells(session: Session, units: Iterable[OrgUnit], day: date) -> dict[UUID, 
     """The periods in force at units on a day; none where there is no bell schedule."""
     paths = {unit.id: path_ids(unit.path) for unit in units}
     above = {unit_id for path in paths.values() for unit_id in path}
-    schedules = {each.org_unit_id: each for each in queries.bell_schedules_of(session, above, day, day)}
+    bells = {each.org_unit_id: each.bells for each in queries.bell_schedules_of(session, above, day, day)}
     return {
-        unit_id: _periods(next((schedules[each] for each in reversed(path) if each in schedules), None))
+        unit_id: next((bells[each] for each in reversed(path) if each in bells), {})
         for unit_id, path in paths.items()
     }
-
-
-def _periods(schedule: BellSchedule | None) -> Mapping[int, Bell]:
-    periods = schedule.periods if schedule else []
-    return {period.number: Bell(period.starts_at, period.ends_at) for period in periods}
 
 
 def _shared(
@@ -139,18 +134,10 @@ def _shared(
     taken: Iterable[tuple[int, int]],
 ) -> int:
     """Periods a week that both have, but for the skew, and in which the main room gives no lesson yet."""
-    common = {number for number, bell in main.items() if any(_covers(bell, other) for other in site.values())}
+    common = {
+        number for number, bell in main.items() if any(bell.fits(other, BELL_SKEW) for other in site.values())
+    }
     return len({(weekday, number) for weekday in weekdays for number in common} - set(taken))
-
-
-def _covers(lesson: Bell, period: Bell) -> bool:
-    starts = max(_minute(lesson.starts_at), _minute(period.starts_at))
-    ends = min(_minute(lesson.starts_at) + lesson.minutes, _minute(period.starts_at) + period.minutes)
-    return timedelta(minutes=ends - starts) >= timedelta(minutes=lesson.minutes) - BELL_SKEW
-
-
-def _minute(clock: time) -> int:
-    return clock.hour * 60 + clock.minute
 
 
 def _levels(one: OrgUnit, other: OrgUnit) -> int:
