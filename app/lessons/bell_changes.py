@@ -4,7 +4,7 @@ Lessons follow when they shall; else a change that concerns any is refused.
 The same change can be tried: what it would mean is told, and nothing happens.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Any, TypeVar
@@ -42,6 +42,7 @@ def add_bells(
     they shall follow.
     """
     unit = schools.require_at(session, principal, Action.BELLS_ADD, draft.org_unit_id)
+    hold(session, [unit.id])
     made, cuts = _change(
         session, unit, _days(draft), doing, follow, lambda: _put(session, draft, cut, principal.today)
     )
@@ -63,9 +64,8 @@ def change_bells(
     session: Session, principal: Principal, schedule_id: UUID, wanted: Fields, doing: Doing, *, follow: bool
 ) -> BellSchedule:
     """Change the name, days or periods of a schedule; refused as adding is."""
-    schedule = bells.require_schedule(session, principal, Action.BELLS_CHANGE, schedule_id)
-    doing.seen.require(session, schedule)
-    old, unit = bells.draft_of(schedule), schools.get_org_unit(session, schedule.org_unit_id)
+    schedule, unit = _reach(session, principal, schedule_id, doing)
+    old = bells.draft_of(schedule)
     new = replace(old, **wanted)
     _change(
         session, unit, _days(old, new), doing, follow, lambda: bells.rewrite_schedule(session, schedule, new)
@@ -113,9 +113,8 @@ def remove_bells(
     session: Session, principal: Principal, schedule_id: UUID, doing: Doing, *, follow: bool
 ) -> None:
     """Take bells back before they begin to ring: the unit goes by those of the unit above. Refused as adding is."""
-    schedule = bells.require_schedule(session, principal, Action.BELLS_CHANGE, schedule_id)
-    doing.seen.require(session, schedule)
-    unit, before = schools.get_org_unit(session, schedule.org_unit_id), bells.draft_of(schedule)
+    schedule, unit = _reach(session, principal, schedule_id, doing)
+    before = bells.draft_of(schedule)
     _change(
         session,
         unit,
@@ -136,6 +135,24 @@ def effects_of_removing(
     return _try(session, unit, days, doing, lambda: bells.remove_schedule(session, schedule, principal.today))
 
 
+def hold(session: Session, unit_ids: Collection[UUID]) -> None:
+    """Wait for whoever changes the bells of these units or plans by them; what is read from now on stays so."""
+    below = schools.ids_below(session, unit_ids)
+    # Whoever plans in these rooms takes turns for them, and so sees either all of the change or nothing.
+    take_turns(session, [*unit_ids, *schools.room_ids_of(session, below)])
+
+
+def _reach(
+    session: Session, principal: Principal, schedule_id: UUID, doing: Doing
+) -> tuple[BellSchedule, OrgUnit]:
+    """A schedule that somebody may change, as they saw it, and its unit, held."""
+    found = bells.require_schedule(session, principal, Action.BELLS_CHANGE, schedule_id)
+    hold(session, [found.org_unit_id])
+    schedule = bells.require_schedule(session, principal, Action.BELLS_CHANGE, schedule_id)
+    doing.seen.require(session, schedule)
+    return schedule, schools.get_org_unit(session, schedule.org_unit_id)
+
+
 def _put(
     session: Session, draft: BellDraft, cut: bool, today: date
 ) -> tuple[BellSchedule, list[ScheduleChange]]:
@@ -154,11 +171,8 @@ def _change(
     follow: bool,
     change: Callable[[], Made],
 ) -> Made:
-    """Make a change of bells with all that follows from it."""
-    below = schools.ids_below(session, [unit.id])
-    # Whoever plans in these rooms takes turns for them, and so sees either all of the change or nothing.
-    take_turns(session, [unit.id, *schools.room_ids_of(session, below)])
-    ahead = look_ahead(session, below, days, doing)
+    """Make a change of the bells of a unit that is held, with all that follows from it."""
+    ahead = look_ahead(session, schools.ids_below(session, [unit.id]), days, doing)
     made = change()
     effects = effects_on(session, ahead)
     if effects and not follow:

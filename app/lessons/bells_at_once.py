@@ -5,7 +5,7 @@ have bells again a moment later; here what becomes of lessons is asked once, whe
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from app.accounts.permissions import Action
 from app.accounts.rules import Principal
 from app.audit import service as audit
-from app.database import take_turns
 from app.errors import AppError
+from app.lessons.bell_changes import hold as hold
 from app.lessons.bell_changes import note_bells
 from app.lessons.bell_effects import (
     Ahead,
@@ -69,13 +69,6 @@ class _Ground:
     present: Mapping[int, BellSchedule]
     before: Mapping[int, BellDraft]
     ahead: Ahead
-
-
-def hold(session: Session, unit_ids: Collection[UUID]) -> None:
-    """Wait for whoever changes the bells of these units or plans by them; what is read from now on stays so."""
-    below = schools.ids_below(session, unit_ids)
-    # Whoever plans in these rooms takes turns for them, and so sees either all of the change or nothing.
-    take_turns(session, [*unit_ids, *schools.room_ids_of(session, below)])
 
 
 def try_all(

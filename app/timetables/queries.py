@@ -80,8 +80,10 @@ def entries_of_weekdays(
 
 
 def bell_schedule(session: Session, schedule_id: UUID) -> BellSchedule | None:
+    """A schedule as it is now, whatever the session remembers of it."""
     query = select(BellSchedule).where(BellSchedule.id == schedule_id)
-    return session.scalar(query.options(selectinload(BellSchedule.periods)))
+    query = query.options(selectinload(BellSchedule.periods))
+    return session.scalar(query, execution_options={"populate_existing": True})
 
 
 def entries_of_term(session: Session, term_id: UUID) -> list[TimetableEntry]:
