@@ -1,6 +1,6 @@
 """HTTP of changing the school calendar."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
@@ -17,6 +17,7 @@ from app.errors import Conflict, Forbidden, Invalid, Unauthenticated, responses
 from app.lessons import calendar_changes
 from app.lessons.acts import doing_of
 from app.lessons.calendar_changes import Effects
+from app.lessons.naming import MOST_NAMED
 from app.lessons.replanning import Unplanned
 from app.schemas import Day, Output, example
 from app.timetables.calendar_schemas import MarkedDays, SpecialDayOut, SpecialDays
@@ -101,26 +102,41 @@ class UnplannedOut(MissingOut):
 
 
 class EffectsOut(Output):
-    """What changing days would mean for the timetable."""
+    """What changing days would mean for the timetable: the first 50 lessons of each kind, and how many there are."""
 
     falling: list[FallingOut]
     missing: list[MissingOut] = Field(description="They would be added")
     unplanned: list[UnplannedOut] = Field(description="Those of them that something is in the way of")
+    total_falling: int
+    total_missing: int
+    total_unplanned: int
 
-    model_config = example({"falling": [], "missing": [], "unplanned": []})
+    model_config = example(
+        {
+            "falling": [],
+            "missing": [_MISSING],
+            "unplanned": [],
+            "total_falling": 0,
+            "total_missing": 1,
+            "total_unplanned": 0,
+        }
+    )
 
     @classmethod
-    def of(cls, effects: Effects, unplanned: Iterable[Unplanned]) -> Self:
+    def of(cls, effects: Effects, unplanned: Sequence[Unplanned]) -> Self:
         return cls(
             falling=[
                 FallingOut(lesson_id=each.id, date=each.date, period=each.period, title=each.title)
-                for each in effects.falling
+                for each in effects.falling[:MOST_NAMED]
             ],
             missing=[
                 MissingOut(entry_id=entry.id, date=day, period=entry.period, title=entry.title)
-                for day, entry in effects.missing
+                for day, entry in effects.missing[:MOST_NAMED]
             ],
-            unplanned=[UnplannedOut.of(each) for each in unplanned],
+            unplanned=[UnplannedOut.of(each) for each in unplanned[:MOST_NAMED]],
+            total_falling=len(effects.falling),
+            total_missing=len(effects.missing),
+            total_unplanned=len(unplanned),
         )
 
 

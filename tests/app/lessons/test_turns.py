@@ -90,7 +90,9 @@ def test_what_waits_for_other_bells_goes_by_them(session_factory: SessionFactory
     assert (given.teacher_id, starts()) == (stand_in.id, {"09:00"})
     bureau.meanwhile(rename, begin_to_change_bells, first_period_at(10))
     assert starts() == {"10:00"}
-    bureau.meanwhile(first_period_at(10), first_period_at(11))  # who comes last is not taken at their first look
+    bureau.meanwhile(
+        first_period_at(10), first_period_at(11)
+    )  # who comes last is not taken at their first look
     assert starts() == {"10:00"}
 
 
