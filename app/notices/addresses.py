@@ -40,7 +40,7 @@ def place_of(address: Address, named: Sequence[Network]) -> Place:
 def check_url(url: str) -> None:
     """Raise `BadUrl` for what no webhook can lead to, whatever its name stands for."""
     if len(url) > LONGEST_URL or any(ord(letter) <= 32 or ord(letter) > 126 for letter in url):
-        raise BadUrl(f"use at most {LONGEST_URL} characters of ASCII, without spaces")
+        raise BadUrl(f"has more than {LONGEST_URL} characters, or some that are not visible ASCII")
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -50,7 +50,7 @@ def check_url(url: str) -> None:
     if parts.scheme not in ("https", "http") or not parts.hostname or port == 0:
         raise BadUrl("is not like https://example.org/path")
     if "@" in parts.netloc or parts.fragment:
-        raise BadUrl("no login and no fragment in it: what is sent is signed")
+        raise BadUrl("has a login or a fragment in it; leave them out, since what is sent is signed")
 
 
 def literal(host: str) -> Address | None:

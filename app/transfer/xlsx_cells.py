@@ -84,7 +84,8 @@ class Sheet(Reader):
     def _cell(self, seen: _Seen) -> Cell | None:
         text = seen.value.joined()
         if not text.strip():
-            lacks_result = seen.has_formula and not seen.has_value
+            # Only a text may be empty: of programs that do not calculate, some write <v/> and some nothing.
+            lacks_result = seen.has_formula and not (seen.has_value and seen.kind == "str")
             return BadCell("cell.formula_without_result") if lacks_result else None
         if seen.kind == "s":
             index = whole(text)

@@ -121,7 +121,7 @@ def test_xlsx_as_spreadsheets_write_it(tmp_path: Path) -> None:
     assert found == [
         (2, {0: "a", 1: "b", 2: 3415240012.0, 3: 2.5, 4: True}),
         (3, {0: date(2026, 9, 1), 1: 46266.0, 2: BadCell("cell.no_date"), 3: "梅山镇小学"}),
-        (4, {0: 2.0, 1: "S1", 2: BadCell("cell.formula_failed")}),
+        (4, {0: 2.0, 1: "S1", 2: BadCell("cell.formula_failed"), 3: BadCell("cell.formula_without_result")}),
         (5, {0: merged, 1: merged}),
         (6, {0: merged, 1: merged, 3: "_x0041_ \x1f"}),
     ]
@@ -169,7 +169,11 @@ def test_xlsx_that_was_made_to_do_harm(tmp_path: Path, monkeypatch: pytest.Monke
     without = with_sheet(b"</row>", b'<c r="C1"><f>A1</f></c></row>')
     assert refused(lambda: read_xlsx(without)) == "file.too_many_cells"
     monkeypatch.undo()
-    assert cells(read_xlsx(without)) == [(1, {0: "a", 1: "b", 2: BadCell("cell.formula_without_result")})]
+    for result in (b"", b"<v/>", b"<v></v>"):
+        without = with_sheet(b"</row>", b'<c r="C1"><f>A1</f>' + result + b"</c></row>")
+        assert cells(read_xlsx(without)) == [(1, {0: "a", 1: "b", 2: BadCell("cell.formula_without_result")})]
+    empty = with_sheet(b"</row>", b'<c r="C1" t="str"><f>IF(A1="a","",1)</f><v></v></c></row>')
+    assert cells(read_xlsx(empty)) == [(1, {0: "a", 1: "b"})]
     monkeypatch.setattr(xlsx_files, "MOST_CELLS", 3)
     merged = with_sheet(
         b"</sheetData>", b"</sheetData><mergeCells>" + b'<mergeCell ref="A1:B9"/>' * 2 + b"</mergeCells>"
