@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy.exc import DBAPIError
 
-from app.command_options import LOGGING, STORAGE, add_command, add_settings, settings_of
+from app.command_options import LOGGING, STORAGE, add_command, add_settings, fitting, settings_of
 from app.errors import AppError, StartupError, database_refusal
 from app.settings import Settings
 
@@ -103,11 +103,20 @@ def _fill_seed(parser: argparse.ArgumentParser) -> None:
 
 
 def _fill_create_county(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("code", help="official code, such as 341524")
-    parser.add_argument("name", help="name of the county")
-    parser.add_argument("--time-zone", default="Asia/Shanghai", help="IANA time zone (default: %(default)s)")
+    from app.accounts.schemas import LOGIN_WORDS, Login
+    from app.schemas import Code, Name, TimeZoneName
+
+    code = fitting(Code, "up to 32 letters, digits and dashes")
+    parser.add_argument("code", type=code, help="official code, such as 341524")
+    name = fitting(Name, "one line of up to 200 characters")
+    parser.add_argument("name", type=name, help="name of the county")
+    zone = fitting(TimeZoneName, "a name of the IANA database, such as Asia/Shanghai")
     parser.add_argument(
-        "--admin", default="admin", help="login of its first bureau admin (default: %(default)s)"
+        "--time-zone", type=zone, default="Asia/Shanghai", help="IANA time zone (default: %(default)s)"
+    )
+    login = fitting(Login, LOGIN_WORDS)
+    parser.add_argument(
+        "--admin", type=login, default="admin", help="login of its first bureau admin (default: %(default)s)"
     )
     parser.add_argument(
         "--password-stays",

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from app.command_options import STORAGE, add_command, add_settings
+from app.command_options import STORAGE, add_command, add_settings, fitting
 from app.settings import Settings
 
 Run = Callable[[argparse.Namespace, Settings], int]
@@ -113,8 +113,12 @@ def _unlock(parser: argparse.ArgumentParser) -> Run:
 
 def _create_admin(parser: argparse.ArgumentParser) -> Run:
     parser.add_argument("county", help="official code of the county, such as 341524")
-    parser.add_argument("login", help="login of the admin")
-    parser.add_argument("--name", default="Admin", help="name of the admin (default: %(default)s)")
+    from app.accounts.schemas import LOGIN_WORDS, Login
+    from app.schemas import Name
+
+    parser.add_argument("login", type=fitting(Login, LOGIN_WORDS), help="login of the admin")
+    name = fitting(Name, "one line of up to 200 characters")
+    parser.add_argument("--name", type=name, default="Admin", help="name of the admin (default: %(default)s)")
 
     def run(options: argparse.Namespace, settings: Settings) -> int:
         from app.administration import create_admin

@@ -1,9 +1,10 @@
 """Options of commands: every setting is one, described by itself, beside what a command asks for of its own."""
 
 import argparse
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
+from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from app.settings import PREFIX, Settings, load_settings
@@ -31,6 +32,19 @@ def add_settings(parser: argparse.ArgumentParser, names: Iterable[str]) -> None:
         else:
             group.add_argument(flag, metavar="VALUE", help=words)
     parser.set_defaults(setting_names=tuple(names))
+
+
+def fitting(kind: Any, words: str) -> Callable[[str], str]:
+    """The `type` of an argument that the API takes too: read as it reads it, refused in these words otherwise."""
+    known: TypeAdapter[str] = TypeAdapter(kind)
+
+    def read(text: str) -> str:
+        try:
+            return known.validate_python(text)
+        except ValidationError:
+            raise argparse.ArgumentTypeError(f"{text!r} will not do: {words}") from None
+
+    return read
 
 
 def _default_of(field: FieldInfo) -> str:

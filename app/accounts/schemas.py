@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
@@ -13,6 +13,7 @@ from app.schemas import Day, Input, Name, Output, VersionedOutput, example
 from app.settings import MAIL_ADDRESS
 
 Login = Annotated[str, StringConstraints(to_lower=True, strip_whitespace=True, pattern=f"^{LOGIN.pattern}$")]
+LOGIN_WORDS: Final = "up to 64 letters, digits, dots, dashes and underscores"
 # How good it is, is judged later (`passwords.require_strong`); a bound keeps hashing cheap.
 Password = Annotated[SecretStr, Field(min_length=1, max_length=1024)]
 
