@@ -11,11 +11,12 @@ from app.accounts.reach import reach
 from app.accounts.rules import Principal
 from app.errors import NotFound
 from app.lessons import finding_queries as queries
+from app.lessons import showing_queries
 from app.lessons.finding_queries import Reach, Search
-from app.lessons.finding_queries import ShownLesson as ShownLesson
-from app.lessons.finding_queries import ShownSite as ShownSite
 from app.lessons.rules import TAKES_MEDIA, LessonState, OnAirWindow, nearest
 from app.lessons.service import no_lesson, require_seen, sees_drafts, target_at
+from app.lessons.showing_queries import ShownLesson as ShownLesson
+from app.lessons.showing_queries import ShownSite as ShownSite
 from app.listing import Paging, Slice
 from app.schools import service as schools
 
@@ -43,12 +44,12 @@ class Wanted:
 def shown(session: Session, lesson_id: UUID) -> ShownLesson:
     """One lesson as it is now, whoever asks."""
     session.flush()
-    return queries.by_ids(session, (lesson_id,))[0]
+    return showing_queries.by_ids(session, (lesson_id,))[0]
 
 
 def show_lesson(session: Session, principal: Principal, lesson_id: UUID) -> ShownLesson:
     """One lesson, for those who have a part in it; raises `NotFound`."""
-    for lesson in queries.by_ids(session, (lesson_id,)):
+    for lesson in showing_queries.by_ids(session, (lesson_id,)):
         paths = {site.site_id: site.path for site in lesson.sites} | {lesson.school_id: lesson.school_path}
         require_seen(principal, Action.LESSON_SHOW, lesson, target_at(lesson, paths))
         return lesson

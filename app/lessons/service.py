@@ -15,7 +15,6 @@ from app.audit.rules import Act
 from app.audit.service import Subject
 from app.errors import Conflict, NotFound
 from app.lessons import queries
-from app.lessons.finding_queries import ShownLesson, ShownSite
 from app.lessons.models import Lesson, LessonSite
 from app.lessons.rules import (
     TAKES_MEDIA,
@@ -28,6 +27,7 @@ from app.lessons.rules import (
     oversight_of,
     participation_of,
 )
+from app.lessons.showing_queries import ShownLesson, ShownSite
 from app.schools import service as schools
 from app.schools.rules import path_ids
 

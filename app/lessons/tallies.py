@@ -13,9 +13,9 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.lessons import tally_queries as queries
-from app.lessons.finding_queries import Position
 from app.lessons.models import Lesson
 from app.lessons.tally_queries import Counted as Counted
+from app.lessons.tally_queries import Position
 from app.timetables.curriculum_rules import NOTHING, Count, Reached
 
 _FEW_UNITS = 40

@@ -29,7 +29,6 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
-from app.lessons.finding_queries import Position
 from app.lessons.models import Lesson, LessonGroup, LessonSite
 from app.lessons.queries import takes_place
 from app.lessons.rules import FREES_RESOURCES, LessonState, SiteState
@@ -62,6 +61,14 @@ class Counted:
     delivered: bool = False
     place_id: UUID | None = None
     """Where those pupils are: the unit, or that of the group."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The last lesson of a page."""
+
+    starts_at: dt.datetime
+    lesson_id: UUID
 
 
 def reached(

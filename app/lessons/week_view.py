@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 
 from app.accounts.rules import Principal
 from app.errors import Invalid
-from app.lessons import finding_queries as queries
-from app.lessons.finding_queries import ShownLesson
-from app.lessons.finding_queries import Whose as Whose
+from app.lessons import week_queries as queries
 from app.lessons.service import sees_drafts
+from app.lessons.showing_queries import ShownLesson
+from app.lessons.week_queries import Whose as Whose
 from app.timetables import service as timetables
 from app.timetables.models import Term
 from app.timetables.rules import week_of, week_span
