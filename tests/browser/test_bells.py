@@ -37,6 +37,10 @@ def test_winter_bells_are_put_in_force_and_taken_back_by_keyboard(
     page, dialog = room.page, room.page.get_by_role("dialog")
     page.get_by_text("By the schedule of 示范县 Demo County above it").wait_for()
     check_at_this_size(room)
+    assert "/unit?id=" in str(page.get_by_role("link", name="Rooms, pupils and people").get_attribute("href"))
+    page.set_viewport_size({"width": 1280, "height": 800})
+    ways = page.locator(".places:not(.own) a:visible").all()
+    assert len({box["y"] for way in ways if (box := way.bounding_box())}) == 1, "the menu has a second row"
 
     page.get_by_role("button", name="Put new bells in force").press("Enter")
     dialog.get_by_label("First day").fill(day)

@@ -10,7 +10,7 @@ import { begin, whoIsHere } from "./frame.js";
 import { say } from "./i18n.js";
 import { byId, child, goOnFrom } from "./page.js";
 import { table } from "./unit_parts.js";
-import { looksAfter } from "./units.js";
+import { looksAfter, pageOf } from "./units.js";
 
 const PAUSE = 300; // after the last key, before anything is looked for
 const known = { me: null, county: null, today: "" };
@@ -110,7 +110,14 @@ function showNow({ unit, now, day }, chain) {
   const place = byId("now");
   place.replaceChildren();
   say(byId("now-heading"), "bells.now", { unit: unit.name, day: longDate(day) });
-  if (!now) return say(child(place, "p", "hint"), "bells.none");
+  if (now) fillNow(place, now, unit, chain);
+  else say(child(place, "p", "hint"), "bells.none");
+  const way = child(child(place, "div", "ways"), "a", "button");
+  way.href = pageOf(unit.id);
+  say(way, "bells.to_unit", { unit: unit.name });
+}
+
+function fillNow(place, now, unit, chain) {
   const whose = chain.find(({ id }) => id === now.org_unit_id);
   const given = { name: now.name, from: longDate(now.valid_from), to: longDate(now.valid_to), unit: whose.name };
   say(child(place, "p"), whose === unit ? "bells.whose.own" : "bells.whose.above", given);

@@ -15,6 +15,7 @@ const COPY = "/api/v1/timetable-entries/copy";
 const AT_ONCE = 20; // entries; the API takes 50, but who watches wants to see it go on, and others their turn
 const MOST = 8;
 const ALL = "";
+const BELLS = ["timetable.no_bells", "timetable.bells_apart"]; // refusals that the page of bells can help with
 
 // Into the term that is shown; from the one before it, unless another one is chosen.
 export async function askTakingOver(given) {
@@ -142,5 +143,14 @@ function tellLeft(place, left, entries) {
       say(child(list, "li"), "change.what", given);
     }
     if (some.length > MOST) say(child(list, "li"), "clash.more", { count: some.length - MOST });
+    if (BELLS.includes(code)) toBells(place);
   }
+}
+
+export function toBells(place) {
+  const line = child(place, "p");
+  const way = child(line, "a", "button");
+  way.href = "/bells";
+  say(way, "term.to_bells");
+  return line;
 }

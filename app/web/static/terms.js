@@ -6,7 +6,7 @@ import { tellFault } from "./fault.js";
 import { button, closePanel, field, form, input, openPanel, prepare, select, ticks } from "./form.js";
 import { say, text } from "./i18n.js";
 import { byId, child } from "./page.js";
-import { askTakingOver } from "./taking_over.js";
+import { askTakingOver, toBells } from "./taking_over.js";
 import { proposedTerm } from "./term_days.js";
 
 const TERMS = "/api/v1/terms";
@@ -68,6 +68,7 @@ function bellsField({ fields, whole }, schedules, wanted) {
   });
   const control = field(fields, "term.bells", select([...items, { id: NONE, key: "term.bells.none" }]));
   const hint = child(fields, "p", "hint");
+  const way = toBells(fields);
   const inForce = () => {
     const { first_day: first, last_day: last } = wanted();
     return schedules.find(({ valid_from: from, valid_to: to }) => from <= last && first <= to);
@@ -75,6 +76,7 @@ function bellsField({ fields, whole }, schedules, wanted) {
   const show = () => {
     const found = inForce();
     control.parentElement.hidden = Boolean(found) || !schedules.length;
+    way.hidden = !control.parentElement.hidden;
     if (found) say(hint, "term.bells.there", { name: found.name, from: longDate(found.valid_from), to: longDate(found.valid_to) });
     else say(hint, schedules.length ? "term.bells.hint" : "term.bells.later");
   };

@@ -10,7 +10,7 @@ import { showPupils } from "./unit_pupils.js";
 import { showRooms } from "./unit_rooms.js";
 import { showStaff } from "./unit_staff.js";
 import { askClosing, fact, refill, reopening } from "./unit_parts.js";
-import { BELOW, byRank, isBureau, looksAfter, notesOn, pageOf, treeAt } from "./units.js";
+import { BELOW, bellsOf, byRank, isBureau, looksAfter, notesOn, pageOf, treeAt } from "./units.js";
 
 const id = new URLSearchParams(location.search).get("id") ?? "";
 const PATH = `/api/v1/org-units/${encodeURIComponent(id)}`;
@@ -76,8 +76,11 @@ function showWhat({ unit, attempt: carryOut }) {
   fact(facts, "unit.code", (line) => (line.textContent = unit.code));
   if (unit.address) fact(facts, "unit.address", (line) => (line.textContent = unit.address));
   if (unit.coordinates) fact(facts, "unit.coordinates", (line) => say(line, "unit.coordinates.are", unit.coordinates));
-  if (!isBureau(me)) return;
   const ways = child(body, "div", "ways");
+  const bells = child(ways, "a", "button");
+  bells.href = bellsOf(id);
+  say(bells, "bells.heading");
+  if (!isBureau(me)) return;
   button(ways, "unit.change", () => change(unit));
   if (unit.kind === "county") return;
   if (unit.closed_from) button(ways, "unit.reopen", () => carryOut(reopening(PATH, unit, changed)));

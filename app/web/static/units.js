@@ -26,6 +26,7 @@ const RANK = ["county", "township", "school", "teaching_site"];
 
 export const pageOf = (id) => `/unit?${new URLSearchParams({ id })}`;
 export const treeAt = (id) => `/county?${new URLSearchParams({ at: id })}`;
+export const bellsOf = (id) => `/bells?${new URLSearchParams({ id })}`;
 export const isBureau = (me) => me.assignments.some(({ role }) => role === "bureau_admin");
 
 // Whether somebody administers a unit, given it and all above it.

@@ -120,5 +120,6 @@ _NOT_TEXTS = {
     "terminal.no_code",
     "terminal.removed",
     "timetable.bells_apart",
+    "timetable.no_bells",
     "timetable.clash",
 }
