@@ -1,13 +1,13 @@
 // The county's subjects: the API names them by codes, people read names, in the language they read.
 
-import { getAll } from "./api.js";
+import { get } from "./api.js";
 import { language, say } from "./i18n.js";
 
 let names = new Map(); // code → { zh, en }
 
 // To be awaited before anything is named.
 export async function loadSubjects() {
-  const found = await getAll("/api/v1/subjects");
+  const { items: found } = await get("/api/v1/subjects"); // all on one page
   names = new Map(found.map(({ code, name_zh: zh, name_en: en }) => [code, { zh, en }]));
   return found.map(({ code }) => code);
 }
