@@ -54,7 +54,7 @@ VERBS |= {"diary", "news", "spreading", "subjects", "headcounts"}
 VERBS |= {"delivering", "webhooks", "mailing", "tallies"}
 VERBS |= {"curriculum", "coverage"}
 VERBS |= {"claimed", "sign_in", "page_sign_in", "factors", "own_sign_ins"}
-VERBS |= {"many", "series", "replanning", "week_view", "finding", "bells", "bells_at_once"}
+VERBS |= {"many", "series", "replanning", "week_view", "finding", "bells", "bells_at_once", "series_at_once"}
 PUBLIC = VERBS | {
     "schemas",
     "rules",

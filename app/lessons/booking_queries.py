@@ -116,6 +116,12 @@ def titles(session: Session, lesson_ids: Collection[UUID]) -> dict[UUID, str]:
     return dict(rows.all())
 
 
+def entries_of(session: Session, lesson_ids: Collection[UUID]) -> dict[UUID, UUID | None]:
+    """Of which weekly lesson each is, if of one."""
+    rows = session.execute(select(Lesson.id, Lesson.entry_id).where(Lesson.id.in_(lesson_ids)))
+    return dict(rows.all())
+
+
 def add_lessons(session: Session, rows: Rows) -> None:
     """Insert whole sets at once. Raises IntegrityError for an overlap (see `models.OVERLAP_RULES`)."""
     sets: Sequence[tuple[type[Lesson | LessonSite | LessonGroup], list[dict[str, Any]]]] = (

@@ -30,6 +30,7 @@ from app.lessons.clash_report import (
     span_of,
     wanted_by,
 )
+from app.lessons.clash_report import Part as Part
 from app.lessons.scheduling import note_planned, rows_of, state_of
 from app.timetables import service as timetables
 from app.timetables.clashes import Booking, Clash, Held
@@ -55,13 +56,16 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class InTheWay:
-    """A clash of a plan: who or what is needed twice, and by what: a lesson that is there, or an earlier plan."""
+    """A clash: who or what is needed twice, and by what: a lesson that is there, or another one that is wanted."""
 
     clash: Clash
     name: str
     title: str
     """Of the other."""
-    plan: int | None = None
+    wanted: int | None = None
+    """Who else wants it; None: a lesson that is there, or one of its own that has another place."""
+    entry_id: UUID | None = None
+    """Of which weekly lesson the one that is there is, if of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +78,12 @@ class Obstacles:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What is in the way of many plans."""
+    """What is in the way of many lessons."""
 
     obstacles: Mapping[int, Obstacles]
     """Of those that something is in the way of."""
     unseen: int | None
-    """The first plan that was not looked at, since there were too many clashes before; None: all were."""
+    """The first that was not looked at, since there were too many clashes before; None: all were."""
 
 
 def plan_all(
@@ -113,63 +117,70 @@ def plan_all(
     return Planned(plans, refused)
 
 
-def obstacles_of(session: Session, plans: Mapping[int, Plan]) -> Survey:
-    """What is in the way of each plan: lessons that are there, and those of plans before it.
+def obstacles_of(
+    session: Session, wanted: Mapping[int, Sequence[Part]], gone: Collection[UUID] = ()
+) -> Survey:
+    """What is in the way of each of many lessons: others that are there, and those before it that are wanted, too.
 
-    For the first `MOST_ADVISED` of them it is looked for what else would do. After `MOST_FOUND` clashes no further
-    plan is looked at: many plans for one slot clash each with each.
+    Lessons that are `gone` give up what they hold. For the first `MOST_ADVISED` it is looked for what else would do.
+    After `MOST_FOUND` clashes no further ones are looked at: many lessons for one slot clash each with each.
     """
-    if not plans:
+    parts = [part for each in wanted.values() for part in each]
+    if not parts:
         return Survey({}, None)
-    needs = Needs.of_all([needs_of(plan) for plan in plans.values()])
-    there = queries.bookings(session, needs, _span(plans.values()))
-    found, unseen = _clashes(there, plans)
-    numbers = {plan.entry.id: key for key, plan in plans.items()}
-    others = {clash.taken.lesson_id for clashes in found.values() for clash in clashes} - numbers.keys()
+    needs = Needs.of_all([needs_of(part.plan) for part in parts])
+    there = queries.bookings(session, needs, _span(parts), gone)
+    found, unseen = _clashes(there, wanted)
+    rows = {
+        booking.lesson_id: key for key, each in wanted.items() for part in each for booking in part.bookings
+    }
+    others = {clash.taken.lesson_id for clashes in found.values() for clash in clashes} - rows.keys()
     titles = queries.titles(session, others) if others else {}
-    titles |= {plan.entry.id: plan.entry.title for plan in plans.values()}
-    held = _one_or_two_each(there, plans.values()) if found else Held(())
+    entries = queries.entries_of(session, others) if others else {}
+    titles |= {booking.lesson_id: part.plan.entry.title for part in parts for booking in part.bookings}
+    held = _one_or_two_each(there, parts) if found else Held(())
     obstacles: dict[int, Obstacles] = {}
     for key, clashes in found.items():
-        names = names_of(plans[key])
-        in_the_way = tuple(
-            InTheWay(
-                each,
-                names[each.taken.resource_id],
-                titles[each.taken.lesson_id],
-                numbers.get(each.taken.lesson_id),
-            )
-            for each in clashes
-        )
+        names: dict[UUID, str] = {}
+        for part in wanted[key]:
+            names |= names_of(part.plan)
+        in_the_way = []
+        for each in clashes:
+            other = each.taken.lesson_id
+            row = rows.get(other)
+            name = names[each.taken.resource_id]
+            wants = None if row == key else row
+            in_the_way.append(InTheWay(each, name, titles[other], wants, entries.get(other)))
         advised = len(obstacles) < MOST_ADVISED
-        free = alternatives(Findings(plans[key], (), held)) if advised else ()
-        obstacles[key] = Obstacles(in_the_way, tuple(free))
+        free = alternatives(Findings(wanted[key][-1].plan, (), held)) if advised else ()
+        obstacles[key] = Obstacles(tuple(in_the_way), tuple(free))
     return Survey(obstacles, unseen)
 
 
 def _clashes(
-    there: Iterable[Booking], plans: Mapping[int, Plan]
+    there: Iterable[Booking], wanted: Mapping[int, Sequence[Part]]
 ) -> tuple[dict[int, list[Clash]], int | None]:
-    """By plan, its clashes with what is there and with plans before it; and the first plan not looked at, if any."""
+    """By who wants it, clashes with what is there and what was wanted before; and the first not looked at, if any."""
     held = Held(there)
     found: dict[int, list[Clash]] = {}
     many = 0
-    for key, plan in plans.items():
+    for key, parts in wanted.items():
         if many >= MOST_FOUND:
             return found, key
-        wanted = wanted_by(plan, plan.occurrences)
-        if clashes := held.clashes(wanted):
-            found[key] = clashes
-            many += len(clashes)
-        held.add(wanted)
+        for part in parts:
+            if clashes := held.clashes(part.bookings):
+                found.setdefault(key, []).extend(clashes)
+                many += len(clashes)
+            held.add(part.bookings)
     return found, None
 
 
-def _one_or_two_each(there: Iterable[Booking], plans: Iterable[Plan]) -> Held:
+def _one_or_two_each(there: Iterable[Booking], parts: Iterable[Part]) -> Held:
     """Who is held when, by what is there and by any plan: of many at one time two, for a plan may be one of them."""
     kept: Counter[tuple[UUID, Interval]] = Counter()
     bookings = []
-    for booking in chain(there, chain.from_iterable(wanted_by(plan, plan.occurrences) for plan in plans)):
+    planned = (wanted_by(part.plan, part.plan.occurrences) for part in parts)
+    for booking in chain(there, chain.from_iterable(planned)):
         if kept[booking.resource_id, booking.interval] < 2:
             kept[booking.resource_id, booking.interval] += 1
             bookings.append(booking)
@@ -216,6 +227,6 @@ def put_down_all(
         note_planned(session, principal, plan)
 
 
-def _span(plans: Iterable[Plan]) -> Interval:
-    spans = [span_of(plan) for plan in plans]
+def _span(parts: Iterable[Part]) -> Interval:
+    spans = [span_of(part.plan) for part in parts]
     return Interval(min(first for first, _ in spans), max(last for _, last in spans))

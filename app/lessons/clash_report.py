@@ -47,11 +47,33 @@ class Findings:
         return bool(self.clashes or self.plan.apart)
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Lessons that will be what one plan says, and all that they will hold, by the ids of those that have one."""
+
+    plan: Plan
+    bookings: tuple[Booking, ...]
+
+    @classmethod
+    def of_new(cls, plan: Plan) -> "Part":
+        """All that a plan has, none of which is there yet."""
+        return cls(plan, tuple(wanted_by(plan, plan.occurrences)))
+
+
 def examine(session: Session, plan: Plan, apart_from: Collection[UUID] = ()) -> Findings:
     """Look for what is in the way; lessons that the plan replaces are not."""
     weeks = Interval(*span_of(plan))
     held = Held(queries.bookings(session, needs_of(plan), weeks, apart_from))
     return Findings(plan, tuple(held.clashes(wanted_by(plan, plan.occurrences))), held)
+
+
+def examine_part(
+    session: Session, part: Part, apart_from: Collection[UUID], beside: Sequence[Booking]
+) -> Findings:
+    """The same for lessons that change: those named give up what they hold, and what is beside them will be held."""
+    plan, weeks = part.plan, Interval(*span_of(part.plan))
+    held = Held([*queries.bookings(session, needs_of(plan), weeks, apart_from), *beside])
+    return Findings(plan, tuple(held.clashes(part.bookings)), held)
 
 
 def in_nobodys_way(session: Session, plans: Sequence[Plan]) -> list[bool]:
@@ -89,8 +111,8 @@ def span_of(plan: Plan) -> tuple[datetime, datetime]:
     return datetime.combine(plan.slot.first_day, midnight, zone), datetime.combine(day_after, midnight, zone)
 
 
-def wanted_by(plan: Plan, occurrences: Iterable[Occurrence]) -> list[Booking]:
-    """What a plan books for these lessons; its entry's id stands for the lessons, which have none yet."""
+def wanted_by(plan: Plan, occurrences: Iterable[Occurrence], lesson_id: UUID | None = None) -> list[Booking]:
+    """What a plan books for these lessons; its entry's id stands for those that have none yet."""
     resources = [
         (Resource.TEACHER, plan.teacher.id),
         (Resource.MAIN_ROOM, plan.main_room.id),
@@ -98,7 +120,7 @@ def wanted_by(plan: Plan, occurrences: Iterable[Occurrence]) -> list[Booking]:
         *((Resource.PUPIL_GROUP, group.id) for group in plan.groups),
     ]
     return [
-        Booking(kind, resource_id, plan.entry.id, occurrence.interval)
+        Booking(kind, resource_id, lesson_id or plan.entry.id, occurrence.interval)
         for occurrence in occurrences
         for kind, resource_id in resources
     ]

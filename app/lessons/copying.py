@@ -12,7 +12,7 @@ from app.audit import service as audit
 from app.errors import AppError, Conflict
 from app.lessons import scheduling
 from app.lessons.changes import Doing
-from app.lessons.series import draft_of_entry
+from app.lessons.reshaping import draft_of_entry
 from app.timetables import service as timetables
 from app.timetables.models import TimetableEntry
 

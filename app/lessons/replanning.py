@@ -17,9 +17,9 @@ from app.lessons.carrying_out import call_off
 from app.lessons.changes import Doing
 from app.lessons.clash_report import examine, in_nobodys_way, refusal
 from app.lessons.models import Lesson
+from app.lessons.reshaping import draft_of_entry
 from app.lessons.rules import CHANGEABLE, LessonState
 from app.lessons.scheduling import put_down, rows_of
-from app.lessons.series import draft_of_entry
 from app.timetables import service as timetables
 from app.timetables.models import TimetableEntry
 from app.timetables.planning import Plan, plan_days

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
@@ -20,7 +21,8 @@ from app.lessons.changes import Doing
 from app.lessons.clash_report import Findings, examine, overtaken, refusal
 from app.lessons.rules import LessonState, SiteState
 from app.schools import service as schools
-from app.timetables.ground import BELL_SKEW
+from app.schools.models import PupilGroup
+from app.timetables.ground import BELL_SKEW, PlannedSite
 from app.timetables.planning import EntryDraft, Plan, plan_entry, store
 from app.timetables.rules import Occurrence
 
@@ -127,37 +129,40 @@ def rows_of(
         "state": state,
     }
     return Rows(
-        lessons=[{"id": key, "date": each.day, **_times(each), **shared} for key, each in planned],
-        sites=[
-            {
-                "id": new_id(),
-                "lesson_id": key,
-                "pairing_id": site.pairing_id,
-                "receiving_room_id": site.room.id,
-                "site_id": site.site_id,
-                "site_code": site.site_code,
-                "state": SiteState.INVITED,
-                **_times(each),
-            }
-            for key, each in planned
-            for site in plan.sites
-        ],
-        groups=[
-            {
-                "id": new_id(),
-                "lesson_id": key,
-                "pupil_group_id": group.id,
-                "org_unit_id": group.org_unit_id,
-                "released": False,
-                **_times(each),
-            }
-            for key, each in planned
-            for group in plan.groups
-        ],
+        lessons=[{"id": key, "date": each.day, **times_of(each), **shared} for key, each in planned],
+        sites=[site_row(key, site, each) for key, each in planned for site in plan.sites],
+        groups=[group_row(key, group, each) for key, each in planned for group in plan.groups],
     )
 
 
-def _times(occurrence: Occurrence) -> dict[str, datetime]:
+def site_row(lesson_id: UUID, site: PlannedSite, occurrence: Occurrence) -> dict[str, Any]:
+    """The row of a site that is new in a lesson."""
+    return {
+        "id": new_id(),
+        "lesson_id": lesson_id,
+        "pairing_id": site.pairing_id,
+        "receiving_room_id": site.room.id,
+        "site_id": site.site_id,
+        "site_code": site.site_code,
+        "state": SiteState.INVITED,
+        **times_of(occurrence),
+    }
+
+
+def group_row(lesson_id: UUID, group: PupilGroup, occurrence: Occurrence) -> dict[str, Any]:
+    """The row of pupils who are new in a lesson."""
+    return {
+        "id": new_id(),
+        "lesson_id": lesson_id,
+        "pupil_group_id": group.id,
+        "org_unit_id": group.org_unit_id,
+        "released": False,
+        **times_of(occurrence),
+    }
+
+
+def times_of(occurrence: Occurrence) -> dict[str, datetime]:
+    """When it is, by the columns of lessons, sites and groups."""
     return {"starts_at": occurrence.interval.starts_at, "ends_at": occurrence.interval.ends_at}
 
 

@@ -15,8 +15,9 @@ from app.lessons import planning_queries as queries
 from app.lessons import series
 from app.lessons.changes import Doing, Facts, facts_of
 from app.lessons.models import Lesson
+from app.lessons.reshaping import Changes
 from app.lessons.rules import LessonState
-from app.lessons.series import Changes, Outcome, Scope
+from app.lessons.series import Outcome, Scope
 from app.timetables import service as timetables
 
 

@@ -205,10 +205,23 @@ def show_entry(session: Session, principal: Principal, entry_id: UUID) -> Timeta
 
 def require_entry(session: Session, principal: Principal, action: Action, entry_id: UUID) -> TimetableEntry:
     """The entry with which somebody may do something; raises `NotFound` or `Forbidden`."""
+    return _require(principal, action, entry_id, queries.entry(session, entry_id))
+
+
+def require_entries(
+    session: Session, principal: Principal, action: Action, ids: Collection[UUID]
+) -> dict[UUID, TimetableEntry]:
+    """The same of several entries, by id."""
+    found = {each.id: each for each in queries.entries_by_ids(session, ids)}
+    return {entry_id: _require(principal, action, entry_id, found.get(entry_id)) for entry_id in ids}
+
+
+def _require(
+    principal: Principal, action: Action, entry_id: UUID, entry: TimetableEntry | None
+) -> TimetableEntry:
     missing = NotFound(
         "timetable.entry_not_found", "No such entry", f"There is no timetable entry {entry_id}."
     )
-    entry = queries.entry(session, entry_id)
     if entry is None or entry.withdrawn:
         raise missing
     target = Target(entry.county_id)
@@ -220,19 +233,27 @@ def require_entry(session: Session, principal: Principal, action: Action, entry_
 
 def rewrite_entry(session: Session, entry: TimetableEntry, plan: TimetableEntry) -> TimetableEntry:
     """Make a stored entry what a planned one is like."""
-    for column in TimetableEntry.__table__.columns:
-        if column.name not in ("id", "version", "county_id", "term_id", "published", "withdrawn"):
-            setattr(entry, column.name, getattr(plan, column.name))
-    entry.sites.clear()
-    entry.groups.clear()
-    session.flush()
-    entry.sites.extend(
-        TimetableEntrySite(receiving_room_id=each.receiving_room_id, pairing_id=each.pairing_id)
-        for each in plan.sites
-    )
-    entry.groups.extend(TimetableEntryGroup(pupil_group_id=each) for each in plan.pupil_group_ids)
-    session.flush()
+    rewrite_entries(session, [(entry, plan)])
     return entry
+
+
+def rewrite_entries(session: Session, planned: Sequence[tuple[TimetableEntry, TimetableEntry]]) -> None:
+    """Make stored entries what planned ones are like."""
+    kept = ("id", "version", "county_id", "term_id", "published", "withdrawn")
+    names = [column.name for column in TimetableEntry.__table__.columns if column.name not in kept]
+    for entry, plan in planned:
+        for name in names:
+            setattr(entry, name, getattr(plan, name))
+        entry.sites.clear()
+        entry.groups.clear()
+    session.flush()
+    for entry, plan in planned:
+        entry.sites.extend(
+            TimetableEntrySite(receiving_room_id=each.receiving_room_id, pairing_id=each.pairing_id)
+            for each in plan.sites
+        )
+        entry.groups.extend(TimetableEntryGroup(pupil_group_id=each) for each in plan.pupil_group_ids)
+    session.flush()
 
 
 def entries(session: Session, ids: Collection[UUID]) -> Sequence[TimetableEntry]:

@@ -1,13 +1,13 @@
 """The weekly timetable as a table: one row a weekly lesson, known by its term, main classroom, slot, weeks and days.
 
-New rows are planned together (`app.lessons.bulk`); rows about lessons that are there change them (`entry_changes`),
-which is tried in a transaction that is taken back. A row that was exported has the lesson's id, by which it is known
-when the slot is another one: then the lesson moves. A row that is missing calls nothing off; one that says so does.
+New rows are planned together (`app.lessons.bulk`), and so are rows that change what is there (`entry_changes`); what is
+in the way is looked for in the timetable as it will be after all of them. A row that was exported has the lesson's id,
+by which it is known when the slot is another one: then the lesson moves. A row that is missing calls nothing off; one
+that says so does.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 
 from app.accounts.permissions import Action
 from app.accounts.rules import Principal
-from app.audit import service as audit
 from app.lessons import bulk
+from app.lessons.bulk import Part
 from app.schemas import Input, Name
 from app.timetables.models import TimetableEntry
 from app.timetables.planning import EntryDraft, Plan
@@ -30,7 +30,7 @@ from app.transfer.entry_columns import COLUMNS as COLUMNS
 from app.transfer.entry_columns import EXAMPLES as EXAMPLES
 from app.transfer.entry_names import Key, Named, Names
 from app.transfer.entry_names import rows as rows
-from app.transfer.plans import HasToBeTried, Importing, Said, checked, not_allowed
+from app.transfer.plans import Importing, Said, checked, not_allowed
 from app.transfer.plans import Plan as TablePlan
 from app.transfer.references import Lacking
 
@@ -221,20 +221,41 @@ class _Planning:
 
     def judge(self) -> None:
         """Find out what would be in the way."""
-        if self.changes.all and not self._at.may_try:
-            raise HasToBeTried
-        with audit.trial(self._session) if self.changes.all else nullcontext():
-            refused = self.changes.try_all(self._session)
-            for row, error in refused.items():
-                self.faults += entry_faults.of_refusal(self._records[row], error, self._names)
-            self._plan_new()
+        refused = dict(self.changes.plan(self._session))
+        parts = dict(self.changes.parts)
+        if self._drafts:
+            planned = bulk.plan_all(self._session, self._principal, self._drafts, self._at.doing)
+            self.plans = dict(planned.plans)
+            refused |= planned.refused
+            parts |= {row: [Part.of_new(plan)] for row, plan in planned.plans.items()}
+        for row, error in refused.items():
+            self.faults += entry_faults.of_refusal(self._records[row], error, self._names)
+        booked = 0
+        for row, each in sorted(parts.items()):
+            booked += sum(len(part.bookings) for part in each)
+            if booked > MOST_BOOKED:
+                self.faults.append(self._records[row].fault(None, "entry.too_much"))
+                return
+            for part in each:
+                if apart := entry_faults.of_bells(self._records[row], part.plan):
+                    self.faults.append(apart)
+        survey = bulk.obstacles_of(self._session, dict(sorted(parts.items())), self.changes.gone)
+        unchanged = {entry.id: row for row, entry in self._same.items()}
+        for row, obstacles in survey.obstacles.items():
+            record, plan = self._records[row], parts[row][0].plan
+            self.faults += entry_faults.of_obstacles(record, plan, obstacles, unchanged)
+        if survey.unseen is not None:
+            self.faults.append(self._records[survey.unseen].fault(None, "clash.too_many"))
 
     def remarks(self) -> tuple[Said, ...]:
         """A word about rows that may have been meant otherwise: as they were, though all of their lessons to come were
         called off; and new beside what looks like the same lesson."""
         off = bulk.entries_called_off(self._session, self._same.values(), self._principal.today)
         named = {
-            "entry.called_off": [row for row, entry in self._same.items() if entry.id in off],
+            "entry.called_off": [
+                *(row for row, entry in self._same.items() if entry.id in off),
+                *self.changes.of_none,
+            ],
             "entry.beside": self._beside_others(),
         }
         return tuple(
@@ -262,27 +283,6 @@ class _Planning:
                 frozenset(draft.pupil_group_ids)) in others
         ]  # fmt: skip
 
-    def _plan_new(self) -> None:
-        if not self._drafts:
-            return
-        planned = bulk.plan_all(self._session, self._principal, self._drafts, self._at.doing)
-        for row, error in planned.refused.items():
-            self.faults += entry_faults.of_refusal(self._records[row], error, self._names)
-        booked = 0
-        for row, plan in planned.plans.items():
-            booked += len(plan.occurrences) * (2 + len(plan.sites) + len(plan.groups))
-            if booked > MOST_BOOKED:
-                self.faults.append(self._records[row].fault(None, "entry.too_much"))
-                return
-            if apart := entry_faults.of_bells(self._records[row], plan):
-                self.faults.append(apart)
-        survey = bulk.obstacles_of(self._session, planned.plans)
-        for row, obstacles in survey.obstacles.items():
-            self.faults += entry_faults.of_obstacles(self._records[row], planned.plans[row], obstacles)
-        if survey.unseen is not None:
-            self.faults.append(self._records[survey.unseen].fault(None, "clash.too_many"))
-        self.plans = dict(planned.plans)
-
     def carry_out(self, session: Session) -> None:
         """Change what is there, and put down what is new."""
         self.changes.make_all(session)
@@ -300,7 +300,7 @@ def _key_of(entry: TimetableEntry) -> Key:
 
 
 def plan(session: Session, principal: Principal, records: Sequence[Record], at: Importing) -> TablePlan:
-    """What the rows would do to the county's timetable. Raises `HasToBeTried`."""
+    """What the rows would do to the county's timetable."""
     planning = _Planning(session, principal, records, at)
     for record in records:
         planning.take(record)

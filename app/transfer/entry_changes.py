@@ -1,12 +1,11 @@
 """Rows about weekly lessons that are there: changed, moved or called off as their page does it, and published.
 
-What one comes to is known by making it. They are made one after the other; one that is in the way of another may be out
-of it a moment later, so those that are refused are tried again behind those that are not.
+All changes of a file are one act: rows may take each other's places, two that swap too.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,16 +13,16 @@ from sqlalchemy.orm import Session
 
 from app.accounts.rules import Principal
 from app.errors import AppError
-from app.lessons import publishing, series
+from app.lessons import publishing, series_at_once
+from app.lessons.bulk import Part
 from app.lessons.changes import Doing
 from app.lessons.publishing import Selection
-from app.lessons.series import Scope
+from app.lessons.series_at_once import Intended, SeriesChange
 from app.transfer.columns import Record
 
-MOST: Final = 100
-"""Weekly lessons that one file may change or call off: each is a change of a series, with all that follows."""
-_MOST_ROUNDS: Final = 5
-"""How often a change is tried: so long may a chain be of lessons that each take the place of the next one."""
+MOST: Final = 1000
+"""Weekly lessons that one file may change or call off: a county has some 700. Their lessons are named in one statement
+each, and PostgreSQL takes 65,535 names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,59 +44,49 @@ class Change:
 
 @dataclass
 class Changes:
-    """The changes of a file, in the order in which they can be made."""
+    """The changes of a file."""
 
     principal: Principal
     doing: Doing
     all: list[Change] = field(default_factory=list)
+    _intended: Intended = field(default_factory=lambda: Intended({}, {}, {}))
 
     @property
-    def of_series(self) -> list[Change]:
-        """Those that change lessons; the others publish them only."""
-        return [each for each in self.all if each.is_of_series]
+    def of_series(self) -> dict[int, SeriesChange]:
+        """Those that change lessons, by row; the others publish them only."""
+        return {
+            each.record.row: SeriesChange(
+                each.entry_id, None if each.call_off else each.wanted, each.record.values["reason"]
+            )
+            for each in self.all
+            if each.is_of_series
+        }
 
-    def try_all(self, session: Session) -> dict[int, AppError]:
-        """Make those that can be made, and put them into their order. Returns the others by row, with why not."""
-        left = sorted(
-            self.of_series, key=lambda each: not each.call_off
-        )  # what is called off is in nobody's way
-        made: list[Change] = []
-        refused: dict[int, AppError] = {}
-        for _ in range(_MOST_ROUNDS):
-            before, refused = len(left), {}
-            for change in left:
-                try:
-                    with session.begin_nested():
-                        self._make(session, change)
-                except AppError as error:
-                    refused[change.record.row] = error
-                else:
-                    made.append(change)
-            left = [each for each in left if each.record.row in refused]
-            if not left or len(left) == before:
-                break
-        if not refused:
-            self._publish(session)
-        self.all = [*made, *(each for each in self.all if not each.is_of_series)]
-        return refused
+    def plan(self, session: Session) -> Mapping[int, AppError]:
+        """Plan them as if nothing were in their way; those that cannot be, by row, and why not."""
+        if wanted := self.of_series:
+            self._intended = series_at_once.plan_changes(session, self.principal, wanted, self.doing)
+        return self._intended.refused
+
+    @property
+    def parts(self) -> dict[int, Sequence[Part]]:
+        """What the lessons will hold, by row."""
+        return {row: each.parts for row, each in self._intended.reshaped.items()}
+
+    @property
+    def gone(self) -> Sequence[UUID]:
+        """Lessons that give up what they hold."""
+        return self._intended.gone
+
+    @property
+    def of_none(self) -> list[int]:
+        """Rows that change no lesson: all to come were called off one by one."""
+        return [row for row, each in self._intended.reshaped.items() if not (each.gone or each.added)]
 
     def make_all(self, session: Session) -> None:
-        """Make them, as they were tried."""
-        for change in self.of_series:
-            self._make(session, change)
-        self._publish(session)
-
-    def _make(self, session: Session, change: Change) -> None:
-        doing = replace(self.doing, reason=change.record.values["reason"])
-        if change.call_off:
-            series.withdraw_entry(session, self.principal, change.entry_id, Scope.ALL, None, doing)
-        else:
-            series.change_entry(
-                session, self.principal, change.entry_id, Scope.ALL, None, change.wanted, doing
-            )
-
-    def _publish(self, session: Session) -> None:
-        """Publish those of a term as one act: people are told once."""
+        """Make them, and publish those of a term as one act: people are told once."""
+        if wanted := self.of_series:
+            series_at_once.carry_out_all(session, self._intended, wanted, self.doing)
         by_term: dict[UUID, set[UUID]] = defaultdict(set)
         for change in self.all:
             if change.publish:

@@ -1,7 +1,6 @@
 """What keeps a row of the timetable from being planned, in the words of the table."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -43,12 +42,8 @@ _MOST_FREE: Final = 5
 def of_refusal(record: Record, error: AppError, names: Names) -> list[Fault]:
     """What a rule of planning refused."""
     extra = error.extra
-    if clashes := extra.get("clashes"):
-        return [_first_of(record, clashes[0], int(extra["total"]), names.places.zone)]
     facts: dict[str, str | int] = {}
     column = _COLUMN_OF.get(error.code, "period")
-    if apart := extra.get("bells_apart"):
-        facts |= _apart(apart, names)
     if "receiving_room_id" in extra:
         facts["value"] = "/".join(names.places.place_of(UUID(extra["receiving_room_id"])))
     if "room_id" in extra:
@@ -72,19 +67,25 @@ def of_bells(record: Record, plan: Plan) -> Fault | None:
     return record.fault("sites", "timetable.bells_apart", value=value, count=len(plan.apart), **when)
 
 
-def of_obstacles(record: Record, plan: Plan, obstacles: Obstacles) -> list[Fault]:
-    """What is in the way of a row, one fault for each other weekly lesson, and where else there is room for it."""
-    found: dict[object, list[InTheWay]] = {}
+def of_obstacles(
+    record: Record, plan: Plan, obstacles: Obstacles, unchanged: Mapping[UUID, int]
+) -> list[Fault]:
+    """What is in the way of a row, one fault for each other weekly lesson, and where else there is room for it.
+
+    `unchanged` are the rows about weekly lessons that are as their rows say, by the ids of these.
+    """
+    found: dict[tuple[str, int | None], list[InTheWay]] = {}
     for each in obstacles.clashes:
-        found.setdefault((each.title, each.plan), []).append(each)
-    faults = [_taken(record, plan, clashes) for clashes in found.values()]
+        row = each.wanted or (unchanged.get(each.entry_id) if each.entry_id else None)
+        found.setdefault((each.title, row), []).append(each)
+    faults = [_taken(record, plan, clashes, row) for (_, row), clashes in found.items()]
     if obstacles.free:
         slots = ", ".join(f"{slot.weekday}-{slot.period}" for slot in obstacles.free[:_MOST_FREE])
         faults.append(record.fault("weekday", "clash.free", slots=slots))
     return faults
 
 
-def _taken(record: Record, plan: Plan, clashes: Sequence[InTheWay]) -> Fault:
+def _taken(record: Record, plan: Plan, clashes: Sequence[InTheWay], row: int | None) -> Fault:
     order = list(Resource)
     taken = sorted({(order.index(each.clash.taken.resource), each.name) for each in clashes})
     first = clashes[0]
@@ -95,26 +96,9 @@ def _taken(record: Record, plan: Plan, clashes: Sequence[InTheWay]) -> Fault:
         "count": len({each.clash.wanted.interval for each in clashes}),
     }
     column = _COLUMNS[order[taken[0][0]]]
-    if first.plan is None:
+    if row is None:
         return record.fault(column, "clash.lesson", **facts)
-    return record.fault(column, "clash.row", first=first.plan, **facts)
-
-
-def _first_of(record: Record, clash: dict[str, Any], count: int, zone: ZoneInfo) -> Fault:
-    """What is in the way of a change, as REST would tell it."""
-    resource = Resource(clash["resource"])
-    interval = Interval(*(datetime.fromisoformat(clash[name]) for name in ("starts_at", "ends_at")))
-    when = _when(interval, zone)
-    facts = {"value": clash["name"], "title": clash["title"], "count": count}
-    return record.fault(_COLUMNS[resource], "clash.lesson", **when, **facts)
-
-
-def _apart(lessons: Sequence[dict[str, Any]], names: Names) -> dict[str, str | int]:
-    """The facts of lessons outside of a site's periods, as REST would tell them."""
-    first = lessons[0]
-    interval = Interval(*(datetime.fromisoformat(first[name]) for name in ("starts_at", "ends_at")))
-    value = "/".join(names.places.place_of(UUID(first["id"])))
-    return {"value": value, "count": len(lessons), **_when(interval, names.places.zone)}
+    return record.fault(column, "clash.row", first=row, **facts)
 
 
 def _when(interval: Interval, zone: ZoneInfo) -> dict[str, str]:

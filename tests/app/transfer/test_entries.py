@@ -124,7 +124,7 @@ def test_a_timetable_comes_in_is_corrected_and_goes_out(
         + table.row(**slot, main_room=other.code, sites=table.sites[0], teacher=second.login, period=2)
     )
     assert bureau.faults("timetable-entries", busy.replace(second.login, county.teacher.login)) == [
-        (3, "L3", "clash.lesson"),
+        (3, "L3", "clash.row"),
         (3, "D3", "clash.free"),
     ]
     assert bureau.faults("timetable-entries", busy) == []
@@ -176,6 +176,12 @@ def test_rows_with_their_ids_move_lessons_and_call_them_off(
     called_off = select(AuditEvent.after).where(AuditEvent.act == "entry.withdrawn")
     assert "并校" in str(look(session_factory, called_off))
 
+    # Three go round, then two change places: nobody waits for a place to be free first.
+    for days in ((3, 4, 2), (4, 3, 2), (2, 3, 4)):
+        for row, day in zip(moved, days, strict=False):
+            row["星期"] = str(day)
+        assert (send(moved, True)["errors"], send(moved)["errors"]) == ([], [])
+        assert stand() == {(days[0], 1, "首行"), (days[1], 1, "英语"), (days[2], 1, "英语")}
     # A new one may take the place that another leaves in the same file.
     back = [dict(row) for row in rows[:2]]
     back[1] |= {"星期": "星期五"}
@@ -185,7 +191,10 @@ def test_rows_with_their_ids_move_lessons_and_call_them_off(
     assert [(each["row"], each["code"]) for each in send(copied, True)["errors"]] == [(3, "entry.id_twice")]
     # What is in the way stays in it; what cannot move says so; a row of its own is told that it stands beside another.
     moved[0]["星期"] = "星期三"
-    assert [(each["cell"], each["code"]) for each in send(moved)["errors"]] == [("L2", "clash.lesson")]
+    assert [(each["cell"], each["code"]) for each in send(moved)["errors"]] == [
+        ("L2", "clash.row"),
+        ("D2", "clash.free"),
+    ]
     moved[0] |= {"星期": "星期二", "开始日期": str(county.term.first_day + timedelta(days=7))}
     moved[1]["课表编号"] = "7"
     moved[3]["状态"] = "草稿"

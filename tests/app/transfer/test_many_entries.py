@@ -16,6 +16,7 @@ from app.errors import AppError
 from app.keys import Keys
 from app.lessons import bulk, scheduling
 from app.lessons.changes import Doing
+from app.lessons.clash_report import Part
 from app.lessons.models import Lesson, LessonGroup
 from app.schools.models import Room
 from app.timetables import service as timetables
@@ -118,7 +119,8 @@ def _together(
     session: Session, principal: Principal, drafts: Mapping[int, EntryDraft]
 ) -> dict[int, str | None]:
     planned = bulk.plan_all(session, principal, drafts, Doing(counties.NOW))
-    survey = bulk.obstacles_of(session, planned.plans)
+    parts = {row: [Part.of_new(plan)] for row, plan in planned.plans.items()}
+    survey = bulk.obstacles_of(session, parts)
     assert survey.unseen is None
     refused = {row: error.code for row, error in planned.refused.items()}
     return {row: refused.get(row, "timetable.clash" if row in survey.obstacles else None) for row in drafts}
