@@ -2,9 +2,8 @@
 
 import json
 from collections.abc import Collection
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
-from threading import Barrier
+from functools import partial
 from typing import Any
 
 from hypothesis import given
@@ -21,6 +20,7 @@ from app.schools.models import Room
 from app.schools.schemas import RoomOut
 from app.versions import ANY
 from tests import counties, factories
+from tests.crowds import at_once
 
 WRITERS = 6
 ROOM = RoomOut.model_validate(RoomOut.model_config["json_schema_extra"]["example"])  # type: ignore[index]
@@ -137,15 +137,8 @@ def test_of_writers_who_saw_the_same_one_goes_on(client: TestClient, session: Se
     for person in people:
         address = f"/api/v1/people/{person.id}"
         tag = client.get(address, headers=bureau).headers["ETag"]
-        together = Barrier(WRITERS)
-
-        def close(_: int, address: str = address, tag: str = tag, together: Barrier = together) -> int:
-            together.wait()
-            answer = client.post(f"{address}/close", headers=bureau | {"If-Match": tag})
-            return answer.status_code
-
-        with ThreadPoolExecutor(WRITERS) as pool:
-            answers = sorted(pool.map(close, range(WRITERS)))
+        close = partial(client.post, f"{address}/close", headers=bureau | {"If-Match": tag})
+        answers = sorted(each.status_code for each in at_once([close] * WRITERS))
         assert answers == [200] + [412] * (WRITERS - 1)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
-from threading import Barrier
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +26,7 @@ from app.pairings.models import Pairing
 from app.schools.models import Room
 from tests import counties, factories
 from tests.counties import County, Site
+from tests.crowds import at_once
 from tests.waiting import wait_for_a_waiting_writer
 
 CLIENTS = 50
@@ -213,17 +213,10 @@ def test_of_many_clients_at_once_exactly_one_wins(
             site = counties.site(session, county.county, room, county.term)
             bodies.append(county.body(main_room_id=str(room.id), receiving_room_ids=[str(site.room.id)]))
     header = factories.bearer(keys, county.bureau)
-    together = Barrier(CLIENTS)
-
-    def ask(body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        together.wait()
-        answer = client.post("/api/v1/timetable-entries", headers=header, json=body)
-        return answer.status_code, answer.json()
-
-    with ThreadPoolExecutor(CLIENTS) as pool:
-        answers = list(pool.map(ask, bodies))
-    assert sorted(status for status, _ in answers) == [201] + [409] * (CLIENTS - 1)
-    losers = [body for status, body in answers if status == 409]
+    plan = partial(client.post, "/api/v1/timetable-entries", headers=header)
+    answers = at_once([partial(plan, json=body) for body in bodies])
+    assert sorted(each.status_code for each in answers) == [201] + [409] * (CLIENTS - 1)
+    losers = [each.json() for each in answers if each.status_code == 409]
     assert {body["code"] for body in losers} == {"timetable.clash"}
     assert {body["total"] for body in losers} == {20}
     assert {clash["name"] for body in losers for clash in body["clashes"]} == {county.teacher.name}

@@ -1,8 +1,7 @@
 """Planning by weeks and pupil groups, trying without storing, and drafts that only planners see."""
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date, time
-from threading import Barrier
+from functools import partial
 from typing import Any
 
 import pytest
@@ -23,6 +22,7 @@ from app.timetables.rules import Bell, LessonMode
 from app.timetables.weeks import WeekPattern
 from tests import counties, factories
 from tests.counties import NOW, County
+from tests.crowds import at_once
 
 CLIENTS = 50
 
@@ -188,17 +188,10 @@ def test_of_many_clients_that_want_the_same_pupils_exactly_one_wins(
             ids = {name: str(value) for name, value in each.items()}
             bodies.append(county.body(**ids, receiving_room_ids=rooms, pupil_group_ids=[str(pupils.id)]))
     header = factories.bearer(keys, county.bureau)
-    together = Barrier(CLIENTS)
-
-    def ask(body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        together.wait()
-        answer = client.post("/api/v1/timetable-entries", headers=header, json=body)
-        return answer.status_code, answer.json()
-
-    with ThreadPoolExecutor(CLIENTS) as pool:
-        answers = list(pool.map(ask, bodies))
-    assert sorted(status for status, _ in answers) == [201] + [409] * (CLIENTS - 1)
-    losers = [body for status, body in answers if status == 409]
+    plan = partial(client.post, "/api/v1/timetable-entries", headers=header)
+    answers = at_once([partial(plan, json=body) for body in bodies])
+    assert sorted(each.status_code for each in answers) == [201] + [409] * (CLIENTS - 1)
+    losers = [each.json() for each in answers if each.status_code == 409]
     assert {(body["code"], body["total"]) for body in losers} == {("timetable.clash", 4)}
     assert {clash["resource"] for body in losers for clash in body["clashes"]} == {"pupil_group"}
     with session_factory() as session:

@@ -4,9 +4,8 @@ For planning an entry it is shown in test_overlaps. What stands around is writte
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
-from threading import Barrier
+from functools import partial
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -35,6 +34,7 @@ from app.timetables.models import CurriculumRequirement
 from app.timetables.service import TermDraft
 from tests import counties, factories
 from tests.counties import BACK_TO_BACK, County
+from tests.crowds import at_once
 
 CLIENTS = 50
 
@@ -44,20 +44,13 @@ class Crowd:
 
     def __init__(self, client: TestClient, header: dict[str, str]) -> None:
         self._client, self._header = client, header
-        self._pool = ThreadPoolExecutor(CLIENTS)
 
     def ask(self, addresses: Sequence[str], bodies: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """What each of them was answered, those who were not refused without a `code`."""
-        together = Barrier(CLIENTS)
-
-        def ask(address: str, body: dict[str, Any]) -> dict[str, Any]:
-            together.wait()
-            while (answer := self._post(address, body)).status_code == 503:
-                continue  # too busy a machine for SQLite's patience: come again, as the answer says
-            return dict(answer.json())
-
-        assert len(addresses) == len(bodies) == CLIENTS
-        return list(self._pool.map(ask, addresses, bodies))
+        asked = list(zip(addresses, bodies, strict=True))
+        assert len(asked) == CLIENTS
+        answers = at_once([partial(self._post, address, body) for address, body in asked])
+        return [dict(each.json()) for each in answers]
 
     def one(self, address: str, body: dict[str, Any]) -> None:
         """One of them alone, who gets it."""
@@ -66,10 +59,6 @@ class Crowd:
 
     def _post(self, address: str, body: dict[str, Any]) -> httpx2.Response:
         return self._client.post(f"/api/v1/{address}", headers=self._header, json=body)
-
-    def close(self) -> None:
-        """They go."""
-        self._pool.shutdown()
 
     def refusals(self, addresses: Sequence[str], bodies: Sequence[dict[str, Any]]) -> set[str]:
         """Why all were refused but for one."""
@@ -201,7 +190,6 @@ def test_of_fifty_who_want_the_same_one_gets_it(
         assert session.scalar(select(func.count()).where(LessonSite.receiving_room_id == site.id)) == 1
         assert session.scalar(select(func.count()).where(LessonSite.lesson_id == UUID(one))) == 2
         assert session.scalar(select(func.count()).select_from(CurriculumRequirement)) == 2
-    crowd.close()
 
 
 def _another_term(session: Session, county: County) -> UUID:
