@@ -1,6 +1,7 @@
 """Rooms and units that change and close, over REST and in the database; how far places are from each other."""
 
 import uuid
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -24,7 +25,7 @@ from app.schools.models import PupilGroup, Room
 from app.schools.rules import EARTH_RADIUS_KM, RoomKind, distance_km
 from app.timetables import planning
 from tests import counties, factories
-from tests.counties import FIRST_DAY
+from tests.counties import FIRST_DAY, County
 
 PLACES = st.tuples(st.floats(-90, 90), st.floats(-180, 180))
 
@@ -46,87 +47,145 @@ def test_known_places_are_as_far_as_the_map_says() -> None:
     assert distance_km((0, 179.9), (0, -179.9)) == pytest.approx(22.2, abs=0.1)  # over the date line
 
 
+@dataclass(frozen=True)
+class Office:
+    """A county with a term of four weeks, and those who close what is in it."""
+
+    client: TestClient
+    county: County
+    spare: Room
+    """A main room in which nothing is planned."""
+    bureau: dict[str, str]
+    head: dict[str, str]
+    """The admin of the school."""
+
+    def ask(
+        self, method: str, path: str, body: Any = None, header: dict[str, str] | None = None
+    ) -> tuple[int, Any]:
+        answer = self.client.request(method, f"/api/v1/{path}", headers=header or self.bureau, json=body)
+        return answer.status_code, answer.json() if answer.content else None
+
+    def code(self, method: str, path: str, body: Any = None, header: dict[str, str] | None = None) -> str:
+        """Why it is refused."""
+        return str(self.ask(method, path, body, header)[1].get("code"))
+
+    def closed_from(self, path: str, body: Any = None, header: dict[str, str] | None = None) -> str | None:
+        """From when on a thing is closed after a step that goes well."""
+        status, thing = self.ask("POST", path, body, header)
+        assert status == 200, thing
+        day: str | None = thing["closed_from"]
+        return day
+
+    @property
+    def room(self) -> str:
+        return f"rooms/{self.county.main_room.id}"
+
+    @property
+    def school(self) -> str:
+        return f"org-units/{self.county.school.id}"
+
+    @property
+    def mid_term(self) -> dict[str, str]:
+        """From then on two of four lessons are still to come."""
+        return {"closed_from": str(self.county.term.first_day + timedelta(weeks=2))}
+
+    def lesson_in_period_two(self, **changes: Any) -> dict[str, Any]:
+        return self.county.body(weekday=self.county.term.first_day.isoweekday(), period=2, **changes)
+
+
 def test_rooms_and_units_change_and_close(client: TestClient, session: Session, keys: Keys) -> None:
     first_day = counties.tomorrow()
     county = counties.county(session, sites=2, first_day=first_day, weeks=4)
-    site, other = county.sites
     county.schedule(session, weekday=first_day.isoweekday())
     head = factories.bearer(keys, factories.person(session, county.school, Role.SCHOOL_ADMIN))
-    bureau = factories.bearer(keys, county.bureau)
     spare = factories.room(session, county.school)
-    body = county.body(weekday=first_day.isoweekday(), period=2)
     session.commit()
+    office = Office(client, county, spare, factories.bearer(keys, county.bureau), head)
+    rooms_and_units_change(office)
+    the_way_to_a_site_counts(office)
+    a_room_closes_after_its_last_lesson(office)
+    a_site_closes_once_all_is_given_without_it(office)
+    nothing_begins_where_it_is_closed(office)
+    what_was_closed_opens_again_from_above(office)
 
-    def ask(method: str, path: str, body: Any = None, header: dict[str, str] = bureau) -> tuple[int, Any]:
-        answer = client.request(method, f"/api/v1/{path}", headers=header, json=body)
-        return answer.status_code, answer.json() if answer.content else None
 
-    def code(method: str, path: str, body: Any = None, header: dict[str, str] = bureau) -> str:
-        return str(ask(method, path, body, header)[1].get("code"))
-
-    # --- changing ---
-    room, school = f"rooms/{county.main_room.id}", f"org-units/{county.school.id}"
+def rooms_and_units_change(office: Office) -> None:
+    room, school, head = office.room, office.school, office.head
     kinds = ["teacher_camera", "pupil_camera"]
-    status, changed = ask(
-        "PATCH", room, {"equipment_kinds": kinds, "seats": 45, "link_mbps_declared": 500}, head
-    )
+    equipped = {"equipment_kinds": kinds, "seats": 45, "link_mbps_declared": 500}
+    status, changed = office.ask("PATCH", room, equipped, head)
     assert (status, changed["equipment_kinds"], changed["seats"]) == (200, sorted(kinds), 45)
-    assert ask("PATCH", room, {"link_mbps_declared": None}, head)[1]["link_mbps_declared"] is None
-    place = {"latitude": 31.67, "longitude": 115.88}
-    assert ask("PATCH", school, {"coordinates": place})[1]["coordinates"] == place
-    assert (
-        ask("PATCH", f"org-units/{site.unit.id}", {"coordinates": {"latitude": 31.73, "longitude": 115.93}})[
-            0
-        ]
-        == 200
-    )
-    assert code("PATCH", school, {"name": "Mine"}, head) == "access.denied"
+    assert office.ask("PATCH", room, {"link_mbps_declared": None}, head)[1]["link_mbps_declared"] is None
+    assert office.code("PATCH", school, {"name": "Mine"}, head) == "access.denied"
     for path, bad in (
         (room, {"equipment_kinds": ["magic"]}), (room, {"equipment_kinds": ["ups", "ups"]}), (room, {"name": None}),
         (room, {"seats": 0}), (room, {"code": "M2"}), (room, {}), (school, {"coordinates": {"latitude": 91}}),
         (school, {"coordinates": {"latitude": 1}}), (school, {"name": " "}),
     ):  # fmt: skip
-        assert code("PATCH", path, bad) == "request.invalid", bad
-    query = f"pairings/suggestions?site_id={site.unit.id}&term_id={county.term.id}&subject=English"
-    reasons = {each["item"]: each for each in ask("GET", query)[1]["items"][0]["reasons"]}
+        assert office.code("PATCH", path, bad) == "request.invalid", bad
+
+
+def the_way_to_a_site_counts(office: Office) -> None:
+    site = office.county.sites[0].unit
+    for unit, place in (
+        (office.school, {"latitude": 31.67, "longitude": 115.88}),
+        (f"org-units/{site.id}", {"latitude": 31.73, "longitude": 115.93}),
+    ):
+        assert office.ask("PATCH", unit, {"coordinates": place})[1]["coordinates"] == place
+    query = f"pairings/suggestions?site_id={site.id}&term_id={office.county.term.id}&subject=English"
+    reasons = {each["item"]: each for each in office.ask("GET", query)[1]["items"][0]["reasons"]}
     assert (reasons["distance"]["fact"], reasons["distance"]["points"]) == (8.2, 8)
     assert reasons["nearness"]["points"] == 0
 
-    # --- closing ---
-    day = {"closed_from": str(first_day + timedelta(weeks=2))}
-    status, refused = ask("POST", f"{room}/close", day, head)
+
+def a_room_closes_after_its_last_lesson(office: Office) -> None:
+    first_day, last_day = office.county.term.first_day, office.county.term.last_day
+    status, refused = office.ask("POST", f"{office.room}/close", office.mid_term, office.head)
     assert (status, refused["code"], refused["total_lessons"], refused["total_pairings"]) == (
         409, "room.still_planned", 2, 2
     )  # fmt: skip
-    assert [each["date"] for each in refused["lessons"]] == [
-        str(first_day + timedelta(weeks=week)) for week in (2, 3)
-    ]
-    after = {"closed_from": str(county.term.last_day + timedelta(days=1))}
-    assert ask("POST", f"{room}/close", after, head)[1]["closed_from"] == after["closed_from"]
-    assert ask("POST", f"{room}/reopen", None, head)[1]["closed_from"] is None
-    # A site closes in mid-term, once its agreement has ended and its lessons are given without it.
-    unit = f"org-units/{other.unit.id}"
-    assert code("POST", f"{unit}/close", day) == "room.still_planned"
-    end = {"reason": "学校撤并", "stopped_from": day["closed_from"], "lessons": "drop"}
-    assert ask("POST", f"pairings/{other.pairing.id}/end", end)[0] == 200
-    assert ask("POST", f"{unit}/close", day)[1]["closed_from"] == day["closed_from"]
-    assert ask("GET", f"rooms/{other.room.id}")[1]["closed_from"] == day["closed_from"]
+    to_come = [str(first_day + timedelta(weeks=week)) for week in (2, 3)]
+    assert [each["date"] for each in refused["lessons"]] == to_come
+    after = str(last_day + timedelta(days=1))
+    assert office.closed_from(f"{office.room}/close", {"closed_from": after}, office.head) == after
+    assert office.closed_from(f"{office.room}/reopen", None, office.head) is None
+
+
+def a_site_closes_once_all_is_given_without_it(office: Office) -> None:
+    other = office.county.sites[1]
+    unit, day = f"org-units/{other.unit.id}", office.mid_term["closed_from"]
+    assert office.code("POST", f"{unit}/close", office.mid_term) == "room.still_planned"
+    end = {"reason": "学校撤并", "stopped_from": day, "lessons": "drop"}
+    assert office.ask("POST", f"pairings/{other.pairing.id}/end", end)[0] == 200
+    assert office.closed_from(f"{unit}/close", office.mid_term) == day
+    assert office.ask("GET", f"rooms/{other.room.id}")[1]["closed_from"] == day
+
+
+def nothing_begins_where_it_is_closed(office: Office) -> None:
+    county, other = office.county, office.county.sites[1]
     again = {
-        "main_room_id": str(spare.id), "receiving_room_id": str(other.room.id), "subjects": [], "capacity": 3,
-        "valid_from": str(first_day), "valid_to": str(county.term.last_day),
+        "main_room_id": str(office.spare.id), "receiving_room_id": str(other.room.id), "subjects": [], "capacity": 3,
+        "valid_from": str(county.term.first_day), "valid_to": str(county.term.last_day),
     }  # fmt: skip
-    assert code("POST", "pairings", again) == "room.closed"
-    assert code("POST", "timetable-entries", body) == "room.closed"
+    assert office.code("POST", "pairings", again) == "room.closed"
+    assert office.code("POST", "timetable-entries", office.lesson_in_period_two()) == "room.closed"
     new = {"org_unit_id": str(other.unit.id), "kind": "receiving", "code": "R2", "name": "2"}
-    assert code("POST", "rooms", new) == "org_unit.closed"
+    assert office.code("POST", "rooms", new) == "org_unit.closed"
     group = {"org_unit_id": str(other.unit.id), "name": "一年级", "grades": [1], "headcount": 9}
-    assert code("POST", "pupil-groups", group) == "org_unit.closed"
-    assert code("POST", f"rooms/{other.room.id}/reopen") == "org_unit.closed"
-    assert ask("POST", f"{unit}/reopen")[1]["closed_from"] is None
-    assert ask("POST", f"rooms/{other.room.id}/reopen")[1]["closed_from"] is None
-    assert code("POST", f"org-units/{county.county.id}/close", day) == "org_unit.county_stays"
-    assert ask("POST", f"rooms/{spare.id}/close", {"closed_from": str(first_day)})[0] == 200
-    assert code("POST", "timetable-entries", body | {"main_room_id": str(spare.id)}) == "room.closed"
+    assert office.code("POST", "pupil-groups", group) == "org_unit.closed"
+    begins = {"closed_from": str(county.term.first_day)}
+    assert office.closed_from(f"rooms/{office.spare.id}/close", begins) == begins["closed_from"]
+    in_spare = office.lesson_in_period_two(main_room_id=str(office.spare.id))
+    assert office.code("POST", "timetable-entries", in_spare) == "room.closed"
+
+
+def what_was_closed_opens_again_from_above(office: Office) -> None:
+    other = office.county.sites[1]
+    assert office.code("POST", f"rooms/{other.room.id}/reopen") == "org_unit.closed"
+    assert office.closed_from(f"org-units/{other.unit.id}/reopen") is None
+    assert office.closed_from(f"rooms/{other.room.id}/reopen") is None
+    county = f"org-units/{office.county.county.id}"
+    assert office.code("POST", f"{county}/close", office.mid_term) == "org_unit.county_stays"
 
 
 def test_a_class_that_leaves_is_planned_for_no_more(client: TestClient, session: Session, keys: Keys) -> None:
