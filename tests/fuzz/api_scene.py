@@ -205,4 +205,5 @@ def _mark(session: Session, owners: Mapping[uuid.UUID, uuid.UUID]) -> None:
         table = Base.metadata.tables[name]
         for row_id in session.scalars(select(table.c.id)).all():
             words = f"{mark_of(owners[row_id])} {mark_of_person(row_id)}"
-            session.execute(update(table).where(table.c.id == row_id).values({column: words}))
+            counted = {"sequence": table.c.sequence + 1} if name == "lessons" else {}  # as every edit of them
+            session.execute(update(table).where(table.c.id == row_id).values({column: words, **counted}))
