@@ -31,6 +31,7 @@ import app.lessons.many_routes
 import app.lessons.planning_routes
 import app.lessons.routes
 import app.lessons.series_routes
+import app.lessons.term_routes
 import app.live.routes
 import app.notices.letter_routes
 import app.notices.routes
@@ -115,6 +116,7 @@ ROUTERS = (
     app.pairings.routes.router,
     app.lessons.agreement_routes.router,
     app.timetables.routes.router,
+    app.lessons.term_routes.router,
     app.lessons.bell_routes.router,
     app.timetables.calendar_routes.router,
     app.lessons.calendar_routes.router,

@@ -55,6 +55,7 @@ VERBS |= {"delivering", "webhooks", "mailing", "tallies"}
 VERBS |= {"curriculum", "coverage"}
 VERBS |= {"claimed", "sign_in", "page_sign_in", "factors", "own_sign_ins"}
 VERBS |= {"many", "series", "replanning", "week_view", "finding", "bells", "bells_at_once", "series_at_once"}
+VERBS |= {"terms"}
 PUBLIC = VERBS | {
     "schemas",
     "rules",

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.lessons.models import Lesson
 from app.lessons.queries import WHOLE
-from app.lessons.rules import LessonState
+from app.lessons.rules import FREES_RESOURCES, LessonState
 
 
 def cancel_drafts_over(session: Session, entry_ids: Collection[UUID], now: dt.datetime) -> Sequence[UUID]:
@@ -47,14 +47,40 @@ def entries_with_lessons(session: Session, term_ids: Collection[UUID]) -> frozen
     return frozenset(each for each in session.scalars(query) if each is not None)
 
 
-def entries_called_off(session: Session, term_ids: Collection[UUID], today: dt.date) -> frozenset[UUID]:
-    """Entries of terms whose lessons from a day on were all called off, one by one."""
+def entries_called_off(
+    session: Session, term_ids: Collection[UUID], today: dt.date, last_day: dt.date = dt.date.max
+) -> frozenset[UUID]:
+    """Entries of terms whose lessons from a day on, until another, were all called off, one by one."""
     states: dict[UUID, set[LessonState]] = {}
-    query = select(Lesson.entry_id, Lesson.state).where(Lesson.term_id.in_(term_ids), Lesson.date >= today)
+    query = select(Lesson.entry_id, Lesson.state).where(
+        Lesson.term_id.in_(term_ids), Lesson.date.between(today, last_day)
+    )
     for entry_id, state in session.execute(query.distinct()):
         if entry_id is not None:
             states.setdefault(entry_id, set()).add(state)
     return frozenset(entry_id for entry_id, found in states.items() if found == {LessonState.CANCELLED})
+
+
+def lessons_of_term(
+    session: Session, term_id: UUID, first_day: dt.date, last_day: dt.date
+) -> Sequence[Lesson]:
+    """Lessons of a term on some days that take place or took place, by date."""
+    query = select(Lesson).where(
+        Lesson.term_id == term_id,
+        Lesson.date.between(first_day, last_day),
+        Lesson.state.not_in(FREES_RESOURCES),
+    )
+    query = query.order_by(Lesson.date, Lesson.starts_at, Lesson.id).options(*WHOLE)
+    return session.scalars(query, execution_options={"populate_existing": True}).all()
+
+
+def entries_with_lessons_on(
+    session: Session, entry_ids: Collection[UUID], days: Collection[dt.date]
+) -> frozenset[UUID]:
+    """Those of some entries that have a lesson on one of some days."""
+    query = select(Lesson.entry_id).where(Lesson.entry_id.in_(entry_ids), Lesson.date.in_(days))
+    query = query.where(Lesson.state.not_in(FREES_RESOURCES)).distinct()
+    return frozenset(each for each in session.scalars(query) if each is not None)
 
 
 def hand_over(session: Session, lesson_ids: Collection[UUID], entry_id: UUID) -> None:

@@ -3,9 +3,9 @@
 Whether planned lessons move by that is for the lessons domain (`app.lessons.bell_changes`), which calls these.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
@@ -139,3 +139,26 @@ def make_room(session: Session, draft: BellDraft, today: date) -> list[ScheduleC
             session.flush()
             cuts.append(ScheduleChange(piece.id, None, draft_of(piece)))
     return cuts
+
+
+def reaching(
+    session: Session, unit_ids: Collection[UUID], old: tuple[date, date], new: tuple[date, date]
+) -> list[tuple[BellSchedule, tuple[date, date]]]:
+    """Schedules of units that begin or end with a term's old days, and the days they have with its new ones.
+
+    Days that another schedule of the unit has stay that one's.
+    """
+    there = queries.bell_schedules_of(session, unit_ids, min(old[0], new[0]), max(old[1], new[1]))
+    found = []
+    for each in there:
+        others = [other for other in there if other.org_unit_id == each.org_unit_id and other is not each]
+        first, last = each.valid_from, each.valid_to
+        if last == old[1] < new[1]:
+            later = [other.valid_from for other in others if other.valid_from > last]
+            last = min([new[1], *(day - timedelta(days=1) for day in later)])
+        if first == old[0] > new[0]:
+            earlier = [other.valid_to for other in others if other.valid_to < first]
+            first = max([new[0], *(day + timedelta(days=1) for day in earlier)])
+        if (first, last) != (each.valid_from, each.valid_to):
+            found.append((each, (first, last)))
+    return found

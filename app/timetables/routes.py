@@ -1,4 +1,4 @@
-"""HTTP of terms, bells and the weekly timetable; planning an entry makes lessons, so it is in lessons."""
+"""HTTP of terms, bells and the weekly timetable; what makes or moves lessons is in lessons."""
 
 from datetime import date
 from typing import Annotated, Literal
@@ -11,7 +11,7 @@ from app.accounts.permissions import Action
 from app.accounts.reach import Target, allows
 from app.accounts.rules import Principal
 from app.database import SessionDep
-from app.entity_tags import IfMatch, IfNoneMatch, tagged
+from app.entity_tags import IfMatch, IfNoneMatch
 from app.errors import Conflict, Forbidden, Invalid, NotFound, PreconditionFailed, Unauthenticated, responses
 from app.listing import Paging
 from app.schemas import SORT, BelowUnit, Day, Page, PageAfter, PageLimit, decode_pair, encode_cursor
@@ -22,7 +22,6 @@ from app.timetables.schemas import (
     BellScheduleOut,
     NewTerm,
     TermOut,
-    TermPatch,
     TimetableEntryOut,
     bells,
 )
@@ -74,19 +73,6 @@ def show_term(
 ) -> Response:
     """One term of one's own county."""
     return known.answer(TermOut.of(service.show_term(session, principal, term_id)))
-
-
-@router.patch("/terms/{term_id}", summary="Change a term", response_model=TermOut, responses=_ON_CHANGE)
-def change_term(
-    term_id: UUID,
-    body: TermPatch,
-    session: SessionDep,
-    principal: Annotated[Principal, may(Action.TERM_CHANGE)],
-    seen: IfMatch,
-) -> Response:
-    """Change the name, the days or the weekdays of a term, while no lesson is left outside of it or in another week.
-    The county's bells keep their days."""
-    return tagged(TermOut.of(terms.change_term(session, principal, term_id, body.fields(), seen)))
 
 
 @router.delete("/terms/{term_id}", status_code=204, summary="Take a term back", responses=_ON_CHANGE)

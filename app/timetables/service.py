@@ -261,6 +261,11 @@ def entries(session: Session, ids: Collection[UUID]) -> Sequence[TimetableEntry]
     return queries.entries_by_ids(session, ids)
 
 
+def entries_of_term(session: Session, term_id: UUID) -> Sequence[TimetableEntry]:
+    """Entries of a term that were not withdrawn, drafts too."""
+    return queries.entries_of_term(session, term_id)
+
+
 def entries_meeting(
     session: Session, county_id: UUID, first_day: date, last_day: date
 ) -> Sequence[TimetableEntry]:

@@ -28,12 +28,25 @@ def change_term(
     session: Session, principal: Principal, term_id: UUID, wanted: Mapping[str, Any], seen: Seen
 ) -> Term:
     """Change fields of a `TermDraft`, but for its periods, as a bureau admin. Raises `Invalid` or `Conflict`."""
-    term = _require(session, principal, term_id, seen)
-    before = _facts(term)
+    term = require_term(session, principal, term_id, seen)
+    before = facts_of_term(term)
+    rewrite_term(session, term, wanted)
+    note_changed(session, principal, term, before)
+    return term
+
+
+def draft_of_term(term: Term, wanted: Mapping[str, Any]) -> TermDraft:
+    """What a term is to be. Raises `Invalid` for days that no term has."""
     now = TermDraft(term.name, term.first_day, term.last_day, weekdays=frozenset(term.weekdays))
     draft = replace(now, **wanted)
     check_term_days(draft)
-    entries = queries.entries_of_term(session, term_id)
+    return draft
+
+
+def rewrite_term(session: Session, term: Term, wanted: Mapping[str, Any]) -> None:
+    """Make a term what is wanted, as long as nothing planned is left out; nobody is asked who wants it."""
+    draft = draft_of_term(term, wanted)
+    entries = queries.entries_of_term(session, term.id)
     _refuse_other_weeks(term, draft, entries)
     _refuse_beyond(term, draft, entries)
     _refuse_weekdays(term, draft, entries)
@@ -44,16 +57,14 @@ def change_term(
             session.flush()
     except IntegrityError as error:
         if violated(error) == "term_still_planned":
-            raise _still_planned(term, "single lessons lie outside of these days") from None
-        raise term_conflict(session, term.county_id, draft, error, apart_from=term_id) from None
-    _note(session, principal, Act.TERM_CHANGED, term, before, _facts(term))
-    return term
+            raise still_planned(term, "single lessons lie outside of these days") from None
+        raise term_conflict(session, term.county_id, draft, error, apart_from=term.id) from None
 
 
 def remove_term(session: Session, principal: Principal, term_id: UUID, seen: Seen) -> None:
     """Take a term back for which nobody has planned or counted anything. Raises `Conflict` for others."""
-    term = _require(session, principal, term_id, seen)
-    before = _facts(term)
+    term = require_term(session, principal, term_id, seen)
+    before = facts_of_term(term)
     try:
         with session.begin_nested():
             session.delete(term)
@@ -66,7 +77,8 @@ def remove_term(session: Session, principal: Principal, term_id: UUID, seen: See
     _note(session, principal, Act.TERM_REMOVED, term, before, None)
 
 
-def _require(session: Session, principal: Principal, term_id: UUID, seen: Seen) -> Term:
+def require_term(session: Session, principal: Principal, term_id: UUID, seen: Seen) -> Term:
+    """A term that somebody may change, as they saw it, while nobody else changes the county's terms."""
     term = get_term(session, term_id, principal.county_id)
     require(principal, Action.TERM_CHANGE, Target(term.county_id), no_term(term_id))
     take_turns(session, [term.county_id])
@@ -76,14 +88,14 @@ def _require(session: Session, principal: Principal, term_id: UUID, seen: Seen) 
 
 def _refuse_other_weeks(term: Term, draft: TermDraft, entries: list[TimetableEntry]) -> None:
     if entries and week_span(term.first_day, 1) != week_span(draft.first_day, 1):
-        raise _still_planned(term, "another first week would count all of their weeks anew")
+        raise still_planned(term, "another first week would count all of their weeks anew")
 
 
 def _refuse_beyond(term: Term, draft: TermDraft, entries: list[TimetableEntry]) -> None:
     beyond = [each for each in entries if _leaves(each, draft.first_day, draft.last_day)]
     if beyond:
         days = f"{beyond[0].first_day} to {beyond[0].last_day}"
-        raise _still_planned(term, f"“{beyond[0].title}” is taught from {days}", len(beyond))
+        raise still_planned(term, f"“{beyond[0].title}” is taught from {days}", len(beyond))
 
 
 def _leaves(entry: TimetableEntry, first_day: date, last_day: date) -> bool:
@@ -93,19 +105,27 @@ def _leaves(entry: TimetableEntry, first_day: date, last_day: date) -> bool:
 def _refuse_weekdays(term: Term, draft: TermDraft, entries: list[TimetableEntry]) -> None:
     other = frozenset(term.weekdays) ^ draft.weekdays
     if found := [each for each in entries if each.weekday in other]:
-        raise _still_planned(term, f"“{found[0].title}” is on such a weekday", len(found))
+        raise still_planned(term, f"“{found[0].title}” is on such a weekday", len(found))
 
 
-def _still_planned(term: Term, why: str, entries: int | None = None) -> Conflict:
+def still_planned(term: Term, why: str, entries: int | None = None) -> Conflict:
+    """The refusal of days or weekdays that planned lessons do not fit into."""
     return Conflict(
         "term.still_planned",
         "Still planned",
-        f"{term.name} has a timetable: {why}. Change or end these lessons first, or mark days as holidays.",
+        f"{term.name} has a timetable: {why}. Change or end these lessons first, mark days as holidays, or say "
+        "`lessons=follow` to end with the term what is beyond its days.",
         entries=entries,
     )
 
 
-def _facts(term: Term) -> Facts:
+def note_changed(session: Session, principal: Principal, term: Term, before: Facts, **more: object) -> None:
+    """Tell the trail what a term was, and what became of lessons with it."""
+    _note(session, principal, Act.TERM_CHANGED, term, before, {**facts_of_term(term), **more})
+
+
+def facts_of_term(term: Term) -> Facts:
+    """What of a term the trail keeps."""
     days = {"first_day": term.first_day, "last_day": term.last_day}
     return {"name": term.name, **days, "weekdays": list(term.weekdays)}
 

@@ -20,6 +20,7 @@ def asks(scene: Scene) -> Asks:
         ("GET", "/api/v1/terms"): Ask(finds="term_id"),
         ("GET", "/api/v1/terms/{term_id}"): Ask(),
         ("PATCH", "/api/v1/terms/{term_id}"): Ask({"name": "Summer"}),
+        ("POST", "/api/v1/terms/{term_id}/effects"): Ask({"name": "Summer"}),
         ("DELETE", "/api/v1/terms/{term_id}"): Ask(),  # lessons are planned: refused
         ("GET", "/api/v1/calendar-days"): Ask(at_home=True),
         ("PUT", "/api/v1/calendar-days"): Ask(holidays, at_home=True),
