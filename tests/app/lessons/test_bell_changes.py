@@ -1,6 +1,7 @@
 """Bells that change under a timetable: the rules one by one, and a school that goes over to winter."""
 
 import uuid
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from app.lessons.bell_effects import Concerned, steps
 from app.lessons.models import Lesson, LessonChange
 from app.timetables.rules import Interval, days_left
 from tests import counties, factories
+from tests.counties import County
 
 MORNING = datetime(2026, 9, 7, tzinfo=UTC)
 DAYS = st.integers(0, 30).map(lambda number: date(2028, 2, 15) + timedelta(days=number))  # over a leap day
@@ -70,87 +72,150 @@ SWAPPED = periods((2, "08:30", "09:10"), (1, "09:10", "09:50"))
 SHORT = periods((1, "09:10", "09:50"))
 
 
-def test_a_county_goes_over_to_winter(client: TestClient, session: Session, keys: Keys) -> None:
-    first_day = counties.tomorrow()
-    county = counties.county(session, sites=1, first_day=first_day, weeks=4)
-    weekday, winter = first_day.isoweekday(), first_day + timedelta(weeks=2)
-    first = county.schedule(session, weekday=weekday).entry.id
-    second = county.schedule(session, weekday=weekday, period=2).entry.id
-    bureau = factories.bearer(keys, county.bureau)
-    session.commit()
+@dataclass(frozen=True)
+class Winter:
+    """A county whose bells change in the middle of a term of four weeks, and two weekly lessons in a row."""
 
-    def ask(method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+    client: TestClient
+    session: Session
+    county: County
+    first: uuid.UUID
+    second: uuid.UUID
+    """The entries of these lessons."""
+    bureau: dict[str, str]
+
+    @property
+    def begins(self) -> date:
+        return self.county.term.first_day + timedelta(weeks=2)
+
+    @property
+    def days(self) -> dict[str, Any]:
+        """What winter's bells are called, and when they ring."""
+        return {
+            "name": "冬季",
+            "valid_from": str(self.begins),
+            "valid_to": str(self.county.term.last_day),
+            "periods": WINTER,
+        }
+
+    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         address = f"/api/v1/bell-schedules{path}"
-        answer = client.request(method, address, headers={**bureau, **headers}, json=body)
+        answer = self.client.request(method, address, headers={**self.bureau, **headers}, json=body)
         return answer.status_code, answer.json() if answer.content else None
 
-    def times(entry: uuid.UUID) -> list[tuple[str, str]]:
-        query = select(Lesson).where(Lesson.entry_id == entry).order_by(Lesson.date)
+    def code(self, method: str, path: str, body: Any, **headers: str) -> str:
+        """Why it is refused."""
+        return str(self.ask(method, path, body, **headers)[1]["code"])
+
+    def schedules(self) -> list[dict[str, Any]]:
+        """Those of the county, the earliest first."""
+        found: list[dict[str, Any]] = self.ask("GET", f"?org_unit_id={self.county.county.id}")[1]["items"]
+        return found
+
+    def times(self, entry_id: uuid.UUID) -> list[tuple[str, str]]:
+        """When an entry's lessons begin, and how they stand."""
+        query = select(Lesson).where(Lesson.entry_id == entry_id).order_by(Lesson.date)
         query = query.execution_options(populate_existing=True)
         found = [
             (f"{each.starts_at + timedelta(hours=8):%H:%M}", each.state.value)
-            for each in session.scalars(query)
+            for each in self.session.scalars(query)
         ]
-        session.commit()  # SQLite has one writer
+        self.session.commit()  # SQLite has one writer
         return found
 
-    (summer,) = ask("GET", f"?org_unit_id={county.county.id}")[1]["items"]
-    begin = {"name": "冬季", "valid_from": str(winter), "valid_to": summer["valid_to"], "periods": WINTER}
-    new = {"org_unit_id": str(county.county.id), **begin}
-    assert ask("POST", "", new)[1]["code"] == "bells.overlap"
-    status, effects = ask("POST", "/effects", new | {"cut_others": True})
+
+def test_a_county_goes_over_to_winter(client: TestClient, session: Session, keys: Keys) -> None:
+    first_day = counties.tomorrow()
+    county = counties.county(session, sites=1, first_day=first_day, weeks=4)
+    weekday = first_day.isoweekday()
+    first = county.schedule(session, weekday=weekday).entry.id
+    second = county.schedule(session, weekday=weekday, period=2).entry.id
+    winter = Winter(client, session, county, first, second, factories.bearer(keys, county.bureau))
+    session.commit()
+    what_it_would_mean_is_told_before(winter)
+    cold = lessons_move_once_they_shall_follow(winter)
+    periods_change_places(winter, cold)
+    what_no_schedule_can_be_is_refused(winter, cold)
+    a_site_with_bells_of_its_own_stands_against_another_time(winter, cold)
+    lessons_without_their_period_fall_out(winter, cold)
+    the_trail_knows_each_schedule(winter)
+
+
+def what_it_would_mean_is_told_before(winter: Winter) -> None:
+    new = {"org_unit_id": str(winter.county.county.id), **winter.days}
+    assert winter.code("POST", "", new) == "bells.overlap"
+    status, effects = winter.ask("POST", "/effects", new | {"cut_others": True})
     assert (status, effects["total_moving"], effects["total_falling"]) == (200, 4, 0)
     assert {each["new_starts_at"][11:16] for each in effects["moving"]} == {"00:30", "01:10"}
-    copy = begin | {"cut_others": True}
-    status, refused = ask("POST", f"/{summer['id']}/copy", copy)
+    summer, copy = f"/{winter.schedules()[0]['id']}", winter.days | {"cut_others": True}
+    status, refused = winter.ask("POST", f"{summer}/copy", copy)
     assert (status, refused["code"]) == (409, "bells.lessons_planned")
     assert refused["moving"] == effects["moving"]
-    assert ask("POST", f"/{summer['id']}/copy/effects", copy)[1] == effects
-    assert times(first) == [("08:00", "published")] * 4  # asking and being refused change nothing
-    status, cold = ask("POST", f"/{summer['id']}/copy?lessons=follow", copy)
+    assert winter.ask("POST", f"{summer}/copy/effects", copy)[1] == effects
+    assert (
+        winter.times(winter.first) == [("08:00", "published")] * 4
+    )  # asking and being refused change nothing
+
+
+def lessons_move_once_they_shall_follow(winter: Winter) -> str:
+    """The address of winter's bells."""
+    summer, copy = f"/{winter.schedules()[0]['id']}", winter.days | {"cut_others": True}
+    status, cold = winter.ask("POST", f"{summer}/copy?lessons=follow", copy)
     assert (status, cold["periods"]) == (201, WINTER)
-    assert times(first) == [("08:00", "published")] * 2 + [("08:30", "published")] * 2
-    assert times(second) == [("08:40", "published")] * 2 + [("09:10", "published")] * 2
-    listed = ask("GET", f"?org_unit_id={county.county.id}&limit=1")[1]
-    assert listed["items"][0]["valid_to"] == str(winter - timedelta(days=1))
-    changed = session.scalars(select(LessonChange).where(LessonChange.lesson_id.is_not(None))).all()
-    session.commit()
+    assert winter.times(winter.first) == [("08:00", "published")] * 2 + [("08:30", "published")] * 2
+    assert winter.times(winter.second) == [("08:40", "published")] * 2 + [("09:10", "published")] * 2
+    assert winter.schedules()[0]["valid_to"] == str(winter.begins - timedelta(days=1))
+    changed = winter.session.scalars(select(LessonChange).where(LessonChange.lesson_id.is_not(None))).all()
+    winter.session.commit()
     assert (len(changed), {each.sequence for each in changed}) == (4, {1})
     assert len({each.act_id for each in changed}) == 1  # so that one notice can tell them all
+    return f"/{cold['id']}"
 
-    # Both periods change places: each lesson goes where the other one is.
-    address = f"/{cold['id']}"
-    assert ask("PATCH", f"{address}?lessons=follow", {"periods": SWAPPED})[0] == 200
-    assert (times(first)[3], times(second)[3]) == (("09:10", "published"), ("08:30", "published"))
-    tag = '"1"'
-    assert ask("PATCH", address, {"name": "Winter"}, **{"If-Match": tag})[1]["code"] == "version.stale"
-    assert ask("PATCH", address, {"name": "Winter"})[1]["name"] == "Winter"
-    assert ask("PATCH", address, {"periods": [*SHORT, *SHORT]})[1]["code"] == "request.invalid"
-    assert ask("PATCH", address, {"valid_from": summer["valid_from"]})[1]["code"] == "bells.overlap"
-    assert ask("PATCH", address, {"valid_to": "2000-01-01"})[1]["code"] == "days.reversed"
 
-    # A site with bells of its own cannot take part at another time.
-    own = {"org_unit_id": str(county.sites[0].unit.id), **begin, "periods": SWAPPED}
-    status, alone = ask("POST", "", own)
+def periods_change_places(winter: Winter, cold: str) -> None:
+    """Each lesson goes where the other one is."""
+    assert winter.ask("PATCH", f"{cold}?lessons=follow", {"periods": SWAPPED})[0] == 200
+    last = winter.times(winter.first)[3], winter.times(winter.second)[3]
+    assert last == (("09:10", "published"), ("08:30", "published"))
+
+
+def what_no_schedule_can_be_is_refused(winter: Winter, cold: str) -> None:
+    named, first_day = {"name": "Winter"}, str(winter.county.term.first_day)
+    assert winter.code("PATCH", cold, named, **{"If-Match": '"1"'}) == "version.stale"
+    assert winter.ask("PATCH", cold, named)[1]["name"] == "Winter"
+    assert winter.code("PATCH", cold, {"periods": [*SHORT, *SHORT]}) == "request.invalid"
+    assert winter.code("PATCH", cold, {"valid_from": first_day}) == "bells.overlap"
+    assert winter.code("PATCH", cold, {"valid_to": "2000-01-01"}) == "days.reversed"
+
+
+def a_site_with_bells_of_its_own_stands_against_another_time(winter: Winter, cold: str) -> None:
+    site_id = str(winter.county.sites[0].unit.id)
+    own = {"org_unit_id": site_id, **winter.days, "periods": SWAPPED}
+    status, alone = winter.ask("POST", "", own)
     assert status == 201
-    status, refused = ask("PATCH", f"{address}?lessons=follow", {"periods": periods((1, "10:00", "10:40"))})
+    late = {"periods": periods((1, "10:00", "10:40"))}
+    status, refused = winter.ask("PATCH", f"{cold}?lessons=follow", late)
     assert (status, refused["code"], refused["total_apart"]) == (409, "bells.sites_apart", 2)
-    assert refused["apart"][0]["site_id"] == str(county.sites[0].unit.id)
-    assert ask("DELETE", f"/{alone['id']}")[0] == 204
+    assert refused["apart"][0]["site_id"] == site_id
+    assert winter.ask("DELETE", f"/{alone['id']}")[0] == 204
 
-    # Without its period a lesson cannot be.
-    assert ask("POST", f"{address}/effects", {"periods": SHORT})[1]["total_falling"] == 2
-    assert ask("PATCH", f"{address}?lessons=follow", {"periods": SHORT})[0] == 200
-    assert times(second)[2:] == [("08:30", "cancelled")] * 2
-    assert ask("POST", f"/{cold['id']}/delete/effects")[1]["total_falling"] == 2
-    assert ask("DELETE", f"/{cold['id']}?lessons=follow")[0] == 204  # no bells are left on these days
-    assert times(first) == [("08:00", "published")] * 2 + [("09:10", "cancelled")] * 2
-    acts = client.get("/api/v1/audit-events?limit=200", headers=bureau).json()["items"]
+
+def lessons_without_their_period_fall_out(winter: Winter, cold: str) -> None:
+    assert winter.ask("POST", f"{cold}/effects", {"periods": SHORT})[1]["total_falling"] == 2
+    assert winter.ask("PATCH", f"{cold}?lessons=follow", {"periods": SHORT})[0] == 200
+    assert winter.times(winter.second)[2:] == [("08:30", "cancelled")] * 2
+    assert winter.ask("POST", f"{cold}/delete/effects")[1]["total_falling"] == 2
+    assert winter.ask("DELETE", f"{cold}?lessons=follow")[0] == 204  # no bells are left on these days
+    assert winter.times(winter.first) == [("08:00", "published")] * 2 + [("09:10", "cancelled")] * 2
+
+
+def the_trail_knows_each_schedule(winter: Winter) -> None:
+    acts = winter.client.get("/api/v1/audit-events?limit=200", headers=winter.bureau).json()["items"]
     assert {"bells.put_in_force", "bells.changed", "bells.removed"} <= {each["act"] for each in acts}
+    (summer,) = winter.schedules()
     (cut,) = [each for each in acts if each["subject_id"] == summer["id"] and each["act"] == "bells.changed"]
-    assert (cut["before"]["valid_to"], cut["after"]["valid_to"]) == (
-        summer["valid_to"], str(winter - timedelta(days=1))
-    )  # fmt: skip
+    ends = cut["before"]["valid_to"], cut["after"]["valid_to"]
+    assert ends == (str(winter.county.term.last_day), str(winter.begins - timedelta(days=1)))
 
 
 def test_a_lesson_that_would_meet_another_is_named_before(
