@@ -1,8 +1,9 @@
 """A calendar that changes over planned lessons: a holiday announced late, and a Saturday that makes up for it."""
 
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
@@ -24,90 +25,147 @@ from tests.counties import NOW
 from tests.statements import recorded
 
 
+@dataclass(frozen=True)
+class Autumn:
+    """Four weeks of English on one weekday and music on the next, and a holiday that is announced late."""
+
+    client: TestClient
+    session: Session
+    bureau: dict[str, str]
+    first_day: date
+    english: UUID
+    music: UUID
+    """The entries of these lessons."""
+
+    @property
+    def holiday(self) -> date:
+        """A day of English."""
+        return self.first_day + timedelta(weeks=1)
+
+    @property
+    def day_after(self) -> date:
+        """A day of music."""
+        return self.holiday + timedelta(days=1)
+
+    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        answer = self.client.request(method, f"/api/v1/{path}", headers=self.bureau, json=body)
+        return answer.status_code, answer.json() if answer.content else None
+
+    def a_lesson(self, since: date, state: str = "published") -> str:
+        """The address of the first lesson from a day on that stands so."""
+        found = self.ask("GET", f"lessons?from={since}T00:00:00Z&limit=1&state={state}")[1]["items"]
+        return f"lessons/{found[0]['id']}"
+
+    def states(self, entry_id: UUID, day: date) -> list[str]:
+        """How an entry's lessons of a day stand."""
+        query = select(Lesson.state).where(Lesson.entry_id == entry_id, Lesson.date == day)
+        found = sorted(each.value for each in self.session.scalars(query))
+        self.session.commit()  # SQLite has one writer
+        return found
+
+
 def test_a_holiday_announced_late(client: TestClient, session: Session, keys: Keys) -> None:
     first_day = counties.tomorrow()
     county = counties.county(session, sites=1, first_day=first_day, weeks=4)
-    weekday = first_day.isoweekday()
-    english = county.schedule(session, weekday=weekday).entry.id
-    holiday = first_day + timedelta(weeks=1)
-    other_day = holiday + timedelta(days=1)
-    music = county.schedule(session, weekday=other_day.isoweekday(), subject="Music", title="Music").entry.id
+    next_weekday = (first_day + timedelta(days=1)).isoweekday()
+    english = county.schedule(session, weekday=first_day.isoweekday()).entry.id
+    music = county.schedule(session, weekday=next_weekday, subject="Music", title="Music").entry.id
     bureau = factories.bearer(keys, county.bureau)
     session.commit()
+    autumn = Autumn(client, session, bureau, first_day, english, music)
+    what_was_cancelled_by_itself_stays_so(autumn)
+    what_a_holiday_takes_is_told_before(autumn)
+    lessons_of_a_holiday_are_cancelled(autumn)
+    nobody_moves_a_lesson_to_a_holiday_by_mistake(autumn)
+    a_day_that_follows_another_weekday_has_its_lessons(autumn)
+    what_the_calendar_took_it_gives_back(autumn)
+    days_are_named_once(autumn)
 
-    def ask(method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        answer = client.request(method, f"/api/v1/{path}", headers=bureau, json=body)
-        return answer.status_code, answer.json() if answer.content else None
 
-    def states(entry: Any) -> dict[str, list[str]]:
-        query = select(Lesson).where(Lesson.entry_id == entry).order_by(Lesson.date, Lesson.sequence)
-        found: dict[str, list[str]] = {}
-        for each in session.scalars(query.execution_options(populate_existing=True)):
-            found.setdefault(each.date.isoformat(), []).append(each.state.value)
-        session.commit()
-        return {day: sorted(there) for day, there in found.items()}
+def what_was_cancelled_by_itself_stays_so(autumn: Autumn) -> None:
+    """A lesson that was cancelled without a reason, whatever the calendar says of its day."""
+    day = autumn.first_day + timedelta(weeks=3)
+    off = update(Lesson).where(Lesson.entry_id == autumn.english, Lesson.date == day)
+    autumn.session.execute(off.values(state=LessonState.CANCELLED, sequence=1))
+    autumn.session.commit()
+    mark = {"days": [{"date": str(day), "kind": "holiday", "name": "大风"}]}
+    assert autumn.ask("PUT", "calendar-days?lessons=follow", mark)[0] == 200
+    assert autumn.ask("DELETE", f"calendar-days/{day}?lessons=follow")[0] == 204
+    assert autumn.states(autumn.english, day) == ["cancelled"]
 
-    # A lesson that was cancelled without a reason stays so, whatever the calendar says of its day.
-    off = first_day + timedelta(weeks=3)
-    session.execute(
-        update(Lesson)
-        .where(Lesson.entry_id == english, Lesson.date == off)
-        .values(state=LessonState.CANCELLED, sequence=1)
-    )
-    session.commit()
-    mark = {"days": [{"date": str(off), "kind": "holiday", "name": "大风"}]}
-    assert ask("PUT", "calendar-days?lessons=follow", mark)[0] == 200
-    assert ask("DELETE", f"calendar-days/{off}?lessons=follow")[0] == 204
-    assert states(english)[str(off)] == ["cancelled"]
 
-    # Another date's lesson was moved to the day that becomes a holiday.
-    second = ask("GET", f"lessons?from={first_day + timedelta(weeks=2)}T00:00:00Z&limit=1")[1]["items"][0]
-    assert ask("POST", f"lessons/{second['id']}/move", {"date": str(holiday), "period": 2})[0] == 200
-    wanted = {"days": [{"date": str(holiday), "kind": "holiday", "name": "台风"}]}
-    status, refused = ask("PUT", "calendar-days", wanted)
+def _typhoon(autumn: Autumn) -> dict[str, Any]:
+    return {"days": [{"date": str(autumn.holiday), "kind": "holiday", "name": "台风"}]}
+
+
+def what_a_holiday_takes_is_told_before(autumn: Autumn) -> None:
+    """Another date's lesson, too, that was moved to the day."""
+    second = autumn.a_lesson(autumn.first_day + timedelta(weeks=2))
+    move = {"date": str(autumn.holiday), "period": 2}
+    assert autumn.ask("POST", f"{second}/move", move)[0] == 200
+    status, refused = autumn.ask("PUT", "calendar-days", _typhoon(autumn))
     assert (status, refused["code"], refused["total_falling"]) == (409, "calendar.lessons_planned", 2)
-    assert "台风" not in str(ask("GET", "calendar-days")[1])
-    effects = ask("POST", "calendar-days/effects", wanted)[1]
-    assert ([each["date"] for each in effects["falling"]], effects["missing"]) == ([str(holiday)] * 2, [])
-    assert states(english)[str(holiday)] == ["published", "published"]  # asking changes nothing
+    assert "台风" not in str(autumn.ask("GET", "calendar-days")[1])
+    effects = autumn.ask("POST", "calendar-days/effects", _typhoon(autumn))[1]
+    assert [each["date"] for each in effects["falling"]] == [str(autumn.holiday)] * 2
+    assert effects["missing"] == []
+    assert autumn.states(autumn.english, autumn.holiday) == ["published"] * 2  # asking changes nothing
 
-    status, done = ask("PUT", "calendar-days?lessons=follow", wanted)
+
+def lessons_of_a_holiday_are_cancelled(autumn: Autumn) -> None:
+    status, done = autumn.ask("PUT", "calendar-days?lessons=follow", _typhoon(autumn))
     assert (status, done["lessons"]) == (200, {"added": 0, "cancelled": 2, "unplanned": []})
-    assert states(english)[str(holiday)] == ["cancelled", "cancelled"]
-    # Nobody moves a lesson to a holiday by mistake, or makes up for one on it.
-    third = ask("GET", f"lessons?from={first_day}T00:00:00Z&limit=1&state=published")[1]["items"][0]
-    lost = ask("GET", f"lessons?from={first_day}T00:00:00Z&limit=1&state=cancelled")[1]["items"][0]
-    for lesson, act in ((third, "move"), (lost, "make-up")):
-        answer = ask("POST", f"lessons/{lesson['id']}/{act}", {"date": str(holiday), "period": 2})[1]
-        assert answer["code"] == "calendar.holiday" and "台风" in answer["detail"]
-    told = session.scalars(select(LessonChange).where(LessonChange.kind == "cancelled")).all()
+    assert autumn.states(autumn.english, autumn.holiday) == ["cancelled"] * 2
+    told = autumn.session.scalars(select(LessonChange).where(LessonChange.kind == "cancelled")).all()
+    autumn.session.commit()
     assert len(told) == 2 and all(each.reason for each in told)
-    session.commit()
 
-    # The day after shall follow the weekday of the holiday: its own lessons go, what would come is in nobody's way.
-    makes_up = {
-        "days": [{"date": str(other_day), "kind": "make_up_day", "follows_weekday": weekday}],
-        "unmark": [str(holiday)],
-    }
-    effects = ask("POST", "calendar-days/effects", makes_up)[1]
+
+def nobody_moves_a_lesson_to_a_holiday_by_mistake(autumn: Autumn) -> None:
+    """Or makes up for one on it."""
+    there = {"date": str(autumn.holiday), "period": 2}
+    planned, lost = autumn.a_lesson(autumn.first_day), autumn.a_lesson(autumn.first_day, "cancelled")
+    for path in (f"{planned}/move", f"{lost}/make-up"):
+        answer = autumn.ask("POST", path, there)[1]
+        assert answer["code"] == "calendar.holiday" and "台风" in answer["detail"]
+
+
+def _made_up_for(autumn: Autumn) -> dict[str, Any]:
+    """The day after follows the weekday of the holiday, which is none any more."""
+    weekday = autumn.holiday.isoweekday()
+    after = {"date": str(autumn.day_after), "kind": "make_up_day", "follows_weekday": weekday}
+    return {"days": [after], "unmark": [str(autumn.holiday)]}
+
+
+def a_day_that_follows_another_weekday_has_its_lessons(autumn: Autumn) -> None:
+    """Its own lessons go; what would come is in nobody's way."""
+    effects = autumn.ask("POST", "calendar-days/effects", _made_up_for(autumn))[1]
     assert [each["title"] for each in effects["falling"]] == ["Music"]
-    assert [each["date"] for each in effects["missing"]] == [str(holiday), str(other_day)]
+    assert [each["date"] for each in effects["missing"]] == [str(autumn.holiday), str(autumn.day_after)]
     assert effects["unplanned"] == []
-    status, done = ask("PUT", "calendar-days?lessons=follow", makes_up)
+    status, done = autumn.ask("PUT", "calendar-days?lessons=follow", _made_up_for(autumn))
     assert (status, done["lessons"]) == (200, {"added": 2, "cancelled": 1, "unplanned": []})
-    assert states(english)[str(holiday)].count("published") == 1
-    assert states(english)[str(other_day)] == ["published"]
-    assert states(music)[str(other_day)] == ["cancelled"]
-    # Taken back, what the calendar took comes again, as far as nothing is there by then.
-    assert ask("DELETE", f"calendar-days/{other_day}")[1]["code"] == "calendar.lessons_planned"
-    assert ask("DELETE", f"calendar-days/{other_day}?lessons=follow")[0] == 204
-    assert states(music)[str(other_day)] == ["cancelled", "published"]
-    assert states(english)[str(other_day)] == ["cancelled"]
-    events = ask("GET", "audit-events?act=calendar.marked")[1]["items"]
+    assert autumn.states(autumn.english, autumn.holiday).count("published") == 1
+    assert autumn.states(autumn.english, autumn.day_after) == ["published"]
+    assert autumn.states(autumn.music, autumn.day_after) == ["cancelled"]
+    events = autumn.ask("GET", "audit-events?act=calendar.marked")[1]["items"]
     assert events[0]["after"]["lessons"] == {"added": 2, "cancelled": 1, "not_added": 0}
-    assert ask("PUT", "calendar-days", {"days": []})[1]["code"] == "request.invalid"
-    twice = makes_up | {"unmark": [str(other_day)]}
-    assert ask("PUT", "calendar-days", twice)[1]["code"] == "request.invalid"
+
+
+def what_the_calendar_took_it_gives_back(autumn: Autumn) -> None:
+    """As far as nothing is there by then."""
+    day = f"calendar-days/{autumn.day_after}"
+    assert autumn.ask("DELETE", day)[1]["code"] == "calendar.lessons_planned"
+    assert autumn.ask("DELETE", f"{day}?lessons=follow")[0] == 204
+    assert autumn.states(autumn.music, autumn.day_after) == ["cancelled", "published"]
+    assert autumn.states(autumn.english, autumn.day_after) == ["cancelled"]
+
+
+def days_are_named_once(autumn: Autumn) -> None:
+    twice = _made_up_for(autumn) | {"unmark": [str(autumn.day_after)]}
+    nothing: dict[str, Any] = {"days": []}
+    for body in (nothing, twice):
+        assert autumn.ask("PUT", "calendar-days", body)[1]["code"] == "request.invalid"
 
 
 def test_what_is_in_the_way_is_told_and_what_was_held_stays(
