@@ -39,6 +39,7 @@ class Wanted:
     room_id: UUID | None = None
     subject: str | None = None
     org_unit_id: UUID | None = None
+    without_teacher: bool = False
 
 
 def shown(session: Session, lesson_id: UUID) -> ShownLesson:
@@ -73,6 +74,7 @@ def list_lessons(
         room_id=wanted.room_id,
         subject=wanted.subject,
         org_unit_ids=units,
+        without_teacher=wanted.without_teacher,
         drafts=sees_drafts(principal),
     )
     return queries.page(session, search, paging)

@@ -15,6 +15,7 @@ from app.lessons.models import Lesson, LessonSite
 from app.lessons.queries import known
 from app.lessons.rules import LessonState
 from app.lessons.showing_queries import LESSONS, ShownLesson, served_lessons, takes_part, whole
+from app.lessons.teacherless import WITHOUT_TEACHER
 from app.listing import Paging, Slice, both_ways, page_of, rows_of_page
 
 
@@ -46,6 +47,7 @@ class Search:
     room_id: UUID | None = None
     subject: str | None = None
     org_unit_ids: frozenset[UUID] | None = None
+    without_teacher: bool = False
     drafts: bool = False
 
 
@@ -80,6 +82,7 @@ _NARROWING: Final[Mapping[str, ColumnElement[bool]]] = {
     "term_id": _lessons.term_id == _id("term_id"),
     "teacher_id": _lessons.teacher_id == _id("teacher_id"),
     "subject": _lessons.subject == bindparam("subject"),
+    "without_teacher": WITHOUT_TEACHER,
 }
 # What leads to lessons, by lessons and by their sites: a lesson is in reach when any of somebody's ways finds it.
 _WAYS: Final[Mapping[str, ColumnElement[UUID]]] = {
@@ -112,6 +115,7 @@ def page(session: Session, search: Search, paging: Paging) -> Slice[ShownLesson]
         "teacher_id": search.teacher_id,
         "room_id": search.room_id,
         "subject": search.subject,
+        "without_teacher": search.without_teacher or None,
         "org_unit_ids": None if search.org_unit_ids is None else list(search.org_unit_ids),
         **_ways_of(search.reach),
     }

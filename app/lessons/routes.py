@@ -48,6 +48,9 @@ def list_lessons(
     room_id: Annotated[UUID | None, Query(description="Only those given in this room or reaching it")] = None,
     org_unit_id: BelowUnit = None,
     subject: Annotated[str | None, Query(max_length=50, description="Only those of this subject")] = None,
+    without_teacher: Annotated[
+        bool, Query(description="Only those to be given whose teacher has left or is no teacher on that day")
+    ] = False,
     sort: Annotated[Literal["starts_at", "-starts_at"], SORT] = "starts_at",
     limit: PageLimit = 50,
     after: PageAfter = None,
@@ -64,6 +67,7 @@ def list_lessons(
         room_id=room_id,
         subject=subject,
         org_unit_id=org_unit_id,
+        without_teacher=without_teacher,
     )
     page = finding.list_lessons(session, principal, wanted, Paging(sort, after, limit))
     return as_json(Page[LessonOut](items=[LessonOut.of(each) for each in page.items], next=page.next))

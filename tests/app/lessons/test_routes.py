@@ -100,6 +100,15 @@ def test_lessons_are_narrowed_and_paged(client: TestClient, county: County, bure
     assert listed(client, bureau, f"entry_id={first['id']}&state=published") == everything[::2]
     assert listed(client, bureau, "state=live&state=ended") == []
     assert listed(client, bureau, "mine=true") == []
+    assert listed(client, bureau, "without_teacher=true") == []
+    role = county.teacher.assignments[0].id
+    last_day = everything[1]["date"]  # and so the weeks after the first stand without somebody
+    ended = client.post(f"/api/v1/assignments/{role}/end", headers=bureau, json={"last_day": last_day})
+    assert ended.status_code == 200
+    assert listed(client, bureau, "without_teacher=true") == everything[2:]
+    assert client.post(f"/api/v1/people/{county.teacher.id}/close", headers=bureau).status_code == 200
+    assert listed(client, bureau, f"without_teacher=true&entry_id={first['id']}") == everything[::2]
+    everything = listed(client, bureau)
     collected: list[dict[str, Any]] = []
     after: str | None = ""
     while after is not None:
