@@ -131,11 +131,11 @@ def _refuse_planned(session: Session, rooms: Sequence[Room], day: date) -> None:
     if lessons:
         first = lessons[0]
         told.append(
-            f"{len(lessons)} lessons are there from {day} on, the first “{first.title}” on {first.date}; "
+            f"Lessons there from {day} on: {len(lessons)}, the first “{first.title}” on {first.date}; "
             "cancel them or move them to other rooms"
         )
     if agreed:
-        told.append(f"{len(agreed)} pairings reach beyond it; end them before that day")
+        told.append(f"Pairings that reach beyond it: {len(agreed)}; end them before that day")
     raise Conflict(
         "room.still_planned",
         "Still planned",

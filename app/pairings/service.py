@@ -98,7 +98,9 @@ def check_terms(draft: PairingDraft, main: Room, receiving: Room) -> None:
     """Raise `Invalid` for days that cannot be, or rooms that are not what an agreement needs."""
     if draft.valid_to < draft.valid_from:
         raise Invalid(
-            "pairing.days_reversed", "Days in the wrong order", "valid_to must not be before valid_from."
+            "pairing.days_reversed",
+            "Days in the wrong order",
+            f"The last day {draft.valid_to} is before the first one, {draft.valid_from}.",
         )
     _require_kind(main, RoomKind.MAIN)
     _require_kind(receiving, RoomKind.RECEIVING)
