@@ -58,7 +58,9 @@ def effects_of(session: Session, principal: Principal, days: Days) -> Effects:
     schools.require_at(session, principal, Action.CALENDAR_SET, principal.county_id)
     wanted = {day: draft.wanted if draft else None for day, draft in days.items()}
     changes = special_days.turns(session, principal.county_id, wanted)
-    falling = queries.standing_on(session, principal.county_id, [turn.date for turn in changes])
+    standing = queries.standing_on(session, principal.county_id, [turn.date for turn in changes])
+    empty = {turn.date for turn in changes if turn.after is None}
+    falling = [each for each in standing if each.date in empty or not _has_its_own_day(each)]
     missing = special_days.entries_following(session, principal.county_id, changes)
     return Effects(changes, falling, missing)
 
@@ -68,7 +70,7 @@ def try_days(
 ) -> tuple[Effects, tuple[Unplanned, ...]]:
     """The same, and which of the missing lessons could not be added and why: the change is made and taken back."""
     effects = effects_of(session, principal, days)
-    if _held(effects, doing):
+    if held(effects, doing):
         return effects, ()  # it would be refused anyhow
     with audit.trial(session):
         _put(session, principal.county_id, days)
@@ -113,19 +115,20 @@ def _follow(session: Session, county_id: UUID, effects: Effects, doing: Doing) -
     """Let lessons be as the calendar says now. Raises `Conflict` when some of these days were held already."""
     if not effects.falling and not effects.missing:
         return NOTHING
-    if held := _held(effects, doing):
-        raise _held_refusal(held)
+    if begun := held(effects, doing):
+        raise _held_refusal(begun)
     # Lessons that were moved to a day without school fall out like all others of the day.
     empty = {turn.date for turn in effects.turns if turn.after is None}
-    special = [
-        each.id
-        for each in effects.falling
-        if each.date in empty and (each.moved_from_id is not None or each.makes_up_id is not None)
-    ]
+    special = [each.id for each in effects.falling if each.date in empty and _has_its_own_day(each)]
     off = replace(doing, reason=doing.reason or NO_SCHOOL)
     call_off(session, queries.lessons_by_ids(session, special), off)
     done = replan_days(session, county_id, [turn.date for turn in effects.turns], doing)
     return replace(done, cancelled=done.cancelled + len(special))
+
+
+def _has_its_own_day(lesson: Lesson) -> bool:
+    """Whether somebody put a lesson on its day, whatever weekday that follows."""
+    return lesson.moved_from_id is not None or lesson.makes_up_id is not None
 
 
 def _note(
@@ -174,7 +177,8 @@ def _refuse_effects(effects: Effects) -> None:
     )
 
 
-def _held(effects: Effects, doing: Doing) -> list[Lesson]:
+def held(effects: Effects, doing: Doing) -> list[Lesson]:
+    """Lessons of days that shall have none, which have begun or are over: nothing makes such days so."""
     return [each for each in effects.falling if each.state not in CHANGEABLE or each.ends_at <= doing.now]
 
 

@@ -132,8 +132,8 @@ def turns(session: Session, county_id: UUID, wanted: Mapping[date, SpecialDay | 
     calendars = {term.id: calendar_of(session, term) for term in terms}
     for day, special in sorted(wanted.items()):
         term = next((each for each in terms if each.first_day <= day <= each.last_day), None)
-        if special is not None:
-            _refuse_trouble(day, special, term)
+        if special is not None and (refusal := _trouble(day, special, term)):
+            raise refusal
         if term is None:
             continue
         before = calendars[term.id]
@@ -141,6 +141,21 @@ def turns(session: Session, county_id: UUID, wanted: Mapping[date, SpecialDay | 
         after = SchoolCalendar(before.weekdays, rest if special is None else {**rest, day: special})
         if (old := before.weekday_taught(day)) != (new := after.weekday_taught(day)):
             found.append(Turn(day, old, new))
+    return found
+
+
+def troubles(
+    session: Session, county_id: UUID, wanted: Mapping[date, SpecialDay | None]
+) -> dict[date, Invalid]:
+    """Those of the days that cannot become what is wanted, and why not."""
+    if not wanted:
+        return {}
+    terms = queries.terms_meeting(session, county_id, min(wanted), max(wanted))
+    found: dict[date, Invalid] = {}
+    for day, special in sorted(wanted.items()):
+        term = next((each for each in terms if each.first_day <= day <= each.last_day), None)
+        if special is not None and (refusal := _trouble(day, special, term)):
+            found[day] = refusal
     return found
 
 
@@ -214,10 +229,10 @@ def refuse_holiday(session: Session, county_id: UUID, day: date) -> None:
             )
 
 
-def _refuse_trouble(day: date, wanted: SpecialDay, term: Term | None) -> None:
+def _trouble(day: date, wanted: SpecialDay, term: Term | None) -> Invalid | None:
     trouble = trouble_with(day, wanted, frozenset(term.weekdays) if term else None)
     if trouble is None:
-        return
+        return None
     followed = WEEKDAYS[(wanted.follows_weekday or 1) - 1]
     why = {
         Trouble.FOLLOWS_NOTHING: "a make-up day needs the weekday whose timetable it follows",
@@ -226,7 +241,7 @@ def _refuse_trouble(day: date, wanted: SpecialDay, term: Term | None) -> None:
         Trouble.FOLLOWS_A_FREE_DAY: f"on a {followed} there are no lessons in this term",
         Trouble.OUTSIDE_TERMS: "it lies in no term, so there is no timetable to follow",
     }[trouble]
-    raise Invalid(
+    return Invalid(
         f"calendar.{trouble.value}",
         "Not a possible day",
         f"{day} cannot be marked so: {why}.",

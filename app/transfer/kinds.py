@@ -11,6 +11,7 @@ from app.accounts.permissions import Action
 from app.accounts.rules import Principal
 from app.transfer import (
     bells,
+    calendar_days,
     curriculum,
     entries,
     headcounts,
@@ -32,6 +33,7 @@ class Kind(StrEnum):
     PEOPLE = "people"
     PUPIL_GROUPS = "pupil-groups"
     HEADCOUNTS = "headcounts"
+    CALENDAR = "calendar-days"
     BELLS = "bell-schedules"
     CURRICULUM = "curriculum"
     PAIRINGS = "pairings"
@@ -46,6 +48,7 @@ class Imported(StrEnum):
     PEOPLE = Kind.PEOPLE.value
     PUPIL_GROUPS = Kind.PUPIL_GROUPS.value
     HEADCOUNTS = Kind.HEADCOUNTS.value
+    CALENDAR = Kind.CALENDAR.value
     BELLS = Kind.BELLS.value
     CURRICULUM = Kind.CURRICULUM.value
     PAIRINGS = Kind.PAIRINGS.value
@@ -96,6 +99,10 @@ KINDS: Final[dict[Kind, TableKind]] = {
     Kind.HEADCOUNTS: TableKind(
         ("学生人数", "Headcounts"), headcounts.COLUMNS, headcounts.EXAMPLES, Action.HEADCOUNT_SET,
         Action.HEADCOUNT_SHOW, _whenever(headcounts.plan), headcounts.rows,
+    ),
+    Kind.CALENDAR: TableKind(
+        ("校历", "Calendar"), calendar_days.COLUMNS, calendar_days.EXAMPLES, Action.CALENDAR_SET, Action.CALENDAR_SHOW,
+        calendar_days.plan, calendar_days.rows,
     ),
     Kind.BELLS: TableKind(
         ("作息表", "Bells"), bells.COLUMNS, bells.EXAMPLES, Action.BELLS_ADD, Action.BELLS_SHOW, bells.plan, bells.rows

@@ -83,7 +83,9 @@ async def import_table(
     dry_run: Annotated[bool, Query(description="Say what the file would do, and store nothing")] = True,
     lessons: Annotated[
         Literal["refuse", "follow"],
-        Query(description="Of bell schedules: whether planned lessons move with them, or are in their way"),
+        Query(
+            description="Of bell schedules and calendar days: whether planned lessons follow, or are in the way"
+        ),
     ] = "refuse",
 ) -> ImportReport:
     """Take in an XLSX or CSV file, or a OneRoster bundle, sent as the body, of up to 16 MiB and 20,000 rows a table.

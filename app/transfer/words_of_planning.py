@@ -65,6 +65,53 @@ PLANNING: Final[Mapping[str, tuple[str, str]]] = {
         "与同一作息表的另一节时间重叠。",
         "It overlaps another period of its schedule.",
     ),
+    "calendar.too_many": (
+        "一个文件最多更改 {most} 天，请分成几个文件。",
+        "A file changes up to {most} days; divide it into several.",
+    ),
+    "calendar.follows_nothing": (
+        "调休上课要写明按星期几上课。",
+        "A make-up day needs the weekday whose timetable it follows.",
+    ),
+    "calendar.follows_without_need": (
+        "只有调休上课才写按星期几上课。",
+        "Only a make-up day follows another weekday; leave this empty.",
+    ),
+    "calendar.follows_itself": (
+        "这天本来就是这个星期几，请把类型写成“上课”。",
+        "It is such a day already; make it a school day.",
+    ),
+    "calendar.follows_a_free_day": (
+        "本学期这个星期几没有课，不能按它上课。",
+        "In this term there are no lessons on that weekday.",
+    ),
+    "calendar.outside_terms": (
+        "这天不在任何学期内，没有课表可循。",
+        "It lies in no term, so there is no timetable to follow.",
+    ),
+    "calendar.falling": (
+        "这天已排 {count} 节课（首节：“{title}”）。如同意停课，请勾选“随校历调整”。",
+        "{count} lessons are planned on this day, the first “{title}”. Choose to let lessons follow, which cancels "
+        "them.",
+    ),
+    "calendar.missing": (
+        "按课表这天应有 {count} 节课（首节：“{title}”）。要补排，请勾选“随校历调整”。",
+        "The timetable has {count} lessons for this day, the first “{title}”. Choose to let lessons follow, which adds "
+        "them.",
+    ),
+    "calendar.held": (
+        "这天已有 {count} 节课开始或上完（首节：“{title}”），不能再改。",
+        "{count} lessons of this day have begun or are over, the first “{title}”; it stays as it was.",
+    ),
+    "calendar.follow": (
+        "{falling} 节课停课，新增 {added} 节课；相关人员会收到通知。",
+        "Lessons that are cancelled: {falling}; that are added: {added}. Everybody concerned is told.",
+    ),
+    "calendar.not_added": (
+        "有 {count} 节课排不进去（首节：{day}“{title}”），不会新增；原因请在“校历”页查看。",
+        "Lessons that something is in the way of, and that are not added: {count}, the first “{title}” on {day}. "
+        "The page Calendar says why.",
+    ),
     "bells.moving": (
         "会改动 {count} 节已排课的时间（首节：{day} 第 {period} 节“{title}”）。要让课随之调整，请勾选“随作息调整”。",
         "{count} planned lessons would move, the first “{title}” on {day}, period {period}. Choose to let them follow.",

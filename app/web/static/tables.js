@@ -10,11 +10,16 @@ import { byId, child, wired } from "./page.js";
 
 const MOST_BYTES = 16 * 1024 * 1024;
 const BUNDLE = "oneroster"; // goes out as a ZIP, and has no template
-const BELLS = "bell-schedules"; // planned lessons stand on them
 const ABOUT = {
-  [BELLS]: "tables.about.bells",
+  "bell-schedules": "tables.about.bells",
+  "calendar-days": "tables.about.calendar",
   pairings: "tables.about.pairings",
   "timetable-entries": "tables.about.entries",
+};
+// What planned lessons stand on.
+const FOLLOWED = {
+  "bell-schedules": "tables.follow",
+  "calendar-days": "tables.follow.calendar",
 };
 const COUNTS = {
   created: "tables.created",
@@ -47,7 +52,8 @@ function choose() {
   for (const button of document.querySelectorAll("[data-file]")) {
     button.hidden = (button.dataset.form === "zip") !== (kind === BUNDLE);
   }
-  byId("follow-choice").hidden = kind !== BELLS;
+  byId("follow-choice").hidden = !(kind in FOLLOWED);
+  if (kind in FOLLOWED) say(byId("follow-words"), FOLLOWED[kind]);
   byId("about").hidden = !(kind in ABOUT);
   if (kind in ABOUT) say(byId("about"), ABOUT[kind]);
 }
@@ -60,7 +66,7 @@ async function bring(dryRun) {
   say(byId("verdict"), dryRun ? "tables.checking" : "tables.storing");
   byId("report").hidden = false;
   const query = new URLSearchParams({ kind: byId("kind").value, dry_run: dryRun });
-  if (byId("kind").value === BELLS && byId("follow").checked) query.set("lessons", "follow");
+  if (byId("kind").value in FOLLOWED && byId("follow").checked) query.set("lessons", "follow");
   const headers = { ...(await identity()), "Content-Type": "application/octet-stream" };
   try {
     const answer = await send(`/api/v1/imports?${query}`, { method: "POST", headers, body: file });

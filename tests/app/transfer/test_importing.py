@@ -51,6 +51,10 @@ CURRICULUM = """年级,学科,每周课时,其中自授课时
 3-6,英语,3,
 1、2,Music,2.0,０．５
 """
+CALENDAR = """日期,类型,按星期几上课,名称
+2031-10-01,放假,,国庆节
+2031年10月4日,school day,,
+"""
 TABLES = {
     "org-units": UNITS,
     "rooms": ROOMS,
@@ -59,6 +63,7 @@ TABLES = {
     "headcounts": HEADS,
     "pairings": PAIRINGS,
     "curriculum": CURRICULUM,
+    "calendar-days": CALENDAR,
 }
 
 
