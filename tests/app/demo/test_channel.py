@@ -105,14 +105,20 @@ def test_a_stream_is_free_only_after_a_while_without_a_publisher(tmp_path: Path)
         loop = asyncio.get_running_loop()
         async with listening(script, tmp_path) as channel:
             await channel.wait_for(lambda known: known.connected)
-            free = asyncio.create_task(channel.wait_free("main", 0.5))
-            await asyncio.wait({free}, timeout=0.2)
-            changes.put_nowait("stream_started")
-            await channel.wait_for(lambda known: "main" in known.live)
-            changes.put_nowait("stream_stopped")
-            await channel.wait_for(lambda known: "main" not in known.live)
-            stopped_at = loop.time()
-            await free
+            while True:
+                free = asyncio.create_task(channel.wait_free("main", 0.5))
+                await asyncio.wait({free}, timeout=0.2)
+                changes.put_nowait("stream_started")
+                await channel.wait_for(lambda known: "main" in known.live)
+                was_free = (
+                    free.done()
+                )  # and rightly, on a machine that stood still for so long: once more then
+                changes.put_nowait("stream_stopped")
+                await channel.wait_for(lambda known: "main" not in known.live)
+                stopped_at = loop.time()
+                await free
+                if not was_free:
+                    break
             assert loop.time() - stopped_at >= 0.45
             changes.put_nowait("")
 
