@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
+from httpx2 import Response
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import update
@@ -20,79 +23,117 @@ from app.schools.models import Room
 from app.schools.schemas import RoomOut
 from app.versions import ANY
 from tests import counties, factories
+from tests.counties import County
 from tests.crowds import at_once
 
 WRITERS = 6
 ROOM = RoomOut.model_validate(RoomOut.model_config["json_schema_extra"]["example"])  # type: ignore[index]
 
 
+@dataclass(frozen=True)
+class Screens:
+    """Two admins with the same week on their screens, and a script that does not care."""
+
+    client: TestClient
+    place: County
+    teacher: Person
+    entry_id: UUID
+    bureau: dict[str, str]
+
+    @property
+    def entry(self) -> str:
+        return f"/api/v1/timetable-entries/{self.entry_id}"
+
+    def first(self, things: str) -> dict[str, Any]:
+        """The first one of a list."""
+        found: dict[str, Any] = self.client.get(f"/api/v1/{things}?limit=1", headers=self.bureau).json()
+        item: dict[str, Any] = found["items"][0]
+        return item
+
+    def seen(self, version: int) -> dict[str, str]:
+        """The headers of somebody who saw this version in a list."""
+        return self.bureau | {"If-Match": f'"{version}"'}
+
+    def rename(self, title: str, condition: dict[str, str], who: dict[str, str] | None = None) -> Response:
+        headers = (who or self.bureau) | condition
+        return self.client.patch(f"{self.entry}?scope=all", json={"title": title}, headers=headers)
+
+
 def test_a_change_of_what_is_no_longer_there_is_refused(
     client: TestClient, session: Session, keys: Keys
 ) -> None:
-    """Two admins with the same week on their screens, and a script that does not care."""
     place = counties.county(session, first_day=counties.tomorrow())
     entry_id = place.schedule(session).entry.id
     teacher = factories.person(session, place.school, Role.TEACHER)
     session.commit()
-    bureau = factories.bearer(keys, place.bureau)
-    address = f"/api/v1/timetable-entries/{entry_id}"
+    screens = Screens(client, place, teacher, entry_id, factories.bearer(keys, place.bureau))
+    tag = _what_has_not_changed_is_not_sent_again(screens)
+    _the_second_of_two_is_refused(screens, tag)
+    _versions_are_told_to_nobody_else(screens, tag, factories.bearer(keys, teacher))
+    _a_lesson_given_to_another_is_not_called_off_unseen(screens)
+    _an_agreement_is_renewed_once(screens)
+    _a_role_is_part_of_the_person(screens)
 
-    seen = client.get(address, headers=bureau)
+
+def _what_has_not_changed_is_not_sent_again(screens: Screens) -> str:
+    """The tag of the entry."""
+    seen = screens.client.get(screens.entry, headers=screens.bureau)
     tag = seen.headers["ETag"]
     assert tag.startswith(f'"{seen.json()["version"]}-')
-    again = client.get(address, headers=bureau | {"If-None-Match": f'"other", W/{tag}'})
+    known = screens.bureau | {"If-None-Match": f'"other", W/{tag}'}
+    again = screens.client.get(screens.entry, headers=known)
     assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", tag)
     assert again.headers["Cache-Control"] == "private, no-cache"
+    return str(tag)
 
-    def change(title: str, condition: dict[str, str]) -> Any:
-        return client.patch(f"{address}?scope=all", json={"title": title}, headers=bureau | condition)
 
-    first = change("First", {"If-Match": tag})
+def _the_second_of_two_is_refused(screens: Screens, tag: str) -> None:
+    first = screens.rename("First", {"If-Match": tag})
     assert first.status_code == 200
-    second = change("Second", {"If-Match": tag})
+    second = screens.rename("Second", {"If-Match": tag})
     assert (second.status_code, second.json()["code"]) == (412, "version.stale")
-    shown = client.get(address, headers=bureau | {"If-None-Match": tag})
+    shown = screens.client.get(screens.entry, headers=screens.bureau | {"If-None-Match": tag})
+    version = shown.json()["version"]
     assert (shown.status_code, shown.json()["title"]) == (200, "First")
-    assert shown.json()["version"] == first.json()["entry"]["version"]
+    assert version == first.json()["entry"]["version"]
     # The number of an item of a list will do; what is weak, or none of ours, is never the same.
-    for condition in (f'W/"{shown.json()["version"]}"', '"abc"', "nonsense", ""):
-        assert change("Never", {"If-Match": condition}).status_code == 412
-    assert change("Third", {"If-Match": f'"{shown.json()["version"]}"'}).status_code == 200
-    assert change("Fourth", {"If-Match": "*"}).status_code == 200
-    assert change("Fifth", {}).status_code == 200
+    for another in (f'W/"{version}"', '"abc"', "nonsense", ""):
+        assert screens.rename("Never", {"If-Match": another}).status_code == 412
+    for condition in ({"If-Match": f'"{version}"'}, {"If-Match": "*"}, {}):
+        assert screens.rename("At last", condition).status_code == 200
 
-    # To whoever may not change it the answer is the same as ever: nothing tells versions to strangers.
-    assert (
-        client.patch(
-            f"{address}?scope=all",
-            json={"title": "x"},
-            headers=factories.bearer(keys, teacher) | {"If-Match": tag},
-        ).status_code
-        == 403
-    )
 
-    lesson = client.get("/api/v1/lessons?limit=1", headers=bureau).json()["items"][0]
-    lesson_address = f"/api/v1/lessons/{lesson['id']}"
-    stand_in = {"teacher_id": str(teacher.id)}
-    mine = bureau | {"If-Match": f'"{lesson["version"]}"'}
-    assert client.post(f"{lesson_address}/substitute", json=stand_in, headers=mine).status_code == 200
-    late = client.post(f"{lesson_address}/cancel", json={"reason": "Ill"}, headers=mine)
+def _versions_are_told_to_nobody_else(screens: Screens, tag: str, stranger: dict[str, str]) -> None:
+    """To whoever may not change it the answer is the same as ever."""
+    assert screens.rename("x", {"If-Match": tag}, stranger).status_code == 403
+
+
+def _a_lesson_given_to_another_is_not_called_off_unseen(screens: Screens) -> None:
+    lesson = screens.first("lessons")
+    address, seen = f"/api/v1/lessons/{lesson['id']}", screens.seen(lesson["version"])
+    stand_in = {"teacher_id": str(screens.teacher.id)}
+    assert screens.client.post(f"{address}/substitute", json=stand_in, headers=seen).status_code == 200
+    late = screens.client.post(f"{address}/cancel", json={"reason": "Ill"}, headers=seen)
     assert (late.status_code, late.json()["code"]) == (412, "version.stale")
-    assert client.get(lesson_address, headers=bureau).json()["state"] == "published"
+    assert screens.client.get(address, headers=screens.bureau).json()["state"] == "published"
 
-    pairing = client.get("/api/v1/pairings?limit=1", headers=bureau).json()["items"][0]
-    pairing_address = f"/api/v1/pairings/{pairing['id']}"
+
+def _an_agreement_is_renewed_once(screens: Screens) -> None:
+    pairing = screens.first("pairings")
+    renew, seen = f"/api/v1/pairings/{pairing['id']}/renew", screens.seen(pairing["version"])
     longer = {"valid_to": str(date.fromisoformat(pairing["valid_to"]) + timedelta(days=90))}
-    as_seen = bureau | {"If-Match": f'"{pairing["version"]}"'}
-    assert client.post(f"{pairing_address}/renew", json=longer, headers=as_seen).status_code == 201
-    assert client.post(f"{pairing_address}/renew", json=longer, headers=as_seen).status_code == 412
+    answers = [screens.client.post(renew, json=longer, headers=seen).status_code for _ in range(2)]
+    assert answers == [201, 412]
 
-    # A role is part of the person, though in a row of its own.
-    person_address = f"/api/v1/people/{teacher.id}"
-    person = client.get(person_address, headers=bureau)
-    role = {"role": "school_admin", "org_unit_id": str(place.school.id)}
-    assert client.post(f"{person_address}/assignments", json=role, headers=bureau).status_code == 201
-    closing = client.post(f"{person_address}/close", headers=bureau | {"If-Match": person.headers["ETag"]})
+
+def _a_role_is_part_of_the_person(screens: Screens) -> None:
+    """Though in a row of its own."""
+    address = f"/api/v1/people/{screens.teacher.id}"
+    seen = {"If-Match": screens.client.get(address, headers=screens.bureau).headers["ETag"]}
+    role = {"role": "school_admin", "org_unit_id": str(screens.place.school.id)}
+    given = screens.client.post(f"{address}/assignments", json=role, headers=screens.bureau)
+    assert given.status_code == 201
+    closing = screens.client.post(f"{address}/close", headers=screens.bureau | seen)
     assert closing.status_code == 412
 
 

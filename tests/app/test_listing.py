@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any, get_args
@@ -27,6 +27,7 @@ from app.pairings.models import Pairing
 from app.pairings.rules import PairingState
 from app.schools.rules import RoomKind
 from tests import counties, factories
+from tests.counties import County
 
 
 class Base(DeclarativeBase):
@@ -52,6 +53,9 @@ ORDERS = both_ways(
     at=(Thing.at, Thing.id),
 )
 START = datetime(2026, 11, 22, tzinfo=UTC)
+Page = Callable[..., Any]
+"""Asks for a list by its path and query, and gives the answer's body."""
+API = "/api/v1"
 
 things = st.tuples(
     st.sampled_from(["a", "b", "Ä", "王老师", "王　老师", "a\xa0b", "%_\\'\"", " "]), st.integers(-2, 2)
@@ -177,57 +181,79 @@ def test_every_list_is_the_same_in_small_pages(
     lists = _sorted_lists(app)
     assert len(lists) >= 7
     for path, words in lists.items():
-        assert len(words) % 2 == 0
-        wholes = {w: [each["id"] for each in page(path, sort=w, limit=200)["items"]] for w in words}
-        for word, whole in wholes.items():
-            assert len(set(whole)) == len(whole)
-            size = max(1, (len(whole) + 1) // 2)
-            walked, after = list[str](), dict[str, str]()
-            while True:
-                part = page(path, sort=word, limit=size, **after)
-                walked += [each["id"] for each in part["items"]]
-                if part["next"] is None:
-                    break
-                after = {"after": part["next"]}
-            assert walked == whole, (path, word)
-            back = word.removeprefix("-") if word.startswith("-") else f"-{word}"
-            assert wholes[back] == whole[::-1]
+        _is_the_same_in_small_pages(page, path, words)
+    _lessons_and_entries_are_narrowed(page, place, other, str(music.id))
+    _places_people_and_pairings_are_narrowed(page, place, other)
+    _what_no_list_knows_is_refused(client, bureau, page)
 
-    def found(path: str, **query: Any) -> list[dict[str, Any]]:
-        items: list[dict[str, Any]] = page(path, limit=200, **query)["items"]
-        return items
 
-    api, site = "/api/v1", place.sites[0]
-    lessons = found(f"{api}/lessons")
-    assert {each["subject"] for each in found(f"{api}/lessons", subject="Music")} == {"Music"}
-    assert len(found(f"{api}/lessons", room_id=site.room.id)) == len(lessons)
-    assert len(found(f"{api}/lessons", org_unit_id=site.unit.id)) == len(lessons)
-    assert found(f"{api}/lessons", org_unit_id=other.school.id) == []
-    assert len(found(f"{api}/lessons", teacher_id=place.teacher.id)) == len(lessons)
-    assert found(f"{api}/lessons", teacher_id=place.bureau.id) == []
-    assert [each["id"] for each in found(f"{api}/timetable-entries", subject="Music")] == [str(music.id)]
-    assert len(found(f"{api}/timetable-entries", org_unit_id=site.unit.id, weekday=2)) == 1
-    assert found(f"{api}/timetable-entries", published=False) == []
-    assert len(found(f"{api}/rooms", org_unit_id=place.county.id)) == 1 + len(place.sites)
-    assert [each["id"] for each in found(f"{api}/rooms", org_unit_id=site.unit.id)] == [str(site.room.id)]
-    assert found(f"{api}/rooms", name="room", kind="main") == found(f"{api}/rooms", kind="main")
-    assert found(f"{api}/rooms", name="%") == []
-    assistants = found(f"{api}/people", role="site_assistant", org_unit_id=site.unit.id)
-    assert [each["id"] for each in assistants] == [str(site.assistant.id)]
-    assert [e["id"] for e in found(f"{api}/people", name=place.teacher.login.upper())] == [
-        str(place.teacher.id)
-    ]
-    assert found(f"{api}/people", org_unit_id=other.school.id) == found(f"{api}/people", active=False) == []
-    assert len(found(f"{api}/org-units", org_unit_id=place.county.id)) == 2 + len(place.sites)
-    assert len(found(f"{api}/pairings", org_unit_id=site.unit.id, subject="English")) == 1
-    assert found(f"{api}/pairings", state="ended") == []
+def _is_the_same_in_small_pages(page: Page, path: str, words: Sequence[str]) -> None:
+    """One list in each of its orders: every row once, and backwards the same."""
+    assert len(words) % 2 == 0
+    wholes = {w: [each["id"] for each in page(path, sort=w, limit=200)["items"]] for w in words}
+    for word, whole in wholes.items():
+        assert len(set(whole)) == len(whole)
+        assert _walked(page, path, word, max(1, (len(whole) + 1) // 2)) == whole, (path, word)
+        back = word.removeprefix("-") if word.startswith("-") else f"-{word}"
+        assert wholes[back] == whole[::-1]
 
+
+def _walked(page: Page, path: str, word: str, size: int) -> list[str]:
+    """The ids of a list, gathered page by page."""
+    walked, after = list[str](), dict[str, str]()
+    while True:
+        part = page(path, sort=word, limit=size, **after)
+        walked += [each["id"] for each in part["items"]]
+        if part["next"] is None:
+            return walked
+        after = {"after": part["next"]}
+
+
+def _found(page: Page, path: str, **query: Any) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = page(f"{API}/{path}", limit=200, **query)["items"]
+    return items
+
+
+def _ids(page: Page, path: str, **query: Any) -> list[str]:
+    return [each["id"] for each in _found(page, path, **query)]
+
+
+def _lessons_and_entries_are_narrowed(page: Page, place: County, other: County, music_id: str) -> None:
+    site, lessons = place.sites[0], _ids(page, "lessons")
+    assert {each["subject"] for each in _found(page, "lessons", subject="Music")} == {"Music"}
+    for all_of_them in (
+        {"room_id": site.room.id}, {"org_unit_id": site.unit.id}, {"teacher_id": place.teacher.id},
+    ):  # fmt: skip
+        assert _ids(page, "lessons", **all_of_them) == lessons
+    for none in ({"org_unit_id": other.school.id}, {"teacher_id": place.bureau.id}):
+        assert _ids(page, "lessons", **none) == []
+    assert _ids(page, "timetable-entries", subject="Music") == [music_id]
+    assert _ids(page, "timetable-entries", org_unit_id=site.unit.id, weekday=2) == [music_id]
+    assert _ids(page, "timetable-entries", published=False) == []
+
+
+def _places_people_and_pairings_are_narrowed(page: Page, place: County, other: County) -> None:
+    site = place.sites[0]
+    assert len(_found(page, "rooms", org_unit_id=place.county.id)) == 1 + len(place.sites)
+    assert _ids(page, "rooms", org_unit_id=site.unit.id) == [str(site.room.id)]
+    assert _found(page, "rooms", name="room", kind="main") == _found(page, "rooms", kind="main")
+    assert _found(page, "rooms", name="%") == []
+    assistants = _ids(page, "people", role="site_assistant", org_unit_id=site.unit.id)
+    assert assistants == [str(site.assistant.id)]
+    assert _ids(page, "people", name=place.teacher.login.upper()) == [str(place.teacher.id)]
+    assert _found(page, "people", org_unit_id=other.school.id) == _found(page, "people", active=False) == []
+    assert len(_found(page, "org-units", org_unit_id=place.county.id)) == 2 + len(place.sites)
+    assert len(_found(page, "pairings", org_unit_id=site.unit.id, subject="English")) == 1
+    assert _found(page, "pairings", state="ended") == []
+
+
+def _what_no_list_knows_is_refused(client: TestClient, bureau: dict[str, str], page: Page) -> None:
     for query, field in (("stat=live", "query.stat"), ("sort=title", "query.sort")):
-        refused = client.get(f"{api}/lessons?{query}", headers=bureau)
+        refused = client.get(f"{API}/lessons?{query}", headers=bureau)
         assert (refused.status_code, refused.json()["code"]) == (422, "request.invalid")
         assert refused.json()["errors"][0]["field"] == field
-    wrong = page(f"{api}/lessons", limit=1)["next"]
-    assert client.get(f"{api}/lessons?sort=-starts_at&after={wrong}", headers=bureau).status_code == 422
+    wrong = page(f"{API}/lessons", limit=1)["next"]
+    assert client.get(f"{API}/lessons?sort=-starts_at&after={wrong}", headers=bureau).status_code == 422
 
 
 def test_pairings_are_found_by_where_they_stand(client: TestClient, session: Session, keys: Keys) -> None:
