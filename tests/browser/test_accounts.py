@@ -15,6 +15,7 @@ from app.database import make_engine
 from app.lessons.rules import ChangeKind
 from app.notices.models import Notice, NoticeLetter
 from app.notices.retrying import DeliveryState
+from tests import counties, factories
 from tests.browser.conftest import OpenRoom
 from tests.browser.server import Server
 from tests.browser.test_use import sign_in
@@ -115,6 +116,23 @@ def test_an_administrator_resets_a_password_and_closes_an_account(
     row.get_by_role("button", name="Open account").click()
     page.get_by_role("button", name="No").click()
     row.get_by_text("Account closed").wait_for()
+
+
+def test_whoever_closes_a_teachers_account_is_told_of_their_lessons(
+    server: Server, open_room: OpenRoom
+) -> None:
+    monday = counties.next_monday()
+    with server.database() as session:
+        county = counties.county(session, sites=0, first_day=monday, weeks=1)
+        county.schedule(session, weekday=1, receiving_room_ids=())
+    server.token(county.bureau.login, factories.PASSWORD)
+    page = open_room(server.link("people", county.bureau.login)).page
+    row = page.locator("li.person", has_text=county.teacher.login)
+    row.get_by_role("button", name="Close account").click()
+    page.get_by_role("button", name="Yes").click()
+    row.get_by_role("link", name=f"Lessons are planned for them, the first on {monday}").click()
+    page.get_by_role("heading", name="Timetable").wait_for()
+    assert str(county.teacher.id) in page.url
 
 
 def test_two_tabs_of_a_browser_stay_two_people_and_no_script_knows_what_proves_it(

@@ -127,7 +127,21 @@ async function reset({ id, name }) {
 }
 
 async function turn(person, change, item) {
-  replace(item, row(await post(`/api/v1/people/${person.id}/${change}`)));
+  const changed = row(await post(`/api/v1/people/${person.id}/${change}`));
+  replace(item, changed);
+  if (change === "close") await tellPlanned(person, changed);
+}
+
+// Who leaves is out at once; lessons that are planned for them need somebody else.
+async function tellPlanned({ id }, item) {
+  const query = new URLSearchParams({ teacher_id: id, without_teacher: true, limit: 1 });
+  const [first] = (await get(`/api/v1/lessons?${query}`)).items;
+  if (!first) return;
+  const told = child(item.firstElementChild, "p", "row-state");
+  told.setAttribute("role", "status");
+  const way = child(told, "a");
+  way.href = `/timetable?${new URLSearchParams({ by: "teacher", id, term: first.term_id })}`;
+  say(way, "people.planned", { day: first.date });
 }
 
 function replace(item, changed) {
