@@ -26,6 +26,7 @@ import app.lessons.change_routes
 import app.lessons.closing_routes
 import app.lessons.copying_routes
 import app.lessons.coverage_routes
+import app.lessons.entry_routes
 import app.lessons.guest_routes
 import app.lessons.many_routes
 import app.lessons.planning_routes
@@ -121,6 +122,7 @@ ROUTERS = (
     app.timetables.calendar_routes.router,
     app.lessons.calendar_routes.router,
     app.lessons.routes.router,
+    app.lessons.entry_routes.router,
     app.lessons.planning_routes.router,
     app.lessons.change_routes.router,
     app.lessons.many_routes.router,

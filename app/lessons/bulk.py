@@ -198,7 +198,7 @@ def entries_taking_place(
 
 def entries_called_off(session: Session, entries: Collection[TimetableEntry], today: date) -> frozenset[UUID]:
     """Those of some entries whose lessons to come were all called off one by one."""
-    return planning_queries.entries_called_off(session, {each.term_id for each in entries}, today)
+    return planning_queries.called_off_of(session, [each.id for each in entries], today)
 
 
 def put_down_all(

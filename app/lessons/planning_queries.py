@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CursorResult, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, func, select, update
 from sqlalchemy.orm import Session
 
 from app.lessons.models import Lesson
@@ -51,14 +51,21 @@ def entries_called_off(
     session: Session, term_ids: Collection[UUID], today: dt.date, last_day: dt.date = dt.date.max
 ) -> frozenset[UUID]:
     """Entries of terms whose lessons from a day on, until another, were all called off, one by one."""
-    states: dict[UUID, set[LessonState]] = {}
-    query = select(Lesson.entry_id, Lesson.state).where(
-        Lesson.term_id.in_(term_ids), Lesson.date.between(today, last_day)
-    )
-    for entry_id, state in session.execute(query.distinct()):
-        if entry_id is not None:
-            states.setdefault(entry_id, set()).add(state)
-    return frozenset(entry_id for entry_id, found in states.items() if found == {LessonState.CANCELLED})
+    return _called_off(session, Lesson.term_id.in_(term_ids), today, last_day)
+
+
+def called_off_of(session: Session, entry_ids: Collection[UUID], today: dt.date) -> frozenset[UUID]:
+    """Those of some entries of which that is so."""
+    return _called_off(session, Lesson.entry_id.in_(entry_ids), today, dt.date.max)
+
+
+def _called_off(
+    session: Session, which: ColumnElement[bool], first_day: dt.date, last_day: dt.date
+) -> frozenset[UUID]:
+    off = (func.min(Lesson.state) == LessonState.CANCELLED, func.max(Lesson.state) == LessonState.CANCELLED)
+    query = select(Lesson.entry_id).where(which, Lesson.date.between(first_day, last_day))
+    found = session.scalars(query.group_by(Lesson.entry_id).having(and_(*off)))
+    return frozenset(each for each in found if each is not None)
 
 
 def lessons_of_term(

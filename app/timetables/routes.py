@@ -8,7 +8,6 @@ from fastapi import APIRouter, Query, Response
 
 from app.accounts.gates import may
 from app.accounts.permissions import Action
-from app.accounts.reach import Target, allows
 from app.accounts.rules import Principal
 from app.database import SessionDep
 from app.entity_tags import IfMatch, IfNoneMatch
@@ -22,10 +21,9 @@ from app.timetables.schemas import (
     BellScheduleOut,
     NewTerm,
     TermOut,
-    TimetableEntryOut,
     bells,
 )
-from app.timetables.service import Search, TermDraft
+from app.timetables.service import TermDraft
 
 router = APIRouter(prefix="/api/v1", tags=["timetables"])
 
@@ -138,51 +136,3 @@ def show_bell_schedule(
     """One bell schedule of one's own county."""
     schedule = bell_schedules.require_schedule(session, principal, Action.BELLS_SHOW, bell_schedule_id)
     return known.answer(BellScheduleOut.model_validate(schedule))
-
-
-@router.get("/timetable-entries", summary="List timetable entries", responses=_ON_LIST)
-def list_entries(
-    session: SessionDep,
-    principal: Annotated[Principal, may(Action.ENTRY_SHOW)],
-    term_id: Annotated[UUID | None, Query(description="Only those of this term")] = None,
-    main_room_id: Annotated[UUID | None, Query(description="Only those of this main room")] = None,
-    teacher_id: Annotated[UUID | None, Query(description="Only those of this teacher")] = None,
-    room_id: Annotated[UUID | None, Query(description="Only those given in this room or reaching it")] = None,
-    org_unit_id: BelowUnit = None,
-    subject: Annotated[str | None, Query(max_length=50, description="Only those of this subject")] = None,
-    weekday: Annotated[int | None, Query(ge=1, le=7, description="Only those of this weekday")] = None,
-    published: Annotated[bool | None, Query(description="Only what everybody sees, or only drafts")] = None,
-    sort: Annotated[Literal["slot", "-slot", "title", "-title"], SORT] = "slot",
-    limit: PageLimit = 50,
-    after: PageAfter = None,
-) -> Page[TimetableEntryOut]:
-    """The weekly timetable of one's own county, by weekday and period unless asked otherwise."""
-    search = Search(
-        principal.county_id,
-        term_id,
-        main_room_id,
-        teacher_id,
-        drafts=allows(principal, Action.ENTRY_PLAN, Target(principal.county_id)),
-        room_id=room_id,
-        subject=subject,
-        weekday=weekday,
-        published=published,
-    )
-    page = service.list_entries(session, search, org_unit_id, Paging(sort, after, limit))
-    return Page(items=[TimetableEntryOut.model_validate(each) for each in page.items], next=page.next)
-
-
-@router.get(
-    "/timetable-entries/{entry_id}",
-    summary="Show a timetable entry",
-    response_model=TimetableEntryOut,
-    responses=_ON_SHOW,
-)
-def show_entry(
-    entry_id: UUID,
-    session: SessionDep,
-    principal: Annotated[Principal, may(Action.ENTRY_SHOW)],
-    known: IfNoneMatch,
-) -> Response:
-    """One weekly lesson of one's own county."""
-    return known.answer(TimetableEntryOut.model_validate(service.show_entry(session, principal, entry_id)))

@@ -89,9 +89,11 @@ export async function askTakingOver(given) {
 }
 
 // Those that go on until the last week, where only these are wanted: after a change in mid-term there are two of one.
+// Whatever was called off lesson by lesson goes on in name only.
 async function entriesOf(term, room, isLasting) {
   const query = new URLSearchParams({ term_id: term.id, ...(room ? { main_room_id: room } : {}) });
-  const found = await getAll(`/api/v1/timetable-entries?${query}`);
+  const listed = await getAll(`/api/v1/timetable-entries?${query}`);
+  const found = listed.filter((entry) => !entry.called_off);
   return isLasting ? found.filter(({ last_day: last }) => last >= mondayOf(term.last_day)) : found;
 }
 

@@ -69,6 +69,9 @@ def test_a_timetable_follows_its_term(client: TestClient, session: Session, keys
     session.commit()
     assert ask("POST", "/api/v1/lessons/cancel", lesson_ids=art, reason="No teacher")[0] == 200
 
+    listed = client.get("/api/v1/timetable-entries", headers=header).json()["items"]
+    assert [each["id"] for each in listed if each["called_off"]] == [str(ids["called off"])]
+
     longer = follow(end + WEEK)
     (unplanned,) = longer.pop("unplanned")
     assert (unplanned["entry_id"], unplanned["code"]) == (str(ids["no agreement"]), "pairing.not_active")
