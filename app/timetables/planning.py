@@ -251,6 +251,7 @@ def _slot(draft: EntryDraft, term: Term) -> WeeklySlot:
             first_day=term.first_day.isoformat(),
             last_day=term.last_day.isoformat(),
             weeks=weeks,
+            week=last_week if beyond else None,
         )
     pattern = Weeks.of(draft.week_pattern, draft.weeks)
     return WeeklySlot(draft.weekday, draft.period, first_day, last_day, pattern, term.first_day)

@@ -51,6 +51,8 @@ def of_refusal(record: Record, error: AppError, names: Names) -> list[Fault]:
         column = "main_room" if names.places.is_main(UUID(extra["room_id"])) else "sites"
     if "pupil_group_id" in extra:
         facts["value"] = names.group_name(UUID(extra["pupil_group_id"]))
+    if extra.get("week"):
+        column = "weeks"
     if "periods" in extra:
         facts["periods"] = ", ".join(map(str, extra["periods"]))
     fault = refused(record, column, error)

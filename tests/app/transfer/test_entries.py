@@ -257,7 +257,7 @@ def test_every_row_that_cannot_be_says_which_lesson_what_and_when(
         (7, "L7", "teacher.not_found"),
         (8, "L8", "timetable.not_a_teacher"),
         (9, "M9", "room.no_receiving_room"),
-        (10, "G10", "timetable.outside_term"),
+        (10, "F10", "timetable.outside_term"),
         (11, "N11", "org_unit.not_found"),
         (12, "N12", "timetable.main_class_taught"),
         (13, "D13", "cell.no_weekday"),
