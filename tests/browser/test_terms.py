@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -11,6 +12,9 @@ from playwright.sync_api import Page
 
 from app.manage import create_county
 from app.settings import Settings
+from app.timetables import service as timetables
+from app.timetables.calendar import EVERY_DAY
+from tests import counties, factories
 from tests.browser.conftest import OpenRoom
 from tests.browser.server import Server
 from tests.browser.test_use import check_at_this_size
@@ -114,3 +118,38 @@ def test_the_bureau_opens_terms_and_puts_them_right(
     page.get_by_text("Taken back: 2027 春 spring.").wait_for()
     assert only_term(founded)["id"] == term["id"]
     founded.close()
+
+
+def test_a_timetable_is_taken_over_from_the_last_term(server: Server, open_room: OpenRoom) -> None:
+    first_day = counties.tomorrow()
+    with server.database() as session:
+        county = counties.county(session, sites=2, first_day=first_day, weeks=2)
+        lasting, ending = ((site.room.id,) for site in county.sites)
+        weekday = first_day.isoweekday()
+        county.schedule(session, weekday=weekday, receiving_room_ids=lasting)
+        county.schedule(session, weekday=weekday, period=2, receiving_room_ids=ending)
+        days = county.term.last_day + timedelta(days=1), county.term.last_day + timedelta(weeks=3)
+        draft = timetables.TermDraft("Spring", *days, counties.BACK_TO_BACK, EVERY_DAY)
+        spring = timetables.create_term(session, county.county.id, draft)
+        county.sites[0].pairing.valid_to = days[1]
+    login = county.bureau.login
+    headers = {"Authorization": f"Bearer {server.token(login, factories.PASSWORD)}"}
+    room = open_room(server.link("calendar", login))
+    page, dialog = room.page, room.page.get_by_role("dialog")
+    page.get_by_label("Term").select_option("Spring")
+    page.get_by_role("button", name="Take over a timetable").press("Enter")
+    assert dialog.get_by_label("From which term").locator("option:checked").inner_text() == "Autumn"
+    dialog.get_by_role("button", name="See what that would be").press("Enter")
+    dialog.get_by_text("1 weekly lessons can be taken over: 3 lessons in all.").wait_for()
+    dialog.get_by_text("Skipped: 1").wait_for()
+    assert dialog.get_by_role("link", name="Pairings").get_attribute("href") == "/pairings"
+    check_at_this_size(room)
+    page.keyboard.press("Enter")  # the keyboard is on the button that does it
+    dialog.get_by_text("Taken over as drafts: 1 weekly lessons, 3 lessons in all.").wait_for()
+    page.set_viewport_size({"width": 390, "height": 844})
+    check_at_this_size(room)
+    path, query = f"{server.origin}/api/v1/timetable-entries", {"term_id": str(spring.id)}
+    (copy,) = httpx.get(path, headers=headers, params=query, timeout=PATIENCE).json()["items"]
+    assert (copy["first_day"], copy["published"]) == (str(days[0]), False)
+    dialog.get_by_role("link", name="timetable").press("Enter")
+    page.get_by_text("Grade 3 English").first.wait_for()

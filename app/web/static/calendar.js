@@ -58,10 +58,10 @@ async function termDone(id, key, given) {
 async function show(id) {
   const mine = ++asked;
   byId("term").value = id;
+  known.term = known.terms.find((term) => term.id === id); // what can be done with a term need not wait for its days
   say(byId("news"), "calendar.loading");
   const [calendar, proposed] = await Promise.all([get(`/api/v1/terms/${id}/calendar`), known.maySet ? proposals(id) : []]);
   if (mine !== asked) return; // somebody has chosen another term meanwhile
-  known.term = known.terms.find((term) => term.id === id);
   Object.assign(known, { days: calendar.days, version: calendar.version });
   fillYear();
   fillSpecial();

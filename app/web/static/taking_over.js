@@ -15,7 +15,9 @@ const COPY = "/api/v1/timetable-entries/copy";
 const AT_ONCE = 20; // entries; the API takes 50, but who watches wants to see it go on, and others their turn
 const MOST = 8;
 const ALL = "";
-const BELLS = ["timetable.no_bells", "timetable.bells_apart"]; // refusals that the page of bells can help with
+// The pages that help with what keeps a lesson from being taken over.
+const BELLS = ["/bells", "bells.heading"];
+const HELP = { "timetable.no_bells": BELLS, "timetable.bells_apart": BELLS, "pairing.not_active": ["/pairings", "pairings.heading"] };
 
 // Into the term that is shown; from the one before it, unless another one is chosen.
 export async function askTakingOver(given) {
@@ -80,9 +82,7 @@ export async function askTakingOver(given) {
     const outcome = child(body, "div", "findings");
     tellCopied(outcome, "term.copy.done", wanted.copied);
     tellLeft(outcome, wanted.left, all);
-    const link = child(child(outcome, "p"), "a");
-    link.href = `/timetable?${new URLSearchParams({ term: into.id })}`;
-    say(link, "term.copy.publish");
+    leadTo(outcome, `/timetable?${new URLSearchParams({ term: into.id })}`, "term.copy.publish");
     button(child(body, "div", "choices"), "panel.close", closePanel, "main-button").focus();
     await done(into.id, "term.copy.done", sums(wanted.copied));
   }
@@ -145,14 +145,16 @@ function tellLeft(place, left, entries) {
       say(child(list, "li"), "change.what", given);
     }
     if (some.length > MOST) say(child(list, "li"), "clash.more", { count: some.length - MOST });
-    if (BELLS.includes(code)) toBells(place);
+    if (code in HELP) leadTo(place, ...HELP[code]);
   }
 }
 
-export function toBells(place) {
+export const toBells = (place) => leadTo(place, ...BELLS);
+
+function leadTo(place, href, key) {
   const line = child(place, "p");
   const way = child(line, "a", "button");
-  way.href = "/bells";
-  say(way, "term.to_bells");
+  way.href = href;
+  say(way, key);
   return line;
 }

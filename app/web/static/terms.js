@@ -141,7 +141,7 @@ function explain(parts, { code }, known, wanted, own = null) {
     return true;
   }
   if (code === "term.still_planned") {
-    const way = child(child(parts.findings, "p"), "a");
+    const way = child(child(parts.findings, "p"), "a", "button");
     way.href = `/timetable?${new URLSearchParams({ term: own.id })}`;
     say(way, "term.to_timetable");
   }

@@ -53,6 +53,22 @@ def test_a_term_begins_with_the_timetable_of_the_last(
     again = ask("POST", "timetable-entries/copy", wanted | {"others": "leave"})[1]
     assert [each["code"] for each in again["left"]] == ["timetable.clash", "pairing.not_active"]
 
+    # A series that was changed in mid-term is two entries, of which one can be in the other term; trying says so, too.
+    middle, other = first_day + timedelta(weeks=2), weekday % 7 + 1
+    spans: list[dict[str, Any]] = [{"last_day": middle - timedelta(days=1)}, {"first_day": middle}]
+    halves = [
+        county.schedule(session, weekday=other, receiving_room_ids=(rooms[0],), **days).entry.id
+        for days in spans
+    ]
+    session.commit()
+    both = {"term_id": new, "entry_ids": [str(each) for each in halves], "others": "leave"}
+    for path in ("timetable-entries/copy/effects", "timetable-entries/copy"):
+        outcome = ask("POST", path, both)[1]
+        assert [each["from_id"] for each in outcome["copied"]] == [str(halves[0])]
+        assert [(each["entry_id"], each["code"]) for each in outcome["left"]] == [
+            (str(halves[1]), "timetable.clash")
+        ]
+
     line = {"grade": 3, "subject": "English", "periods_per_week": 3, "own_periods": 1}
     assert ask("PUT", f"org-units/{unit}/curriculum?term_id={old}", {"requirements": [line]})[0] == 200
     path, body = f"terms/{new}/curriculum/copy", {"from_term_id": old}
