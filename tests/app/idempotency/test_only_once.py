@@ -1,12 +1,15 @@
 """A request that is sent twice with one key is done once, whatever came between."""
 
 import uuid
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
+from httpx2 import Response
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import event, func, insert, select, update
@@ -33,79 +36,110 @@ def rooms(session: Session) -> int:
     return found
 
 
+@dataclass(frozen=True)
+class Script:
+    """A bureau admin's script on a bad line, over a day."""
+
+    client: TestClient
+    session: Session
+    bureau: dict[str, str]
+    colleague: dict[str, str]
+    """Another admin of the county."""
+    school_id: UUID
+    admin_id: UUID
+
+    def body(self, **changes: Any) -> dict[str, Any]:
+        room = {"org_unit_id": str(self.school_id), "kind": "main", "code": "M1", "name": "主课堂 1"}
+        return room | changes
+
+    def post(self, path: str, key: str, body: dict[str, Any], who: dict[str, str] | None = None) -> Response:
+        headers = (self.bureau if who is None else who) | {"Idempotency-Key": key}
+        return self.client.post(f"/api/v1/{path}", json=body, headers=headers)
+
+    def add(self, key: str, who: dict[str, str] | None = None, **changes: Any) -> Response:
+        """Add a room."""
+        return self.post("rooms", key, self.body(**changes), who)
+
+
 def test_the_second_time_is_answered_as_the_first(
     client: TestClient, session: Session, keys: Keys, session_factory: SessionFactory
 ) -> None:
-    """A bureau admin's script on a bad line, over a day."""
     county = factories.county(session)
     school = factories.school(session, county)
-    admin = factories.person(session, county, Role.BUREAU_ADMIN)
-    other = factories.person(session, county, Role.BUREAU_ADMIN)
+    admin, other = (factories.person(session, county, Role.BUREAU_ADMIN) for _ in range(2))
     session.commit()
-    bureau, stranger, admin_id = factories.bearer(keys, admin), factories.bearer(keys, other), admin.id
-    body = {"org_unit_id": str(school.id), "kind": "main", "code": "M1", "name": "主课堂 1"}
+    bureau, colleague = (factories.bearer(keys, each) for each in (admin, other))
+    script = Script(client, session, bureau, colleague, school.id, admin.id)
+    what_was_done_is_answered_again(script)
+    a_key_is_for_one_request_of_one_person(script)
+    what_was_refused_may_go_well_the_next_time(script)
+    a_secret_is_told_once(script)
+    after_a_day_it_is_another_request(script, session_factory)
+    nobody_keeps_too_many(script)
 
-    def add(key: str, who: dict[str, str] = bureau, **changes: Any) -> Any:
-        return client.post("/api/v1/rooms", json=body | changes, headers=who | {"Idempotency-Key": key})
 
-    first, second = add('"a-1"'), add("a-1")
+def what_was_done_is_answered_again(script: Script) -> None:
+    first, second = script.add('"a-1"'), script.add("a-1")
     assert (first.status_code, second.status_code) == (201, 201)
     assert second.content == first.content
     assert second.headers["Location"] == first.headers["Location"]
-    assert (first.headers.get("Idempotency-Replayed"), second.headers["Idempotency-Replayed"]) == (
-        None,
-        "true",
-    )
-    assert rooms(session) == 1
+    replayed = [each.headers.get("Idempotency-Replayed") for each in (first, second)]
+    assert replayed == [None, "true"]
+    assert rooms(script.session) == 1
 
-    reused = add("a-1", name="主课堂 2")
+
+def a_key_is_for_one_request_of_one_person(script: Script) -> None:
+    reused = script.add("a-1", name="主课堂 2")
     assert (reused.status_code, reused.json()["code"]) == (422, "idempotency.key_reused")
-    elsewhere = client.post("/api/v1/org-units", json=body, headers=bureau | {"Idempotency-Key": "a-1"})
-    assert elsewhere.status_code == 422
-    bad = add("no spaces")
+    assert script.post("org-units", "a-1", script.body()).status_code == 422
+    bad = script.add("no spaces")
     assert (bad.status_code, bad.json()["code"]) == (400, "idempotency.bad_key")
     # Somebody else's key of the same name is another one; so is a stranger's, who learns nothing.
-    assert add("a-1", stranger, code="M2").status_code == 201
-    assert client.post("/api/v1/rooms", json=body, headers={"Idempotency-Key": "a-1"}).status_code == 401
+    assert script.add("a-1", script.colleague, code="M2").status_code == 201
+    assert script.add("a-1", {}).status_code == 401
 
-    # What was refused may go well the next time.
-    assert add("a-2").json()["code"] == "room.code_taken"
-    assert add("a-2", code="M3").status_code == 201
 
-    # A secret is told once, and no copy of it is kept.
-    wanted = {"name": "script", "scopes": ["read"]}
-    wanted |= {"expires_at": (datetime.now(UTC) + timedelta(days=2)).isoformat()}
+def what_was_refused_may_go_well_the_next_time(script: Script) -> None:
+    assert script.add("a-2").json()["code"] == "room.code_taken"
+    assert script.add("a-2", code="M3").status_code == 201
 
-    def mint() -> Any:
-        return client.post("/api/v1/me/access-tokens", json=wanted, headers=bureau | {"Idempotency-Key": "t"})
 
-    assert mint().status_code == 201, mint().text
-    again = mint()
+def a_secret_is_told_once(script: Script) -> None:
+    """And no copy of it is kept."""
+    end = (datetime.now(UTC) + timedelta(days=2)).isoformat()
+    wanted = {"name": "script", "scopes": ["read"], "expires_at": end}
+    minted = script.post("me/access-tokens", "t", wanted)
+    assert minted.status_code == 201, minted.text
+    again = script.post("me/access-tokens", "t", wanted)
     assert (again.status_code, again.json()["code"]) == (409, "idempotency.answer_not_kept")
+    session = script.session
     assert session.scalar(select(func.count()).select_from(AccessToken)) == 1
     kept = [(each.body is None, each.key_hash) for each in session.scalars(select(IdempotencyKey))]
     session.rollback()
     assert sorted(missing for missing, _ in kept) == [False, False, False, True]
     assert all("a-1" not in key for _, key in kept)
 
-    # After a day it is another request, whether the chore came by or not.
+
+def after_a_day_it_is_another_request(script: Script, session_factory: SessionFactory) -> None:
+    """Whether the chore came by or not."""
     yesterday = datetime.now(UTC) - timedelta(hours=24, minutes=1)
-    session.execute(update(IdempotencyKey).values(created_at=yesterday))
-    session.commit()
-    assert add("a-1", code="M4").status_code == 201
+    script.session.execute(update(IdempotencyKey).values(created_at=yesterday))
+    script.session.commit()
+    assert script.add("a-1", code="M4").status_code == 201
     with session_factory.begin() as chore:
         assert attempts.forget_expired(chore, datetime.now(UTC)) == 3
-    assert rooms(session) == 4
+    assert rooms(script.session) == 4
 
-    row = {"person_id": admin_id, "request_hash": "", "created_at": datetime.now(UTC), "status": 201}
-    session.execute(
-        insert(IdempotencyKey),
-        [row | {"key_hash": uuid.uuid4().hex, "headers": {}, "body": ""} for _ in range(MOST_KEYS)],
-    )
-    session.commit()
-    full = add("a-9", code="M5")
+
+def nobody_keeps_too_many(script: Script) -> None:
+    row = {"person_id": script.admin_id, "request_hash": "", "created_at": datetime.now(UTC), "status": 201}
+    row |= {"headers": {}, "body": ""}
+    many = [row | {"key_hash": uuid.uuid4().hex} for _ in range(MOST_KEYS)]
+    script.session.execute(insert(IdempotencyKey), many)
+    script.session.commit()
+    full = script.add("a-9", code="M5")
     assert (full.status_code, full.json()["code"]) == (429, "idempotency.too_many_keys")
-    assert add("a-1", code="M4").status_code == 201
+    assert script.add("a-1", code="M4").status_code == 201
 
 
 def test_only_one_of_many_at_once_does_it(client: TestClient, session: Session, keys: Keys) -> None:
