@@ -11,6 +11,7 @@ from email import message_from_bytes, policy
 
 import pytest
 from fastapi import FastAPI
+from httpx2 import Response
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
@@ -203,72 +204,93 @@ def test_whoever_forgot_the_password_gets_back_in_by_a_proven_address(
     factories.person(session, school, Role.TEACHER, login="li")
     session.commit()
     with post(settings) as to:
-        app, client, inbox = to.app, to.client, to.inbox
-        assert 'href="/forgot"' in client.get("/").text
-        header = factories.sign_in(client, wang)
-        # An address counts once its letter was opened.
-        change = {"address": "Wang@Example.org", "password": factories.PASSWORD}
-        wrong = client.put(MINE, json=change | {"password": "not it at all"}, headers=header)
-        assert wrong.json()["code"] == "password.wrong"
-        for none in ("wang", "a@b,c@example.org", "wang@example.org\r\nBcc: x@example.org", "wang@localhost"):
-            assert client.put(MINE, json=change | {"address": none}, headers=header).status_code == 422
-        assert client.put(MINE, json=change, headers=header).status_code == 204
-        address, _text, secret = newest(inbox, 1)
-        assert address == "wang@example.org"
-        assert client.get(MINE, headers=header).json() == {
-            "offered": True,
-            "address": None,
-            "waiting": address,
-            "proven": True,
-        }
-        assert client.post(ASK, json={"who": "wang"}).status_code == 202  # nobody can be written to yet
-        assert client.post(FINISH, json={"secret": secret, "new_password": NEW}).json()["code"] == "link.over"
-        confirm = "/api/v1/mail-confirmations"
-        assert client.post(confirm, json={"secret": secret}).status_code == 204
-        assert client.post(confirm, json={"secret": secret}).status_code == 404
-        assert client.get(MINE, headers=header).json()["address"] == address
-        # The same answer for everybody; a letter for those who are there.
-        answers = [
-            client.post(ASK, json={"who": who})
-            for who in ("li", "nobody", "x@example.org", "ｗang", " WANG ")
-        ]
-        assert len({(each.status_code, each.content) for each in answers}) == 1
-        address, text, first = newest(inbox, 2)
-        assert address == "wang@example.org" and "Hello wang" in text
-        assert client.post(ASK, json={"who": "WANG@example.org"}).status_code == 202
-        _to, _text, second = newest(inbox, 3)
-        stored = session.scalars(select(MailedLink.secret_hash)).all()
-        assert len(stored) == 1 and second not in stored  # one at a time, and as a digest
-        session.rollback()
-        # A weak password uses nothing up; a good one ends every sign-in, and the link.
-        weak = client.post(FINISH, json={"secret": second, "new_password": "wang-wang-wang"})
-        assert weak.json()["code"] == "password.guessable"
-        assert client.post(FINISH, json={"secret": first, "new_password": NEW}).status_code == 404
-        assert client.post(FINISH, json={"secret": second, "new_password": NEW}).status_code == 204
-        assert client.post(FINISH, json={"secret": second, "new_password": NEW}).status_code == 404
-        assert client.get(MINE, headers=header).json()["code"] == "token.void"
-        assert "every device was signed out" in newest(inbox, 4)[1]
-        form = {"username": "wang", "password": NEW}
-        token = client.post("/api/v1/token", data=form).json()["access_token"]
-        # Too old is too old; and nobody gets more than three letters an hour.
-        for _ in range(3):
-            client.post(ASK, json={"who": "wang"})
-        _to, _text, third = newest(inbox, 5)
-        session.execute(update(MailedLink).values(expires_at=datetime.now(UTC) - timedelta(seconds=1)))
-        session.commit()
-        assert client.post(FINISH, json={"secret": third, "new_password": NEW + "s"}).status_code == 404
-        header = {"Authorization": f"Bearer {token}"}
-        gone = client.put(MINE, json={"address": None, "password": NEW}, headers=header)
-        assert gone.status_code == 204 and "no longer the address" in newest(inbox, 6)[1]
-        acts = session.scalars(select(AuditEvent.act).order_by(AuditEvent.number)).all()
-        assert [acts.count(each) for each in (Act.MAIL_ADDRESS_CHANGED, Act.PASSWORD_RESET_ASKED)] == [2, 3]
-        session.rollback()
-        assert session.get_one(Person, wang.id, populate_existing=True).email is None
-        for _ in range(60):
-            app.state.mail_limits.network.wait("testclient", time.monotonic())
-        assert client.post(ASK, json={"who": "wang"}).json()["code"] == "mail.too_many"
-        app.state.postman.close()
-        assert len(inbox.letters) == 6
+        assert 'href="/forgot"' in to.client.get("/").text
+        header = factories.sign_in(to.client, wang)
+        an_address_counts_once_its_letter_was_opened(to, header)
+        everybody_is_answered_the_same(to)
+        secrets = each_letter_takes_the_place_of_the_one_before(to, session)
+        a_good_password_ends_every_sign_in_and_the_link(to, *secrets, header)
+        too_old_is_too_old_and_three_letters_an_hour_are_enough(to, session)
+        an_address_can_be_taken_back(to, session, wang)
+        a_network_asks_so_often_and_no_more(to)
+        to.app.state.postman.close()
+        assert len(to.inbox.letters) == 6
+
+
+def an_address_counts_once_its_letter_was_opened(to: Post, header: dict[str, str]) -> None:
+    def change(**wanted: str) -> Response:
+        body = {"address": "Wang@Example.org", "password": factories.PASSWORD} | wanted
+        return to.client.put(MINE, json=body, headers=header)
+
+    assert change(password="not it at all").json()["code"] == "password.wrong"
+    for none in ("wang", "a@b,c@example.org", "wang@example.org\r\nBcc: x@example.org", "wang@localhost"):
+        assert change(address=none).status_code == 422
+    assert change().status_code == 204
+    address, _text, secret = newest(to.inbox, 1)
+    assert address == "wang@example.org"
+    waiting = {"offered": True, "address": None, "waiting": address, "proven": True}
+    assert to.client.get(MINE, headers=header).json() == waiting
+    to.ask("wang")  # nobody can be written to yet
+    assert to.finish(secret) == "link.over", "it is good for another thing"
+    opened = [to.client.post("/api/v1/mail-confirmations", json={"secret": secret}) for _ in range(2)]
+    assert [each.status_code for each in opened] == [204, 404]
+    assert to.client.get(MINE, headers=header).json()["address"] == address
+
+
+def everybody_is_answered_the_same(to: Post) -> None:
+    """And a letter goes to those who are there."""
+    asked = ("li", "nobody", "x@example.org", "ｗang", " WANG ")
+    answers = [to.client.post(ASK, json={"who": who}) for who in asked]
+    assert len({(each.status_code, each.content) for each in answers}) == 1
+    address, text, _secret = newest(to.inbox, 2)
+    assert address == "wang@example.org" and "Hello wang" in text
+
+
+def each_letter_takes_the_place_of_the_one_before(to: Post, session: Session) -> tuple[str, str]:
+    """The secrets of both."""
+    to.ask("WANG@example.org")
+    first, second = newest(to.inbox, 2)[2], newest(to.inbox, 3)[2]
+    stored = session.scalars(select(MailedLink.secret_hash)).all()
+    session.rollback()
+    assert len(stored) == 1 and second not in stored  # one at a time, and as a digest
+    return first, second
+
+
+def a_good_password_ends_every_sign_in_and_the_link(
+    to: Post, first: str, second: str, header: dict[str, str]
+) -> None:
+    """A weak one uses nothing up."""
+    assert to.finish(second, "wang-wang-wang") == "password.guessable"
+    assert [to.finish(each) for each in (first, second, second)] == ["link.over", "", "link.over"]
+    assert to.client.get(MINE, headers=header).json()["code"] == "token.void"
+    assert "every device was signed out" in newest(to.inbox, 4)[1]
+
+
+def too_old_is_too_old_and_three_letters_an_hour_are_enough(to: Post, session: Session) -> None:
+    for _ in range(3):
+        to.ask("wang")
+    _to, _text, third = newest(to.inbox, 5)
+    session.execute(update(MailedLink).values(expires_at=datetime.now(UTC) - timedelta(seconds=1)))
+    session.commit()
+    assert to.finish(third, NEW + "s") == "link.over"
+
+
+def an_address_can_be_taken_back(to: Post, session: Session, wang: Person) -> None:
+    form = {"username": "wang", "password": NEW}
+    token = to.client.post("/api/v1/token", data=form).json()["access_token"]
+    none, header = {"address": None, "password": NEW}, {"Authorization": f"Bearer {token}"}
+    assert to.client.put(MINE, json=none, headers=header).status_code == 204
+    assert "no longer the address" in newest(to.inbox, 6)[1]
+    acts = session.scalars(select(AuditEvent.act).order_by(AuditEvent.number)).all()
+    assert [acts.count(each) for each in (Act.MAIL_ADDRESS_CHANGED, Act.PASSWORD_RESET_ASKED)] == [2, 3]
+    session.rollback()
+    assert session.get_one(Person, wang.id, populate_existing=True).email is None
+
+
+def a_network_asks_so_often_and_no_more(to: Post) -> None:
+    for _ in range(60):
+        to.app.state.mail_limits.network.wait("testclient", time.monotonic())
+    assert to.client.post(ASK, json={"who": "wang"}).json()["code"] == "mail.too_many"
 
 
 def test_a_link_that_waits_ends_with_the_password_it_was_asked_for_by(
