@@ -1,6 +1,5 @@
 """HTTP of changing weekly lessons, and of looking at a week."""
 
-from datetime import date
 from typing import Annotated
 from uuid import UUID
 
@@ -19,16 +18,14 @@ from app.lessons.schemas import LessonOut
 from app.lessons.series import Scope
 from app.lessons.series_schemas import EntryPatch, OutcomeOut, SeriesEffectsOut, WeekDayOut, WeekOut
 from app.lessons.week_view import Whose
-from app.schemas import Name
+from app.schemas import Day, Name
 from app.timetables.schemas import TimetableEntryOut
 
 router = APIRouter(prefix="/api/v1", tags=["timetables"])
 
 Changer = Annotated[Principal, may(Action.ENTRY_CHANGE)]
 ScopeOf = Annotated[Scope, Query(description="One lesson, that and all that follow, or all to come")]
-FromDay = Annotated[
-    date | None, Query(alias="from", description="Which day is meant, unless it is about all")
-]
+FromDay = Annotated[Day | None, Query(alias="from", description="Which day is meant, unless it is about all")]
 
 
 @router.patch("/timetable-entries/{entry_id}", summary="Change a weekly lesson", responses=ON_PLAN)

@@ -327,6 +327,8 @@ def test_changes_over_http(client: TestClient, session: Session, keys: Keys) -> 
     renamed = client.patch(f"{entry}?scope=all", headers=header, json={"title": "Revision"})
     assert (renamed.status_code, renamed.json()["changed"]) == (200, 3)
     assert client.patch(f"{entry}?scope=this", headers=header, json={"title": "x"}).status_code == 422
+    refused = client.patch(f"{entry}?scope=this&from=0", headers=header, json={"title": "x"})
+    assert refused.json()["code"] == "request.invalid"  # no day: pydantic alone would take it for one of 1970
     assert client.patch(f"{entry}?scope=all", headers=header, json={}).status_code == 422
     gone = client.delete(f"{entry}?scope=all&reason=Closed", headers=header)
     assert (gone.status_code, gone.json()["cancelled"]) == (200, 3)
