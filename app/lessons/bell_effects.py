@@ -6,7 +6,7 @@ period, it falls out. When a site has no period at that time any more, nobody co
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +21,7 @@ from app.lessons.bell_clashes import Meetings, find_meetings
 from app.lessons.carrying_out import call_off, open_all
 from app.lessons.changes import Doing, Told, facts_of, facts_of_times
 from app.lessons.models import OVERLAP_RULES, Lesson
-from app.lessons.naming import MOST_NAMED
+from app.lessons.naming import MOST_NAMED, utc
 from app.lessons.rules import ChangeKind, SiteState
 from app.schools import service as schools
 from app.timetables.places import Place, read_places
@@ -241,8 +241,8 @@ def _met(effects: BellEffects) -> list[dict[str, Any]]:
             "name": each.name,
             "lesson_id": str(each.lesson_id),
             "title": each.title,
-            "starts_at": _utc(each.interval.starts_at),
-            "ends_at": _utc(each.interval.ends_at),
+            "starts_at": utc(each.interval.starts_at),
+            "ends_at": utc(each.interval.ends_at),
         }
         for each in effects.clashes.first
     ]
@@ -254,12 +254,8 @@ def _shown(each: Concerned) -> dict[str, Any]:
         "date": each.date.isoformat(),
         "period": each.period,
         "title": each.title,
-        "starts_at": _utc(each.was.starts_at),
-        "new_starts_at": _utc(each.becomes.starts_at) if each.becomes else None,
-        "new_ends_at": _utc(each.becomes.ends_at) if each.becomes else None,
+        "starts_at": utc(each.was.starts_at),
+        "new_starts_at": utc(each.becomes.starts_at) if each.becomes else None,
+        "new_ends_at": utc(each.becomes.ends_at) if each.becomes else None,
         "site_id": str(each.site_id) if each.site_id else None,
     }
-
-
-def _utc(moment: datetime) -> str:
-    return moment.isoformat().replace("+00:00", "Z")

@@ -13,6 +13,7 @@ from app.errors import Conflict
 from app.lessons import booking_queries as queries
 from app.lessons.booking_queries import Needs
 from app.lessons.models import OVERLAP_RULES
+from app.lessons.naming import utc
 from app.schools import service as schools
 from app.timetables.clashes import Booking, Clash, Held, Resource
 from app.timetables.ground import refuse_closed_groups
@@ -199,8 +200,8 @@ def described(session: Session, findings: Findings) -> dict[str, Any]:
                 "id": str(each.site.room.id),
                 "name": each.site.room.name,
                 "date": each.occurrence.day.isoformat(),
-                "starts_at": _utc(each.occurrence.interval.starts_at),
-                "ends_at": _utc(each.occurrence.interval.ends_at),
+                "starts_at": utc(each.occurrence.interval.starts_at),
+                "ends_at": utc(each.occurrence.interval.ends_at),
             }
             for each in plan.apart[:MOST_CLASHES]
         ],
@@ -210,8 +211,8 @@ def described(session: Session, findings: Findings) -> dict[str, Any]:
                 "period": each.period,
                 "lessons": each.lessons,
                 "date": each.first.day.isoformat(),
-                "starts_at": _utc(each.first.interval.starts_at),
-                "ends_at": _utc(each.first.interval.ends_at),
+                "starts_at": utc(each.first.interval.starts_at),
+                "ends_at": utc(each.first.interval.ends_at),
             }
             for each in alternatives(findings)
         ],
@@ -233,8 +234,8 @@ def _shown(clash: Clash, names: dict[UUID, str], titles: dict[UUID, str]) -> dic
         "name": names[taken.resource_id],
         "lesson_id": str(taken.lesson_id),
         "title": titles[taken.lesson_id],
-        "starts_at": _utc(taken.interval.starts_at),
-        "ends_at": _utc(taken.interval.ends_at),
+        "starts_at": utc(taken.interval.starts_at),
+        "ends_at": utc(taken.interval.ends_at),
     }
 
 
@@ -263,7 +264,3 @@ def _apart_summary(plan: Plan) -> str:
 def _local(interval: Interval, zone: ZoneInfo) -> str:
     starts, ends = interval.starts_at.astimezone(zone), interval.ends_at.astimezone(zone)
     return f"on {starts:%Y-%m-%d} from {starts:%H:%M} to {ends:%H:%M}"
-
-
-def _utc(moment: datetime) -> str:
-    return moment.isoformat().replace("+00:00", "Z")

@@ -1,6 +1,7 @@
-"""How a refusal names the lessons that are in its way."""
+"""How a refusal names the lessons that are in its way, and when they are."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from app.lessons.models import Lesson
@@ -20,3 +21,8 @@ def named(lessons: Sequence[Lesson]) -> list[dict[str, object]]:
         }
         for each in lessons[:MOST_NAMED]
     ]
+
+
+def utc(moment: datetime) -> str:
+    """A moment of UTC, as answers write it."""
+    return moment.isoformat().replace("+00:00", "Z")
