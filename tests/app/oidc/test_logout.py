@@ -1,7 +1,7 @@
 """The provider says that somebody signed out there: what of it counts, and what it ends."""
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from joserfc.jwk import RSAKey
 from prometheus_client import CollectorRegistry
 from sqlalchemy import update
 from sqlalchemy.orm import Session
+from starlette.testclient import TestClient
 
 from app.accounts import factors
 from app.accounts.models import BrowserSession, Person, SecondFactor
@@ -111,73 +112,119 @@ def test_nothing_a_provider_says_breaks_the_reading(lies: dict[str, Any], kind: 
         assert refused.why
 
 
+@dataclass(frozen=True)
+class SignedIn:
+    """Three browsers that are signed in by the provider, and one by a password here."""
+
+    app: FastAPI
+    provider: RealProvider
+    by_provider: list[tuple[TestClient, dict[str, str]]]
+    """With the header of their pages."""
+    by_password: tuple[TestClient, dict[str, str]]
+
+    def standing(self) -> list[int]:
+        """What each is answered now."""
+        everyone = (*self.by_provider, self.by_password)
+        return [each.get("/api/v1/me", headers=who).status_code for each, who in everyone]
+
+    def said(self, token: str) -> tuple[int, str]:
+        """What the provider is answered for a logout token: the status, and why it counts for nothing."""
+        answer = browser(self.app).post(SIGN_OUT, data={"logout_token": token})
+        assert answer.status_code == 400 or answer.headers["cache-control"] == "no-store"
+        return answer.status_code, answer.json()["detail"].split(": ")[-1] if answer.content else ""
+
+    def claims(self, jti: str, **more: object) -> dict[str, Any]:
+        now = int(time.time())
+        given = {"iss": self.provider.issuer, "aud": CLIENT_ID, "iat": now, "exp": now + 60, "jti": jti}
+        return {**given, "events": {EVENT: {}}, **more}
+
+    def token(self, jti: str, **more: object) -> str:
+        return self.provider.signed(self.claims(jti, **more))
+
+    def forged(self) -> str:
+        return str(jwt.encode({"alg": "RS256"}, self.claims("a", sub="hu"), RSAKey.generate_key(2048)))
+
+
 def test_who_signs_out_at_the_provider_is_signed_out_here(
     app: FastAPI, provider: RealProvider, school: OrgUnit, session: Session
 ) -> None:
+    there = _signed_in(app, provider, session)
+    assert there.standing() == [200, 200, 200, 200]
+    _what_is_no_logout_of_somebody_here_ends_nothing(there)
+    used = _one_session_ends_then_all_of_the_person(there)
+    _strangers_are_stopped_and_the_provider_is_not(there, used)
+    _who_comes_again_may_be_signed_out_again(there)
+    _the_trail_says_by_whom(there, school, session)
+
+
+def _signed_in(app: FastAPI, provider: RealProvider, session: Session) -> SignedIn:
     provider.knows("hu", preferred_username="hu", name="Hu", groups=["teacher@S1"])
     browsers = [browser(app) for _ in range(3)]
-    pages = [header(arrive(each, provider, "hu")) for each in browsers]
+    by_provider = [(each, header(arrive(each, provider, "hu"))) for each in browsers]
     local = browser(app)
     form = {"login": "local", "password": factories.PASSWORD}
     typed = local.post("/api/v1/session", json=form, headers=ORIGIN).json()["sign_in"]
     # This provider names no sessions; others do.
-    named = [page["X-Sign-In"] for page in pages]
+    named = [page["X-Sign-In"] for _, page in by_provider]
     for row in session.query(BrowserSession).filter(BrowserSession.by_provider):
         sid = f"s-{named.index(row.id.hex[:12])}"
         session.execute(update(BrowserSession).where(BrowserSession.id == row.id).values(provider_sid=sid))
     session.commit()
+    return SignedIn(app, provider, by_provider, (local, {"X-Sign-In": typed}))
 
-    def standing() -> list[int]:
-        pairs = [*zip(browsers, pages, strict=True), (local, {"X-Sign-In": typed})]
-        return [each.get("/api/v1/me", headers=who).status_code for each, who in pairs]
 
-    def says(token: str) -> tuple[int, str]:
-        answer = browser(app).post(SIGN_OUT, data={"logout_token": token})
-        assert answer.status_code == 400 or answer.headers["cache-control"] == "no-store"
-        return answer.status_code, answer.json()["detail"].split(": ")[-1] if answer.content else ""
-
-    def token(jti: str, **claims: object) -> dict[str, Any]:
-        now = int(time.time())
-        given = {"iss": provider.issuer, "aud": CLIENT_ID, "iat": now, "exp": now + 60, "jti": jti}
-        return {**given, "events": {EVENT: {}}, **claims}
-
-    assert standing() == [200, 200, 200, 200]
-    forged = jwt.encode({"alg": "RS256"}, token("a", sub="hu"), RSAKey.generate_key(2048))
+def _what_is_no_logout_of_somebody_here_ends_nothing(there: SignedIn) -> None:
     for lie, why in (
         ("", "signature."),
         ("not.a.token", "signature."),
-        (forged, "signature."),
-        (provider.signed(token("b", sub="hu", nonce="n")), "nonce."),
-        (provider.signed(token("b", sub="hu", aud="other")), "audience."),
+        (there.forged(), "signature."),
+        (there.token("b", sub="hu", nonce="n"), "nonce."),
+        (there.token("b", sub="hu", aud="other"), "audience."),
     ):
-        assert says(lie) == (400, why)
-    assert says(provider.signed(token("c", sub="somebody"))) == (200, "")
-    assert says(provider.signed(token("d", sid="s-9"))) == (200, "")
-    assert standing() == [200, 200, 200, 200]
-    one = provider.signed(token("e", sid="s-1", sub="hu"), typ="logout+jwt")
-    assert says(one) == (200, "")
-    assert standing() == [200, 401, 200, 200]
-    assert says(one) == (400, "replayed.")
-    assert says(provider.signed(token("f", sub="hu"))) == (200, "")
-    assert standing() == [401, 401, 401, 200]
-    # Strangers are stopped, and who the provider says is out is out, though they share an address.
-    traffic = Traffic(app.state.settings, CollectorRegistry(), clock=lambda: 0.0)  # no second goes by
-    door = replace(app.state.door, traffic=traffic, registry=CollectorRegistry())
-    app.state.provider_desk = replace(app.state.provider_desk, door=door, registry=CollectorRegistry())
+        assert there.said(lie) == (400, why)
+    assert there.said(there.token("c", sub="somebody")) == (200, "")
+    assert there.said(there.token("d", sid="s-9")) == (200, "")
+    assert there.standing() == [200, 200, 200, 200]
+
+
+def _one_session_ends_then_all_of_the_person(there: SignedIn) -> str:
+    """A token that was used."""
+    one = there.provider.signed(there.claims("e", sid="s-1", sub="hu"), typ="logout+jwt")
+    assert there.said(one) == (200, "")
+    assert there.standing() == [200, 401, 200, 200]
+    assert there.said(one) == (400, "replayed.")
+    assert there.said(there.token("f", sub="hu")) == (200, "")
+    assert there.standing() == [401, 401, 401, 200]
+    return one
+
+
+def _strangers_are_stopped_and_the_provider_is_not(there: SignedIn, used: str) -> None:
+    """Who the provider says is out is out, though they share an address."""
+    state = there.app.state
+    traffic = Traffic(state.settings, CollectorRegistry(), clock=lambda: 0.0)  # no second goes by
+    door = replace(state.door, traffic=traffic, registry=CollectorRegistry())
+    state.provider_desk = replace(state.provider_desk, door=door, registry=CollectorRegistry())
     for _ in range(int(LOGOUTS_PER_SECOND * SECONDS_AT_ONCE)):
         traffic.require_of_address(Limit.PROVIDER_LOGOUTS, "testclient")
-    stopped = browser(app).post(SIGN_OUT, data={"logout_token": forged})
+    stopped = browser(there.app).post(SIGN_OUT, data={"logout_token": there.forged()})
     assert (stopped.status_code, stopped.json()["code"]) == (429, "limit.reached")
     assert stopped.headers["retry-after"] == "2"
-    assert says(one) == (400, "replayed."), "the provider may not have had our answer"
-    again = header(arrive(browsers[0], provider, "hu"))
-    assert browsers[0].get("/api/v1/me", headers=again).status_code == 200
-    assert says(provider.signed(token("g", sub="hu"))) == (200, "")
-    assert browsers[0].get("/api/v1/me", headers=again).status_code == 401
-    trail = {"act": "sign_in.ended"}
+    assert there.said(used) == (400, "replayed."), "the provider may not have had our answer"
+
+
+def _who_comes_again_may_be_signed_out_again(there: SignedIn) -> None:
+    client, _ = there.by_provider[0]
+    again = header(arrive(client, there.provider, "hu"))
+    assert client.get("/api/v1/me", headers=again).status_code == 200
+    assert there.said(there.token("g", sub="hu")) == (200, "")
+    assert client.get("/api/v1/me", headers=again).status_code == 401
+
+
+def _the_trail_says_by_whom(there: SignedIn, school: OrgUnit, session: Session) -> None:
     admin = factories.person(session, session.get_one(OrgUnit, school.county_id), Role.BUREAU_ADMIN)
     session.commit()
-    found = local.get("/api/v1/audit-events", params=trail, headers=factories.bearer(app.state.keys, admin))
+    local, who = there.by_password[0], factories.bearer(there.app.state.keys, admin)
+    found = local.get("/api/v1/audit-events", params={"act": "sign_in.ended"}, headers=who)
     assert [event["after"]["by"] for event in found.json()["items"]] == ["provider"] * 4
 
 
