@@ -25,7 +25,7 @@ from app.timetables.models import TimetableEntry
 from app.timetables.planning import EntryDraft
 from tests.benchmarks.figures import Figure, Selection
 from tests.benchmarks.following import measure_bells, measure_checks
-from tests.benchmarks.imports import TABLES, measure_import, measure_timetable
+from tests.benchmarks.imports import TABLES, measure_changes, measure_import, measure_timetable
 from tests.benchmarks.reads import RATE, measure_reads
 from tests.benchmarks.showing import hold_half, measure_report, measure_weeks
 from tests.databases import PostgresDatabases, postgres_server
@@ -42,6 +42,7 @@ _FIGURES: Final = (
         "bells_s",
         "check_ms",
         *TABLES.values(),
+        "import_changes_s",
         "import_timetable_s",
     ),
 )
@@ -88,6 +89,9 @@ async def _figures_of(county: _County, kind: str, wanted: Selection) -> AsyncIte
         if wanted.takes(name := f"planning.{figure}.{kind}"):
             seconds = measure_import(county.factory, table, county.settings.data_dir)
             yield Figure(name, round(seconds, 2), "s for 5,000 rows")
+    if wanted.takes(name := f"planning.import_changes_s.{kind}"):
+        seconds = measure_changes(county.factory, county.settings.data_dir)
+        yield Figure(name, round(seconds, 2), "s for 200 of 715 weekly lessons that change places")
     if wanted.takes(name := f"planning.import_timetable_s.{kind}"):
         seconds = measure_timetable(county.factory, county.settings.data_dir)
         yield Figure(name, round(seconds, 2), "s for 715 weekly lessons")
