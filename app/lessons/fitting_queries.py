@@ -1,6 +1,6 @@
 """SQL of making many lessons something else at once."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -8,8 +8,9 @@ from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from app.lessons.models import Lesson, LessonGroup, LessonSite
-from app.lessons.queries import release
 from app.lessons.rules import LessonState, SiteState
+
+_Kind = type[Lesson] | type[LessonSite] | type[LessonGroup]
 
 
 class SiteRow(NamedTuple):
@@ -29,58 +30,63 @@ class GroupRow(NamedTuple):
     id: UUID
     lesson_id: UUID
     pupil_group_id: UUID
+    released: bool
 
 
-class Held(NamedTuple):
-    """What lessons were like before they let go of everything."""
+class There(NamedTuple):
+    """What lessons are like."""
 
     states: dict[UUID, LessonState]
     sites: Sequence[SiteRow]
     groups: Sequence[GroupRow]
 
 
-def let_go(session: Session, lesson_ids: Collection[UUID]) -> Held:
-    """Free the rooms and pupils of lessons until they are taken again; nobody else sees that."""
+def look_at(session: Session, lesson_ids: Collection[UUID]) -> There:
+    """Lessons with their sites and groups, which nobody else changes until the transaction ends."""
     lessons, sites, groups = Lesson.__table__.c, LessonSite.__table__.c, LessonGroup.__table__.c
     states = session.execute(select(lessons.id, lessons.state).where(lessons.id.in_(lesson_ids)))
     of_sites = select(*(sites[name] for name in SiteRow._fields)).where(sites.lesson_id.in_(lesson_ids))
     of_groups = select(*(groups[name] for name in GroupRow._fields)).where(groups.lesson_id.in_(lesson_ids))
-    held = Held(
+    return There(
         dict(states.all()),
         [SiteRow(*row) for row in session.execute(of_sites.with_for_update())],
         [GroupRow(*row) for row in session.execute(of_groups.with_for_update())],
     )
-    release(session, lesson_ids)
-    return held
+
+
+def set_lessons(session: Session, ids: Collection[UUID], state: LessonState) -> None:
+    """Give lessons a state. Raises `IntegrityError` for an overlap, as all below do."""
+    _set(session, Lesson, ids, state=state)
+
+
+def set_sites(session: Session, ids: Collection[UUID], state: SiteState) -> None:
+    """Give sites of lessons a state."""
+    _set(session, LessonSite, ids, state=state)
+
+
+def set_groups(session: Session, ids: Collection[UUID], *, released: bool) -> None:
+    """Take groups out of their lessons, or in again."""
+    _set(session, LessonGroup, ids, released=released)
 
 
 def write_lessons(session: Session, rows: Sequence[dict[str, Any]]) -> None:
-    """Write lessons by their ids, as such that hold nobody yet; each row has the same columns."""
-    _write(session, Lesson, [{**row, "state": LessonState.CANCELLED} for row in rows])
-
-
-def take_place(session: Session, states: Mapping[UUID, LessonState]) -> None:
-    """Let lessons take place again, in these states. Raises `IntegrityError` for an overlap."""
-    table = Lesson.__table__
-    assert isinstance(table, Table)
-    for state in sorted(set(states.values())):
-        ids = [key for key, each in states.items() if each is state]
-        session.execute(update(table).where(table.c.id.in_(ids)).values(state=state))
+    """Write lessons by their ids; each row has the same columns."""
+    _write(session, Lesson, rows)
 
 
 def write_sites(session: Session, rows: Sequence[dict[str, Any]]) -> None:
-    """Write the sites of lessons by their ids; each row has the same columns. Raises `IntegrityError`."""
+    """Write the sites of lessons by their ids; each row has the same columns."""
     _write(session, LessonSite, rows)
 
 
-def take_groups(session: Session, ids: Collection[UUID]) -> None:
-    """Let groups belong to their lessons again. Raises `IntegrityError` for an overlap."""
-    table = LessonGroup.__table__
+def _set(session: Session, kind: _Kind, ids: Collection[UUID], **values: Any) -> None:
+    table = kind.__table__
     assert isinstance(table, Table)
-    session.execute(update(table).where(table.c.id.in_(ids)).values(released=False))
+    if ids:
+        session.execute(update(table).where(table.c.id.in_(ids)).values(values))
 
 
-def _write(session: Session, kind: type[Lesson | LessonSite], rows: Sequence[dict[str, Any]]) -> None:
+def _write(session: Session, kind: _Kind, rows: Sequence[dict[str, Any]]) -> None:
     if not rows:
         return
     table = kind.__table__
