@@ -1,16 +1,19 @@
 // The terms of the county, for its bureau: opened, changed, and taken back when opened by mistake.
 
 import { ask, get, getAll, post } from "./api.js";
-import { longDate, weekdayName, weekOf } from "./dates.js";
+import { tellReason } from "./clashes.js";
+import { longDate, longDay, weekdayName, weekOf } from "./dates.js";
 import { tellFault } from "./fault.js";
 import { button, closePanel, field, form, input, openPanel, prepare, select, ticks } from "./form.js";
 import { say, text } from "./i18n.js";
 import { byId, child } from "./page.js";
+import { titleOf } from "./subjects.js";
 import { askTakingOver, toBells } from "./taking_over.js";
 import { proposedTerm } from "./term_days.js";
 
 const TERMS = "/api/v1/terms";
 const NONE = "";
+const MOST = 8;
 const pathOf = ({ id }) => `${TERMS}/${id}`;
 
 let ways = null; // once made they stay: the keyboard comes back to them when a dialog is closed
@@ -153,14 +156,30 @@ function explain(parts, { code }, known, wanted, own = null) {
 function change({ known, done }) {
   const term = known.term;
   let version = term.version;
+  let foreseen = null; // the days of which was told what they mean
   const parts = form(openPanel("term.change.of", { name: term.name }), "calendar.save", () => save(), (failure) => refused(failure));
   const wanted = termFields(parts, term);
+  const timetable = ticks(parts.fields, "checkbox", "term.timetable", [{ id: "follow", key: "term.follow", checked: true }]);
   say(child(parts.fields, "p", "hint"), "term.change.hint");
 
   async function save() {
-    await ask("PATCH", pathOf(term), changed(checked(wanted())), version);
+    const now = changed(checked(wanted()));
+    const follows = timetable.chosen().length && (now.first_day || now.last_day);
+    if (follows && (await isNews(now))) return;
+    await ask("PATCH", pathOf(term) + (follows ? "?lessons=follow" : ""), now, version);
     closePanel();
     await done(term.id, "term.changed", { name: wanted().name });
+  }
+
+  // What becomes of the timetable is told before it is done.
+  async function isNews(now) {
+    const days = JSON.stringify([now.first_day, now.last_day]);
+    if (foreseen === days) return false;
+    const effects = await post(`${pathOf(term)}/effects`, now);
+    foreseen = days;
+    const isTold = tellFollowing(parts.findings, effects, known.zone);
+    if (isTold) parts.go.scrollIntoView({ block: "nearest" });
+    return isTold;
   }
 
   // Only what is not as it was when it was opened here: what others changed meanwhile stays.
@@ -174,6 +193,24 @@ function change({ known, done }) {
     version = await newest(parts, term, version);
     return true;
   }
+}
+
+// Answers whether there was anything to tell.
+function tellFollowing(place, effects, zone) {
+  const { entries_extended: on, entries_ended: ended, added, cancelled, unplanned, total_unplanned: count } = effects;
+  if (!on && !ended && !cancelled && !count) return false;
+  if (on) say(child(place, "p", "finding-sum free-slot"), "term.follow.on", { count: on, lessons: added });
+  if (ended || cancelled) say(child(place, "p", "finding-sum"), "term.follow.ended", { count: ended, lessons: cancelled });
+  if (count) say(child(place, "p", "finding-sum"), "term.follow.left", { count });
+  const list = count ? child(place, "ul", "finding-list") : null;
+  for (const { date, period, title, code, detail, problem } of unplanned.slice(0, MOST)) {
+    const line = child(list, "li");
+    say(child(line, "span"), "change.what", { title: () => titleOf({ title }), day: longDay(date), number: period });
+    tellReason(child(line, "span", "reason"), { code, detail, problem }, zone);
+  }
+  if (count > MOST) say(child(list, "li"), "clash.more", { count: count - MOST });
+  say(child(place, "p"), "term.follow.again");
+  return true;
 }
 
 // Somebody else was faster: what is stored now is shown beside what was typed, and changed by the next press only.
