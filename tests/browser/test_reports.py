@@ -38,6 +38,12 @@ def test_a_figure_leads_to_the_lessons_it_counts(server: Server, open_room: Open
     page.get_by_role("columnheader", name="每周").wait_for()
     page.locator("#behind-rows").get_by_role("button", name="课程").first.click()
     page.get_by_role("columnheader", name="实际上课分钟").wait_for()
+    page.get_by_role("button", name="返回上一个清单").press("Enter")
+    page.get_by_role("columnheader", name="每周").wait_for()
+    assert page.evaluate("document.activeElement.innerText") == "课程"
+    page.get_by_role("button", name="返回统计报表").press("Enter")
+    assert page.evaluate("document.activeElement.id") == "rooms-main"
+    assert page.get_by_label("统计方式").input_value() == "grade"
     with page.expect_download() as kept:
         page.get_by_role("button", name="下载工作簿").click()
     assert kept.value.suggested_filename.startswith("report-") and kept.value.path().stat().st_size > 5000

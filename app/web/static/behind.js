@@ -53,16 +53,69 @@ const TITLES = {
   lessons: "reports.lessons",
 };
 
-let shown = null; // { kind, path, next }
+let shown = null; // { kind, path, name, next }
+let trail = []; // the lists that led to it, as they were, with what was pressed there
+let opener = null; // what was pressed in the report
+let asked = 0;
 let attempt = null;
 
 export function wireMore(attempted) {
   attempt = attempted;
   byId("more").addEventListener("click", () => attempt(load));
+  byId("behind-back").addEventListener("click", goBack);
 }
 
+// A list behind the report itself.
 export async function showList(kind, path, name = "") {
-  shown = { kind, path, next: null };
+  const pressed = document.activeElement;
+  if (!(await open({ kind, path, name, next: null }))) return;
+  [trail, opener] = [[], pressed];
+  sayWayBack();
+}
+
+async function showLessons(path, name) {
+  const before = { shown, rows: [...byId("behind-rows").children], pressed: document.activeElement };
+  if (!(await open({ kind: "lessons", path, name, next: null }))) return;
+  trail.push(before);
+  sayWayBack();
+}
+
+// Nothing of what is shown goes before the new list is there.
+async function open(list) {
+  const mine = ++asked;
+  const page = await get(list.path);
+  if (mine !== asked) return false;
+  shown = list;
+  showHead();
+  byId("behind-rows").replaceChildren();
+  append(page);
+  byId("behind").hidden = false;
+  byId("behind-heading").focus();
+  return true;
+}
+
+// To the list before, as it was left, or to the figure in the report.
+function goBack() {
+  const before = trail.pop();
+  if (!before) {
+    byId("behind").hidden = true;
+    const at = opener?.isConnected ? opener : byId("whole-heading");
+    return at.focus();
+  }
+  shown = before.shown;
+  showHead();
+  byId("behind-rows").replaceChildren(...before.rows);
+  showEnds();
+  sayWayBack();
+  before.pressed.focus();
+}
+
+function sayWayBack() {
+  say(byId("behind-back"), trail.length ? "reports.back.list" : "reports.back");
+}
+
+function showHead() {
+  const { kind, name } = shown;
   say(byId("behind-heading"), TITLES[kind], { name });
   const head = child(byId("behind-head"), "tr");
   byId("behind-head").replaceChildren(head);
@@ -71,17 +124,21 @@ export async function showList(kind, path, name = "") {
     cell.scope = "col";
     say(cell, COLUMNS[column][0]);
   }
-  byId("behind-rows").replaceChildren();
-  await load();
-  byId("behind").hidden = false;
-  byId("behind-heading").focus();
 }
 
 async function load() {
-  const after = shown.next ? `&after=${encodeURIComponent(shown.next)}` : "";
-  const page = await get(shown.path + after);
+  const [mine, of] = [++asked, shown];
+  const page = await get(`${of.path}&after=${encodeURIComponent(of.next)}`);
+  if (mine === asked) append(page);
+}
+
+function append(page) {
   shown.next = page.next;
   byId("behind-rows").append(...(page.items ?? page.rows).map((item) => line(item)));
+  showEnds();
+}
+
+function showEnds() {
   byId("behind-none").hidden = byId("behind-rows").children.length > 0;
   byId("more").hidden = !shown.next;
 }
@@ -102,5 +159,5 @@ function lessons(cell, row) {
   button.type = "button";
   say(child(button, "span"), "reports.lessons.show");
   const name = () => [row.org_unit, row.pupil_group ?? row.name, row.subject && subjectName(row.subject)].filter(Boolean).join(" · ");
-  button.addEventListener("click", () => attempt(() => showList("lessons", row.lessons, name)));
+  button.addEventListener("click", () => attempt(() => showLessons(row.lessons, name)));
 }

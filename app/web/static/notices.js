@@ -4,8 +4,10 @@ import { ask, get, getAll, post } from "./api.js";
 import { weekOf } from "./dates.js";
 import { tellFault } from "./fault.js";
 import { begin, whoIsHere } from "./frame.js";
+import { send } from "./http.js";
 import { clock, day, language, say } from "./i18n.js";
 import { byId, child, goOnFrom, wired } from "./page.js";
+import { signInHeader } from "./session.js";
 import { fillIn, showUnread } from "./unread.js";
 
 const NOTICES = "/api/v1/me/notices";
@@ -24,6 +26,7 @@ byId("wish").addEventListener("submit", (event) => {
   attempt(save);
 });
 document.addEventListener("reworded", () => known.me && attempt(anew));
+addEventListener("pageshow", ({ persisted }) => persisted && known.me && attempt(anew)); // come back to, as it was left
 begin(open, byId("news"));
 
 async function open() {
@@ -79,7 +82,7 @@ function fill(row, notice) {
     const item = child(lines, "li");
     const change = notice.items[index];
     const words = change ? child(item, "a") : item;
-    if (change) words.href = wayTo(change);
+    if (change) lead(words, change, row, notice);
     words.textContent = line;
   });
   const at = new Date(notice.at);
@@ -91,6 +94,13 @@ function fill(row, notice) {
     button.addEventListener("click", () => attempt(() => read(row, notice)));
   }
   return row;
+}
+
+// Whoever goes there, in this tab or beside it, has read it.
+function lead(words, change, row, notice) {
+  words.href = wayTo(change);
+  words.addEventListener("click", () => note(row, notice));
+  words.addEventListener("auxclick", ({ button }) => button === 1 && note(row, notice));
 }
 
 // The lesson's week as whoever reads it looks at the timetable: by the own lessons, the own site, or the classroom.
@@ -109,12 +119,30 @@ function wayTo({ before, after }) {
   return `/timetable?${way}`;
 }
 
+const wayToRead = ({ id }) => `${NOTICES}/${id}/read?language=${language()}`;
+
 async function read(row, notice) {
-  Object.assign(notice, await post(`${NOTICES}/${notice.id}/read?language=${language()}`));
-  fill(row, notice);
-  byId("read-all").hidden = !shown.some(isNew);
+  showRead(row, notice, await post(wayToRead(notice)));
   goOnFrom(row.querySelector("h2"));
   await showUnread();
+}
+
+// The same while the page is about to be left, which the request outlives; nobody waits for it.
+async function note(row, notice) {
+  if (!isNew(notice)) return;
+  try {
+    const answer = await send(wayToRead(notice), { method: "POST", headers: signInHeader(), keepalive: true });
+    showRead(row, notice, await answer.json());
+    await showUnread();
+  } catch {
+    // It stays unread, and is shown so.
+  }
+}
+
+function showRead(row, notice, told) {
+  Object.assign(notice, told);
+  fill(row, notice);
+  byId("read-all").hidden = !shown.some(isNew);
 }
 
 // What came since the page was looked up is not read yet.
