@@ -48,7 +48,8 @@ _ALL: Final = (
     "enrollments", "lineItems", "lineItemLearningObjectiveIds", "lineItemScoreScales", "orgs", "resources", "results",
     "resultLearningObjectiveIds", "resultScoreScales", "roles", "scoreScales", "userProfiles", "userResources", "users",
 )  # fmt: skip
-"""The files that a manifest speaks of (OneRoster 1.2 CSV binding, §4.1)."""
+"""The files that a manifest speaks of (OneRoster 1.2 CSV binding, §4.1): the same 21 as in LongsightGroup/oneroster and
+hanachin/meibo, two independent programs for such bundles."""
 _HEADERS: Final = {
     "orgs": "name,type,identifier,parentSourcedId",
     "users": "enabledUser,username,userIds,givenName,familyName,middleName,identifier,email,sms,phone,agentSourcedIds,"
@@ -60,6 +61,9 @@ _HEADERS: Final = {
     "classes": "title,grades,courseSourcedId,classCode,classType,location,schoolSourcedId,termSourcedIds,subjects,"
     "subjectCodes,periods",
 }
+"""The columns behind the first three, in the order of the 1.2 CSV binding (imsglobal.org/spec/oneroster/v1p2/bind/csv),
+held against `Meibo::OneRoster::V1_2` of hanachin/meibo. LongsightGroup/oneroster, which goes by 1.2.1, has users
+without `resourceSourcedIds`; whoever reads by the names of columns takes both."""
 
 
 def written_bundle(session: Session, principal: Principal) -> bytes:

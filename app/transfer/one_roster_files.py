@@ -23,9 +23,10 @@ _NEEDED: Final = {
     "classes": ("sourcedId", "title", "grades", "classType", "schoolSourcedId"),
     "enrollments": ("classSourcedId", "userSourcedId", "role"),
 }
-"""The files that are read, each with the columns it has to have."""
+"""The files that are read, each with the columns it has to have, which 1.1 and 1.2 have in common; roles are a file of
+1.2 (imsglobal.org/oneroster-v11-final-csv-tables and /spec/oneroster/v1p2/bind/csv). Columns go by their names."""
 _OTHERS: Final = ("status", "identifier", "role", "orgSourcedIds", "beginDate", "endDate", "email")
-"""Columns that are read where a file has them."""
+"""Columns that are read where a file has them: role and orgSourcedIds of a user are 1.1's, days of a role 1.2's."""
 
 
 @dataclass(frozen=True, slots=True)

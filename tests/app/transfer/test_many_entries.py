@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Mapping
-from datetime import time, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -18,6 +18,7 @@ from app.lessons import bulk, scheduling
 from app.lessons.changes import Doing
 from app.lessons.clash_report import Part
 from app.lessons.models import Lesson, LessonGroup
+from app.lessons.rules import LessonState
 from app.schools.models import Room
 from app.timetables import service as timetables
 from app.timetables.planning import EntryDraft
@@ -166,3 +167,30 @@ def test_names_that_two_classes_have_rooms_that_closed_and_lessons_called_off(
         assert (report["created"], report["unchanged"]) == (created, 1 - created)
     _, report = bureau.send("timetable-entries", bureau.get("/api/v1/exports/timetable-entries.csv"))
     assert (report["errors"], report["unchanged"]) == ([], 1)
+
+
+def test_a_row_about_lessons_that_were_all_called_off_says_that_it_changes_none(
+    client: TestClient, session: Session, session_factory: SessionFactory, keys: Keys
+) -> None:
+    day, monday = counties.tomorrow(), counties.next_monday()
+    county = counties.county(session, first_day=monday - 14 * DAY, weeks=4)
+    begun = datetime.combine(county.term.first_day, time(0), UTC)
+    county.schedule(session, begun, weekday=day.isoweekday())
+    session.commit()
+    header = factories.bearer(keys, county.bureau)
+    bureau = Sender(client, header)
+    exported = bureau.get("/api/v1/exports/timetable-entries.csv").decode("utf-8-sig")
+    to_come = select(Lesson.id).where(Lesson.date >= day)
+    for (lesson_id,) in look(session_factory, to_come):
+        answer = client.post(f"/api/v1/lessons/{lesson_id}/cancel", json={"reason": "Snow"}, headers=header)
+        assert answer.is_success
+    # Those that were held keep it in the table, with its id; whoever cancelled the others may have had a reason.
+    renamed = exported.replace("Grade 3 English", "renamed").replace('"1"', '"2"')
+    assert (renamed.count("renamed"), renamed.count('"2"')) == (1, 1)
+    for table, changed in ((exported, 0), (renamed, 1)):
+        for dry_run in (True, False):
+            _, report = bureau.send("timetable-entries", table.encode(), dry_run=dry_run)
+            assert (report["errors"], report["changed"], report["unchanged"]) == ([], changed, 1 - changed)
+            assert [each["code"] for each in report["remarks"]] == ["entry.called_off"]
+    states = select(Lesson.state).where(Lesson.date >= day)
+    assert set(look(session_factory, states)) == {(LessonState.CANCELLED,)}
