@@ -5,6 +5,7 @@ Services flush, they never commit.
 """
 
 import re
+import sqlite3
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache, partial
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 from anyio import CapacityLimiter
 from anyio.lowlevel import RunVar
@@ -42,10 +43,12 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import IntegrityError, InvalidatePoolError
+from sqlalchemy.exc import IntegrityError, InvalidatePoolError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from starlette.requests import HTTPConnection
+
+from app.turns import FairConnection, Turns
 
 
 class SessionFactory(sessionmaker[Session]):
@@ -202,7 +205,11 @@ def make_engine(url: str | URL, wait_seconds: float = WAIT_SECONDS, *, changes: 
             parsed,
             poolclass=QueuePool,
             **pool,
-            connect_args={"isolation_level": None, "check_same_thread": False},
+            connect_args={
+                "isolation_level": None,
+                "check_same_thread": False,
+                "factory": partial(FairConnection, turns=Turns()),
+            },
             hide_parameters=True,
         )
         event.listen(engine, "connect", _prepare_sqlite)
@@ -257,8 +264,19 @@ def _refuse_changes(connection: Any, _record: object) -> None:
 def _begin(connection: Connection) -> None:
     # A deferred transaction that reads first and writes later fails with "database is locked" at once when
     # another writer came between; the busy timeout does not help there. So writers queue up at BEGIN.
-    read_only = connection.get_execution_options().get(_READ_ONLY, False)
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+    if connection.get_execution_options().get(_READ_ONLY, False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    begin, fair = "BEGIN IMMEDIATE", cast(FairConnection, connection.connection.driver_connection)
+    try:
+        fair.take_turn(_LOCK_WAIT_MS / 1000)
+    except sqlite3.OperationalError as error:
+        raise OperationalError(begin, None, error) from error
+    try:
+        connection.exec_driver_sql(begin)
+    except BaseException:
+        fair.end_turn()
+        raise
 
 
 def read_only(engine: Engine) -> Engine:
