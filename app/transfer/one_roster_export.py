@@ -48,12 +48,11 @@ _ALL: Final = (
     "enrollments", "lineItems", "lineItemLearningObjectiveIds", "lineItemScoreScales", "orgs", "resources", "results",
     "resultLearningObjectiveIds", "resultScoreScales", "roles", "scoreScales", "userProfiles", "userResources", "users",
 )  # fmt: skip
-"""The files that a manifest speaks of (OneRoster 1.2 CSV binding, §4.1): the same 21 as in LongsightGroup/oneroster and
-hanachin/meibo, two independent programs for such bundles."""
+"""The files that a manifest speaks of (OneRoster 1.2 CSV binding, §4.1), the same as in LongsightGroup/oneroster."""
 _HEADERS: Final = {
     "orgs": "name,type,identifier,parentSourcedId",
     "users": "enabledUser,username,userIds,givenName,familyName,middleName,identifier,email,sms,phone,agentSourcedIds,"
-    "grades,password,userMasterIdentifier,resourceSourcedIds,preferredGivenName,preferredMiddleName,"
+    "grades,password,userMasterIdentifier,preferredGivenName,preferredMiddleName,"
     "preferredFamilyName,primaryOrgSourcedId,pronouns",
     "roles": "userSourcedId,roleType,role,beginDate,endDate,orgSourcedId,userProfileSourcedId",
     "academicSessions": "title,type,startDate,endDate,parentSourcedId,schoolYear",
@@ -61,9 +60,9 @@ _HEADERS: Final = {
     "classes": "title,grades,courseSourcedId,classCode,classType,location,schoolSourcedId,termSourcedIds,subjects,"
     "subjectCodes,periods",
 }
-"""The columns behind the first three, in the order of the 1.2 CSV binding (imsglobal.org/spec/oneroster/v1p2/bind/csv),
-held against `Meibo::OneRoster::V1_2` of hanachin/meibo. LongsightGroup/oneroster, which goes by 1.2.1, has users
-without `resourceSourcedIds`; whoever reads by the names of columns takes both."""
+"""The columns behind the first three, in the order of the CSV binding 1.2.1, which some readers insist on
+(imsglobal.org/spec/oneroster/v1p2/bind/csv): held against src/one-roster-csv-rostering-schema.ts of
+LongsightGroup/oneroster. Programs for 1.2 before that have `resourceSourcedIds` among the columns of users."""
 
 
 def written_bundle(session: Session, principal: Principal) -> bytes:
@@ -126,7 +125,7 @@ def _people(session: Session, principal: Principal) -> dict[str, list[Row]]:
         login, name, code = str(login), str(name), str(code)
         kind = "secondary" if login in users else "primary"
         given, family = _given_and_family(name)
-        users.setdefault(login, (login, "true", login, "", given, family, *[""] * 13, code, ""))
+        users.setdefault(login, (login, "true", login, "", given, family, *[""] * 12, code, ""))
         own = f"{login}/{role}/{code}/{_day(first)}"
         roles.append((own, login, kind, _ROLES[str(role)], _day(first), _day(last), code, ""))
     return {"users": list(users.values()), "roles": roles}
