@@ -87,11 +87,12 @@ def bell_schedule(session: Session, schedule_id: UUID) -> BellSchedule | None:
 
 
 def entries_of_term(session: Session, term_id: UUID) -> list[TimetableEntry]:
-    """All that was not withdrawn, by first day; drafts too."""
+    """All that was not withdrawn, as it is now, by first day; drafts too."""
     query = select(TimetableEntry).where(
         TimetableEntry.term_id == term_id, TimetableEntry.withdrawn.is_(False)
     )
-    return list(session.scalars(query.order_by(TimetableEntry.first_day, TimetableEntry.id)))
+    query = query.order_by(TimetableEntry.first_day, TimetableEntry.id)
+    return list(session.scalars(query, execution_options={"populate_existing": True}))
 
 
 def bell_schedules_page(
