@@ -126,7 +126,8 @@ def test_a_cancelled_lesson_says_goodbye(
         socket.send_json(hello(keys, scene.assistant))
         assert socket.receive_json()["type"] == "welcome"
         with session_factory.begin() as session:
-            lessons.get_lesson(session, scene.lesson_id).state = LessonState.CANCELLED
+            lesson = lessons.get_lesson(session, scene.lesson_id)
+            lesson.state, lesson.sequence = LessonState.CANCELLED, 1
         assert live.portal is not None
         live.portal.call(sweep, app.state.coordinator, app.state.rights, session_factory, datetime.now(UTC))
         while (message := socket.receive_json())["type"] in ("quality", "ping"):

@@ -93,7 +93,8 @@ async def _seconds_until_dark(url: str, factory: SessionFactory) -> float:
         await connect(sees, Direction.WATCH, scene.assistant.id, scene.county.sites[0].unit.code)
         await picture(sees)
         with factory.begin() as session:
-            session.get_one(Lesson, scene.lesson_id).state = LessonState.CANCELLED
+            lesson = session.get_one(Lesson, scene.lesson_id)
+            lesson.state, lesson.sequence = LessonState.CANCELLED, 1
         began = asyncio.get_running_loop().time()
         await until(lambda: {sees.connectionState, sends.connectionState} == {"closed"})
         assert coordinator.session_counts() == {Direction.PUBLISH: 0, Direction.WATCH: 0}
