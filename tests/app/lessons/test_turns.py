@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts import service as accounts
 from app.accounts.rules import Principal, Role
-from app.database import SessionFactory, take_turns
+from app.database import SessionFactory
 from app.errors import Conflict
 from app.lessons import agreements, bell_changes, on_the_day, publishing, scheduling, series, service
 from app.lessons.changes import Doing
@@ -71,7 +71,7 @@ def test_what_waits_for_other_bells_goes_by_them(session_factory: SessionFactory
         return {f"{each + timedelta(hours=8):%H:%M}" for each in found}
 
     def begin_to_change_bells(session: Session, _: Principal) -> None:
-        take_turns(session, [county.main_room.id])
+        bell_changes.hold(session, [county.county.id])
 
     def first_period_at(hour: int) -> Act:
         periods = {1: Bell(time(hour, 0), time(hour, 40))}
