@@ -1,5 +1,6 @@
 """What a page does in a lesson on air, one call each."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from app.keys import Keys
 from app.lessons.models import Lesson
 from app.lessons.rules import LessonState
 from app.live.review import review
-from tests.app.live.conftest import Scene
+from tests.app.live.scene import Scene, sdp_headers
 
 
 def put_live(factory: SessionFactory, scene: Scene) -> None:
@@ -73,3 +74,35 @@ def look_again(app: FastAPI, live: TestClient, factory: SessionFactory) -> None:
     """What the server does every few seconds: end what nobody has a right to any more."""
     assert live.portal is not None
     live.portal.call(review, app.state.coordinator, app.state.rights, factory, datetime.now(UTC))
+
+
+@dataclass(frozen=True)
+class OnAir:
+    """A lesson on air: the application with its relay node, a client of it, and what it is asked with."""
+
+    app: FastAPI
+    live: TestClient
+    keys: Keys
+    scene: Scene
+    offer: str
+    factory: SessionFactory
+
+    def join(self, headers: dict[str, str]) -> dict[str, Any]:
+        """What somebody may publish and watch."""
+        return join(self.live, self.scene, headers)
+
+    def enter(self, door: dict[str, str], token: str | None = None) -> Response:
+        """Send the offer to one of the doors of `join`, by its grant unless another token is given."""
+        return enter(self.live, door, self.offer, token)
+
+    def send(self, path: str, person: Person) -> Response:
+        """Send the offer as somebody to a door by its path."""
+        return self.live.post(path, content=self.offer, headers=sdp_headers(self.keys, person))
+
+    def leave(self, entered: Response) -> Response:
+        """End what an offer opened; a refusal says why it was over already."""
+        return self.live.delete(entered.headers["location"])
+
+    def look_again(self) -> None:
+        """End what nobody has a right to any more."""
+        look_again(self.app, self.live, self.factory)

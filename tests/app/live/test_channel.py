@@ -17,8 +17,8 @@ from app.lessons.rules import LessonState
 from app.live import channel
 from app.live.runtime import sweep
 from tests import factories
-from tests.app.live.conftest import Scene
 from tests.app.live.pages import address, hello, refusal
+from tests.app.live.scene import Scene
 
 
 def test_everybody_is_welcomed_with_their_part(live: TestClient, keys: Keys, scene: Scene) -> None:

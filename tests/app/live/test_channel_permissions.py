@@ -7,8 +7,8 @@ from starlette.testclient import TestClient
 from app.accounts.permissions import Action
 from app.keys import Keys
 from app.live import channel
-from tests.app.live.conftest import Scene
 from tests.app.live.pages import address, hello, refusal
+from tests.app.live.scene import Scene
 from tests.roles import Who, everybody
 
 

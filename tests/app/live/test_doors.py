@@ -21,7 +21,7 @@ from app.live.runtime import sweep
 from app.live.schemas import IceServer
 from app.live.turn import IceServers, link_headers
 from tests import factories
-from tests.app.live.conftest import Scene, sdp_headers
+from tests.app.live.scene import Scene, sdp_headers
 
 FRAGMENT = "application/trickle-ice-sdpfrag"
 

@@ -19,9 +19,9 @@ from app.live.runtime import on_air
 from app.live.sessions import Admission, StreamKey
 from app.settings import Settings
 from tests import factories
-from tests.app.live.conftest import Scene, make_scene
 from tests.app.live.coordinating import camera, peer, picture, until
 from tests.app.live.pages import address, code_of, enter, hello, join, news, put_live
+from tests.app.live.scene import Scene, make_scene
 from tests.databases import SqliteDatabases
 from tests.patience import PATIENCE, patient
 from tests.ports import free_port

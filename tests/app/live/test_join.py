@@ -10,7 +10,7 @@ from app.accounts.models import Person
 from app.keys import Keys
 from app.live.turn import IceServers, credential
 from tests import factories
-from tests.app.live.conftest import Scene, sdp_headers
+from tests.app.live.scene import Scene, sdp_headers
 
 
 def join(live: TestClient, keys: Keys, scene: Scene, person: Person) -> dict[str, Any]:

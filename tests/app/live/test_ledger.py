@@ -21,7 +21,7 @@ from app.live.rights import Rights
 from app.live.runtime import on_air
 from app.live.sessions import StreamKey
 from app.settings import Settings
-from tests.app.live.conftest import Scene
+from tests.app.live.scene import Scene
 from tests.patience import PATIENCE
 from tests.ports import free_port
 

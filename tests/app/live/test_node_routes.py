@@ -12,7 +12,8 @@ from starlette.testclient import TestClient
 from app.audit.models import AuditEvent
 from app.keys import Keys
 from tests import factories
-from tests.app.live.conftest import Scene, application, client_with_a_node, sdp_headers
+from tests.app.live.conftest import application, client_with_a_node
+from tests.app.live.scene import Scene, sdp_headers
 from tests.databases import SqliteDatabases
 from tests.patience import PATIENCE
 

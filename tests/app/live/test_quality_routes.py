@@ -12,7 +12,7 @@ from app.accounts.rules import Role
 from app.keys import Keys
 from media_relay.messages import Event, RungChanged, Sample, Samples, SessionConnected, StreamStarted
 from tests import factories
-from tests.app.live.conftest import Scene
+from tests.app.live.scene import Scene
 
 
 def quality(live: TestClient, keys: Keys, scene: Scene, person: Person) -> dict[str, Any]:

@@ -5,11 +5,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from fastapi import FastAPI
 from httpx2 import Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from app.accounts.grants import issue_grant
@@ -20,9 +18,8 @@ from app.accounts.models import (
     RoomTerminal,
 )
 from app.accounts.rules import Basis, BasisKind, Holder, HolderKind, Pass, Role
-from app.database import SessionFactory, make_engine, make_session_factory
+from app.database import make_engine, make_session_factory
 from app.errors import AppError
-from app.keys import Keys
 from app.lessons.models import Lesson, LessonSite
 from app.lessons.rules import SiteState
 from app.live.access import admit
@@ -31,8 +28,8 @@ from app.live.sessions import StreamKey
 from app.schools.models import Room
 from app.schools.rules import RoomKind
 from tests import counties, factories
-from tests.app.live.conftest import Scene, sdp_headers
-from tests.app.live.pages import address, code_of, enter, hello, join, look_again, news, put_live
+from tests.app.live.pages import OnAir, address, code_of, hello, news, put_live
+from tests.app.live.scene import Scene
 from tests.counties import County
 from tests.roles import Place, Who, everybody
 
@@ -71,33 +68,26 @@ REASONS = [
 
 @pytest.mark.parametrize(("change", "reason", "status"), REASONS)
 def test_who_has_no_part_any_more_is_told_why_and_gets_no_media(
-    app: FastAPI,
-    live: TestClient,
-    keys: Keys,
-    scene: Scene,
-    offer: str,
-    session_factory: SessionFactory,
-    change: Change,
-    reason: str,
-    status: int,
+    on_air: OnAir, change: Change, reason: str, status: int
 ) -> None:
-    door = join(live, scene, factories.bearer(keys, scene.assistant))["watch"][0]
-    watching = enter(live, door, offer)
-    teaching = live.post(scene.whip(), content=offer, headers=sdp_headers(keys, scene.teacher))
-    with live.websocket_connect(address(scene)) as socket:
-        socket.send_json(hello(keys, scene.assistant))
+    scene = on_air.scene
+    door = on_air.join(factories.bearer(on_air.keys, scene.assistant))["watch"][0]
+    watching = on_air.enter(door)
+    teaching = on_air.send(scene.whip(), scene.teacher)
+    with on_air.live.websocket_connect(address(scene)) as socket:
+        socket.send_json(hello(on_air.keys, scene.assistant))
         assert socket.receive_json()["type"] == "welcome"
-        with session_factory.begin() as session:
+        with on_air.factory.begin() as session:
             change(session, scene)
-        look_again(app, live, session_factory)
+        on_air.look_again()
         assert news(socket) == {"type": "removed", "reason": reason}
         with pytest.raises(WebSocketDisconnect) as closed:
             socket.receive_json()
         assert closed.value.code == 4403
-    assert code_of(live.delete(watching.headers["location"])) == (410, "right.ended")
-    assert enter(live, door, offer).status_code == status
+    assert code_of(on_air.leave(watching)) == (410, "right.ended")
+    assert on_air.enter(door).status_code == status
     # Nobody else notices.
-    assert live.delete(teaching.headers["location"]).status_code == 200
+    assert on_air.leave(teaching).status_code == 200
 
 
 def remove_terminal(session: Session, who: Who) -> None:
@@ -121,44 +111,33 @@ def let_link_run_out(session: Session, who: Who) -> None:
     ],
 )
 def test_a_terminal_and_a_guest_lose_their_media_with_their_right(
-    app: FastAPI,
-    live: TestClient,
-    keys: Keys,
-    scene: Scene,
-    offer: str,
-    session: Session,
-    session_factory: SessionFactory,
-    held: Pass,
-    change: Callable[[Session, Who], None],
-    reason: str,
+    on_air: OnAir, session: Session, held: Pass, change: Callable[[Session, Who], None], reason: str
 ) -> None:
     (who,) = (
-        each for each in everybody(session, scene.county) if each.role is held and each.place is Place.THERE
+        each
+        for each in everybody(session, on_air.scene.county)
+        if each.role is held and each.place is Place.THERE
     )
     session.commit()
-    door = join(live, scene, who.headers(keys))["watch"][0]
-    watching = enter(live, door, offer)
+    door = on_air.join(who.headers(on_air.keys))["watch"][0]
+    watching = on_air.enter(door)
     assert watching.status_code == 201, watching.text
-    with live.websocket_connect(address(scene)) as socket:
-        socket.send_json({"type": "hello", "token": who.token(keys)})
+    with on_air.live.websocket_connect(address(on_air.scene)) as socket:
+        socket.send_json({"type": "hello", "token": who.token(on_air.keys)})
         assert socket.receive_json()["type"] == "welcome"
-        with session_factory.begin() as changing:
+        with on_air.factory.begin() as changing:
             change(changing, who)
-        look_again(app, live, session_factory)
+        on_air.look_again()
         assert news(socket) == {"type": "removed", "reason": reason}
-    assert live.delete(watching.headers["location"]).json()["code"] == "right.ended"
-    assert enter(live, door, offer).status_code == 401
+    assert on_air.leave(watching).json()["code"] == "right.ended"
+    assert on_air.enter(door).status_code == 401
 
 
 def test_the_screen_of_a_main_classroom_lends_its_camera_and_never_teaches(
-    app: FastAPI,
-    live: TestClient,
-    keys: Keys,
-    scene: Scene,
-    offer: str,
-    session: Session,
-    session_factory: SessionFactory,
+    on_air: OnAir, session: Session
 ) -> None:
+    live, keys, scene = on_air.live, on_air.keys, on_air.scene
+
     def screen(room: Room, county: County) -> Who:
         made = factories.terminal(session, room, county.county.id)
         return Who(made, Pass.TERMINAL, Place.THERE)
@@ -171,7 +150,7 @@ def test_the_screen_of_a_main_classroom_lends_its_camera_and_never_teaches(
 
     def send(who: Who) -> Response:
         headers = {**who.headers(keys), "Content-Type": "application/sdp"}
-        return live.post(scene.whip(), content=offer, headers=headers)
+        return live.post(scene.whip(), content=on_air.offer, headers=headers)
 
     lesson = f"/api/v1/lessons/{scene.lesson_id}"
     for stranger in strangers:
@@ -179,53 +158,45 @@ def test_the_screen_of_a_main_classroom_lends_its_camera_and_never_teaches(
         assert live.get("/api/v1/lessons?mine=true", headers=stranger.headers(keys)).json()["items"] == []
     listed = live.get("/api/v1/lessons?mine=true", headers=here.headers(keys)).json()["items"]
     assert str(scene.lesson_id) in {each["id"] for each in listed}
-    part = join(live, scene, here.headers(keys))
+    part = on_air.join(here.headers(keys))
     assert (part["role"], part["publish"]) == ("main_room", [])
     assert [door["stream"] for door in part["watch"]] == ["board", *scene.site_streams]
     assert send(here).json()["code"] == "stream.not_yours"  # nobody has begun
 
-    put_live(session_factory, scene)
-    teacher = live.post(scene.whip(), content=offer, headers=sdp_headers(keys, scene.teacher))
+    put_live(on_air.factory, scene)
+    teacher = on_air.send(scene.whip(), scene.teacher)
     lent = send(here)
     assert lent.status_code == 201, lent.text
-    assert live.delete(teacher.headers["location"]).json()["code"] == "session.replaced"
-    back = live.post(scene.whip(), content=offer, headers=sdp_headers(keys, scene.teacher))
+    assert on_air.leave(teacher).json()["code"] == "session.replaced"
+    back = on_air.send(scene.whip(), scene.teacher)
     assert back.status_code == 201, "who teaches takes it back"
     lent = send(here)
     assert live.post(f"{lesson}/end", headers=here.headers(keys)).status_code == 403
     assert live.post(f"{lesson}/guest-links", headers=here.headers(keys), json={}).status_code == 403
-    with session_factory.begin() as changing:
+    with on_air.factory.begin() as changing:
         remove_terminal(changing, here)
-    look_again(app, live, session_factory)
-    assert live.delete(lent.headers["location"]).json()["code"] == "right.ended"
+    on_air.look_again()
+    assert on_air.leave(lent).json()["code"] == "right.ended"
     assert send(here).status_code == 401
 
 
-def test_an_admin_without_the_second_factor_that_is_asked_for_opens_no_media(
-    app: FastAPI, live: TestClient, keys: Keys, scene: Scene, offer: str
-) -> None:
-    before = app.state.settings
-    app.state.settings = before.model_copy(update={"admins_need_second_factor": True})
+def test_an_admin_without_the_second_factor_that_is_asked_for_opens_no_media(on_air: OnAir) -> None:
+    before = on_air.app.state.settings
+    on_air.app.state.settings = before.model_copy(update={"admins_need_second_factor": True})
     try:
-        refused = live.post(scene.whep(), content=offer, headers=sdp_headers(keys, scene.bureau))
+        refused = on_air.send(on_air.scene.whep(), on_air.scene.bureau)
     finally:
-        app.state.settings = before
+        on_air.app.state.settings = before
     assert code_of(refused) == (403, "second_factor.add_first")
 
 
-def test_a_part_that_became_another_one_keeps_what_it_still_covers(
-    app: FastAPI,
-    live: TestClient,
-    keys: Keys,
-    scene: Scene,
-    offer: str,
-    session_factory: SessionFactory,
-    session: Session,
-) -> None:
+def test_a_part_that_became_another_one_keeps_what_it_still_covers(on_air: OnAir, session: Session) -> None:
+    scene = on_air.scene
     person = factories.person(session, scene.county.county, Role.BUREAU_ADMIN)
     session.commit()
-    with session_factory.begin() as changing:
-        changing.get_one(Lesson, scene.lesson_id).teacher_id = person.id
+    with on_air.factory.begin() as changing:
+        lesson = changing.get_one(Lesson, scene.lesson_id)
+        lesson.teacher_id, lesson.sequence = person.id, 1
         changing.add(
             Assignment(
                 person_id=person.id,
@@ -234,44 +205,40 @@ def test_a_part_that_became_another_one_keeps_what_it_still_covers(
                 valid_from=factories.LONG_AGO,
             )
         )
-    publishing = live.post(scene.whip(), content=offer, headers=sdp_headers(keys, person))
+    publishing = on_air.send(scene.whip(), person)
     assert publishing.status_code == 201, publishing.text
-    with session_factory.begin() as changing:
-        changing.get_one(Lesson, scene.lesson_id).teacher_id = scene.teacher.id
-    watching = live.post(scene.whep(), content=offer, headers=sdp_headers(keys, person))
-    look_again(app, live, session_factory)
-    assert live.delete(publishing.headers["location"]).json()["code"] == "right.ended"
-    assert live.delete(watching.headers["location"]).status_code == 200
+    with on_air.factory.begin() as changing:
+        lesson = changing.get_one(Lesson, scene.lesson_id)
+        lesson.teacher_id, lesson.sequence = scene.teacher.id, 2
+    watching = on_air.send(scene.whep(), person)
+    on_air.look_again()
+    assert on_air.leave(publishing).json()["code"] == "right.ended"
+    assert on_air.leave(watching).status_code == 200
 
 
 # --- grants and the database ---
 
 
-def test_a_grant_is_checked_without_the_database(
-    app: FastAPI, live: TestClient, keys: Keys, scene: Scene
-) -> None:
-    body = join(live, scene, factories.bearer(keys, scene.teacher))
+def test_a_grant_is_checked_without_the_database(on_air: OnAir) -> None:
+    scene = on_air.scene
+    body = on_air.join(factories.bearer(on_air.keys, scene.teacher))
     away, now = make_session_factory(make_engine("sqlite:////nowhere/at.all")), datetime.now(UTC)
     for direction, door in ((Direction.PUBLISH, body["publish"][0]), (Direction.WATCH, body["watch"][0])):
         key = StreamKey(scene.lesson_id, door["stream"])
-        admission = admit(away, keys, app.state.rights, door["token"], key, direction, now)
+        admission = admit(away, on_air.keys, on_air.app.state.rights, door["token"], key, direction, now)
         assert admission.person_id == scene.teacher.id
 
 
 def test_what_opened_nothing_leaves_nothing_in_memory_and_lessons_that_are_over_are_forgotten(
-    app: FastAPI,
-    live: TestClient,
-    keys: Keys,
-    scene: Scene,
-    session: Session,
-    session_factory: SessionFactory,
+    on_air: OnAir, session: Session
 ) -> None:
-    now, rights = datetime.now(UTC), app.state.rights
+    scene = on_air.scene
+    now, rights = datetime.now(UTC), on_air.app.state.rights
     basis = Basis(BasisKind.FAMILY, factories.program_sign_in(session, scene.foreigner).id)
     session.commit()
     key = StreamKey(scene.lesson_id, "main")
     grant = issue_grant(
-        keys,
+        on_air.keys,
         lesson_id=scene.lesson_id,
         stream="main",
         direction="watch",
@@ -280,20 +247,19 @@ def test_what_opened_nothing_leaves_nothing_in_memory_and_lessons_that_are_over_
         basis=basis,
     )
     with pytest.raises(AppError):
-        admit(session_factory, keys, rights, grant, key, Direction.WATCH, now)
+        admit(on_air.factory, on_air.keys, rights, grant, key, Direction.WATCH, now)
     assert basis not in rights.bases()
     rights.note_basis(uuid.uuid4(), basis)
-    look_again(app, live, session_factory)
+    on_air.look_again()
     assert basis not in rights.bases()
 
 
-def test_after_a_restart_a_grant_still_opens_and_only_what_is_still_right(
-    app: FastAPI, live: TestClient, keys: Keys, scene: Scene, offer: str, session_factory: SessionFactory
-) -> None:
-    door = join(live, scene, factories.bearer(keys, scene.assistant))["watch"][0]
-    app.state.rights.drop_lesson(scene.lesson_id)
-    assert enter(live, door, offer).status_code == 201
-    app.state.rights.drop_lesson(scene.lesson_id)
-    with session_factory.begin() as session:
+def test_after_a_restart_a_grant_still_opens_and_only_what_is_still_right(on_air: OnAir) -> None:
+    scene = on_air.scene
+    door = on_air.join(factories.bearer(on_air.keys, scene.assistant))["watch"][0]
+    on_air.app.state.rights.drop_lesson(scene.lesson_id)
+    assert on_air.enter(door).status_code == 201
+    on_air.app.state.rights.drop_lesson(scene.lesson_id)
+    with on_air.factory.begin() as session:
         change_password(session, scene)
-    assert code_of(enter(live, door, offer)) == (401, "token.void")
+    assert code_of(on_air.enter(door)) == (401, "token.void")

@@ -18,32 +18,25 @@ from app.accounts.models import (
 )
 from app.accounts.scopes import ACCESS_TOKEN
 from app.accounts.service import issue_person_token
-from app.database import SessionFactory
-from app.keys import Keys
 from app.lessons.models import Lesson
 from tests import factories
-from tests.app.live.conftest import Scene
-from tests.app.live.pages import address, code_of, enter, join, look_again, news
+from tests.app.live.pages import OnAir, address, code_of, news
+from tests.app.live.scene import Scene
 
 
 def test_what_a_program_opened_ends_with_its_token_and_nothing_else_does(
-    app: FastAPI,
-    live: TestClient,
-    keys: Keys,
-    scene: Scene,
-    offer: str,
-    session: Session,
-    session_factory: SessionFactory,
+    on_air: OnAir, session: Session
 ) -> None:
+    live, scene = on_air.live, on_air.scene
     secret = f"{ACCESS_TOKEN}{uuid.uuid4().hex}"
     row = factories.access_token(session, scene.assistant, "all", secret=secret)
     session.commit()
     form = {"username": scene.assistant.login, "password": factories.PASSWORD}
     family = live.post("/api/v1/token", data=form).json()
     as_family = {"Authorization": f"Bearer {family['access_token']}"}
-    door = join(live, scene, as_family)["watch"][0]
-    kept = enter(live, door, offer, issue_person_token(keys, scene.assistant, 10))
-    by_token, by_grant = enter(live, door, offer, secret), enter(live, door, offer)
+    door = on_air.join(as_family)["watch"][0]
+    kept = on_air.enter(door, issue_person_token(on_air.keys, scene.assistant, 10))
+    by_token, by_grant = on_air.enter(door, secret), on_air.enter(door)
     assert [each.status_code for each in (kept, by_token, by_grant)] == [201, 201, 201]
     with live.websocket_connect(address(scene)) as socket:
         socket.send_json({"type": "hello", "token": secret})
@@ -52,23 +45,18 @@ def test_what_a_program_opened_ends_with_its_token_and_nothing_else_does(
         session.get_one(AccessToken, row.id).created_at = datetime.now(UTC) - timedelta(hours=1)
         session.commit()
         assert live.post("/api/v1/token/revoke", data={"token": family["refresh_token"]}).status_code == 200
-        look_again(app, live, session_factory)
+        on_air.look_again()
         assert news(socket) == {"type": "removed", "reason": "signed_out"}
     for ended in (by_token, by_grant):
-        assert live.delete(ended.headers["location"]).json()["code"] == "right.ended"
-    assert code_of(enter(live, door, offer)) == (401, "token.void")
-    assert live.delete(kept.headers["location"]).status_code == 200
+        assert on_air.leave(ended).json()["code"] == "right.ended"
+    assert code_of(on_air.enter(door)) == (401, "token.void")
+    assert on_air.leave(kept).status_code == 200
 
 
 def test_what_a_page_opened_ends_with_its_sign_in_and_not_with_anothers(
-    app: FastAPI,
-    live: TestClient,
-    keys: Keys,
-    scene: Scene,
-    offer: str,
-    session: Session,
-    session_factory: SessionFactory,
+    on_air: OnAir, session: Session
 ) -> None:
+    live, scene = on_air.live, on_air.scene
     origin = {"Origin": "http://testserver"}
     credentials = {"login": scene.assistant.login, "password": factories.PASSWORD}
 
@@ -85,8 +73,8 @@ def test_what_a_page_opened_ends_with_its_sign_in_and_not_with_anothers(
     refused = live.post("/api/v1/session", headers={"Authorization": f"Bearer {script}", **origin})
     assert refused.status_code == 401, "a script's token opens no page"
     pages = [page(), page(), page(json=None, headers={**of_program, **origin}), page()]
-    doors = [join(live, scene, who)["watch"][0] for who in pages]
-    lost, kept, opened_by, ran_out = (enter(live, door, offer) for door in doors)
+    doors = [on_air.join(who)["watch"][0] for who in pages]
+    lost, kept, opened_by, ran_out = (on_air.enter(door) for door in doors)
     # What a program's token opened ends with that program, and no sooner.
     listed = live.get("/api/v1/me/sign-ins", headers=pages[2]).json()["items"]
     (by,) = [each["opened_by_id"] for each in listed if each["current"]]
@@ -100,12 +88,12 @@ def test_what_a_page_opened_ends_with_its_sign_in_and_not_with_anothers(
     listed = live.get("/api/v1/me/sign-ins", headers=pages[1]).json()["items"]
     assert len(listed) == 2
     assert live.post("/api/v1/me/sign-ins/end-others", headers=pages[1]).json() == {"ended": 1}
-    look_again(app, live, session_factory)
+    on_air.look_again()
     for ended, door in ((lost, doors[0]), (opened_by, doors[2]), (ran_out, doors[3])):
-        assert live.delete(ended.headers["location"]).json()["code"] == "right.ended"
-        assert code_of(enter(live, door, offer)) == (401, "token.void")
-    assert live.delete(kept.headers["location"]).status_code == 200
-    assert enter(live, doors[1], offer).status_code == 201
+        assert on_air.leave(ended).json()["code"] == "right.ended"
+        assert code_of(on_air.enter(door)) == (401, "token.void")
+    assert on_air.leave(kept).status_code == 200
+    assert on_air.enter(doors[1]).status_code == 201
 
 
 def test_nobody_is_put_out_of_a_lesson_by_the_clock_nor_signed_in_for_ever(

@@ -15,7 +15,7 @@ from app.lessons.visits import SAME_VISIT
 from app.live.access import admit
 from app.live.rules import Direction
 from app.live.sessions import StreamKey
-from tests.app.live.conftest import Scene
+from tests.app.live.scene import Scene
 
 
 def watch(app: FastAPI, scene: Scene, who: Person, stream: str) -> None:
