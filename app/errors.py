@@ -35,23 +35,39 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.types import ExceptionHandler
+
+from app.database import violated
 
 _log = structlog.stdlib.get_logger(__name__)
 
 PROBLEM_JSON = "application/problem+json"
 DATABASE_TROUBLE: Final = (OperationalError, PoolTimeout)
 """A lock not had in time, a deadlock, a database that is away; no connection to it that became free in time."""
-
-
 _MEMBER: Final = re.compile(r"<\w+\.\w+: ('[^']*')>")
 """A member of an enum, as pydantic writes one that is among a few which are taken."""
 _NOT_AS_MIGRATED: Final = frozenset({"42501", "42P01", "42703"})
 """PostgreSQL's words for no right, no such table and no such column."""
+_OTHERS_WERE_FASTER: Final = frozenset(
+    {
+        "entry_outside_term",
+        "ex_lesson_groups_pupil_group",
+        "ex_lesson_sites_receiving_room",
+        "ex_lessons_main_room",
+        "ex_lessons_teacher",
+        "group_closed",
+        "lesson_outside_term",
+        "pairing_does_not_carry",
+        "pairing_over_capacity",
+        "room_closed",
+        "term_still_planned",
+    }
+)
+"""Rules of the database that services ask about beforehand: broken, they tell of a change that came between."""
 
 
 class ClocksApart(OperationalError):
@@ -345,6 +361,19 @@ def database_trouble(error: Exception) -> Unavailable:
     return Unavailable("database.unavailable", Unavailable.summary, detail, headers=headers)
 
 
+def overtaken(error: Exception) -> Conflict:
+    """The answer to whoever was a moment late where the database alone saw it; raises anything else again."""
+    if not isinstance(error, IntegrityError) or violated(error) not in _OTHERS_WERE_FASTER:
+        raise error
+    _log.warning("overtaken", rule=violated(error))
+    return Conflict(
+        "planning.overtaken",
+        "Changed meanwhile",
+        "Something that this stands on (a term, an agreement, a room, another lesson) was changed a moment ago. "
+        "Nothing was stored: look again, and try once more.",
+    )
+
+
 def database_refusal(error: DBAPIError) -> str | None:
     """One line for the terminal about a database that is away or not as it should be; None: a mistake of ours."""
     if isinstance(error, ClocksApart):
@@ -382,6 +411,7 @@ def install_error_handlers(app: FastAPI, watch: Watch = unwatched) -> None:
     app.add_exception_handler(AppError, answering(_as_it_is))
     app.add_exception_handler(RequestValidationError, answering(_invalid_request))
     app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(IntegrityError, answering(overtaken))
     for kind in DATABASE_TROUBLE:
         app.add_exception_handler(kind, answering(database_trouble))
     app.add_exception_handler(Exception, on_unexpected)

@@ -9,12 +9,15 @@ from datetime import date
 from uuid import UUID
 
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import Uuid, bindparam, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
+from starlette.testclient import TestClient
 
 from app.accounts.rules import Role
 from app.database import Base, new_id, violated
+from app.errors import install_error_handlers
 from app.lessons.models import Lesson, LessonGroup, LessonSite
 from app.schools import groups
 from app.schools.groups import GroupDraft
@@ -157,3 +160,22 @@ def test_the_database_refuses_what_breaks_an_invariant(session: Session, there: 
             found = violated(refused.value)
             by_key = found.startswith("fk_") or not found  # SQLite does not name them
             assert by_key if rule == "a foreign key" else found == rule, (invariant, statement, found)
+
+
+def test_whoever_comes_late_is_told_to_look_again_and_a_mistake_of_ours_stays_one(
+    session: Session, there: dict[str, UUID]
+) -> None:
+    session.flush()
+    api = FastAPI()
+    install_error_handlers(api)
+
+    @api.post("/")
+    def write(statement: str) -> None:
+        with session.begin_nested():
+            session.execute(text(statement))
+
+    client = TestClient(api, raise_server_exceptions=False)
+    late = client.post("/", params={"statement": "UPDATE terms SET last_day = '2026-09-10'"})
+    assert (late.status_code, late.json()["code"]) == (409, "planning.overtaken")
+    wrong = client.post("/", params={"statement": "UPDATE lessons SET title = 'Unheard of'"})
+    assert (wrong.status_code, wrong.json()["code"]) == (500, "internal")
