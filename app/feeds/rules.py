@@ -7,7 +7,7 @@ took place: its title says that it is cancelled as well, and it no longer blocks
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -32,6 +32,11 @@ class Language(StrEnum):
 
 
 _CANCELLED = {Language.CHINESE: "【已取消】{title}", Language.ENGLISH: "Cancelled: {title}"}
+_ENDS = {
+    Language.CHINESE: "课程太多，本日历只显示 {day} 之前的课程。请改为订阅学校或教室的日历。",
+    Language.ENGLISH: "Too many lessons for one calendar: it shows those before {day}. "
+    "Subscribe to those of schools and rooms instead.",
+}
 _WORDS = {
     Language.CHINESE: ("学科:{}", "教师:{}", "主课堂:{}", "教学点:{}", "原因:{}"),
     Language.ENGLISH: ("Subject: {}", "Teacher: {}", "Main classroom: {}", "Sites: {}", "Reason: {}"),
@@ -43,6 +48,14 @@ def span(now: datetime, whose: Whose) -> tuple[datetime, datetime]:
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     past = timedelta(weeks=1) if whose is Whose.COUNTY else PAST
     return today - past, today + timedelta(weeks=AHEAD[whose])
+
+
+def bounded(entries: Sequence[DiaryEntry], zone: ZoneInfo) -> tuple[Sequence[DiaryEntry], date | None]:
+    """As many lessons as a feed takes, of whole days; and, when there are more, the first day that it has none of."""
+    if len(entries) <= MOST:
+        return entries, None
+    days = [entry.starts_at.astimezone(zone).date() for entry in entries]
+    return [entry for entry, day in zip(entries, days, strict=True) if day < days[MOST]], days[MOST]
 
 
 def entity_tag(feed_id: str, name: str, entries: Sequence[DiaryEntry], subjects: Mapping[str, str]) -> str:
@@ -59,10 +72,11 @@ def calendar_of(
     zone: ZoneInfo,
     public_url: str,
     made_at: datetime,
+    ends_before: date | None,
 ) -> bytes:
     """The iCalendar object of lessons, with the definition of the time zone it uses.
 
-    `subjects` are what their codes are called in the language.
+    `subjects` are what their codes are called in the language; `ends_before` is told where not all lessons are in it.
     """
     calendar = Calendar()
     calendar.add("prodid", "-//Tongtang//Lessons//EN")
@@ -71,6 +85,10 @@ def calendar_of(
     calendar.add("method", "PUBLISH")
     calendar.add("name", name)  # RFC 7986 §5.1, and what older programs look for
     calendar.add("x-wr-calname", name)
+    if ends_before is not None:
+        told = _ENDS[language].format(day=ends_before)
+        calendar.add("description", told)  # RFC 7986 §5.2, and what older programs look for
+        calendar.add("x-wr-caldesc", told)
     calendar.add("x-wr-timezone", zone.key)
     calendar.add("refresh-interval", REFRESH, parameters={"VALUE": "DURATION"})
     calendar.add("x-published-ttl", vDuration(REFRESH))  # "PT1H", not Python's "1:00:00"

@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -40,6 +40,8 @@ class Contents:
     subjects: Mapping[str, str]
     """What their codes are called in the feed's language."""
     zone: ZoneInfo
+    ends_before: date | None
+    """Not all lessons are in it: the first day of which there are none."""
 
     @property
     def entity_tag(self) -> str:
@@ -55,6 +57,7 @@ class Contents:
             self.zone,
             public_url,
             self.feed.created_at,
+            self.ends_before,
         )
 
 
@@ -130,13 +133,14 @@ def read_feed(session: Session, secret: str, now: datetime) -> Contents:
     if feed is None or not _still_allowed(session, feed, now):
         raise missing
     starts_from, starts_before = rules.span(now, feed.whose)
-    entries = diary(
-        session, feed.county_id, feed.whose, feed.subject_id, starts_from, starts_before, rules.MOST
+    found = diary(
+        session, feed.county_id, feed.whose, feed.subject_id, starts_from, starts_before, rules.MOST + 1
     )
     zone = schools.time_zone_of(session, schools.get_org_unit(session, feed.county_id))
+    entries, ends_before = rules.bounded(found, zone)
     taught = subjects.names(session, feed.county_id, chinese=feed.language is Language.CHINESE)
     (name,) = names(session, [feed])
-    return Contents(feed, name, entries, taught, zone)
+    return Contents(feed, name, entries, taught, zone, ends_before)
 
 
 def names(session: Session, feeds: Sequence[CalendarFeed]) -> list[str]:

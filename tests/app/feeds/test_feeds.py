@@ -185,6 +185,21 @@ def test_nobody_keeps_more_than_a_program_could_need(scene: Scene, monkeypatch: 
     assert answer.json()["code"] == "feed.too_many"
 
 
+def test_a_calendar_that_cannot_hold_all_lessons_says_until_when_it_reaches(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = scene.lessons
+    feed = scene.make("county", scene.county.county.id, language="en")
+    assert "DESCRIPTION:Too many" not in scene.client.get(feed).text
+    monkeypatch.setattr("app.feeds.rules.MOST", 2)
+    answer = scene.client.get(feed)
+    assert [each.uid.value for each in events(answer)] == [
+        f"{each.calendar_uid}@tongtang" for each in (first, second)
+    ]
+    told = vobject.readOne(answer.text)
+    assert f"those before {third.date}" in told.description.value == told.x_wr_caldesc.value
+
+
 def test_the_bells_ring_at_eight_before_and_after_the_clocks_change(
     client: TestClient, session: Session, keys: Keys
 ) -> None:
