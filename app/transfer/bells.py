@@ -35,6 +35,7 @@ from app.transfer.plans import (
     checked,
     no_unit,
     not_allowed,
+    planned,
     refused,
 )
 from app.transfer.weekly import as_clock, as_period, clock_in
@@ -218,18 +219,7 @@ def _refusal(rows: _Rows, error: AppError) -> Fault:
 
 def plan(session: Session, principal: Principal, records: Sequence[Record], at: Importing) -> Plan:
     """What the rows would do to the county's bells. Raises `HasToBeTried`."""
-    planning = _Planning(session, principal, records, at)
-    for record in records:
-        planning.take(record)
-    planning.judge()
-    return Plan(
-        planning.created,
-        planning.changed,
-        planning.unchanged,
-        tuple(planning.faults),
-        planning.carry_out,
-        tuple(planning.remarks),
-    )
+    return planned(_Planning(session, principal, records, at), records)
 
 
 def rows(session: Session, principal: Principal) -> list[Sequence[Value]]:

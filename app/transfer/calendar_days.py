@@ -19,7 +19,7 @@ from app.timetables.calendar_schemas import SpecialDayIn
 from app.timetables.models import CalendarDay
 from app.timetables.special_days import DayDraft
 from app.transfer.columns import Column, Fault, Record, Value, Words, as_day, as_text, as_word, plain, word_of
-from app.transfer.plans import HasToBeTried, Importing, Plan, Said, checked, refused
+from app.transfer.plans import HasToBeTried, Importing, Plan, Said, checked, planned, refused
 from app.transfer.weekly import as_weekday, weekday_in
 
 AS_USUAL: Final = "as_usual"
@@ -157,18 +157,7 @@ def _days(session: Session, principal: Principal, first: date, last: date) -> Se
 
 def plan(session: Session, principal: Principal, records: Sequence[Record], at: Importing) -> Plan:
     """What the rows would do to the county's calendar. Raises `HasToBeTried`."""
-    planning = _Planning(session, principal, records, at)
-    for record in records:
-        planning.take(record)
-    planning.judge()
-    return Plan(
-        planning.created,
-        planning.changed,
-        planning.unchanged,
-        tuple(planning.faults),
-        planning.carry_out,
-        tuple(planning.remarks),
-    )
+    return planned(_Planning(session, principal, records, at), records)
 
 
 def rows(session: Session, principal: Principal) -> list[Sequence[Value]]:

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from sqlalchemy.orm import Session
@@ -50,6 +50,35 @@ class Plan:
     faults: tuple[Fault, ...]
     carry_out: Callable[[Session], None]
     remarks: tuple[Said, ...] = ()
+
+
+class Planning(Protocol):
+    """What takes the rows of a table one by one, and then judges them together."""
+
+    created: int
+    changed: int
+    unchanged: int
+    faults: list[Fault]
+    remarks: list[Said]
+
+    def take(self, record: Record) -> None: ...
+    def judge(self) -> None: ...
+    def carry_out(self, session: Session) -> None: ...
+
+
+def planned(planning: Planning, records: Iterable[Record]) -> Plan:
+    """What comes of all rows."""
+    for record in records:
+        planning.take(record)
+    planning.judge()
+    return Plan(
+        planning.created,
+        planning.changed,
+        planning.unchanged,
+        tuple(planning.faults),
+        planning.carry_out,
+        tuple(planning.remarks),
+    )
 
 
 @dataclass(frozen=True, slots=True)
